@@ -1,11 +1,39 @@
 """gradlab: break gradients on purpose, see what happens, and ask the same questions of your own model.
 
-Importing this package imports neither TensorFlow nor matplotlib: each public name loads what it needs at first use.
+Read in this order: `reading` (what one gradient says), `scenario` (one bug behind one switch), any file in `scenarios`,
+`measure` (run it and read it), `verdict` (hold a claim against it), `picture` and `panel` (show it).
+
+Importing this package imports neither TensorFlow nor matplotlib: each name below loads what it needs at first use.
 """
 
+from __future__ import annotations
+
 import importlib
+from typing import TYPE_CHECKING
+
+from gradlab.reading import Kind as Kind
+from gradlab.reading import Reading as Reading
+from gradlab.reading import Side as Side
+from gradlab.scenario import Scenario as Scenario
+from gradlab.scenario import names as names
+
+if TYPE_CHECKING:
+    from gradlab.catalogue import catalogue as catalogue
+    from gradlab.lesson import check_prediction as check_prediction
+    from gradlab.lesson import check_repair as check_repair
+    from gradlab.measure import compare as compare
+    from gradlab.panel import Panel as Panel
+    from gradlab.panel import start as start
+    from gradlab.picture import picture as picture
 
 _WHERE = {
+    "Panel": "gradlab.panel",
+    "start": "gradlab.panel",
+    "compare": "gradlab.measure",
+    "picture": "gradlab.picture",
+    "catalogue": "gradlab.catalogue",
+    "check_prediction": "gradlab.lesson",
+    "check_repair": "gradlab.lesson",
     "jacobian": "gradlab.jacobians",
     "explain": "gradlab.doctor",
     "Tape": "gradlab.doctor",
@@ -14,7 +42,23 @@ _WHERE = {
 }
 
 
+def load(name: str) -> Scenario:
+    """The scenario of that name, TensorFlow loaded if it is not yet. Raises LookupError for an unknown name."""
+    from gradlab import loading, scenario
+
+    loading.wait()
+    return scenario.load(name)
+
+
 def __getattr__(name: str) -> object:
     if name not in _WHERE:
         raise AttributeError(f"module 'gradlab' has no attribute {name!r}")
+    if name not in ("Panel", "start", "picture"):  # the others import TensorFlow at once
+        from gradlab import loading
+
+        loading.wait()
     return getattr(importlib.import_module(_WHERE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_WHERE})

@@ -1,0 +1,47 @@
+"""The command `gradlab`: each subcommand is imported when it is called."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status. An unusable argument ends with 2 and a sentence."""
+    parser = argparse.ArgumentParser(prog="gradlab", description="Break gradients on purpose, and see what happens.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    listing = commands.add_parser("list", help="all scenarios, by name")
+    listing.set_defaults(run=lambda _: _list())
+    rendering = commands.add_parser("render", help="build notebooks from their percent scripts")
+    rendering.add_argument("scripts", nargs="*", type=Path, help="scripts; default: all in the folder notebooks/")
+    rendering.add_argument("--jobs", type=int, default=2, help="how many at a time (default 2)")
+    rendering.set_defaults(run=_render)
+    chosen = parser.parse_args(arguments)
+    return int(chosen.run(chosen))
+
+
+def _list() -> int:
+    from gradlab.scenario import names
+
+    print("\n".join(names()))
+    return 0
+
+
+def _render(chosen: argparse.Namespace) -> int:
+    from gradlab.render import build, scripts_in
+
+    absent = [str(s) for s in chosen.scripts if not s.is_file()]
+    if absent:
+        print(f"gradlab render: there is no file {', '.join(absent)}")
+        return 2
+    if importlib.util.find_spec("jupytext") is None:
+        print("gradlab render needs jupytext and nbclient: pip install 'gradlab[lab]'")
+        return 2
+    build(chosen.scripts or scripts_in(Path("notebooks")), chosen.jobs)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,103 @@
+"""Import TensorFlow in a thread of its own while the first page is read.
+
+- `begin`: start loading, once; `wait`: until it is done, raising what went wrong; `state`: where it stands.
+- `settings`: the Keras version and the device that the notebook chose.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from gradlab.quiet import choose_keras, settle, silenced
+
+
+@dataclass
+class _Loading:
+    thread: threading.Thread | None = None
+    error: BaseException | None = None
+    summary: str = ""
+    keras: int = 3
+    device: str = "/CPU:0"
+    then: list[Callable[[], None]] = field(default_factory=list)
+
+
+_loading = _Loading()
+_lock = threading.Lock()
+
+
+def begin(keras: int = 3, device: str = "/CPU:0", then: Callable[[], None] | None = None) -> None:
+    """Choose Keras and device and start loading. `then` is called from the loading thread when it has ended."""
+    choose_keras(keras)
+    settle()
+    with _lock:
+        _loading.keras, _loading.device = keras, device
+        if _loading.thread is not None and _loading.error is None:
+            done = not _loading.thread.is_alive()
+            if then and not done:
+                _loading.then.append(then)
+        else:
+            done = False
+            _loading.error = None
+            _loading.then = [then] if then else []
+            _loading.thread = threading.Thread(target=_load, name="gradlab-loads-tensorflow", daemon=True)
+            _loading.thread.start()
+    if then and done:
+        then()
+
+
+def begun() -> bool:
+    """Has anybody called `begin`?"""
+    return _loading.thread is not None
+
+
+def wait() -> None:
+    """Block until TensorFlow is there; raises what its import raised. Starts loading if nobody has."""
+    if _loading.thread is None:
+        begin(_loading.keras)
+    if _loading.thread is not None:
+        _loading.thread.join()
+    if _loading.error is not None:
+        raise _loading.error
+
+
+def state() -> tuple[str, str]:
+    """("loading" | "ready" | "failed", a sentence for the reader)."""
+    if _loading.error is not None:
+        return "failed", f"TensorFlow could not be loaded: {type(_loading.error).__name__}: {_loading.error}"
+    if _loading.summary:
+        return "ready", f"{_loading.summary}, device {_loading.device}"
+    return "loading", "TensorFlow is loading in the background; you can read on"
+
+
+def device() -> str:
+    """The device that the notebook chose in its first cell."""
+    return _loading.device
+
+
+def _load() -> None:
+    try:
+        with silenced():
+            import tensorflow as tf
+
+            tf.constant(0.0) + 1.0  # the first operation writes start-up lines of its own
+            from gradlab.measure import check_device, keras_version
+
+        check_device(_loading.device)
+        _still_pyplot()
+        _loading.summary = f"TensorFlow {tf.__version__}, Keras {keras_version()} ({tf.keras.__name__})"
+    except BaseException as error:  # handed to whoever waits, and shown in the status line
+        _loading.error = error
+    for call in _loading.then:
+        call()
+
+
+def _still_pyplot() -> None:
+    """Keep pyplot from drawing a half-made figure of a running cell whenever a widget sends a message.
+
+    JupyterLab hands widget messages to a thread of the kernel, and pyplot's interactive mode redraws on each.
+    """
+    import matplotlib.pyplot as plt
+
+    plt.ioff()

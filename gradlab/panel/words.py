@@ -1,0 +1,72 @@
+"""The HTML around the heatmaps: the code with its marked line, the verdict, an error. Everything is escaped here."""
+
+from __future__ import annotations
+
+import html
+import traceback
+
+from gradlab.reading import Kind, Side
+from gradlab.scenario import MARK, Scenario
+from gradlab.verdict import in_words, judge
+
+_MONO = "font-family:var(--jp-code-font-family,monospace);font-size:12px;line-height:1.45"
+
+
+def source_html(scenario: Scenario) -> str:
+    """The code that runs, the line of the switch marked by a bar, a background and a word."""
+    lines = []
+    for line in scenario.source.splitlines():
+        text = html.escape(line) or "&nbsp;"
+        if MARK in line:
+            text = (
+                '<mark style="background:#ffe08a;color:#111;box-shadow:-8px 0 #ffe08a, -12px 0 #b26a00;'
+                f'display:inline-block;width:100%">{text}</mark>'
+            )
+        lines.append(text)
+    return (
+        "<details open><summary>The code that runs, its switch marked</summary>"
+        f'<pre tabindex="0" aria-label="Source code of {scenario.name}" '
+        f'style="{_MONO};overflow-x:auto;margin:4px 0;padding-left:14px">' + "\n".join(lines) + "</pre></details>"
+    )
+
+
+def verdict_html(scenario: Scenario, sides: tuple[Side, Side], keras: int) -> str:
+    """What the claim predicted, what was measured just now, and the verdict that follows."""
+    predicted = scenario.expected(keras)[0]
+    on = sides[1]
+    missing = [name for name in predicted if name not in on.kinds]
+    if missing:
+        return f'<div role="status">No verdict: nothing was measured for {html.escape(", ".join(missing))}.</div>'
+    verdict = judge(predicted, on)
+    found = {name: on.kinds[name] for name in predicted}
+    rows = [
+        ("The claim", html.escape(scenario.claim)),
+        (f"It predicts, for “{html.escape(scenario.switch[1])}”", html.escape(in_words(predicted))),
+        ("Measured just now", html.escape(in_words(found))),
+        ("Verdict", f"<b>{verdict}</b> (Keras {keras}, claim {', '.join(scenario.claims)})"),
+    ]
+    if on.watched is not None:
+        rows.append(("Watched by the tape", html.escape(", ".join(on.watched)) or "nothing"))
+        listed = [r.name for r in on.readings if r.kind not in (Kind.MISSING, Kind.RAISES)]
+        rows.append(("In the list of variables", html.escape(", ".join(listed)) or "nothing: the list is empty"))
+    body = "".join(f'<tr><th scope="row" style="text-align:left;padding-right:10px">{a}</th>'
+                   f'<td style="text-align:left">{b}</td></tr>' for a, b in rows)  # fmt: skip
+    return f'<table role="status" style="margin:4px 0">{body}</table>'
+
+
+def error_html(heading: str, error: BaseException) -> str:
+    """An exception: its message in sight, its traceback folded."""
+    trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    first = f"{type(error).__name__}: {error}".strip()
+    short = first if len(first) < 400 else first[:400] + " …"
+    return (
+        '<div role="alert" style="border:2px solid #b00020;padding:6px 10px;margin:4px 0">'
+        f"<b>! {html.escape(heading)}</b><br>{html.escape(short)}"
+        f'<details><summary>Traceback</summary><pre tabindex="0" style="{_MONO};overflow-x:auto">'
+        f"{html.escape(trace)}</pre></details></div>"
+    )
+
+
+def no_error() -> str:
+    """The same place when nothing is wrong."""
+    return ""

@@ -1,0 +1,53 @@
+"""Settings that must stand before TensorFlow is imported, and silence while it is. Imports nothing heavy.
+
+- `settle`: environment variables; never overrides what the user has set.
+- `silenced`: file descriptor 2 points nowhere for a moment, because TensorFlow's C++ start-up lines obey no setting.
+- `choose_keras`: Keras 3 or legacy Keras, refused clearly once TensorFlow is loaded with the other one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
+
+
+def settle() -> None:
+    """Fewer log lines and the same last digits on every processor, unless the environment says otherwise."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
+
+@contextlib.contextmanager
+def silenced() -> Iterator[None]:
+    """Send what C code writes to standard error to nowhere while the block runs. Python's errors still raise."""
+    sys.stderr.flush()
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
+
+
+def choose_keras(version: int) -> None:
+    """Make `tf.keras` mean Keras 3 (`version=3`) or legacy Keras (`version=2`, the package tf_keras).
+
+    Raises ValueError for another number, ModuleNotFoundError without tf_keras, RuntimeError when TensorFlow is already
+    loaded with the other Keras: that choice is made once, at import.
+    """
+    if version not in (2, 3):
+        raise ValueError(f"`keras` is {version!r}; it must be 3 (Keras 3) or 2 (legacy Keras through tf_keras).")
+    if version == 2 and importlib.util.find_spec("tf_keras") is None:
+        raise ModuleNotFoundError("`keras=2` needs the package tf_keras: pip install 'gradlab[keras2]'.")
+    legacy_now = os.environ.get("TF_USE_LEGACY_KERAS", "0").lower() in ("1", "true")
+    if "tensorflow" in sys.modules and legacy_now != (version == 2):
+        raise RuntimeError(
+            f"TensorFlow is already loaded with Keras {2 if legacy_now else 3}, so `keras={version}` comes too late. "
+            "Restart the kernel and set it in the first cell."
+        )
+    os.environ["TF_USE_LEGACY_KERAS"] = "1" if version == 2 else "0"

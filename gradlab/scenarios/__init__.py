@@ -1,0 +1,5 @@
+"""One file per bug. Each is found by its name; there is no list to keep."""
+
+from gradlab.quiet import settle
+
+settle()  # log settings must stand before the first `import tensorflow` in a scenario
