@@ -7,6 +7,8 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
+from gradlab import claims
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status. An unusable argument ends with 2 and a sentence."""
@@ -18,6 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rendering.add_argument("scripts", nargs="*", type=Path, help="scripts; default: all in the folder notebooks/")
     rendering.add_argument("--jobs", type=int, default=2, help="how many at a time (default 2)")
     rendering.set_defaults(run=_render)
+    claims.configure(truth := commands.add_parser("claims", help="measure every claim; write or check the truth table"))
+    truth.set_defaults(run=claims.run)
     chosen = parser.parse_args(arguments)
     return int(chosen.run(chosen))
 
