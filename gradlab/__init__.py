@@ -19,6 +19,7 @@ from gradlab.scenario import names as names
 
 if TYPE_CHECKING:
     from gradlab.catalogue import catalogue as catalogue
+    from gradlab.elsewhere import other_keras as other_keras
     from gradlab.lesson import check_prediction as check_prediction
     from gradlab.lesson import check_repair as check_repair
     from gradlab.measure import compare as compare
@@ -32,6 +33,7 @@ _WHERE = {
     "compare": "gradlab.measure",
     "picture": "gradlab.picture",
     "catalogue": "gradlab.catalogue",
+    "other_keras": "gradlab.elsewhere",
     "check_prediction": "gradlab.lesson",
     "check_repair": "gradlab.lesson",
     "jacobian": "gradlab.jacobians",
