@@ -82,7 +82,7 @@ def main() -> None:
     elif os.environ.get("CI") == "true":
         sys.exit("gradlab: no Chromium found and none could be installed: the browser tests cannot run (CI=true)")
     else:
-        say("!!! NO CHROMIUM: THE BROWSER TESTS WILL BE SKIPPED. Install chromium or Chrome, or set GRADLAB_BROWSER=path")
+        say("!!! NO CHROMIUM: THE BROWSER TESTS WILL BE SKIPPED. Install chromium or Chrome or set GRADLAB_BROWSER")
         print()
 
 

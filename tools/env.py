@@ -42,7 +42,8 @@ def run(*command: str | Path, quiet: bool = False, **variables: str) -> None:
     done = subprocess.run([str(part) for part in command], cwd=ROOT, env={**os.environ, **variables}, stderr=pipe)
     if done.returncode:
         sys.stderr.write((done.stderr or b"").decode(errors="replace"))
-        stop(f"this command failed (exit {done.returncode}); what it said stands above.\n  {' '.join(map(str, command))}")
+        line = " ".join(str(part) for part in command)
+        stop(f"this command failed (exit {done.returncode}); what it said stands above.\n  {line}")
 
 
 def settings() -> dict[str, str]:
@@ -80,9 +81,9 @@ def read_stamp() -> dict[str, object]:
     return stamp if isinstance(stamp, dict) else {"broken": True}
 
 
-def works() -> bool:
+def answers(*command: str | Path) -> bool:
     try:
-        return subprocess.run([str(PYTHON), "-c", ""], stderr=subprocess.DEVNULL).returncode == 0
+        return subprocess.run([str(part) for part in command], capture_output=True).returncode == 0
     except OSError:
         return False
 
@@ -91,13 +92,13 @@ def create() -> None:
     """An empty environment with pip and uv in it, whatever of venv, pip and uv this machine has."""
     if VENV.exists():
         if not STAMP.exists():
-            stop(f"{VENV} was not made by this Makefile. Move it away, or choose another place: make lab VENV=.venv-gradlab")
+            stop(f"{VENV} was not made by this Makefile. Move it away, or choose another place: make lab VENV=.venv2")
         say(f"removing the old {VENV.name}")
         shutil.rmtree(VENV)
     say(f"making {VENV.name} with Python {platform.python_version()} ({sys.executable})")
-    own_pip = subprocess.run([sys.executable, "-c", "import ensurepip, venv"], stderr=subprocess.DEVNULL).returncode == 0
+    # Debian's Python lacks ensurepip (and so pip) until python3-venv is installed; the rest of venv is there.
+    own_pip = answers(sys.executable, "-c", "import ensurepip")
     try:
-        # Debian leaves ensurepip (and so pip) out of its Python until python3-venv is installed; the rest of venv is there.
         run(sys.executable, "-m", "venv", *([] if own_pip else ["--without-pip"]), VENV)
     finally:
         if VENV.is_dir():
@@ -106,7 +107,7 @@ def create() -> None:
     quiet = ["--quiet", "--no-cache-dir", "--disable-pip-version-check"]
     if own_pip:
         run(PYTHON, "-m", "pip", "install", *quiet, *pins)
-    elif subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True).returncode == 0:
+    elif answers(sys.executable, "-m", "pip", "--version"):
         say("this Python has no ensurepip; its own pip fetches uv")
         run(sys.executable, "-m", "pip", "--python", PYTHON, "install", *quiet, *pins)
     elif shutil.which("uv"):
@@ -116,7 +117,7 @@ def create() -> None:
         shutil.rmtree(VENV)
         stop(
             "this Python can make no environment: it has neither ensurepip nor pip, and there is no uv on the PATH.\n"
-            f"  Debian, Ubuntu:  apt-get install python3-venv\n"
+            "  Debian, Ubuntu:  apt-get install python3-venv\n"
             "  or another one:  make lab PYTHON=/path/to/python3.13"
         )
 
@@ -152,7 +153,8 @@ def install(kind: str, chosen: dict[str, str]) -> None:
         options += [f"{wanted}=={version}", f"tf_keras=={series}.*"]
     else:
         options += [wanted, "tf_keras"]
-    say(f"installing {wanted} {version or '(newest)'} and the {'pinned' if not chosen['lock'] else 'newest fitting'} rest")
+    rest = "the newest that fits" if chosen["lock"] else "as pinned"
+    say(f"installing {wanted} {version or '(newest)'}, the rest {rest}")
     run(*uv, "install", *options, **here)
 
 
@@ -163,7 +165,7 @@ def main() -> None:
     same = all(stamp.get(name) == value for name, value in chosen.items())
     if os.environ.get("PYTHON"):
         same = same and stamp.get("python") == platform.python_version()
-    kept = same and works()
+    kept = same and answers(PYTHON, "-c", "")
     made = stamp.get("made")
     if kept and isinstance(made, dict):
         # what serves the tests serves the lab

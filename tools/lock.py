@@ -18,9 +18,9 @@ HEADER = "# Made by `make lock`; not to be edited by hand.\n"
 def compile_to(name: str, source: str, *options: str, stdin: str | None = None) -> str:
     """Resolve `source` (a file, or "-" for `stdin`), write requirements/`name` and return its text."""
     print(f"requirements/{name}", flush=True)
-    command = [sys.executable, "-m", "uv", "pip", "compile", source, "--quiet", "--universal", "--python-version", "3.10",
-               "--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links",
-               "--upgrade", *options]  # fmt: skip
+    command = [sys.executable, "-m", "uv", "pip", "compile", source, "--quiet", "--upgrade"]
+    command += ["--universal", "--python-version", "3.10", "--generate-hashes", "--no-header", "--no-annotate"]
+    command += ["--no-emit-index-url", "--no-emit-find-links", *options]
     done = subprocess.run(command, cwd=ROOT, input=stdin, text=True, stdout=subprocess.PIPE, check=True)
     (ROOT / "requirements" / name).write_text(HEADER + done.stdout, encoding="utf-8")
     return done.stdout
