@@ -98,6 +98,13 @@ def create() -> None:
     say(f"making {VENV.name} with Python {platform.python_version()} ({sys.executable})")
     # Debian's Python lacks ensurepip (and so pip) until python3-venv is installed; the rest of venv is there.
     own_pip = answers(sys.executable, "-c", "import ensurepip")
+    other_pip = own_pip or answers(sys.executable, "-m", "pip", "--version")
+    if not other_pip and not shutil.which("uv") and shutil.which("apt-get") and os.geteuid() == 0:
+        package = "python{}.{}-venv".format(*sys.version_info)
+        say(f"this Python has neither ensurepip nor pip; fetching {package} with apt-get")
+        answers("apt-get", "update", "-q")
+        answers("apt-get", "install", "-q", "-y", "--no-install-recommends", package)
+        own_pip = answers(sys.executable, "-c", "import ensurepip")
     try:
         run(sys.executable, "-m", "venv", *([] if own_pip else ["--without-pip"]), VENV)
     finally:
@@ -107,7 +114,7 @@ def create() -> None:
     quiet = ["--quiet", "--no-cache-dir", "--disable-pip-version-check"]
     if own_pip:
         run(PYTHON, "-m", "pip", "install", *quiet, *pins)
-    elif answers(sys.executable, "-m", "pip", "--version"):
+    elif other_pip:
         say("this Python has no ensurepip; its own pip fetches uv")
         run(sys.executable, "-m", "pip", "--python", PYTHON, "install", *quiet, *pins)
     elif shutil.which("uv"):
