@@ -34,7 +34,7 @@ lab: env  ## open JupyterLab at the first page (ARGS=--no-browser: only the serv
 test: env-test  ## lint, types, unit tests, notebooks, browser (ARGS='-k name': only those)
 	@$(MAKE) --no-print-directory check
 	@browser="$$($(PY) tools/browser.py)" || exit 1; \
-	GRADLAB_BROWSER="$$browser" $(PY) -m pytest -n $(WORKERS) -ra $(ARGS) || exit 1; \
+	GRADLAB_BROWSER="$$browser" $(PY) -m pytest -n $(WORKERS) --dist loadgroup -ra $(ARGS) || exit 1; \
 	[ -n "$$browser" ] || echo "gradlab: !!! NO CHROMIUM WAS FOUND: THE BROWSER TESTS DID NOT RUN"
 
 check: env-test  ## ruff and mypy alone

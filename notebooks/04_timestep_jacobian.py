@@ -100,8 +100,8 @@ def mine(cell, x):
             h, _ = cell(x[:, t], [h])
             states.append((h, [h[:, k] for k in range(cell.units)]))  # the state, and each of its units
     per_step = []
-    for t, (h, units) in enumerate(states):
-        per_step.append(tape.gradient(h, x)[:, t])  # mend this
+    for t, (h, each_unit) in enumerate(states):
+        per_step.append(tape.gradient(h, x)[:, t])  # mend this: `each_unit` is a list
     name = "d h_t / d x_t"
     return tf.stack([h for h, _ in states], axis=1), {name: x}, {name: tf.stack(per_step, axis=1)}
 
