@@ -1,8 +1,8 @@
 # gradlab: `make lab` to learn, `make test` to check. Needs make and a Python 3.10 to 3.13; everything else is fetched
 # into .venv and .cache here. `make` alone lists what there is.
 
-export VENV ?= .venv
-export PYTHON LOCK TF GPU
+VENV ?= .venv
+export VENV PYTHON LOCK TF GPU
 ARGS ?=
 WORKERS ?= 2
 TORCH ?= torch==2.13.0
