@@ -1,10 +1,11 @@
 # gradlab: `make lab` to learn, `make test` to check. Needs make and a Python 3.10 to 3.13; everything else is fetched
 # into .venv and .cache here. `make` alone lists what there is.
 
-export VENV ?= .venv
-export PYTHON LOCK TF GPU
+VENV ?= .venv
+export VENV PYTHON LOCK TF GPU
 ARGS ?=
 WORKERS ?= 2
+TORCH ?= torch==2.13.0
 
 PY = $(VENV)/bin/python
 START = notebooks/00_start_here.ipynb
@@ -43,17 +44,20 @@ check: env-test  ## ruff and mypy alone
 	$(PY) -m mypy
 
 notebooks: env  ## build notebooks/*.ipynb from the .py beside them
-	$(PY) -m gradlab render $(ARGS)
+	$(VENV)/bin/gradlab render $(ARGS)
 
 claims: env  ## measure every claim again and print the table
-	$(PY) -m gradlab claims $(ARGS)
+	$(VENV)/bin/gradlab claims $(ARGS)
 
 bench-jacobian: env-test  ## the cost of each way to a per-timestep Jacobian
-	$(PY) -m gradlab bench-jacobian $(ARGS)
+	@$(PY) -c "import torch" 2>/dev/null || { echo "gradlab: adding PyTorch, the CPU build where uv can reach one"; \
+	$(PY) -m uv pip install --torch-backend cpu $(TORCH) || $(PY) -m pip install $(TORCH); }
+	$(PY) benchmarks/jacobian.py $(ARGS)
 
 lock: env  ## resolve the dependencies anew into requirements/
 	$(PY) tools/lock.py
 
 clean:  ## remove the environment, the downloads and the tools' caches
-	rm -rf $(VENV) .cache .pytest_cache .ruff_cache .mypy_cache build dist
+	if [ -e $(VENV)/gradlab.json ]; then rm -rf $(VENV); fi  # never a folder that we did not make
+	rm -rf .cache .pytest_cache .ruff_cache .mypy_cache build dist
 	find gradlab tests tools notebooks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
