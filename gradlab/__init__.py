@@ -20,12 +20,12 @@ from gradlab.scenario import names as names
 if TYPE_CHECKING:
     from gradlab.contents import catalogue as catalogue
     from gradlab.elsewhere import other_keras as other_keras
+    from gradlab.heatmap import picture as picture
     from gradlab.lesson import check_prediction as check_prediction
     from gradlab.lesson import check_repair as check_repair
     from gradlab.measure import compare as compare
     from gradlab.panel import Panel as Panel
     from gradlab.panel import start as start
-    from gradlab.heatmap import picture as picture
 
 _WHERE = {
     "Panel": "gradlab.panel",

@@ -1,5 +1,6 @@
 """Every notebook: built from its script, compared output by output (strict nbval), and run with other parameters (papermill)."""
 
+import itertools
 import os
 import re
 import shutil
@@ -87,7 +88,7 @@ def test_headings_and_links_are_in_order(script):
     text = "\n".join(c.source for c in built(script).cells if c.cell_type == "markdown")
     levels = [len(m) for m in re.findall(r"^(#+) ", text, re.M)]
     assert levels.count(1) == 1 and levels[0] == 1
-    assert all(b - a <= 1 for a, b in zip(levels, levels[1:], strict=False)), "no heading level is skipped"
+    assert all(b - a <= 1 for a, b in itertools.pairwise(levels)), "no heading level is skipped"
     for target in re.findall(r"\]\((\d\d_\w+\.ipynb)\)", text):
         assert (ROOT / "notebooks" / target).exists(), f"the link to {target} leads nowhere"
     assert not re.findall(r"!\[\]\(", text), "every picture has alternative text"

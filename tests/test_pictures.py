@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 
 import gradlab
-from gradlab.pack import limits, pack
 from gradlab.heatmap import describe, draw, picture
+from gradlab.pack import limits, pack
 from gradlab.reading import Kind, Reading, Side
 
 

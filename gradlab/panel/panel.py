@@ -11,10 +11,10 @@ from typing import Any
 import ipywidgets
 
 from gradlab import loading
+from gradlab.heatmap import describe, picture
 from gradlab.panel.curves import training_html
 from gradlab.panel.heat import Heat
 from gradlab.panel.words import error_html, no_error, source_html, verdict_html
-from gradlab.heatmap import describe, picture
 from gradlab.quiet import chosen_keras
 from gradlab.reading import Kind, Side
 from gradlab.scenario import Scenario, load
