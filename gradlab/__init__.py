@@ -1,7 +1,7 @@
 """gradlab: break gradients on purpose, see what happens, and ask the same questions of your own model.
 
 Read in this order: `reading` (what one gradient says), `scenario` (one bug behind one switch), any file in `scenarios`,
-`measure` (run it and read it), `verdict` (hold a claim against it), `picture` and `panel` (show it).
+`measure` (run it and read it), `verdict` (hold a claim against it), `heatmap` and `panel` (show it).
 
 Importing this package imports neither TensorFlow nor matplotlib: each name below loads what it needs at first use.
 """
@@ -18,20 +18,22 @@ from gradlab.scenario import Scenario as Scenario
 from gradlab.scenario import names as names
 
 if TYPE_CHECKING:
-    from gradlab.catalogue import catalogue as catalogue
+    from gradlab.contents import catalogue as catalogue
+    from gradlab.elsewhere import other_keras as other_keras
+    from gradlab.heatmap import picture as picture
     from gradlab.lesson import check_prediction as check_prediction
     from gradlab.lesson import check_repair as check_repair
     from gradlab.measure import compare as compare
     from gradlab.panel import Panel as Panel
     from gradlab.panel import start as start
-    from gradlab.picture import picture as picture
 
 _WHERE = {
     "Panel": "gradlab.panel",
     "start": "gradlab.panel",
     "compare": "gradlab.measure",
-    "picture": "gradlab.picture",
-    "catalogue": "gradlab.catalogue",
+    "picture": "gradlab.heatmap",
+    "catalogue": "gradlab.contents",
+    "other_keras": "gradlab.elsewhere",
     "check_prediction": "gradlab.lesson",
     "check_repair": "gradlab.lesson",
     "jacobian": "gradlab.jacobians",

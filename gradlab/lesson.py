@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gradlab.reading import Kind, Side
+import numpy as np
+
+from gradlab.reading import Kind
 from gradlab.scenario import Scenario
 
 
@@ -49,12 +51,14 @@ def check_prediction(scenario: str | Scenario, prediction: Mapping[str, str], **
     return Checked(right == len(on.kinds), tuple(lines))
 
 
-def check_repair(scenario: str | Scenario, mine: Callable[..., tuple[Any, ...]], **knobs: Any) -> Checked:
+def check_repair(
+    scenario: str | Scenario, mine: Callable[..., tuple[Any, ...]], *, same_loss: bool = False, **knobs: Any
+) -> Checked:
     """Hold your repaired `mine(**things)` against the scenario's own run with the switch off.
 
     `mine` takes what `setup` makes and returns `loss, sources, gradients`. An exception in it is reported, not raised.
     Passed means: every source gets a gradient, and it is the one with the switch off or one that finite differences of
-    your own loss agree with.
+    your own loss agree with. With `same_loss` the loss itself must be that of the version with the switch off as well.
     """
     from gradlab.measure import as_scenario, compare, measure
 
@@ -64,11 +68,9 @@ def check_repair(scenario: str | Scenario, mine: Callable[..., tuple[Any, ...]],
     side = measure(attempt, True, None, knobs, off)
     if side.error is not None:
         return Checked(False, ("✗  your code raised " + side.readings[0].note, f"Hint: {original.hint}"))
-    left = _left(side)
+    left = [f"✗  {r.words()}" for r in side.readings if r.kind is not Kind.OK]
+    if same_loss and not left and not np.isclose(off.loss or 0.0, side.loss or 0.0, rtol=1e-4):
+        left = [f"✗  the gradients flow, but the loss is another one: {side.loss:.3g}, expected {off.loss:.3g}"]
     if left:
         return Checked(False, (*left, f"Not yet: {len(left)} of {len(side.readings)} to go.", f"Hint: {original.hint}"))
     return Checked(True, (*(f"✓  {r.words()}" for r in side.readings), "Repaired."))
-
-
-def _left(side: Side) -> list[str]:
-    return [f"✗  {r.words()}" for r in side.readings if r.kind is not Kind.OK]

@@ -18,7 +18,6 @@ class _Loading:
     thread: threading.Thread | None = None
     error: BaseException | None = None
     summary: str = ""
-    keras: int = 3
     device: str = "/CPU:0"
     then: list[Callable[[], None]] = field(default_factory=list)
 
@@ -27,12 +26,16 @@ _loading = _Loading()
 _lock = threading.Lock()
 
 
-def begin(keras: int = 3, device: str = "/CPU:0", then: Callable[[], None] | None = None) -> None:
-    """Choose Keras and device and start loading. `then` is called from the loading thread when it has ended."""
-    choose_keras(keras)
+def begin(keras: int | None = None, device: str = "/CPU:0", then: Callable[[], None] | None = None) -> None:
+    """Choose Keras and device and start loading. `then` is called from the loading thread when it has ended.
+
+    `keras` is 3 or 2; None leaves the choice to the environment, as `import tensorflow` would.
+    """
+    if keras is not None:
+        choose_keras(keras)
     settle()
     with _lock:
-        _loading.keras, _loading.device = keras, device
+        _loading.device = device
         if _loading.thread is not None and _loading.error is None:
             done = not _loading.thread.is_alive()
             if then and not done:
@@ -55,7 +58,7 @@ def begun() -> bool:
 def wait() -> None:
     """Block until TensorFlow is there; raises what its import raised. Starts loading if nobody has."""
     if _loading.thread is None:
-        begin(_loading.keras)
+        begin()
     if _loading.thread is not None:
         _loading.thread.join()
     if _loading.error is not None:

@@ -123,12 +123,12 @@ def directional(scenario: Scenario, bug: bool, taken: Taken, name: str, directio
     source = taken.sources[name]
     if np.ndim(taken.loss) != 0:
         return None
-    step = 1e-2 * (1 + float(np.abs(np.asarray(source)).max()))
+    before = value_of(source)
+    step = 1e-2 * (1 + float(np.abs(before).max()))
     losses = []
     for sign in (1, -1):
-        moved = np.asarray(source) + np.asarray(sign * step * direction, np.asarray(source).dtype)
+        moved = before + (sign * step * direction).astype(before.dtype)
         if hasattr(source, "assign"):
-            before = np.array(source)
             source.assign(moved)
             try:
                 losses.append(float(take(scenario, bug, taken.things).loss))
@@ -143,9 +143,14 @@ def directional(scenario: Scenario, bug: bool, taken: Taken, name: str, directio
     return (losses[0] - losses[1]) / (2 * step)
 
 
+def value_of(source: Any) -> np.ndarray:
+    """A copy of the value of a tensor, a tf.Variable or a Keras variable."""
+    return np.array(tf.convert_to_tensor(source).numpy())
+
+
 def to_array(gradient: Any) -> np.ndarray | None:
     """A gradient as a dense array: None stays None, `IndexedSlices` are added up into the shape of their variable."""
-    return None if gradient is None else np.asarray(tf.convert_to_tensor(gradient))
+    return None if gradient is None else value_of(gradient)
 
 
 def _read(name: str, gradient: Any, scenario: Scenario, bug: bool, taken: Taken, reference: Side | None) -> Reading:

@@ -34,20 +34,29 @@ def silenced() -> Iterator[None]:
         os.close(nowhere)
 
 
+def chosen_keras() -> int:
+    """2 if the environment asks for legacy Keras, else 3."""
+    return 2 if os.environ.get("TF_USE_LEGACY_KERAS", "0").lower() in ("1", "true") else 3
+
+
+def require_keras(version: int) -> None:
+    """Raise ValueError for a number that is not 2 or 3, ModuleNotFoundError if 2 is asked for without tf_keras."""
+    if version not in (2, 3):
+        raise ValueError(f"`keras` is {version!r}; it must be 3 (Keras 3) or 2 (legacy Keras through tf_keras).")
+    if version == 2 and importlib.util.find_spec("tf_keras") is None:
+        raise ModuleNotFoundError("`keras=2` needs the package tf_keras: pip install 'gradlab[keras2]'.")
+
+
 def choose_keras(version: int) -> None:
     """Make `tf.keras` mean Keras 3 (`version=3`) or legacy Keras (`version=2`, the package tf_keras).
 
     Raises ValueError for another number, ModuleNotFoundError without tf_keras, RuntimeError when TensorFlow is already
     loaded with the other Keras: that choice is made once, at import.
     """
-    if version not in (2, 3):
-        raise ValueError(f"`keras` is {version!r}; it must be 3 (Keras 3) or 2 (legacy Keras through tf_keras).")
-    if version == 2 and importlib.util.find_spec("tf_keras") is None:
-        raise ModuleNotFoundError("`keras=2` needs the package tf_keras: pip install 'gradlab[keras2]'.")
-    legacy_now = os.environ.get("TF_USE_LEGACY_KERAS", "0").lower() in ("1", "true")
-    if "tensorflow" in sys.modules and legacy_now != (version == 2):
+    require_keras(version)
+    if "tensorflow" in sys.modules and version != chosen_keras():
         raise RuntimeError(
-            f"TensorFlow is already loaded with Keras {2 if legacy_now else 3}, so `keras={version}` comes too late. "
+            f"TensorFlow is already loaded with Keras {chosen_keras()}, so `keras={version}` comes too late. "
             "Restart the kernel and set it in the first cell."
         )
     os.environ["TF_USE_LEGACY_KERAS"] = "1" if version == 2 else "0"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gradlab.measure import check_device, take, to_array
+from gradlab.measure import check_device, take, to_array, value_of
 from gradlab.scenario import Scenario
 
 
@@ -49,13 +49,13 @@ def train(
             losses.append(float(taken.loss))
             variables = {n: v for n, v in taken.sources.items() if hasattr(v, "assign")}
             if not start:
-                start = {n: np.array(v) for n, v in variables.items()}
+                start = {n: value_of(v) for n, v in variables.items()}
             if step == steps:
                 break
             for name, variable in variables.items():
                 gradient = to_array(taken.gradients[name])
                 if gradient is not None:
-                    variable.assign(np.asarray(variable) - scenario.rate * gradient)
+                    variable.assign(value_of(variable) - scenario.rate * gradient)
             on_step()
-        moved = {n: float(np.linalg.norm(np.asarray(v) - start[n])) for n, v in variables.items() if n in start}
+        moved = {n: float(np.linalg.norm(value_of(v) - start[n])) for n, v in variables.items() if n in start}
     return History(tuple(losses), moved)

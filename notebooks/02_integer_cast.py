@@ -111,6 +111,7 @@ for reading in (off, on)[bug].readings:
 # function with valleys at the whole numbers will do, for example one made with `tf.sin`.) The check asks finite
 # differences of *your* loss.
 
+
 # %%
 def mine(cell, x, jump):
     sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
@@ -205,6 +206,7 @@ for reading in (off, on)[bug].readings:
 # %% [markdown]
 # **Exercise.** Here the loss itself is computed in NumPy. Mend it without leaving TensorFlow.
 
+
 # %%
 def mine(cell, x):
     sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
@@ -216,7 +218,7 @@ def mine(cell, x):
     return loss, sources, tape.gradient(loss, sources)
 
 
-gradlab.check_repair("numpy_roundtrip", mine)
+gradlab.check_repair("numpy_roundtrip", mine, same_loss=True)
 
 
 # %% [markdown]

@@ -1,7 +1,6 @@
 """The result of training at both positions as HTML: two loss curves (inline SVG) and a table of how far weights moved."""
 
 from __future__ import annotations
-from __future__ import annotations
 
 import html
 from collections.abc import Sequence

@@ -11,10 +11,11 @@ from typing import Any
 import ipywidgets
 
 from gradlab import loading
+from gradlab.heatmap import describe, picture
 from gradlab.panel.curves import training_html
 from gradlab.panel.heat import Heat
 from gradlab.panel.words import error_html, no_error, source_html, verdict_html
-from gradlab.picture import describe, picture
+from gradlab.quiet import chosen_keras
 from gradlab.reading import Kind, Side
 from gradlab.scenario import Scenario, load
 
@@ -54,9 +55,17 @@ class Panel(ipywidgets.VBox):
         self._train.on_click(self._on_train)
         heading = f"<b>{html.escape(self.scenario.title)}</b>"
         super().__init__(
-            [ipywidgets.HTML(heading), self._switch, *self._knobs.values(), self._heat, self._error, self._verdict]
-            + [ipywidgets.HTML(source_html(self.scenario)), ipywidgets.HBox([self._train, self._progress])]
-            + [self._trained]
+            [
+                ipywidgets.HTML(heading),
+                self._switch,
+                *self._knobs.values(),
+                self._heat,
+                self._error,
+                self._verdict,
+                ipywidgets.HTML(source_html(self.scenario)),
+                ipywidgets.HBox([self._train, self._progress]),
+                self._trained,
+            ]
         )
         self.add_class("gradlab-panel")
         self._measure()
@@ -184,4 +193,4 @@ def _announce_loading() -> None:
 
         from gradlab.panel.status import start
 
-        display(start())
+        display(start(chosen_keras()))

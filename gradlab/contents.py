@@ -11,15 +11,15 @@ from gradlab.verdict import in_words
 
 @dataclass(frozen=True)
 class Catalogue:
-    """A table of scenarios; Markdown in a notebook and as text."""
+    """A table of scenarios: Markdown in a notebook, their names as text."""
 
-    rows: tuple[tuple[str, str, str, str], ...]
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
 
     @property
     def markdown(self) -> str:
         """The table as Markdown."""
-        head = ("scenario", "the switch", "what it does to the gradients", "notebook")
-        lines = [head, ("---",) * 4, *self.rows]
+        lines = [self.head, ("---",) * len(self.head), *self.rows]
         return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines)
 
     def _repr_markdown_(self) -> str:
@@ -29,15 +29,17 @@ class Catalogue:
         return f"{len(self.rows)} scenarios: {', '.join(row[0].strip('`') for row in self.rows)}"
 
 
-def catalogue(folder: str | Path = ".", link: str = "") -> Catalogue:
+def catalogue(folder: str | Path = ".", link: str = "", effects: bool = False) -> Catalogue:
     """All scenarios in the order of the notebooks in `folder` that show them; `link` is put before each notebook's name.
 
-    A scenario that no notebook shows is listed last, and says so. Loads TensorFlow, because the scenarios do.
+    `effects` adds what the switch does to the gradients, which a learner is better off finding out. A scenario that no
+    notebook shows is listed last, and says so. Loads TensorFlow, because the scenarios do.
     """
-    scripts = sorted(Path(folder).glob("[0-9]*.py"))
+    scripts = [s for s in sorted(Path(folder).glob("[0-9]*.py")) if not s.name.startswith("00")]
     shown = {name: notebook_of(name, scripts) for name in names()}
     order = sorted(shown, key=lambda name: (shown[name] or "~", name))
-    return Catalogue(tuple(_row(load(name), shown[name], link) for name in order))
+    head = ("scenario", "with the switch on", *(("the gradients then",) if effects else ("the claim",)), "notebook")
+    return Catalogue(head, tuple(_row(load(name), shown[name], link, effects) for name in order))
 
 
 def notebook_of(name: str, scripts: list[Path]) -> str:
@@ -48,8 +50,9 @@ def notebook_of(name: str, scripts: list[Path]) -> str:
     return ""
 
 
-def _row(scenario: Scenario, notebook: str, link: str) -> tuple[str, str, str, str]:
-    three, two = (in_words(scenario.expected(keras)[1]) or "nothing" for keras in (3, 2))
+def _row(scenario: Scenario, notebook: str, link: str, effects: bool) -> tuple[str, ...]:
+    three, two = (in_words(scenario.expected(keras)[1]) or "nothing changes" for keras in (3, 2))
     effect = three if three == two else f"Keras 3: {three}. Legacy Keras: {two}"
     where = f"[{notebook}]({link}{notebook}.ipynb)" if notebook else "none yet"
-    return f"`{scenario.name}`", f"{scenario.switch[1]}, instead of: {scenario.switch[0]}", effect, where
+    claim = f"{scenario.claim} ({', '.join(scenario.claims)})"
+    return f"`{scenario.name}`", scenario.switch[1], effect if effects else claim, where

@@ -1,0 +1,63 @@
+# gradlab: `make lab` to learn, `make test` to check. Needs make and a Python 3.10 to 3.13; everything else is fetched
+# into .venv and .cache here. `make` alone lists what there is.
+
+VENV ?= .venv
+export VENV PYTHON LOCK TF GPU
+ARGS ?=
+WORKERS ?= 2
+TORCH ?= torch==2.13.0
+
+PY = $(VENV)/bin/python
+START = notebooks/00_start_here.ipynb
+ROOT_USER = $(if $(filter 0,$(shell id -u)),--allow-root)
+SET_UP = python="$$(sh tools/python.sh)" && "$$python" tools/env.py
+
+.DEFAULT_GOAL := help
+.PHONY: help env env-test lab test check notebooks claims bench-jacobian lock clean
+
+help:  ## list the targets and variables
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "  ARGS=...          more arguments for the target's command    VENV=dir       another place than .venv"
+	@echo "  PYTHON=path       the Python to make the environment with    WORKERS=n      test processes (2)"
+	@echo "  LOCK=none         newest releases, not the pinned ones       TF=2.16.*      that TensorFlow (implies LOCK=none)"
+	@echo "  GPU=1             TensorFlow with CUDA (Linux)"
+
+env:  ## make the environment without starting anything
+	@$(SET_UP) lab
+
+env-test:  ## the same with the test tools
+	@$(SET_UP) test
+
+lab: env  ## open JupyterLab at the first page (ARGS=--no-browser: only the server)
+	@$(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 --LabApp.default_url=/lab/tree/$(START) $(ROOT_USER) $(ARGS)
+
+test: env-test  ## lint, types, unit tests, notebooks, browser (ARGS='-k name': only those)
+	@$(MAKE) --no-print-directory check
+	@browser="$$($(PY) tools/browser.py)" || exit 1; \
+	GRADLAB_BROWSER="$$browser" $(PY) -m pytest -n $(WORKERS) --dist loadgroup -ra $(ARGS) || exit 1; \
+	[ -n "$$browser" ] || echo "gradlab: !!! NO CHROMIUM WAS FOUND: THE BROWSER TESTS DID NOT RUN"
+
+check: env-test  ## ruff and mypy alone
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+notebooks: env  ## build notebooks/*.ipynb from the .py beside them
+	$(VENV)/bin/gradlab render $(ARGS)
+
+claims: env  ## measure every claim again and print the table
+	$(VENV)/bin/gradlab claims $(ARGS)
+
+bench-jacobian: env-test  ## the cost of each way to a per-timestep Jacobian
+	@$(PY) -c "import torch" 2>/dev/null || { echo "gradlab: adding PyTorch, the CPU build where uv can reach one"; \
+	$(PY) -m uv pip install --torch-backend cpu $(TORCH) || $(PY) -m pip install $(TORCH); }
+	$(PY) benchmarks/jacobian.py $(ARGS)
+
+lock: env  ## resolve the dependencies anew into requirements/
+	$(PY) tools/lock.py
+
+clean:  ## remove the environment, the downloads and the tools' caches
+	if [ -e $(VENV)/gradlab.json ]; then rm -rf $(VENV); fi  # never a folder that we did not make
+	rm -rf .cache .pytest_cache .ruff_cache .mypy_cache build dist
+	find gradlab tests tools notebooks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,46 @@
+"""The gradient of the last state does tell the steps apart; what it has lost is the units."""
+
+import tensorflow as tf
+
+from gradlab.reading import Kind
+from gradlab.scenario import Scenario
+
+
+def setup(steps: int = 6, units: int = 3):
+    tf.keras.utils.set_random_seed(0)
+    cell = tf.keras.layers.SimpleRNNCell(units)
+    cell.build((1, 2))
+    return {"cell": cell, "x": tf.random.normal((1, steps, 2))}
+
+
+def run(bug, cell, x):
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        h = tf.zeros((1, cell.units))
+        for t in range(x.shape[1]):
+            h, _ = cell(x[:, t], [h])
+    jacobian = tape.batch_jacobian(h, x, experimental_use_pfor=False)
+    by_step = by_unit = tape.gradient(h, x)
+    if not bug:  # <-- the switch
+        by_step, by_unit = tf.reduce_sum(jacobian, axis=1), jacobian
+    names = ("share of each step", "share of each unit")
+    return h, dict.fromkeys(names, x), dict(zip(names, (by_step, by_unit)))
+
+
+scenario = Scenario(
+    title="Look for each step's share in one gradient",
+    claims=("J2",),
+    claim="The gradient of the last state reflects the whole sequence at once, not the contribution of each step.",
+    switch=("the Jacobian of the last state", "one gradient of the last state"),
+    setup=setup,
+    run=run,
+    predicts={"share of each step": Kind.WRONG, "share of each unit": Kind.WRONG},
+    breaks={"share of each unit": Kind.WRONG},
+    verdict="half true",
+    why=(
+        "The gradient has a slice for every step, and each slice is that step's own contribution to the sum of the units. "
+        "What can't be read from it is the contribution to a single unit: that needs the Jacobian."
+    ),
+    hint="Which of the two arrays still has an axis for what you look for?",
+    knobs={"steps": (1, 10), "units": (1, 6)},
+)

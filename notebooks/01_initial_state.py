@@ -1,0 +1,252 @@
+# %% [markdown]
+# # 1. Start from a state, and ask who gets a gradient
+#
+# A recurrent network needs a state to start from. Popular answers blame this state for gradients that are `None`: it
+# should be a variable, it should be made inside the tape. You will test each of these with one switch.
+#
+# Some words first. A **tape** (`tf.GradientTape`) records what TensorFlow computes while it is open. A **gradient** is
+# d loss / d source, an array of the source's shape; the **sources** here are the weights of a SimpleRNN cell, which computes
+# `h = tanh(x @ kernel + h_before @ recurrent_kernel + bias)` at every time step.
+#
+# **You need**: a little Python, and to have seen a neural network once.
+# **Time**: about 25 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can break anything.
+
+# %% tags=["parameters"]
+bug = False  # where each switch stands at first
+device = "/CPU:0"  # or "/GPU:0"
+keras = 3  # or 2 for legacy Keras
+
+# %%
+import gradlab
+
+gradlab.start(keras=keras, device=device)
+
+# %% [markdown]
+# ## 1. Start from zeros
+#
+# **Claim.** *An initial state that is not a variable, such as NumPy zeros, makes the gradients of the cell's weights None.*
+#
+# Both positions of the switch start from a NumPy array, so neither state is a variable. One array is full of halves, the other of
+# zeros. The network takes one step.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"kernel": "none", "recurrent_kernel": "none", "bias": "none"}
+gradlab.check_prediction("initial_state", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch, with the mouse or with the arrow keys. In the heatmaps, bright is large, dark is small, **black is exactly
+# zero**, hatched is `None`. Then drag `steps` from 1 to 2 with the zeros switched on. What happens to the black picture, and
+# when?
+
+# %%
+gradlab.Panel("initial_state", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("initial_state")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Explain.** Nothing is `None`. With zeros, one gradient is *exactly zero*, and rightly so: in the first step the recurrent kernel multiplies
+# the initial state, so its gradient is made of the state's entries. With zero entries it is zero. From the second step on the
+# state is no longer zero. The column *evidence* says that a finite difference (moving the weight a little and looking at
+# the loss) agrees.
+
+# %% [markdown]
+# **Exercise.** One step, and the state must not be a variable. Give the recurrent kernel a gradient that is not zero.
+
+# %%
+import numpy as np
+import tensorflow as tf
+
+
+def mine(cell, x):
+    sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
+    with tf.GradientTape() as tape:
+        h = tf.constant(np.zeros((1, cell.units), "float32"))  # mend this
+        for t in range(x.shape[1]):
+            h, _ = cell(x[:, t], [h])
+        loss = tf.reduce_mean((h - 1) ** 2)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("initial_state", mine)
+
+# %% [markdown]
+# ## 2. Make the state before the tape opens
+#
+# **Claim.** *A state that is created outside the tape stops the gradient from flowing through the RNN.*
+#
+# The state is a constant again. The switch decides whether it is made before the tape opens or inside.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"kernel": "none", "recurrent_kernel": "none", "bias": "none"}
+gradlab.check_prediction("state_outside_tape", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch. Look for any difference, with the arrow keys too: they read single values.
+
+# %%
+gradlab.Panel("state_outside_tape", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("state_outside_tape")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Explain.** No entry changes. A constant has no past, so there is nothing before the tape that the tape could have missed.
+
+# %% [markdown]
+# **Exercise.** Can you break it? Change `mine` so that the same loss leaves at least one weight without a gradient, and say why. (A check that
+# says *not yet* is what you want here.)
+
+
+# %%
+def mine(cell, x):
+    sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
+    with tf.GradientTape() as tape:
+        h = tf.fill((1, cell.units), 0.5)
+        for t in range(x.shape[1]):
+            h, _ = cell(x[:, t], [h])
+        loss = tf.reduce_mean((h - 1) ** 2)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("state_outside_tape", mine)
+
+# %% [markdown]
+# ## 3. Compute the state before the tape opens
+#
+# **Claim.** *A state that is created outside the tape stops the gradient: nothing behind or after it gets one.*
+#
+# Now the state has a past: a Dense layer, the *encoder*, computes it from two numbers. The sources are the weights of both
+# layers.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {
+    "encoder kernel": "none",
+    "encoder bias": "none",
+    "kernel": "none",
+    "recurrent_kernel": "none",
+    "bias": "none",
+}
+gradlab.check_prediction("computed_state", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch and compare the first two pictures with the last three. Then train both versions for 30 steps: which weights
+# move?
+
+# %%
+gradlab.Panel("computed_state", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("computed_state")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Explain.** The claim is half true. What the encoder did before the tape opened is not on the tape, and its weights get `None`; the cell runs
+# inside and gets everything. So the question is not *where the state is made* but *whether something you want to train
+# made it*.
+
+# %% [markdown]
+# **Exercise.** Mend this one so that all five sources get their gradients.
+
+
+# %%
+def mine(encoder, cell, facts, x):
+    sources = {"encoder kernel": encoder.kernel, "encoder bias": encoder.bias}
+    sources |= {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
+    h = encoder(facts)  # mend this
+    with tf.GradientTape() as tape:
+        for t in range(x.shape[1]):
+            h, _ = cell(x[:, t], [h])
+        loss = tf.reduce_mean((h - 1) ** 2)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("computed_state", mine, same_loss=True)
+
+# %% [markdown]
+# ## 4. Make the state a learned variable
+#
+# **Claim.** *The initial state has to be a variable; otherwise neither it nor the cell's weights get gradients.*
+#
+# A state can be learned like a weight. With the switch off it is a `tf.Variable`, with the switch on a constant tensor with the
+# same numbers. This time the state itself is among the sources.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"initial state": "ok", "kernel": "none", "recurrent_kernel": "none", "bias": "none"}
+gradlab.check_prediction("learned_state", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch and look at `initial state`. Then look at the weights.
+
+# %%
+gradlab.Panel("learned_state", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("learned_state")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Explain.** A tape **watches** trainable variables by itself, and tensors only when told to by `tape.watch(tensor)`. The constant state was not
+# watched, so asking for its gradient gives `None`. The weights are variables and have their gradients either way.
+
+# %% [markdown]
+# **Exercise.** Leave the state a constant tensor, and get its gradient all the same. One line is enough.
+
+
+# %%
+def mine(cell, learned, fixed, x):
+    h0 = fixed  # leave this
+    sources = {"initial state": h0}
+    sources |= {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
+    with tf.GradientTape() as tape:  # mend below
+        h = tf.identity(h0)
+        for t in range(x.shape[1]):
+            h, _ = cell(x[:, t], [h])
+        loss = tf.reduce_mean((h - 1) ** 2)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("learned_state", mine, same_loss=True)
+
+# %% [markdown]
+# ## What you take home
+#
+# - **Zero is not None.** Zero is a number with a reason; `None` says that there is no path, or that nobody watched.
+# - A constant state never takes a gradient away from the weights.
+# - What is computed *before* the tape opens is not on it.
+# - A tape watches trainable variables by itself; for a tensor, call `tape.watch`.
+#
+# TensorFlow's own list of such cases is in its guide,
+# [Introduction to gradients and automatic differentiation](https://www.tensorflow.org/guide/autodiff#cases_where_gradient_returns_none).
+#
+# Next: [cast a value to an integer and lose the path](02_integer_cast.ipynb)

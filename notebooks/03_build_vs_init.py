@@ -1,0 +1,261 @@
+# %% [markdown]
+# # 3. Make weights where the layer can find them
+#
+# `layer.trainable_variables` is the list that `fit` and most training loops go through. A weight that is not in it is never
+# trained, and there is no `None` to warn you: it is *missing*. Popular answers say that weights must be made in `build` and not
+# in `__init__`. You will see what really decides.
+#
+# Two lists matter here. **Tracked**: what the layer lists as its variables. **Watched**: what the tape saw being read
+# (`tape.watched_variables()`). The panels show both.
+#
+# **You need**: notebook 1, or to have written a Keras layer of your own once.
+# **Time**: about 25 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can break anything.
+
+# %% tags=["parameters"]
+bug = False  # where each switch stands at first
+device = "/CPU:0"  # or "/GPU:0"
+keras = 3  # or 2 for legacy Keras
+
+# %%
+import gradlab
+
+gradlab.start(keras=keras, device=device)
+
+# %% [markdown]
+# ## 1. Make weights in `__init__` or in `build`
+#
+# **Claim.** *Weights made in __init__ instead of build are not tracked by the layer.*
+#
+# Both layers use `self.add_weight`. One calls it in `build`, which Keras runs at the first call with the shape of the input; the
+# other in `__init__`.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"w": "missing", "b": "missing"}
+gradlab.check_prediction("init_or_build", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch. Compare the two rows *watched by the tape* and *in the list of variables*.
+
+# %%
+gradlab.Panel("init_or_build", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("init_or_build")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Explain.** The place does not matter. `add_weight` registers the weight with the layer whenever it is called. (`build` is still good
+# style: only there the shape of the input is known.)
+
+# %% [markdown]
+# **Exercise.** Here is a layer that makes one of its weights nowhere near `__init__` or `build`. Is it in the list? Predict, then run.
+
+# %%
+import tensorflow as tf
+
+
+class Late(tf.keras.layers.Layer):
+    def call(self, x):
+        if not hasattr(self, "w"):
+            self.w = self.add_weight(shape=(3, 2), name="w")
+        return x @ self.w
+
+
+late = Late()
+expected_number = 0  # your prediction
+try:
+    late(tf.zeros((1, 3)))
+    number = len(late.trainable_variables)
+    print("right" if number == expected_number else "not as predicted: print(number) and think about when w was made")
+except Exception as error:  # this Keras may refuse
+    print(f"this Keras refuses: {type(error).__name__}")
+
+# %% [markdown]
+# ## 2. Use a raw `tf.Variable` as a weight
+#
+# **Claim.** *A tf.Variable that a layer makes in __init__ instead of build is not tracked by the layer.*
+#
+# The switch changes the *kind* of variable: `self.add_weight` or `tf.Variable`. The knob `where` changes the *place*.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"w": "ok"}
+gradlab.check_prediction("raw_variable", prediction)
+
+# %% [markdown]
+# **Toggle.** Try all four combinations of switch and knob. Which of the two decides? Then train both versions: the tape watches the raw
+# variable, and yet ...
+
+# %%
+gradlab.Panel("raw_variable", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("raw_variable")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Both Keras versions.** TensorFlow comes with Keras 3; legacy Keras is still to be had as the package `tf_keras`. The choice is
+# made when TensorFlow loads, so this cell asks the other one in a second process (a few seconds).
+
+# %%
+gradlab.other_keras("raw_variable")
+
+# %% [markdown]
+# **Explain.** The kind decides, not the place, and it depends on the Keras version. Keras 3 keeps a list of its own kind of variable; to it a
+# raw `tf.Variable` is just an attribute. Legacy Keras lists every `tf.Variable`. Where the list is empty, the optimizer has
+# nothing to do: with `fit` the loss stays where it is, without an exception.
+
+# %% [markdown]
+# **Exercise.** Mend this layer so that its weight is in the list under both Keras versions.
+
+
+# %%
+class Mine(tf.keras.layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.w = tf.Variable(tf.ones((3, 2)), name="w")  # mend this
+
+    def call(self, x):
+        return tf.tanh(x @ self.w)
+
+
+layer = Mine()
+layer(tf.zeros((1, 3)))  # the first call builds it
+
+
+def mine(tracked, raw, x):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean((layer(x) - 1) ** 2)
+    sources = dict(zip(("w",), layer.trainable_variables))
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("raw_variable", mine, units=2)
+
+# %% [markdown]
+# ## 3. Ask before the first call
+#
+# **Claim.** *The weights of a layer that has not been built yet get None for a gradient.*
+#
+# An LSTM layer is asked for its variables twice: before it has seen any input, and after.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"kernel": "none", "recurrent_kernel": "none", "bias": "none"}
+gradlab.check_prediction("unbuilt_layer", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch. What is the difference between *None* and *not in the list*?
+
+# %%
+gradlab.Panel("unbuilt_layer", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("unbuilt_layer")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Explain.** A layer makes its weights at its first call. A list taken before is empty, and `tape.gradient(loss, [])` is an empty list: no
+# `None` in it, and no warning.
+
+# %% [markdown]
+# **Exercise.** Mend the order of lines.
+
+# %%
+fresh = tf.keras.layers.LSTM(4)
+variables = fresh.trainable_variables  # mend this
+
+
+def mine(layer, early, late, x):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean((fresh(x) - 1) ** 2)
+    sources = dict(zip(("kernel", "recurrent_kernel", "bias"), variables))
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("unbuilt_layer", mine)
+
+# %% [markdown]
+# ## 4. Make a layer inside `call`
+#
+# **Claim.** *Variables that layer tracking does not know of get no gradient.*
+#
+# The outer layer makes its Dense layer in `__init__`, or anew at every call. The sources are listed twice: what the layer lists,
+# and what the tape watched.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"listed kernel": "none", "listed bias": "none", "watched kernel": "none", "watched bias": "none"}
+gradlab.check_prediction("layer_in_call", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch and compare the first two pictures with the last two.
+
+# %%
+gradlab.Panel("layer_in_call", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("layer_in_call")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Explain.** Tracking and watching are two things. The tape watched the hidden weights, and their gradients are right; the layer just does not
+# list them. (They are also thrown away after every call, so training them would be pointless.)
+
+# %% [markdown]
+# **Exercise.** Mend the layer so that both weights are in its list.
+
+
+# %%
+class Outer(tf.keras.layers.Layer):
+    def call(self, x):
+        return tf.keras.layers.Dense(4, kernel_initializer=tf.keras.initializers.GlorotUniform(seed=1))(x)  # mend this
+
+
+outer = Outer()
+
+
+def mine(before, in_call, x):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean((outer(x) - 1) ** 2)
+    sources = dict(zip(("listed kernel", "listed bias"), outer.trainable_variables))
+    sources |= dict(zip(("watched kernel", "watched bias"), tape.watched_variables()))
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("layer_in_call", mine)
+
+# %% [markdown]
+# ## What you take home
+#
+# - **Missing is not None.** A weight that is not in the list has no entry at all, and nothing warns you.
+# - `add_weight` is tracked anywhere; a raw `tf.Variable` depends on the Keras version.
+# - Ask for the list after the first call.
+# - When in doubt, compare `tape.watched_variables()` with `trainable_variables`.
+#
+# Next: [one Jacobian per time step](04_timestep_jacobian.ipynb)

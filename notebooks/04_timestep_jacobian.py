@@ -1,0 +1,304 @@
+# %% [markdown]
+# # 4. Take one Jacobian per time step
+#
+# How does the hidden state at step t depend on the input at step s? The answer is a **Jacobian**: an array with one entry for
+# every pair of an output and an input. For states of H units and inputs of I numbers, `d h_t / d x_s` has the shape
+# H × I, for every t and s. Popular listings compute something else, something that is not there, or nothing at all.
+#
+# **You need**: notebook 1. You should know what a partial derivative is.
+# **Time**: about 25 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can break anything.
+
+# %% tags=["parameters"]
+bug = False  # where each switch stands at first
+device = "/CPU:0"  # or "/GPU:0"
+keras = 3  # or 2 for legacy Keras
+
+# %%
+import gradlab
+
+gradlab.start(keras=keras, device=device)
+
+# %% [markdown]
+# ## 1. Take the gradient of every state
+#
+# **Claim.** *Stacking tape.gradient(h_t, x)[:, t] over time gives d h_t / d x_t, of shape (batch, time, units, inputs).*
+#
+# The switch chooses between `tape.batch_jacobian` and `tape.gradient`, each taken of every state and stacked. The tape is
+# **persistent**, which means that it may be asked more than once.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"d h_t / d x_t": "ok"}
+gradlab.check_prediction("timestep_jacobian", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch and compare the shapes. Then set `units` to 1. What do you see?
+
+# %%
+gradlab.Panel("timestep_jacobian", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("timestep_jacobian")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Check it yourself.** Nothing above should be believed because a tape says so. Move one input a little, up and down, and look at
+# the state: that is the derivative by its definition, here in double precision with NumPy alone.
+
+# %%
+import numpy as np
+
+things = gradlab.load("timestep_jacobian").setup()
+kernel, recurrent, bias = (np.float64(w) for w in things["cell"].get_weights())
+x = np.float64(things["x"][0])
+
+
+def states(x):
+    h, out = np.zeros(len(bias)), []
+    for row in x:
+        h = np.tanh(row @ kernel + h @ recurrent + bias)
+        out.append(h)
+    return np.array(out)
+
+
+differences = np.zeros((len(x), len(bias), x.shape[1]))  # (time, units, inputs)
+for t in range(len(x)):
+    for i in range(x.shape[1]):
+        up, down = x.copy(), x.copy()
+        up[t, i] += 1e-6
+        down[t, i] -= 1e-6
+        differences[t, :, i] = (states(up)[t] - states(down)[t]) / 2e-6
+jacobian = off["d h_t / d x_t"].values[0]
+print("the Jacobian agrees with finite differences:", bool(np.abs(jacobian - differences).max() < 1e-5))
+print(
+    "the stacked gradient is its sum over units:",
+    bool(np.abs(on["d h_t / d x_t"].values[0] - differences.sum(1)).max() < 1e-5),
+)
+
+# %% [markdown]
+# **Explain.** A gradient is taken of *one* number. Of a vector, the tape takes the gradient of the sum of its entries: all units added up, one
+# axis gone. With a single unit the sum is the unit, and the two agree.
+
+# %% [markdown]
+# **Exercise.** Make the folk version right without `batch_jacobian`: take one gradient for every unit, and stack them on the axis of units.
+
+# %%
+import tensorflow as tf
+
+
+def mine(cell, x):
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        h, states = tf.zeros((1, cell.units)), []
+        for t in range(x.shape[1]):
+            h, _ = cell(x[:, t], [h])
+            states.append((h, [h[:, k] for k in range(cell.units)]))  # the state, and each of its units
+    per_step = []
+    for t, (h, each_unit) in enumerate(states):
+        per_step.append(tape.gradient(h, x)[:, t])  # mend this: `each_unit` is a list
+    name = "d h_t / d x_t"
+    return tf.stack([h for h, _ in states], axis=1), {name: x}, {name: tf.stack(per_step, axis=1)}
+
+
+gradlab.check_repair("timestep_jacobian", mine)
+
+# %% [markdown]
+# ## 2. Look for each step's share
+#
+# **Claim.** *The gradient of the last state reflects the whole sequence at once, not the contribution of each step.*
+#
+# Here the last state is differentiated with respect to the whole sequence, by one gradient or by the Jacobian. You look for two
+# things in the result: the share of each *step*, and the share of each *unit*.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"share of each step": "wrong", "share of each unit": "wrong"}
+gradlab.check_prediction("summed_over_units", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch. Rows are time steps. Which rows are dark, the early or the late ones?
+
+# %%
+gradlab.Panel("summed_over_units", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("summed_over_units")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Explain.** The slices of the gradient over time *are* the contributions of the single steps, added up over units. What the sum has lost is the
+# units. The early steps contribute less and less: that is the vanishing gradient, and it has a notebook of its own.
+
+# %% [markdown]
+# **Exercise.** Which step contributes most to the last state? Answer with its number, counted from 0.
+
+# %%
+step = 0  # your answer
+share = np.abs(off["share of each step"].values[0]).sum(axis=-1)
+print("right" if step == int(share.argmax()) else "not yet: hint, find the brightest row of 'share of each step'")
+
+# %% [markdown]
+# ## 3. Read the cell state off the layer
+#
+# **Claim.** *After a call, lstm_layer.cell_state holds the cell state.*
+#
+# An LSTM has two states, `h` and `c`. One listing reads `c` from the layer after calling it.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"d c_T / d x": "ok"}
+gradlab.check_prediction("cell_state_attribute", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch. The exception is shown below the heatmap; unfold it to see the line it comes from.
+
+# %%
+gradlab.Panel("cell_state_attribute", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("cell_state_attribute")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Explain.** There is no such attribute, in either Keras. A layer returns its states and keeps none. (One that is `stateful=True` keeps them, in
+# variables, and cuts the gradient by it.)
+
+# %% [markdown]
+# **Exercise.** Get `c` from the layer itself: have it return its states.
+
+
+# %%
+def mine(lstm, x):
+    returning = tf.keras.layers.LSTM(lstm.units)  # mend this: what makes a layer return its states?
+    returning(x)
+    returning.set_weights(lstm.get_weights())
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        c = returning(x)  # and this
+        loss = tf.reduce_sum(c)
+    sources = {"d c_T / d x": x}
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("cell_state_attribute", mine, same_loss=True)
+
+# %% [markdown]
+# ## 4. Compute the states before the tape
+#
+# **Claim.** *States computed before the tape opens can be differentiated inside it.*
+#
+# The same state, with the same numbers, computed before the tape opened or inside.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"d c_T / d x": "ok"}
+gradlab.check_prediction("states_before_tape", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch. Do the numbers of the loss tell you which is which?
+
+# %%
+gradlab.Panel("states_before_tape", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("states_before_tape")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Explain.** For the tape, what was computed before is a constant. Watching `x` inside comes too late for what was made of `x` before.
+
+# %% [markdown]
+# **Exercise.** Mend the order.
+
+
+# %%
+def mine(lstm, x):
+    _, _, c = lstm(x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        loss = tf.reduce_sum(c)  # mend this
+    sources = {"d c_T / d x": x}
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("states_before_tape", mine, same_loss=True)
+
+# %% [markdown]
+# ## 5. Ask one tape twice
+#
+# **Claim.** *One tape gives the gradient of the hidden state and then that of the cell state.*
+#
+# Two questions, one tape.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"d h_T / d x": "ok", "d c_T / d x": "ok"}
+gradlab.check_prediction("tape_used_twice", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch and read the exception.
+
+# %%
+gradlab.Panel("tape_used_twice", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("tape_used_twice")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Explain.** A tape lets go of its record as soon as it has answered. `persistent=True` keeps it.
+
+# %% [markdown]
+# **Exercise.** Answer both questions without a persistent tape.
+
+
+# %%
+def mine(lstm, x):
+    with tf.GradientTape() as tape:  # mend this
+        tape.watch(x)
+        _, h, c = lstm(x)
+        hidden, carried = tf.reduce_sum(h), tf.reduce_sum(c)
+    gradients = {"d h_T / d x": tape.gradient(hidden, x), "d c_T / d x": tape.gradient(carried, x)}
+    return hidden + carried, dict.fromkeys(gradients, x), gradients
+
+
+gradlab.check_repair("tape_used_twice", mine, same_loss=True)
+
+# %% [markdown]
+# ## What you take home
+#
+# - `tape.gradient` of a vector is the gradient of its sum. For one row per unit, ask for a Jacobian.
+# - Slices over time of one gradient are the contributions of the steps; the units are what is lost.
+# - Layers return states. Inside the tape, please, and with a persistent tape if you ask twice.
+#
+# Next: [the LSTM and the tape](05_lstm_and_the_tape.ipynb)

@@ -1,0 +1,70 @@
+"""Who may import whom, read from the source and tried in a fresh interpreter."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "gradlab"
+FILES = sorted(PACKAGE.rglob("*.py"))
+PLAIN = {"reading.py", "verdict.py", "scenario.py", "pack.py", "heatmap.py", "quiet.py", "__init__.py", "cli.py"}
+
+
+def imports(path, everywhere):
+    """Modules imported when the file is, or also those that wait inside a function. `if TYPE_CHECKING` does not count."""
+    found = set()
+
+    def visit(node, inside):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            return
+        if isinstance(node, ast.Import) and (everywhere or not inside):
+            found.update(a.name for a in node.names)
+        if isinstance(node, ast.ImportFrom) and (everywhere or not inside):
+            found.add(node.module)
+        for child in ast.iter_child_nodes(node):
+            visit(child, inside or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+    visit(ast.parse(path.read_text(encoding="utf-8")), False)
+    return {name for name in found if name}
+
+
+def tops(path, everywhere=True):
+    return {name.partition(".")[0] for name in imports(path, everywhere)}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_only_the_panel_imports_widgets(path):
+    if "panel" not in path.parts:
+        assert not tops(path) & {"ipywidgets", "anywidget", "traitlets"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_nobody_draws_with_pyplot(path):
+    drawn = {n for n in imports(path, True) if n.startswith("matplotlib.pyplot")}
+    assert not drawn or path.name == "loading.py", "loading.py alone touches pyplot, to switch its interactive mode off"
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if p.parent == PACKAGE and p.name in PLAIN], ids=lambda p: p.name)
+def test_what_reads_and_draws_needs_no_tensorflow(path):
+    assert not tops(path) & {"tensorflow", "keras", "tf_keras"}
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "scenarios").glob("[a-z]*.py")), ids=lambda p: p.stem)
+def test_a_scenario_imports_no_machinery(path):
+    own = {n for n in imports(path, True) if n.startswith("gradlab")}
+    assert own <= {"gradlab.reading", "gradlab.scenario"}
+
+
+@pytest.mark.parametrize(
+    ("code", "absent"),
+    [
+        ("import gradlab; gradlab.names(); gradlab.Kind.OK", ("tensorflow", "matplotlib", "ipywidgets", "keras")),
+        ("import gradlab.panel, gradlab.heatmap", ("tensorflow", "matplotlib.pyplot", "keras")),
+    ],
+)
+def test_importing_is_light(code, absent):
+    check = f"{code}\nimport sys\nprint([m for m in {absent!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

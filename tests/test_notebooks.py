@@ -1,0 +1,157 @@
+"""Every notebook: built from its script, compared output by output (strict nbval), and run with other parameters (papermill)."""
+
+import itertools
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+import papermill
+import pytest
+
+import gradlab
+
+ROOT = Path(__file__).parents[1]
+SCRIPTS = sorted((ROOT / "notebooks").glob("[0-9]*.py"))
+DEVICE = os.environ.get("GRADLAB_DEVICE", "/CPU:0")
+each_script = pytest.mark.parametrize("script", SCRIPTS, ids=lambda s: s.stem)
+CELL_TIMEOUT = 300
+
+
+def built(script):
+    return nbformat.read(script.with_suffix(".ipynb"), as_version=4)
+
+
+def outputs(notebook):
+    """All text of a notebook's outputs."""
+    found = [
+        o.get("text") or o.get("data", {}).get("text/plain", "") for c in notebook.cells for o in c.get("outputs", [])
+    ]
+    return "\n".join(found)
+
+
+def nbval(notebook, path=""):
+    environment = {**os.environ, "PYTHONPATH": str(path)} if path else None
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-c", os.devnull]
+    command += [
+        f"--rootdir={notebook.parent}",
+        "--nbval",
+        "--nbval-current-env",
+        f"--nbval-cell-timeout={CELL_TIMEOUT}",
+    ]
+    return subprocess.run([*command, str(notebook)], capture_output=True, text=True, env=environment)
+
+
+def test_there_is_a_script_for_every_notebook():
+    assert SCRIPTS
+    assert {p.stem for p in (ROOT / "notebooks").glob("*.ipynb")} == {s.stem for s in SCRIPTS}
+
+
+@each_script
+def test_the_notebook_is_built_from_its_script(script):
+    source = [
+        (c.cell_type, c.source, c.metadata.get("tags", [])) for c in jupytext.read(script, fmt="py:percent").cells
+    ]
+    assert [(c.cell_type, c.source, c.metadata.get("tags", [])) for c in built(script).cells] == source, (
+        "run `make notebooks`"
+    )
+
+
+@each_script
+def test_the_notebook_is_committed_as_it_ran(script):
+    notebook = built(script)
+    code = [c for c in notebook.cells if c.cell_type == "code"]
+    assert [c.execution_count for c in code] == list(range(1, len(code) + 1)), "a cell without a run is not compared"
+    assert "widgets" not in notebook.metadata, "with stored widgets GitHub shows no picture"
+    kinds = {(o.output_type, o.get("name")) for c in code for o in c.outputs}
+    assert not {k for k in kinds if k[0] == "error" or k[1] == "stderr"}
+    assert len({c.id for c in notebook.cells}) == len(notebook.cells)
+
+
+@each_script
+def test_the_notebook_takes_the_three_parameters(script):
+    parameters = papermill.inspect_notebook(script.with_suffix(".ipynb"))
+    assert {"bug", "device", "keras"} <= set(parameters)
+    assert [p["default"] for n, p in parameters.items() if n in ("bug", "device", "keras")] == [
+        "False",
+        '"/CPU:0"',
+        "3",
+    ]
+
+
+@each_script
+def test_headings_and_links_are_in_order(script):
+    text = "\n".join(c.source for c in built(script).cells if c.cell_type == "markdown")
+    levels = [len(m) for m in re.findall(r"^(#+) ", text, re.M)]
+    assert levels.count(1) == 1 and levels[0] == 1
+    assert all(b - a <= 1 for a, b in itertools.pairwise(levels)), "no heading level is skipped"
+    for target in re.findall(r"\]\((\d\d_\w+\.ipynb)\)", text):
+        assert (ROOT / "notebooks" / target).exists(), f"the link to {target} leads nowhere"
+    assert not re.findall(r"!\[\]\(", text), "every picture has alternative text"
+
+
+@each_script
+@pytest.mark.skipif(
+    DEVICE != "/CPU:0", reason=f"the committed outputs are those of /CPU:0, and this run is on {DEVICE}"
+)
+def test_strict_nbval_finds_every_output_as_committed(script):
+    done = nbval(script.with_suffix(".ipynb"))
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+
+
+@each_script
+@pytest.mark.parametrize(("bug", "keras"), [(False, 3), (True, 3), (True, 2)])
+def test_papermill_runs_it_with_other_parameters(script, bug, keras, tmp_path):
+    target = tmp_path / "out.ipynb"
+    environment = os.environ.pop("TF_USE_LEGACY_KERAS", None)  # the notebook's own parameter decides
+    try:
+        done = papermill.execute_notebook(
+            script.with_suffix(".ipynb"),
+            target,
+            {"bug": bug, "device": DEVICE, "keras": keras},
+            kernel_name="python3",
+            execution_timeout=CELL_TIMEOUT,
+            progress_bar=False,
+            store_widget_state=False,
+            cwd=str(script.parent),
+        )
+    finally:
+        if environment is not None:
+            os.environ["TF_USE_LEGACY_KERAS"] = environment
+    text = outputs(done)
+    assert f"gradlab: Keras {keras} on {DEVICE}" in text
+    panels = re.findall(r"Panel\(\w+, bug=(\w+)\)", text)
+    assert set(panels) <= {str(bug)}
+    assert panels or "Panel(" not in script.read_text()
+
+
+def test_strict_nbval_fails_when_a_scenarios_numbers_change(tmp_path):
+    shutil.copytree(ROOT / "gradlab", tmp_path / "gradlab", ignore=shutil.ignore_patterns("__pycache__"))
+    changed = tmp_path / "gradlab" / "scenarios" / "integer_cast.py"
+    source = changed.read_text()
+    assert "level = 10 * h" in source
+    changed.write_text(source.replace("level = 10 * h", "level = 11 * h"))
+    notebook = tmp_path / "02_integer_cast.ipynb"
+    shutil.copy(ROOT / "notebooks" / notebook.name, notebook)
+    done = nbval(notebook, path=tmp_path)
+    assert done.returncode == 1, done.stdout[-3000:] + done.stderr[-2000:]
+    assert "largest" in done.stdout
+
+
+def test_the_first_page_lists_every_scenario():
+    text = outputs(built(ROOT / "notebooks" / "00_start_here.py"))
+    assert f"{len(gradlab.names())} scenarios" in text, "run `make notebooks`"
+
+
+def test_rendering_twice_gives_the_same_bytes():
+    from gradlab.render import render
+
+    script = ROOT / "notebooks" / "02_integer_cast.py"
+    first = render(script)
+    assert first == render(script)
+    committed = built(script)
+    assert [c.source for c in nbformat.reads(first, as_version=4).cells] == [c.source for c in committed.cells]
