@@ -46,12 +46,6 @@ def page(table: Mapping[str, Any]) -> str:
         for claim in table["claims"]:
             if claim["theme"] == theme:
                 parts.append(_claim(claim, table["scenarios"], shown))
-    free = [name for name, s in table["scenarios"].items() if not s["claims"]]
-    if free:
-        parts.append(
-            "\n## More to be switched on\n\nThese come from issue threads and from practice, not from the documents.\n"
-        )
-        parts += [_scenario(name, table["scenarios"][name], "") for name in free]
     parts.append("\n## The documents\n")
     parts += [f"- `{name}`: {title}" for name, title in DOCUMENTS.items()]
     return "\n".join(parts) + "\n"
@@ -70,13 +64,13 @@ def _glance(table: Mapping[str, Any]) -> str:
     lines = ["| id | claim | Keras 3 | legacy Keras | source |", "| --- | --- | --- | --- | --- |"]
     for c in table["claims"]:
         three, two = (c["verdict"].get(k, "not measured") for k in KERAS)
-        lines.append(f"| [{c['id']}](#{c['id'].lower()}) | {_cell(c['claim'])} | {three} | {two} | `{c['source']}` |")
+        lines.append(f"| [{c['id']}](#{c['id'].lower()}) | {_cell(c['claim'])} | {three} | {two} | {_source(c)} |")
     return "\n".join(lines)
 
 
 def _claim(claim: Mapping[str, Any], scenarios: Mapping[str, Any], shown: set[str]) -> str:
     """A claim with all its programs; a program that an earlier claim has shown is only named."""
-    parts = [f"### {claim['id']}\n", f"*{claim['claim']}* (`{claim['source']}`)\n", _verdict(claim["verdict"])]
+    parts = [f"### {claim['id']}\n", f"*{claim['claim']}* ({_source(claim)})\n", _verdict(claim["verdict"])]
     for name in sorted(claim["scenarios"], key=lambda n: n not in claim["decided by"]):
         role = "decides" if name in claim["decided by"] else "shows what happens nearby"
         if name in shown:
@@ -85,6 +79,10 @@ def _claim(claim: Mapping[str, Any], scenarios: Mapping[str, Any], shown: set[st
             parts.append(_scenario(name, scenarios[name], role))
         shown.add(name)
     return "\n".join(parts)
+
+
+def _source(claim: Mapping[str, Any]) -> str:
+    return f"`{claim['source']}`" if claim["source"] in DOCUMENTS else str(claim["source"])
 
 
 def _verdict(verdict: Mapping[str, str]) -> str:
@@ -97,7 +95,7 @@ def _verdict(verdict: Mapping[str, str]) -> str:
 
 def _scenario(name: str, scenario: Mapping[str, Any], role: str) -> str:
     parts = [f"#### {scenario['title']} (`{name}`)\n"]
-    parts.append(f"{'This run ' + role + '. ' if role else ''}It tests: *{scenario['claim']}*\n")
+    parts.append(f"This run {role}. It tests: *{scenario['claim']}*\n")
     parts.append(f"- Switch off: {scenario['switch'][0]}\n- Switch on: {scenario['switch'][1]}")
     parts += [f"- {line}" for line in _predicted(scenario)]
     parts += [f"- {_NAME[k]} raised `{_tidy(scenario[k]['on']['error'])}`" for k in KERAS if scenario[k]["on"]["error"]]

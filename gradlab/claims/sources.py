@@ -29,7 +29,9 @@ class Claim:
 
     @property
     def source(self) -> str:
-        """The file name of the document."""
+        """The file name of the document, or where else it was found."""
+        if self.id.startswith("M"):
+            return "issue threads and practice"
         first = {"L": "000", "E": "001", "J": "003", "T": "004"}.get(self.id[0], "002")
         return next(name for name in DOCUMENTS if name.startswith(first))
 
@@ -37,6 +39,7 @@ class Claim:
 _LSTM, _SEQ = "LSTM and the tape", "Encoder and decoder"
 _CUT, _STATE, _LIST = "Casts, indices and NumPy", "The initial state", "The list of variables"
 _JACOBIAN, _TAPE = "Gradients of a state with respect to the input", "What the tape records"
+_MORE = "Zero and NaN without a cut"
 
 CLAIMS = {
     claim.id: claim
@@ -72,5 +75,9 @@ CLAIMS = {
         ),
         Claim("T3", _TAPE, "A custom operation in a tf.function may have an inaccurate gradient.", ("custom_op",)),
         Claim("T4", _TAPE, "Graph gradients, custom gradients and other kinds of differentiation are ways out."),
+        Claim("M1", _MORE, "Weights that have no part in the result get None."),
+        Claim("M2", _MORE, "A tensor with the same numbers has the same gradient."),
+        Claim("M3", _MORE, "A dead ReLU recovers, because its bias still gets a gradient."),
+        Claim("M4", _MORE, "A pair of equal states adds nothing to the gradient of a distance."),
     )
 }

@@ -24,7 +24,7 @@ def run(bug, layer, x):
 
 scenario = Scenario(
     title="Mask every step of a sequence",
-    claims=(),
+    claims=("M1",),
     claim="Weights that have no part in the result get None.",
     switch=("every step is real", "every step is padding"),
     setup=setup,

@@ -24,7 +24,7 @@ def run(bug, kernel, bias, x):
 
 scenario = Scenario(
     title="Push a ReLU below zero for good",
-    claims=(),
+    claims=("M3",),
     claim="A unit that has gone dead recovers: its bias still gets a gradient that pulls it back.",
     switch=("leaky ReLU", "ReLU"),
     setup=setup,

@@ -20,21 +20,21 @@ def run(bug, x, units, made):
         def __init__(self):
             super().__init__()
             layer = tf.keras.layers.Dense(units, activation="tanh", name="inner")
-            self.parts = Box(layer) if bug else [layer]  # <-- the switch
-            self.out = tf.keras.layers.Dense(1, name="outer")
+            self.inner = Box(layer) if bug else layer  # <-- the switch
+            self.outer = tf.keras.layers.Dense(1, name="outer")
 
         def call(self, x):
-            inner = self.parts.layer if isinstance(self.parts, Box) else self.parts[0]
-            return self.out(inner(x))
+            inner = getattr(self.inner, "layer", self.inner)
+            return self.outer(inner(x))
 
     if not made:
         made["model"] = Reader()  # once: training goes on with the same model
     model = made["model"]
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean((model(x) - 1) ** 2)
+    inner = getattr(model.inner, "layer", model.inner)
+    everything = {f"{part.name} {w}": getattr(part, w) for part in (inner, model.outer) for w in ("kernel", "bias")}
     listed = {id(v) for v in model.trainable_variables}
-    inner = model.parts.layer if bug else model.parts[0]
-    everything = {f"{part.name} {w}": getattr(part, w) for part in (inner, model.out) for w in ("kernel", "bias")}
     sources = {name: v for name, v in everything.items() if id(v) in listed}
     return loss, sources, tape.gradient(loss, sources), tape.watched_variables()
 
@@ -45,7 +45,7 @@ scenario = Scenario(
     title="Keep a layer in an object of your own",
     claims=("V2",),
     claim="Variables that are hidden from the model are not seen by the tape, so they get None.",
-    switch=("the layer is kept in a list", "the layer is kept in a plain Python object"),
+    switch=("the layer is an attribute of the model", "the layer is inside a plain Python object"),
     setup=setup,
     run=run,
     predicts=dict.fromkeys(HIDDEN, Kind.NONE),

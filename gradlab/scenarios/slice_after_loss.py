@@ -25,7 +25,7 @@ def run(bug, layer, x):
 
 scenario = Scenario(
     title="Ask for a slice that the loss never saw",
-    claims=(),
+    claims=("M2",),
     claim="Slicing again gives the same numbers, so it gives the same gradient.",
     switch=("the slice that the loss was made of", "the same slice, cut out again after the loss"),
     setup=setup,
