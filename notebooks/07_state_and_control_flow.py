@@ -1,0 +1,541 @@
+# %% [markdown]
+# # 7. Let state and control flow pass through the tape
+#
+# Popular answers blame `tf.GradientTape` itself: it "replays" the program, they say, and so it fails with lists, with `if`, with loops and
+# with operations of your own. You will see that it replays nothing, and find the few places where a path really ends.
+#
+# **You need**: notebook [2](02_integer_cast.ipynb), above all what `None` means there.
+# **Time**: about 25 minutes; leave sections 5 and 10 for another day if you like. Run the cells from top to bottom with Shift+Enter; nothing you do here can break anything.
+
+# %% tags=["parameters"]
+bug = False  # where each switch stands at first
+device = "/CPU:0"  # or "/GPU:0"
+keras = 3  # or 2 for legacy Keras
+
+# %%
+import gradlab
+
+gradlab.start(keras=keras, device=device)
+
+# %% [markdown]
+# ## 1. Keep the states in a Python list
+#
+# **Claim.** *Appending to a Python list inside the tape gives a wrong gradient, because the tape can't replay the list.*
+#
+# A list is *mutable*: it changes while the program runs. Here it collects the hidden states of a small recurrent cell (SimpleRNN: each
+# state is computed from the last one), which are added up at the end.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"kernel": "wrong", "recurrent_kernel": "wrong", "bias": "wrong"}
+gradlab.check_prediction("python_list", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch. Does any tile change at all? Train both versions and compare the two curves.
+
+# %%
+gradlab.Panel("python_list", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("python_list")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Explain.** The tape writes down which operation made which tensor from which others, while your code runs. A list only holds tensors; it changes
+# none of them. Asking for the gradient walks backwards over those notes. Your Python code does not run again.
+
+# %% [markdown]
+# **Exercise.** If the tape replayed the program, this function would run twice: once for the loss, once for the gradient. Say how often it runs.
+
+# %%
+import tensorflow as tf
+
+expected_runs = 2  # your answer
+runs = []
+
+
+def square(v):
+    runs.append("once more")
+    return v * v
+
+
+x = tf.Variable(3.0)
+with tf.GradientTape() as tape:
+    y = square(x)
+tape.gradient(y, x)
+print(
+    "right"
+    if len(runs) == expected_runs
+    else "not yet: hint, print len(runs) before and after the line with tape.gradient"
+)
+
+# %% [markdown]
+# ## 2. Keep the state in a variable
+#
+# **Claim.** *State that changes inside the tape breaks the gradient.*
+#
+# The same cell, and now the state is written into a `tf.Variable` with `assign` at every step and read back. That is how people carry a
+# state from call to call.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"kernel": "ok", "recurrent_kernel": "ok", "bias": "ok"}
+gradlab.check_prediction("assigned_state", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch. Then read the loss of the two curves: what does `assign` change in it?
+
+# %%
+gradlab.Panel("assigned_state", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("assigned_state")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Explain.** A list holds the tensor itself; a variable holds only its numbers. `assign` copies numbers into memory, and has no derivative. Reading
+# them back starts a new path at the variable. So the claim holds for this kind of state, and not for the list.
+
+# %% [markdown]
+# **Exercise.** This version hands the state on through the variable. Mend it: the variable may still be written to, for the next call, as long as the
+# loss does not depend on what is read back.
+
+
+# %%
+def mine(cell, x, memory):
+    sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
+    memory.assign(tf.zeros_like(memory))
+    with tf.GradientTape() as tape:
+        for t in range(x.shape[1]):
+            h, _ = cell(x[:, t], [memory.read_value()])  # mend this
+            memory.assign(h)
+        loss = tf.reduce_mean((memory - 1) ** 2)  # and this
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("assigned_state", mine)
+
+# %% [markdown]
+# ## 3. Choose a branch with if
+#
+# **Claim.** *A Python `if` inside the tape gives a wrong gradient, because the other branch may be taken in the backward pass.*
+#
+# The function is `x * x + x` when x is above 1, and `x + 1 + x` otherwise.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"x": "wrong"}
+gradlab.check_prediction("python_if", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch, then drag `start` below 1 and above. Compare with the slopes that you know: 2x + 1, and 2.
+
+# %%
+gradlab.Panel("python_if", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("python_if")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Explain.** The tape holds the branch that ran, and only that one. Nothing is decided a second time.
+
+# %% [markdown]
+# **Exercise.** What is the gradient at x = 0.5, where the other branch runs? Say it before you run the cell.
+
+# %%
+slope_at_half = 0.0  # your answer
+measured = gradlab.compare("python_if", start=0.5)[1]["x"].values
+print("right" if abs(slope_at_half - float(measured)) < 1e-6 else "not yet: hint, at 0.5 the function is x + 1 + x")
+
+# %% [markdown]
+# ## 4. Learn the threshold of an if
+#
+# **Claim.** *The tape differentiates a whole `if`, so the threshold in its condition is learned like any other weight.*
+#
+# A number passes through unchanged when it is above a learned `threshold`, and is made small otherwise.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"weight": "ok", "threshold": "ok"}
+gradlab.check_prediction("branch_condition", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch and watch `threshold`. Then train both versions: how far does each source move?
+
+# %%
+gradlab.Panel("branch_condition", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("branch_condition")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Explain.** `h > threshold` is True or False, and that can't change by a little: the threshold gets `None`. The values in the branch keep their
+# gradients. Whatever you want to learn must enter by a *number* that changes gradually, such as a sigmoid (a smooth step from 0 to 1).
+
+# %% [markdown]
+# **Exercise.** Mend the choice so that the threshold is learnable. Any smooth step will do; the check asks finite differences (the loss from two more
+# runs, with the source moved a little up and down) of your own loss.
+
+
+# %%
+def mine(weight, threshold, x):
+    sources = {"weight": weight, "threshold": threshold}
+    with tf.GradientTape() as tape:
+        h = tf.constant(0.0)
+        for value in tf.unstack(x):
+            h = tf.tanh(weight * h + value)
+            h = tf.where(h > threshold, h, 0.1 * h)  # mend this
+        loss = (h - 1) ** 2
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("branch_condition", mine)
+
+# %% [markdown]
+# ## 5. Let the data decide how long a loop runs
+#
+# **Claim.** *If a loop's length depends on the data, the backward pass may run another number of steps, and the gradient is wrong.*
+#
+# A state is multiplied by a matrix until one of its entries reaches 1.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"weights": "wrong"}
+gradlab.check_prediction("data_dependent_loop", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch, then drag `start`: the smaller the start, the more steps it takes.
+
+# %%
+gradlab.Panel("data_dependent_loop", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("data_dependent_loop")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Explain.** The gradient is that of the steps that ran. What it can't say is how the *number* of steps would change: that is an integer, like the
+# casts of notebook 2.
+
+# %% [markdown]
+# **Exercise.** Count the steps at two starts. Fill in the numbers; the cell counts.
+
+# %%
+steps_from = {0.1: 0, 0.5: 0}  # your answers
+
+
+def count(start):
+    things = gradlab.load("data_dependent_loop").setup(start=start)
+    h, steps = things["first"], 0
+    while tf.reduce_max(tf.abs(h)) < 1:
+        h, steps = h @ things["weights"], steps + 1
+    return steps
+
+
+for start, said in steps_from.items():
+    print(
+        start, "right" if said == count(start) else "not yet: hint, each step makes the state about 1.3 times as large"
+    )
+
+# %% [markdown]
+# ## 6. Wrap an operation of your own
+#
+# **Claim.** *A custom operation in a `tf.function` (or behind a Python call) may give an inaccurate gradient.*
+#
+# `tf.function` makes a graph of a Python function: TensorFlow traces it once and runs the trace from then on. `tf.py_function` calls
+# Python from within TensorFlow. Both get the same small function, `v / (1 + |v|)`.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"weights": "wrong"}
+gradlab.check_prediction("custom_op", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch for both wrappers (the knob `through`).
+
+# %%
+gradlab.Panel("custom_op", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("custom_op")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Explain.** What counts is what is inside, and inside is TensorFlow.
+
+# %% [markdown]
+# **Exercise.** Check one of them yourself, without the package: a *finite difference* is the slope that two more runs give. Make the two numbers agree by
+# choosing a better `step`.
+
+# %%
+squash = tf.function(lambda v: v / (1 + tf.abs(v)))
+step = 1.5  # your choice
+x = tf.Variable(0.7)
+with tf.GradientTape() as tape:
+    y = squash(x)
+by_tape = float(tape.gradient(y, x))
+by_difference = float(squash(x + step) - squash(x - step)) / (2 * step)
+print(f"{by_tape:.2f} by the tape, {by_difference:.2f} by the difference")
+print("they agree" if abs(by_tape - by_difference) < 0.01 else "not yet: hint, a slope is about small steps")
+
+# %% [markdown]
+# ## 7. Call NumPy through tf.numpy_function
+#
+# **Claim.** *An operation that calls code outside TensorFlow breaks the gradient.*
+#
+# The same curve, tanh, once from TensorFlow and once from NumPy.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"weights": "ok"}
+gradlab.check_prediction("numpy_function", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch. The loss is the same; what is left of its past?
+
+# %%
+gradlab.Panel("numpy_function", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("numpy_function")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Explain.** `tf.numpy_function` hands an array out and takes an array back. There is no derivative for what happened outside.
+
+# %% [markdown]
+# **Exercise.** Mend this one, which rates the activity in NumPy.
+
+# %%
+import numpy as np
+
+
+def mine(weights, x):
+    sources = {"weights": weights}
+    with tf.GradientTape() as tape:
+        y = tf.tanh(x @ weights)
+        loss = tf.numpy_function(lambda v: np.mean((v - 1) ** 2, dtype="float32"), [y], tf.float32)  # mend this
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("numpy_function", mine)
+
+# %% [markdown]
+# ## 8. Leave TensorFlow inside tf.py_function
+#
+# **Claim.** *A value that leaves TensorFlow shows up as a gradient of None, so you can't miss it.*
+#
+# A weight called `scale` has to stay positive, so it goes through softplus, log(1 + e^v). Both versions use `tf.py_function`; with the switch on, the
+# Python function computes with NumPy.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"weights": "ok", "scale": "none"}
+gradlab.check_prediction("py_function_numpy", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch and look at `scale`. Is it hatched (None) or black (zero)? Then train: which weight stays where it is?
+
+# %%
+gradlab.Panel("py_function_numpy", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("py_function_numpy")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Explain.** Inside, the path is cut; but the wrapper must hand some tensor back, and hands back a zero. This is the quietest cut there is. Note what
+# the reading adds: the finite difference is not zero.
+
+# %% [markdown]
+# **Exercise.** Behind the same wrapper, a *matrix* of numbers fares differently. Which exception does the cell below end in? Write its name.
+
+# %%
+expected_exception = "ValueError"  # your answer
+weights = tf.Variable(tf.ones((3, 2)))
+try:
+    with tf.GradientTape() as tape:
+        y = tf.py_function(lambda v: np.tanh(v.numpy()), [tf.ones((1, 3)) @ weights], tf.float32)
+        loss = tf.reduce_sum(y)
+    tape.gradient(loss, weights)
+    name = "none"
+except Exception as error:
+    name = type(error).__name__
+print(
+    "right"
+    if name == expected_exception
+    else "not yet: hint, the zero that comes back is a single number, and a matrix product follows it"
+)
+
+# %% [markdown]
+# ## 9. Mend a cast with a gradient of your own
+#
+# **Claim.** *A custom gradient is a way out where TensorFlow registers none, such as a cast to an integer.*
+#
+# In notebook 2 a cast to an integer cut every path. Here the cast is wrapped in `tf.custom_gradient`: a function that returns its result
+# and, second, a function for the way back. This one hands the gradient on as if the cast were not there: the *straight-through estimator*.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"kernel": "none", "recurrent_kernel": "none", "bias": "none"}
+gradlab.check_prediction("straight_through", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch, then set the knob `backward` to what TensorFlow does by itself. Train with either.
+
+# %%
+gradlab.Panel("straight_through", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("straight_through")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Explain.** The loss is computed from whole numbers and the gradients are those of the version without the cast. Strictly they are not the derivative
+# of a staircase, which is zero; but they point the right way, and training works.
+
+# %% [markdown]
+# **Exercise.** The cast is back. Write the way back so that the weights get the gradients of the version without it.
+
+
+# %%
+@tf.custom_gradient
+def to_whole(v):
+    return tf.cast(tf.cast(v, tf.int32), v.dtype), lambda upstream: 0 * upstream  # mend this
+
+
+def mine(cell, x, wanted, **_):
+    sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
+    with tf.GradientTape() as tape:
+        h = tf.zeros((1, cell.units))
+        for t in range(x.shape[1]):
+            h, _ = cell(x[:, t], [h])
+        loss = -tf.reduce_mean(to_whole(10 * h) * wanted)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("straight_through", mine)
+
+# %% [markdown]
+# ## 10. Three other ways to a gradient
+#
+# Popular answers also send you to graph gradients, to other kinds of automatic differentiation and to gradients of gradients. Here they are,
+# each against the tape or against a formula. Flip, and see whether anything changes.
+#
+# **Graph gradients.** `tf.gradients` asks a graph instead of a tape; it works only inside a `tf.function`.
+
+# %%
+gradlab.Panel("graph_gradients", bug=bug)
+
+# %% [markdown]
+# **Forward mode.** `ForwardAccumulator` carries the derivative along one direction *while* the loss is computed, so each entry of the source
+# needs a run of its own. The tape goes backward, once for all entries.
+
+# %%
+gradlab.Panel("forward_mode", bug=bug)
+
+# %% [markdown]
+# **Gradients of gradients.** Asking a tape is itself a computation, which an outer tape can record.
+
+# %%
+gradlab.Panel("nested_tapes", bug=bug)
+
+# %% [markdown]
+# **Measure.** A judge that has nothing to do with any of them: finite differences of the loss, along the gradient that each gives. (The
+# straight-through estimator of section 9 is held against the loss *without* the cast, because that is the slope it stands for.)
+
+# %%
+from gradlab.measure import directional, take
+
+ways = {"graph_gradients": "weights", "forward_mode": "bias", "nested_tapes": "weights", "straight_through": "kernel"}
+for name, source in ways.items():
+    scenario = gradlab.load(name)
+    taken = take(scenario, True, scenario.setup())
+    gradient = np.asarray(taken.gradients[source])
+    length = np.linalg.norm(gradient)
+    slope = directional(scenario, name != "straight_through", taken, source, gradient / length)
+    print(f"{name}: {length:.2g} said, {slope:.2g} by finite difference")
+
+# %% [markdown]
+# **Exercise.** This penalty on steep functions has no gradient: the inner question is asked where the outer tape no longer listens. Mend it.
+
+
+# %%
+def mine(weights, x):
+    sources = {"weights": weights}
+    with tf.GradientTape() as outer:
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            y = tf.reduce_sum(tf.tanh(x @ weights))
+    slope = inner.gradient(y, x)  # mend this
+    loss = tf.reduce_mean(slope**2)
+    return loss, sources, outer.gradient(loss, sources)
+
+
+gradlab.check_repair("nested_tapes", mine)
+
+# %% [markdown]
+# ## What you take home
+#
+# - The tape notes what ran and replays nothing: lists, `if` and loops are fine.
+# - A path ends where numbers are copied (`assign`), compared (`if h > threshold`) or handed to other code (NumPy).
+# - Inside `tf.py_function` a cut shows as a **zero**, not as `None`.
+# - A custom gradient can bridge a cut. Graph gradients and forward mode follow the same paths as the tape, and end at the same cuts.
+#
+# Next: [zero and NaN](08_zero_and_nan.ipynb)

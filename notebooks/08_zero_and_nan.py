@@ -1,0 +1,337 @@
+# %% [markdown]
+# # 8. Tell zero from NaN from None
+#
+# In notebooks 2 and 7 a gradient was `None`: no path led from the loss to the weight. Here every path is whole, and still nothing good comes
+# down it. **Zero** says: the path is there, and moving this weight a little changes nothing. **NaN** ("not a number") says: the path is there,
+# and something on it was divided by zero or multiplied by infinity. **None** says: no path at all. Three illnesses, three cures.
+#
+# **You need**: notebook [2](02_integer_cast.ipynb).
+# **Time**: about 25 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can break anything.
+
+# %% tags=["parameters"]
+bug = False  # where each switch stands at first
+device = "/CPU:0"  # or "/GPU:0"
+keras = 3  # or 2 for legacy Keras
+
+# %%
+import gradlab
+
+gradlab.start(keras=keras, device=device)
+
+# %% [markdown]
+# ## 1. Clip a value beyond its range
+#
+# **Claim.** *A clip or a sign detaches what comes before it, as a cast to an integer does.*
+#
+# The level is a number between -10 and 10. With the switch on it is *clipped*: whatever is below 20 becomes 20, whatever is above 30
+# becomes 30.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"kernel": "none", "recurrent_kernel": "none", "bias": "none"}
+gradlab.check_prediction("flat_function", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch. Black is exactly zero; hatched would be None. Try `sign` as well (the knob `op`).
+
+# %%
+gradlab.Panel("flat_function", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("flat_function")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Explain.** A clip has a derivative: 1 inside its range, 0 outside. Every level is outside, so every gradient is multiplied by 0. Finite differences
+# agree: this zero is the right answer to the question, and the question is the bug.
+
+# %% [markdown]
+# **Exercise.** Choose a range that lets most levels through, so that the gradients come back. (The check accepts any gradient that finite differences
+# of your own loss agree with.)
+
+# %%
+import tensorflow as tf
+
+
+def mine(cell, x, flat):
+    sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
+    with tf.GradientTape() as tape:
+        h = tf.zeros((1, cell.units))
+        for t in range(x.shape[1]):
+            h, _ = cell(x[:, t], [h])
+        level = tf.clip_by_value(10 * h, 20.0, 30.0)  # mend this
+        loss = tf.reduce_mean((level - 5) ** 2)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("flat_function", mine)
+
+# %% [markdown]
+# ## 2. Push a ReLU below zero
+#
+# **Claim.** *A unit that has gone dead recovers: its bias still gets a gradient that pulls it back.*
+#
+# A *ReLU* (rectified linear unit) passes positive numbers on and makes zero of the others. A large negative bias puts every example below
+# zero. With the switch off it is a *leaky* ReLU, which passes a fifth of a negative number on.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"kernel": "ok", "bias": "ok"}
+gradlab.check_prediction("dead_relu", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch. Then drag `offset` upwards: at which bias does the ReLU come alive? Train both versions.
+
+# %%
+gradlab.Panel("dead_relu", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("dead_relu")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Explain.** Below zero the ReLU is flat, for the bias as for the kernel. Nothing pulls it back, and so it stays where it is: *dead*.
+
+# %% [markdown]
+# **Exercise.** Keep the plain ReLU, and mend this by hand: change the bias (with `assign`, before the tape) so that at least one unit is alive for
+# some example.
+
+
+# %%
+def mine(kernel, bias, x):
+    sources = {"kernel": kernel, "bias": bias}
+    bias.assign(tf.fill(bias.shape, -6.0))  # mend this
+    with tf.GradientTape() as tape:
+        y = tf.nn.relu(x @ kernel + bias)
+        loss = tf.reduce_mean((y - 1) ** 2)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+loss, _, gradients = mine(**gradlab.load("dead_relu").setup())
+alive = {name: bool(tf.reduce_any(gradient != 0)) for name, gradient in gradients.items()}
+print("alive" if all(alive.values()) else f"not yet: hint, x @ kernel is seldom above 2 ({alive})")
+
+# %% [markdown]
+# ## 3. Mask every step of a sequence
+#
+# **Claim.** *Weights that have no part in the result get None.*
+#
+# A *mask* says which steps of a sequence are real and which are padding. An LSTM skips padded steps: it hands its old state on. Here
+# every step is padding, as it happens when an empty text is put into a batch.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"kernel": "none", "recurrent_kernel": "none", "bias": "none"}
+gradlab.check_prediction("all_masked", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch. Would you have said None?
+
+# %%
+gradlab.Panel("all_masked", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("all_masked")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Explain.** The LSTM computes every step and *then* chooses the old state. So there is a path to every weight, and a zero on it at every step.
+
+# %% [markdown]
+# **Exercise.** How many real steps does it take until the *recurrent* kernel gets a gradient that is not zero? Fill in your answer, then run. (The
+# recurrent kernel multiplies the state before the step, and the LSTM starts from a state of zeros.)
+
+# %%
+steps_needed = 0  # your answer
+
+
+def recurrent_gradient(real_steps):
+    things = gradlab.load("all_masked").setup()
+    real = tf.sequence_mask([real_steps] * 2, things["x"].shape[1])
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean((things["layer"](things["x"], mask=real) - 1) ** 2)
+    return tape.gradient(loss, things["layer"].trainable_variables)[1]
+
+
+needed = next(n for n in range(5) if tf.reduce_any(recurrent_gradient(n) != 0))
+print("right" if steps_needed == needed else "not yet: hint, print recurrent_gradient(n) for n = 0, 1, 2")
+
+# %% [markdown]
+# ## 4. Guard a logarithm with tf.where
+#
+# **Claim.** *`tf.where` chooses a branch, so what the other branch would have given can do no harm.*
+#
+# The loss is a mean of logarithms of probabilities. Padded steps have probability 0, whose logarithm is minus infinity, so `tf.where`
+# puts 0 there.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"weights": "ok"}
+gradlab.check_prediction("where_over_log", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch and compare the losses of the two curves before the first step: are they different? Then set `padding` to 0.
+
+# %%
+gradlab.Panel("where_over_log", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("where_over_log")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Explain.** `tf.where` computes both sides and picks afterwards. On the way back the side that was not picked gets a gradient of 0, which is multiplied
+# by the slope of the logarithm at 0, infinity: 0 × ∞ is NaN. The weights are shared by all steps, so all are lost.
+
+# %% [markdown]
+# **Exercise.** Mend it: make the *argument* of the logarithm safe before it is taken.
+
+
+# %%
+def mine(weights, x, real):
+    sources = {"weights": weights}
+    with tf.GradientTape() as tape:
+        p = tf.sigmoid(x @ weights) * real
+        terms = tf.where(p > 0, tf.math.log(p), 0.0)  # mend this
+        loss = -tf.reduce_mean(terms)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("where_over_log", mine, same_loss=True)
+
+# %% [markdown]
+# ## 5. Measure a distance of zero
+#
+# **Claim.** *A pair of equal states adds nothing to the gradient; the rest of the batch trains on.*
+#
+# Three pairs of states should be 1 apart. The first pair comes from two equal inputs, so its distance is 0. `tf.norm` is the length of a
+# vector, the square root of the sum of its squares.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"kernel": "ok", "bias": "ok"}
+gradlab.check_prediction("norm_at_zero", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch, then move `distance` a little away from 0. Train from 0: how many steps does it take to lose everything?
+
+# %%
+gradlab.Panel("norm_at_zero", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("norm_at_zero")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Explain.** The square root is infinitely steep at 0. Infinity × 0 is NaN, and a sum with one NaN in it is NaN: one pair spoils the batch, and one
+# step later every weight is NaN. A small number under the root makes the slope at zero finite.
+
+# %% [markdown]
+# **Exercise.** Here the length is written out. Mend it in any way that leaves the loss nearly as it is. (The small number under the root is one; a
+# `tf.where` that makes the root's argument safe, as in the last section, is another.)
+
+
+# %%
+def mine(cell, first, second):
+    sources = {"kernel": cell.kernel, "bias": cell.bias}
+    with tf.GradientTape() as tape:
+        start = tf.zeros((3, cell.units))
+        gap = cell(first, [start])[0] - cell(second, [start])[0]
+        apart = tf.sqrt(tf.reduce_sum(gap**2, axis=-1))  # mend this
+        loss = tf.reduce_mean((apart - 1) ** 2)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("norm_at_zero", mine)
+
+# %% [markdown]
+# ## 6. Ask for a slice that the loss never saw
+#
+# **Claim.** *Slicing again gives the same numbers, so it gives the same gradient.*
+#
+# To compare: a real None. The loss uses the last of the states that a recurrent layer returns, `states[:, -1]`. You ask for the gradient
+# with respect to just that.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"last state": "ok"}
+gradlab.check_prediction("slice_after_loss", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch.
+
+# %%
+gradlab.Panel("slice_after_loss", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("slice_after_loss")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Explain.** Every slice is a new tensor. The second has the same numbers as the first, and the loss was not made of it: no path, so None. Not zero:
+# zero would say that moving it changes nothing *although there is a path*.
+
+# %% [markdown]
+# **Exercise.** Mend it without computing anything twice.
+
+
+# %%
+def mine(layer, x):
+    with tf.GradientTape() as tape:
+        states = layer(x)
+        loss = tf.reduce_mean((states[:, -1] - 1) ** 2)
+    wanted = states[:, -1]  # mend this
+    sources = {"last state": wanted}
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("slice_after_loss", mine)
+
+# %% [markdown]
+# ## What you take home
+#
+# | you see | it says | look for |
+# | --- | --- | --- |
+# | zero | there is a path, and it is flat here | clips, ReLUs, masks, signs; NumPy inside `tf.py_function` |
+# | NaN | something infinite met a zero on the way back | logarithms, roots and divisions at 0, also in the branch not taken |
+# | None | there is no path | casts, NumPy, `assign`, another tensor than the one in the loss |
+#
+# A loss that looks fine proves nothing: in section 4 both losses were the same.
+#
+# Next: [the list that is too short](09_the_list_too_short.ipynb)

@@ -1,0 +1,106 @@
+"""The last exercise: the count is right for every choice of mended bugs, and nothing is said about which are left."""
+
+import itertools
+import re
+from pathlib import Path
+
+import jupytext
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gradlab.capstone import bugs_left
+
+NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "13_capstone.py"
+MENDED = {
+    "None": ('tf.round(net["stars"](data["weather"]))', 'net["stars"](data["weather"])'),
+    "zero": ("Constant(-6.0)", "Constant(0.1)"),
+    "wrong": ("np.clip(h, -1, 1)", "tf.clip_by_value(h, -1, 1)"),
+    "missing": ('"boost": 2}', '"boost": 2, "head": 6}'),
+    "NaN": ('tf.norm(net["weekday"])', 'tf.reduce_sum(net["weekday"] ** 2)'),
+}
+OTHER_WAYS = {
+    "None": ("tf.round(", "2 * tf.tanh("),
+    "zero": ('activation="relu", bias_initializer=tf.keras.initializers.Constant(-6.0)', 'activation="softplus"'),
+    "wrong": ("h = np.clip(h, -1, 1)", "h = 1.0 * h"),
+    "missing": (
+        "return net, weights",
+        'net["head"].build((None, 6))\n    return net, [*weights, *net["head"].weights]',
+    ),
+    "NaN": ('tf.norm(net["weekday"])', 'tf.sqrt(tf.reduce_sum(net["weekday"] ** 2) + 1e-6)'),
+}
+
+
+def script(kinds, ways=MENDED):
+    """The notebook's names, with the bugs of these kinds mended."""
+    cells = [c.source for c in jupytext.read(NOTEBOOK, fmt="py:percent").cells if c.cell_type == "code"]
+    (code,) = [c for c in cells if "def build()" in c]
+    for kind in kinds:
+        old, new = ways[kind]
+        assert code.count(old) == 1
+        code = code.replace(old, new)
+    names = {"np": np, "tf": tf}
+    for source in (next(c for c in cells if "def make_data" in c), code):
+        exec(source, names)
+    return names
+
+
+def left(names):
+    return bugs_left(names["build"], names["train_step"], names["data"])
+
+
+@pytest.mark.parametrize("count", range(6))
+def test_mending_any_bug_lowers_the_count_by_one(count):
+    for kinds in itertools.combinations(MENDED, count):
+        checked = left(script(kinds))
+        assert checked.lines[0].startswith(f"{5 - count} of 5 bugs are left."), kinds
+        assert checked.passed == (count == 5)
+
+
+@pytest.mark.parametrize("kind", OTHER_WAYS)
+def test_another_way_to_mend_counts_as_well(kind):
+    assert left(script([kind], OTHER_WAYS)).lines == ("4 of 5 bugs are left.",)
+
+
+def test_the_count_names_no_part_and_no_kind():
+    words = set(re.findall(r"\w+", " ".join(left(script([])).lines)))
+    assert not words & {"cell", "stars", "boost", "weekday", "head", "none", "zero", "wrong", "missing", "NaN"}
+
+
+def test_the_mended_script_learns_and_the_broken_one_does_not():
+    for kinds, learns in ((MENDED, True), ([], False)):
+        names = script(kinds)
+        net, weights = names["build"]()
+        losses = [float(names["train_step"](net, weights, names["data"])) for _ in range(60)]
+        assert bool(losses[-1] < 0.3 * losses[0]) is learns
+
+
+def test_a_part_that_is_taken_out_of_the_network_is_not_mended():
+    names = script([])
+    build = names["build"]
+
+    def smaller():
+        net, weights = build()
+        return {name: part for name, part in net.items() if name == "head"}, weights
+
+    checked = bugs_left(smaller, lambda *_: 0.0, names["data"])
+    assert checked.lines == ("5 of 5 bugs are left.",)
+
+
+def test_an_exception_in_the_script_is_reported():
+    def build():
+        raise ValueError("no such layer")
+
+    checked = bugs_left(build, lambda *_: 0.0, {})
+    assert not checked.passed and "ValueError: no such layer" in checked.lines[0]
+    checked = bugs_left(lambda: ({"cell": 3}, []), lambda *_: 0.0, {})
+    assert "net['cell'] is a int; expected a layer or a variable" in checked.lines[0]
+
+
+def test_the_check_leaves_the_weights_as_it_found_them():
+    names = script(MENDED)
+    net, weights = names["build"]()
+    before = [tf.convert_to_tensor(w).numpy() for w in weights]
+    bugs_left(lambda: (net, weights), names["train_step"], names["data"])
+    for weight, was in zip(weights, before, strict=True):
+        np.testing.assert_array_equal(tf.convert_to_tensor(weight).numpy(), was)
