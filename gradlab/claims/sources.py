@@ -52,7 +52,7 @@ CLAIMS = {
         Claim("E2", _SEQ, "An LSTM decoder can start from the encoder's output alone."),
         Claim("E3", _SEQ, "A bidirectional encoder's states can go straight into the decoder."),
         Claim("E4", _SEQ, "The variables of an encoder get no gradients."),
-        Claim("E5", _SEQ, "An encoder that ran before the tape opened gets no gradients."),
+        Claim("E5", _SEQ, "An encoder that ran before the tape opened gets no gradients.", ("encoder_before_tape",)),
         Claim("C1", _CUT, "A cast to an integer type detaches what comes before it.", ("integer_cast",)),
         Claim("C2", _CUT, "Indexing with integer tensors detaches a tensor.", ("integer_index",)),
         Claim("C3", _CUT, "Conversion to NumPy detaches a tensor.", ("numpy_roundtrip",)),
