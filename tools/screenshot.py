@@ -1,6 +1,6 @@
 """Make docs/panel.gif, the README's picture: the first panel in a real JupyterLab, its switch flipped once.
 
-    .venv/bin/python tools/screenshot.py
+.venv/bin/python tools/screenshot.py
 """
 
 import io
@@ -36,7 +36,9 @@ def main() -> None:
             page.wait_for_timeout(600)
             box, table = panel.bounding_box(), panel.locator(".gl table").bounding_box()
             height = table["y"] + table["height"] - box["y"] + 6
-            shot = page.screenshot(clip={"x": box["x"], "y": box["y"], "width": min(box["width"], 868), "height": height})
+            shot = page.screenshot(
+                clip={"x": box["x"], "y": box["y"], "width": min(box["width"], 868), "height": height}
+            )
             frames.append(Image.open(io.BytesIO(shot)).convert("P", palette=Image.Palette.ADAPTIVE))
     target = ROOT / "docs" / "panel.gif"
     frames[0].save(target, save_all=True, append_images=frames[1:], duration=int(1000 * SECONDS), loop=0, optimize=True)
