@@ -17,7 +17,6 @@ from gradlab import loading
 from gradlab.reading import Kind, Reading, Side, classify, format_shape
 from gradlab.scenario import Scenario, load
 
-
 WIDTHS = (1e-2, 1e-3)  # of finite differences: a wide one is exact to more digits, a narrow one follows a curved loss
 
 
