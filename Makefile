@@ -43,8 +43,9 @@ check: env-test  ## ruff and mypy alone
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
-notebooks: env  ## build notebooks/*.ipynb from the .py beside them
+notebooks: env  ## build notebooks/*.ipynb from the .py beside them, and the README's table
 	$(VENV)/bin/gradlab render $(ARGS)
+	$(VENV)/bin/gradlab list --into README.md
 
 claims: env  ## measure every claim again and print the table
 	$(VENV)/bin/gradlab claims $(ARGS)

@@ -15,7 +15,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="gradlab", description="Break gradients on purpose, and see what happens.")
     commands = parser.add_subparsers(dest="command", required=True)
     listing = commands.add_parser("list", help="all scenarios, by name")
-    listing.set_defaults(run=lambda _: _list())
+    listing.add_argument("--into", type=Path, help="write the table of scenarios into this Markdown file (README.md)")
+    listing.set_defaults(run=_list)
     rendering = commands.add_parser("render", help="build notebooks from their percent scripts")
     rendering.add_argument("scripts", nargs="*", type=Path, help="scripts; default: all in the folder notebooks/")
     rendering.add_argument("--jobs", type=int, default=2, help="how many at a time (default 2)")
@@ -26,10 +27,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(chosen.run(chosen))
 
 
-def _list() -> int:
+def _list(chosen: argparse.Namespace) -> int:
     from gradlab.scenario import names
 
     print("\n".join(names()))
+    if chosen.into:
+        import gradlab
+        from gradlab.contents import with_table
+
+        table = gradlab.catalogue("notebooks", link="notebooks/", effects=True).markdown
+        chosen.into.write_text(with_table(chosen.into.read_text(encoding="utf-8"), table), encoding="utf-8")
+        print(f"wrote the table of scenarios into {chosen.into}")
     return 0
 
 

@@ -42,6 +42,21 @@ def catalogue(folder: str | Path = ".", link: str = "", effects: bool = False) -
     return Catalogue(head, tuple(_row(load(name), shown[name], link, effects) for name in order))
 
 
+BEGIN, END = "<!-- scenarios: written by `make notebooks` -->", "<!-- end of scenarios -->"
+
+
+def with_table(text: str, table: str) -> str:
+    """`text` with what stands between the two marker lines replaced by the table.
+
+    Raises ValueError if the markers are not there, once each and in order.
+    """
+    before, found, rest = text.partition(BEGIN)
+    _, ended, after = rest.partition(END)
+    if not found or not ended:
+        raise ValueError(f"There must be a line {BEGIN!r} and after it a line {END!r}; at least one was not found.")
+    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+
+
 def notebook_of(name: str, scripts: list[Path]) -> str:
     """The stem of the first notebook source that opens a panel on the scenario, or ""."""
     for script in scripts:

@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from gradlab.quiet import choose_keras, settle, silenced
+from gradlab.quiet import choose_keras, chosen_keras, settle, silenced
 
 
 @dataclass
@@ -85,11 +86,13 @@ def _load() -> None:
             import tensorflow as tf
 
             tf.constant(0.0) + 1.0  # the first operation writes start-up lines of its own
-            from gradlab.measure import check_device, keras_version
+            from gradlab.measure import check_device
 
         check_device(_loading.device)
         _still_pyplot()
-        _loading.summary = f"TensorFlow {tf.__version__}, Keras {keras_version()} ({tf.keras.__name__})"
+        keras = "legacy Keras (tf_keras)" if chosen_keras() == 2 else "Keras"
+        release = importlib.metadata.version("tf_keras" if chosen_keras() == 2 else "keras")
+        _loading.summary = f"TensorFlow {tf.__version__}, {keras} {release}"
     except BaseException as error:  # handed to whoever waits, and shown in the status line
         _loading.error = error
     for call in _loading.then:

@@ -17,6 +17,8 @@ from gradlab import loading
 from gradlab.reading import Kind, Reading, Side, classify, format_shape
 from gradlab.scenario import Scenario, load
 
+WIDTHS = (1e-2, 1e-3)  # of finite differences: a wide one is exact to more digits, a narrow one follows a curved loss
+
 
 class Taken(NamedTuple):
     """What one call of `run` returned, and the things it was called with."""
@@ -114,17 +116,19 @@ def measure(
     )
 
 
-def directional(scenario: Scenario, bug: bool, taken: Taken, name: str, direction: np.ndarray) -> float | None:
+def directional(
+    scenario: Scenario, bug: bool, taken: Taken, name: str, direction: np.ndarray, width: float = 1e-2
+) -> float | None:
     """d loss / d source along a unit `direction`, by a central difference of `run` itself, in the run's own precision.
 
-    A variable is moved by `assign` and put back; a tensor is moved by calling `run` with another one in its place.
+    The source moves by `width`, relative to one plus its largest entry, to either side. A variable is moved by `assign` and put back; a tensor is moved by calling `run` with another one in its place.
     None if the loss is not a scalar or the source is neither a variable nor one of the things `run` is called with.
     """
     source = taken.sources[name]
     if np.ndim(taken.loss) != 0:
         return None
     before = value_of(source)
-    step = 1e-2 * (1 + float(np.abs(before).max()))
+    step = width * (1 + float(np.abs(before).max()))
     losses = []
     for sign in (1, -1):
         moved = before + (sign * step * direction).astype(before.dtype)
@@ -177,15 +181,16 @@ def _differs(
     """A gradient other than with the switch off: ask a finite difference, along the difference, which one is right."""
     gap = values - right
     direction = gap / np.linalg.norm(gap)
-    slope = directional(scenario, bug, taken, name, direction)
-    if slope is None:
-        return Reading(name, kind if kind is Kind.ZERO else Kind.WRONG, values, values.shape, "differs from switch off")
     said = float((values * direction).sum())
-    agrees = abs(slope - said) <= 0.03 * max(abs(slope), abs(said)) + 1e-3 * np.linalg.norm(right)
-    note = f"slope {said + 0.0:.1g}, by finite difference {slope + 0.0:.1g}"
-    if agrees:
+    slopes = [directional(scenario, bug, taken, name, direction, width) for width in WIDTHS]
+    nearest = min((s for s in slopes if s is not None), key=lambda s: abs(s - said), default=None)
+    contradicted = kind if kind is Kind.ZERO else Kind.WRONG
+    if nearest is None:
+        return Reading(name, contradicted, values, values.shape, "differs from switch off")
+    if abs(nearest - said) <= 0.03 * max(abs(nearest), abs(said)) + 1e-3 * np.linalg.norm(right):
         return Reading(name, kind, values, values.shape, "agrees with finite differences")
-    return Reading(name, kind if kind is Kind.ZERO else Kind.WRONG, values, values.shape, note)
+    note = f"slope {said + 0.0:.1g}, by finite difference {nearest + 0.0:.1g}"
+    return Reading(name, contradicted, values, values.shape, note)
 
 
 def _close(a: np.ndarray, b: np.ndarray) -> bool:

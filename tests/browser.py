@@ -83,10 +83,19 @@ def browser(home: Path):
 
 
 def run_all(page, address: str, notebook: str) -> None:
-    """Open a notebook in JupyterLab, restart nothing, run all cells."""
+    """Open a notebook in JupyterLab and run all of its cells, by the menu as a learner would."""
     page.goto(f"{address}/lab/tree/{notebook}?reset")
-    page.get_by_role("menuitem", name="Run", exact=True).wait_for(timeout=90_000)
-    page.locator(".jp-NotebookPanel-toolbar").first.wait_for(timeout=60_000)
-    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=90_000)
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=120_000)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+
+def heatmaps(panel) -> list[tuple[str, str]]:
+    """(kind, alternative text) of every heatmap of a panel, as the browser has them."""
+    found = panel.locator("figure canvas").all()
+    return [(c.get_attribute("data-kind"), c.get_attribute("aria-label")) for c in found]
+
+
+def pixels(panel) -> str:
+    """What the first heatmap shows, as the data URL of its canvas."""
+    return panel.locator("figure canvas").first.evaluate("canvas => canvas.toDataURL()")

@@ -3,6 +3,7 @@
 import itertools
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -127,6 +128,8 @@ def test_papermill_runs_it_with_other_parameters(script, bug, keras, tmp_path):
     panels = re.findall(r"Panel\(\w+, bug=(\w+)\)", text)
     assert set(panels) <= {str(bug)}
     assert panels or "Panel(" not in script.read_text()
+    kilobytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / (1024 if sys.platform == "darwin" else 1)
+    assert kilobytes < 1024**2 or DEVICE != "/CPU:0", "a kernel took more than 1 GB; Binder gives 2 GB for everything"
 
 
 def test_strict_nbval_fails_when_a_scenarios_numbers_change(tmp_path):

@@ -134,6 +134,8 @@ def install(kind: str, chosen: dict[str, str]) -> None:
     here = {
         "VIRTUAL_ENV": str(VENV),
         "UV_PYTHON_DOWNLOADS": "never",
+        # A proxy of a campus or a firm signs with a certificate that only the system's own store knows.
+        "UV_SYSTEM_CERTS": os.environ.get("UV_SYSTEM_CERTS", "1"),
         "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR") or str(ROOT / ".cache" / "uv"),
     }
     extras = "lab,test" if kind == "test" else "lab"

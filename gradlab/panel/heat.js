@@ -2,7 +2,7 @@
 // Drawn here and not in Python so that a flip takes one frame and needs no kernel.
 
 const STYLE = `
-.gl { font: 13px/1.45 var(--jp-ui-font-family, system-ui, sans-serif); color: var(--jp-ui-font-color1, #111); }
+.gl { position: relative; font: 13px/1.45 var(--jp-ui-font-family, system-ui, sans-serif); color: var(--jp-ui-font-color1, #111); }
 .gl-tiles { display: flex; flex-wrap: wrap; gap: 14px 26px; align-items: flex-start; }
 .gl figure { margin: 0; min-width: 240px; max-width: 320px; }
 .gl figcaption { font-family: var(--jp-code-font-family, monospace); margin-bottom: 3px; }
@@ -11,6 +11,7 @@ const STYLE = `
 .gl .gl-state { font-weight: 600; margin-top: 3px; }
 .gl .gl-scale { display: flex; align-items: center; gap: 8px; margin: 10px 0 4px; flex-wrap: wrap; }
 .gl .gl-cursor { min-height: 1.45em; font-family: var(--jp-code-font-family, monospace); }
+.gl .gl-said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .gl table { border-collapse: collapse; margin-top: 6px; }
 .gl caption { text-align: left; padding: 2px 0; font-weight: 600; }
 .gl th, .gl td { border: 1px solid var(--jp-border-color1, #bbb); padding: 2px 8px; text-align: left; font-weight: normal; }
@@ -65,7 +66,7 @@ const NO_VALUE = { none: "None", missing: "not in the list of variables", raises
 class Tile {
   constructor(tile, scene, say) {
     Object.assign(this, { tile, scene, say, flat: 0 });
-    this.canvas = make("canvas", { tabindex: "0", role: "application", "aria-roledescription": "heatmap" });
+    this.canvas = make("canvas", { tabindex: "0", role: "application", "aria-roledescription": "heatmap", "data-lm-suppress-shortcuts": "true" });
     this.caption = make("figcaption");
     this.state = make("div", { class: "gl-state" });
     this.figure = make("figure", {}, this.caption, this.canvas, this.state);
@@ -183,23 +184,32 @@ function table(scene, position) {
     make("thead", {}, make("tr", {}, ...head.map((h) => make("th", { scope: "col" }, h)))), make("tbody", {}, ...body));
 }
 
-// ipywidgets gives its slider handle and its radio group no accessible name; the label stands right beside them.
-function nameControls(el) {
+// What ipywidgets leaves out for keyboard and screen reader: a name on each slider handle and radio group, and a shared
+// `name` on the radio buttons of a group, without which the arrow keys do not move between them. JupyterLab would
+// take those keys for its own shortcuts and leave the cell.
+let groups = 0;
+function completeControls(el) {
   const panel = el.closest(".gradlab-panel");
-  for (const control of panel ? panel.querySelectorAll(".widget-hslider, .widget-radio") : []) {
+  if (!panel) return;
+  // On the focused element itself: JupyterLab looks for the attribute from there upwards, and its selectors match first.
+  for (const node of panel.querySelectorAll("input, button, summary, .noUi-handle, pre")) node.setAttribute("data-lm-suppress-shortcuts", "true");
+  for (const control of panel.querySelectorAll(".widget-hslider, .widget-radio")) {
     const label = control.querySelector(".widget-label")?.textContent;
     const handle = control.querySelector(".noUi-handle, .widget-radio-box");
     if (!label || !handle) continue;
     handle.setAttribute("aria-label", label);
-    if (handle.classList.contains("widget-radio-box")) handle.setAttribute("role", "radiogroup");
+    if (!handle.classList.contains("widget-radio-box")) continue;
+    handle.setAttribute("role", "radiogroup");
+    const buttons = [...handle.querySelectorAll("input[type=radio]")], name = buttons[0]?.name || `gradlab-${groups++}`;
+    for (const button of buttons) button.name = name;
   }
 }
 
 function render({ model, el }) {
   const live = make("div", { class: "gl-cursor", role: "status", "aria-live": "polite" });
+  const flipped = make("div", { class: "gl-said", role: "status", "aria-live": "polite" }); // for ears: it would move the page
   const tiles = make("div", { class: "gl-tiles" }), legend = make("div"), words = make("div");
-  // JupyterLab must not take the arrow keys of a focused heatmap for its own shortcuts.
-  const root = make("div", { class: "gl", "data-lm-suppress-shortcuts": "true" }, tiles, live, legend, words);
+  const root = make("div", { class: "gl" }, tiles, live, flipped, legend, words);
   el.append(make("style", {}, STYLE), root);
   const say = (text) => { live.textContent = text; };
   let drawn = [], numbers, colours, scene;
@@ -226,12 +236,12 @@ function render({ model, el }) {
   };
   const flipAndSay = () => {
     flip();
-    if (scene.tiles) say(`${scene.positions[model.get("position")]}: ` + scene.tiles.map((t) => `${t.name} ${t.entries[model.get("position")].word}`).join("; "));
+    if (scene.tiles) flipped.textContent = (`${scene.positions[model.get("position")]}: ` + scene.tiles.map((t) => `${t.name} ${t.entries[model.get("position")].word}`).join("; "));
   };
   model.on("change:position", flipAndSay);
   model.on("change:scene", rebuild);
   rebuild();
-  const timers = [0, 300, 1500].map((ms) => setTimeout(() => nameControls(el), ms));
+  const timers = [0, 300, 1500].map((ms) => setTimeout(() => completeControls(el), ms));
   return () => {
     timers.forEach(clearTimeout);
     model.off?.("change:position", flipAndSay);

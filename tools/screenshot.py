@@ -1,0 +1,50 @@
+"""Make docs/panel.gif, the README's picture: the first panel in a real JupyterLab, its switch flipped once.
+
+.venv/bin/python tools/screenshot.py
+"""
+
+import io
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+from browser import browser, lab, run_all  # noqa: E402
+
+NOTEBOOK = "00_start_here.ipynb"
+SECONDS = 1.8  # a position
+
+
+def main() -> None:
+    """Run the first notebook, photograph both positions, write the animation."""
+    home = Path(tempfile.mkdtemp())
+    work = home / "work"
+    work.mkdir()
+    shutil.copy(ROOT / "notebooks" / NOTEBOOK, work)
+    frames = []
+    with lab(work, home) as address, browser(home) as page:
+        run_all(page, address, NOTEBOOK)
+        panel = page.locator(".gradlab-panel").first
+        panel.locator("figure canvas[data-kind]").first.wait_for(timeout=240_000)
+        page.wait_for_timeout(3000)
+        for position in (0, 1):
+            panel.locator("input[type=radio]").nth(position).click()
+            page.wait_for_timeout(600)
+            box, table = panel.bounding_box(), panel.locator(".gl table").bounding_box()
+            height = table["y"] + table["height"] - box["y"] + 6
+            shot = page.screenshot(
+                clip={"x": box["x"], "y": box["y"], "width": min(box["width"], 868), "height": height}
+            )
+            frames.append(Image.open(io.BytesIO(shot)).convert("P", palette=Image.Palette.ADAPTIVE))
+    target = ROOT / "docs" / "panel.gif"
+    frames[0].save(target, save_all=True, append_images=frames[1:], duration=int(1000 * SECONDS), loop=0, optimize=True)
+    print(f"wrote {target.relative_to(ROOT)}, {target.stat().st_size // 1000} kB")
+    shutil.rmtree(home, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
