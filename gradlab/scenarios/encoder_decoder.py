@@ -19,6 +19,10 @@ def setup(steps: int = 4, units: int = 4):
 
 
 def run(bug, model, encoder, decoder, readout, x, y):
+    def name_of(variable):  # encoder/lstm_cell/kernel -> encoder kernel
+        parts = getattr(variable, "path", variable.name).partition(":")[0].split("/")
+        return f"{parts[0]} {parts[-1]}"
+
     variables = encoder.weights + decoder.weights + readout.weights
     with tf.GradientTape() as tape:
         if bug:  # <-- the switch
@@ -28,13 +32,8 @@ def run(bug, model, encoder, decoder, readout, x, y):
             _, h, c = encoder(x)
             guess = readout(decoder(y, initial_state=[h, c]))
         loss = tf.reduce_mean((guess - y) ** 2)
-    sources = {by_name(variable): variable for variable in variables}
+    sources = {name_of(variable): variable for variable in variables}
     return loss, sources, tape.gradient(loss, sources)
-
-
-def by_name(variable):
-    parts = getattr(variable, "path", variable.name).removesuffix(":0").split("/")
-    return f"{parts[0]} {parts[-1]}"
 
 
 LSTM, DENSE = ("kernel", "recurrent_kernel", "bias"), ("kernel", "bias")

@@ -8,28 +8,28 @@ from gradlab.scenario import Scenario
 
 def setup(steps: int = 4, units: int = 4):
     tf.keras.utils.set_random_seed(0)
-    encoder = tf.keras.layers.LSTM(units, return_state=True, name="encoder")
-    decoder = tf.keras.layers.LSTM(units, return_sequences=True, name="decoder")
-    readout = tf.keras.layers.Dense(3, name="readout")
-    x, y = tf.random.normal((2, steps, 3)), tf.random.normal((2, steps, 3))
-    return {"encoder": encoder, "decoder": decoder, "readout": readout, "x": x, "y": y}
+    encoder = tf.keras.layers.LSTM(units, return_state=True)
+    decoder = tf.keras.layers.LSTM(units, return_sequences=True)
+    x, y = tf.random.normal((2, steps, 3)), tf.random.normal((2, steps, units))
+    return {"encoder": encoder, "decoder": decoder, "x": x, "y": y}
 
 
-def run(bug, encoder, decoder, readout, x, y):
-    read, written = tf.keras.Input((None, 3)), tf.keras.Input((None, 3))
+def run(bug, encoder, decoder, x, y):
+    read, written = tf.keras.Input((None, 3)), tf.keras.Input((None, decoder.units))
     encoded, h, c = encoder(read)
     start = [encoded] if bug else [h, c]  # <-- the switch
     decoded = decoder(written, initial_state=start)
-    model = tf.keras.Model([read, written], readout(decoded))
+    model = tf.keras.Model([read, written], decoded)
     with tf.GradientTape() as tape:
         guess = model([x, y])
-        loss = tf.reduce_mean((guess - y) ** 2)
-    parts = {"encoder": encoder, "decoder": decoder, "readout": readout}
-    sources = {f"{part} weights {i}": w for part, layer in parts.items() for i, w in enumerate(layer.weights)}
+        loss = tf.reduce_mean((guess - tf.reverse(y, [1])) ** 2)
+    names = ("kernel", "recurrent_kernel", "bias")
+    sources = {f"encoder {name}": w for name, w in zip(names, encoder.weights)}
+    sources |= {f"decoder {name}": w for name, w in zip(names, decoder.weights)}
     return loss, sources, tape.gradient(loss, sources)
 
 
-ALL = [f"{part} weights {i}" for part, n in (("encoder", 3), ("decoder", 3), ("readout", 2)) for i in range(n)]
+ALL = [f"{part} {name}" for part in ("encoder", "decoder") for name in ("kernel", "recurrent_kernel", "bias")]
 
 scenario = Scenario(
     title="Start an LSTM decoder from one state",

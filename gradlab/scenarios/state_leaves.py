@@ -39,8 +39,8 @@ scenario = Scenario(
     breaks=ALL_WRONG,
     verdict="refuted",
     why=(
-        "The last step is still recorded, and it uses every weight, so every weight gets a gradient: that of the last step "
-        "alone. Nothing is None and nothing warns; only a finite difference of the loss says that it is wrong."
+        "The last step is still recorded, and it uses every weight, so every weight gets a gradient: that of the last "
+        "step alone. Nothing is None and nothing warns; only a finite difference of the loss says that it is wrong."
     ),
     hint="Which line hands the next step a state without a past? What is in your hands if you leave that line out?",
     knobs={"steps": (1, 12), "units": (1, 12)},

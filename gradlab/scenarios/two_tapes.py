@@ -42,8 +42,8 @@ scenario = Scenario(
     verdict="half true",
     why=(
         "The values of h and c arrive, so the loss is the same. For the new tape they are two tensors without a past: "
-        "nothing of the first window gets a gradient, and the weights get the part of the second window only. Training this "
-        "way has a name, truncated backpropagation through time, and is often what one wants; it should be a choice."
+        "nothing of the first window gets a gradient, and the weights get the part of the second window only. Training "
+        "this way has a name, truncated backpropagation through time, and is often what one wants; it should be a choice."
     ),
     hint="How many tapes are there, and on which of them does the first window stand?",
     knobs={"steps": (1, 10), "units": (1, 12)},

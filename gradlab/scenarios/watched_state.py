@@ -37,8 +37,8 @@ scenario = Scenario(
     breaks={"h": Kind.NONE, "c": Kind.NONE},
     verdict="refuted",
     why=(
-        "Variables are watched by every tape on their own, and every operation on them is recorded, the steps inside an "
-        "LSTM too. Watching a tensor adds exactly one thing: the gradient with respect to that tensor."
+        "Variables are watched by every tape on their own, and every operation on them is recorded, the steps inside "
+        "an LSTM too. Watching a tensor adds exactly one thing: the gradient with respect to that tensor."
     ),
     hint="The weights lack nothing. Which two sources are tensors, not variables, and who tells the tape about them?",
     knobs={"steps": (1, 12), "units": (1, 12)},
