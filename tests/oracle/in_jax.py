@@ -22,7 +22,8 @@ def gaps(scenario, twin):
         values = {name: np.asarray(source) for name, source in run.sources.items()}
         things = SimpleNamespace(**{name: _numbers(thing) for name, thing in run.things.items()})
         loss = np.asarray(twin(values, things))
-        jacobian = jax.jacobian(lambda w: twin(w, things))(values)
+        derivative = jax.jacobian if loss.shape else jax.grad
+        jacobian = derivative(lambda w: twin(w, things))(values)
     # A tensor may stand under two names; the twin uses one of them, and the gradient is that of both.
     of = {id(source): name for name, source in reversed(run.sources.items())}
     found = {"loss": _gap(np.asarray(run.loss), loss)}
