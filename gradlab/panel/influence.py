@@ -15,7 +15,7 @@ from gradlab.reading import Reading, Side, classify
 
 KINDS = ("SimpleRNN", "GRU", "LSTM")
 UNITS, INPUTS = 8, 3
-POSITIONS = ("as initialised", "with the knobs' values")
+POSITIONS = ("radius 1, forget bias 1", "the knobs' values")
 INITIAL = {"radius": 1.0, "forget_bias": 1.0}
 
 
