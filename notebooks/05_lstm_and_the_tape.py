@@ -171,6 +171,7 @@ for reading in (off, on)[bug].readings:
 # %% [markdown]
 # **Exercise.** This code keeps its states in a NumPy array "for later". Mend it: keep the record, and keep the path.
 
+
 # %%
 def mine(cell, x):
     sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias, "x": x}
@@ -228,6 +229,7 @@ print("the same loss with one tape and with two:", off.loss == on.loss)
 # %% [markdown]
 # **Exercise.** The usual loop over windows. Mend it so that the loss of the second window reaches back to the first.
 
+
 # %%
 def mine(lstm, x1, x2):
     cell = lstm.cell
@@ -282,6 +284,7 @@ print("the same loss at both positions:", bool(np.isclose(off.loss, on.loss)))
 # **Exercise.** Mend the code so that the second call knows where its state came from. (`keeper` is the stateful layer, `plain` the same cell in
 # a layer that returns its states.)
 
+
 # %%
 def mine(cell, plain, keeper, x1, x2):
     sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias, "x1": x1, "x2": x2}
@@ -290,7 +293,7 @@ def mine(cell, plain, keeper, x1, x2):
     with tf.GradientTape() as tape:
         tape.watch([x1, x2])
         keeper(x1)
-        output, h, c = plain(x2, initial_state=list(keeper.states))  # mend this
+        output, _, _ = plain(x2, initial_state=list(keeper.states))  # mend this
         loss = tf.reduce_mean((output - 1) ** 2)
     return loss, sources, tape.gradient(loss, sources)
 

@@ -163,16 +163,20 @@ print("the decoder's units:", things["decoder"].units)
 # %% [markdown]
 # **Exercise.** Mend the model with the layers that are there: `join` puts tensors side by side, `fit_h` and `fit_c` change their width.
 
+
 # %%
 def mine(encoder, join, fit_h, fit_c, decoder, x, y):
     read, written = tf.keras.Input((None, 3)), tf.keras.Input((None, decoder.units))
-    encoded, forward_h, forward_c, backward_h, backward_c = encoder(read)
+    _, forward_h, forward_c, backward_h, backward_c = encoder(read)
     start = [join([forward_h, backward_h]), join([forward_c, backward_c])]  # mend this
     model = tf.keras.Model([read, written], decoder(written, initial_state=start))
     with tf.GradientTape() as tape:
         guess = model([x, y])
         loss = tf.reduce_mean((guess - tf.reverse(y, [1])) ** 2)
-    sources = {"encoder forward": encoder.forward_layer.cell.kernel, "encoder backward": encoder.backward_layer.cell.kernel}
+    sources = {
+        "encoder forward": encoder.forward_layer.cell.kernel,
+        "encoder backward": encoder.backward_layer.cell.kernel,
+    }
     sources |= {"fit_h": fit_h.kernel, "fit_c": fit_c.kernel, "decoder": decoder.cell.kernel}
     return loss, sources, tape.gradient(loss, sources)
 
@@ -216,6 +220,7 @@ for reading in (off, on)[bug].readings:
 
 # %% [markdown]
 # **Exercise.** Here the state is "cleaned" before it is handed over. Mend the code.
+
 
 # %%
 def mine(encoder, decoder, x, y):
@@ -267,6 +272,7 @@ print("the same loss at both positions:", off.loss == on.loss)
 
 # %% [markdown]
 # **Exercise.** Mend the code by moving one line.
+
 
 # %%
 def mine(encoder, decoder, x, y):

@@ -101,7 +101,10 @@ for reading in (off, on)[bug].readings:
     print(reading.words())
 for name in off.kinds:
     share = np.linalg.norm(on[name].values - off[name].values) / np.linalg.norm(off[name].values)
-    print(f"{name}: share of the first half", "under 1 in 1000" if share < 1e-3 else "over 1 in 100" if share > 1e-2 else "small")
+    print(
+        f"{name}: share of the first half",
+        "under 1 in 1000" if share < 1e-3 else "over 1 in 100" if share > 1e-2 else "small",
+    )
 
 # %% [markdown]
 # **Explain.** The claim is about all networks, and it holds for some. In the SimpleRNN with small recurrent weights the first ten steps add

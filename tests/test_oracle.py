@@ -88,7 +88,9 @@ def test_a_flipped_sign_is_caught(name, run, caught):
     assert contradictions(original) == []
     found = contradictions(dataclasses.replace(original, run=run))
     off = [line for line in found if line.startswith(repr(original.switch[0]))]
-    assert {source for source in original.run(False, **original.setup())[1] if any(f" {source}:" in s for s in off)} == caught
+    assert {
+        source for source in original.run(False, **original.setup())[1] if any(f" {source}:" in s for s in off)
+    } == caught
     assert any("float64" in line for line in off) and any("float32" in line for line in off)
 
 
@@ -99,4 +101,6 @@ def test_a_flipped_sign_is_caught_in_jax():
 
     bad = dataclasses.replace(gradlab.load("state_inside_layer"), run=flipped_result)
     found = gaps(bad, TWINS["state_inside_layer"])
-    assert found["recurrent_kernel"] > 1 and max(gap for name, gap in found.items() if name != "recurrent_kernel") < 1e-9
+    assert (
+        found["recurrent_kernel"] > 1 and max(gap for name, gap in found.items() if name != "recurrent_kernel") < 1e-9
+    )

@@ -9,8 +9,8 @@ import ipywidgets
 import numpy as np
 
 from gradlab import loading
-from gradlab.panel.heat import Heat
 from gradlab.heatmap import describe, picture
+from gradlab.panel.heat import Heat
 from gradlab.reading import Reading, Side, classify
 
 KINDS = ("SimpleRNN", "GRU", "LSTM")
@@ -77,7 +77,9 @@ class InfluencePanel(ipywidgets.VBox):
 def _side(steps: int, radius: float, forget_bias: float) -> Side:
     from gradlab.influence import influence, tuned_cell
 
-    x = 0.1 * np.random.default_rng(0).standard_normal((steps, INPUTS))  # small: a saturated tanh would hide an explosion
+    x = 0.1 * np.random.default_rng(0).standard_normal(
+        (steps, INPUTS)
+    )  # small: a saturated tanh would hide an explosion
     readings = []
     for kind in KINDS:
         values = influence(tuned_cell(kind, UNITS, INPUTS, radius, forget_bias), x)

@@ -219,3 +219,13 @@ def bidirectional_state(w, t):
     h = jnp.concatenate([there.h, back.h], -1) @ w["fit_h"] + h_bias
     c = jnp.concatenate([there.c, back.c], -1) @ w["fit_c"] + c_bias
     return distance(lstm((w["decoder"], ud, bd), t.y, h, c).all, t.y[:, ::-1])
+
+
+# Vanishing
+
+
+@twin
+def far_past(w, t):
+    plain = simple_rnn((w["SimpleRNN kernel"], *t.rnn[1:]), t.x)[:, -1]
+    gated = lstm((w["LSTM kernel"], *t.lstm[1:]), t.x).h
+    return distance(plain, 1) + distance(gated, 1)
