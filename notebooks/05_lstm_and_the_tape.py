@@ -110,7 +110,7 @@ for reading in (off, on)[bug].readings:
 things = gradlab.load("state_inside_layer").setup()
 weight = things["lstm"].cell.recurrent_kernel
 gradient = on["recurrent_kernel"].values
-start, direction = np.array(weight), gradient / np.linalg.norm(gradient)
+start, direction = weight.numpy(), gradient / np.linalg.norm(gradient)
 losses = []
 for step in (0.01, -0.01):
     weight.assign(start + step * direction)
