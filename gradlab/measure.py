@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from gradlab import loading
+from gradlab.faults import sentence
 from gradlab.reading import Kind, Reading, Side, classify, format_shape
 from gradlab.scenario import Scenario, load
 
@@ -102,7 +103,7 @@ def measure(
     except Exception as error:
         error.__traceback__ = _own_part(error)
         known = reference.readings if reference else ()
-        first = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200] if str(error).strip() else ''}"
+        first = sentence(error)
         raised = [Reading(r.name, Kind.RAISES, None, r.shape, first) for r in known]
         return Side(tuple(raised or [Reading("run", Kind.RAISES, None, (), first)]), error=error)
     if reference:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import traceback
 
+from gradlab.faults import place, plain, sentence
 from gradlab.reading import Kind, Side
 from gradlab.scenario import MARK, Scenario
 from gradlab.verdict import in_words, judge
@@ -55,15 +56,15 @@ def verdict_html(scenario: Scenario, sides: tuple[Side, Side], keras: int) -> st
 
 
 def error_html(heading: str, error: BaseException) -> str:
-    """An exception: its message in sight, its traceback folded."""
+    """An exception: its message and the line it came from in sight, its traceback folded."""
     trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    first = f"{type(error).__name__}: {error}".strip()
-    short = first if len(first) < 400 else first[:400] + " …"
+    line = place(error)
+    where = f"<br>raised by the line <code>{html.escape(line)}</code>" if line else ""
     return (
         '<div role="alert" style="border:2px solid #b00020;padding:6px 10px;margin:4px 0">'
-        f"<b>! {html.escape(heading)}</b><br>{html.escape(short)}"
+        f"<b>! {html.escape(heading)}</b><br>{html.escape(sentence(error))}{where}"
         f'<details><summary>Traceback</summary><pre tabindex="0" style="{_MONO};overflow-x:auto">'
-        f"{html.escape(trace)}</pre></details></div>"
+        f"{html.escape(plain(trace))}</pre></details></div>"
     )
 
 

@@ -1,0 +1,313 @@
+# %% [markdown]
+# # 5. Follow the LSTM's state across the tape
+#
+# An **LSTM** carries two arrays from step to step: the **hidden state** h, which is also its output, and the **cell state** c, its
+# longer memory. A popular answer says that `tf.GradientTape` loses sight of them, that the weights then get `None`, and that
+# watching h and c is the cure. Each part of that answer gets a switch here, and so does the case in which state really is lost.
+#
+# **You need**: notebooks 1 and 4. **Time**: about 25 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do
+# here can break anything.
+
+# %% tags=["parameters"]
+bug = False  # where each switch stands at first
+device = "/CPU:0"  # or "/GPU:0"
+keras = 3  # or 2 for legacy Keras
+
+# %%
+import gradlab
+
+gradlab.start(keras=keras, device=device)
+
+# %% [markdown]
+# ## 1. Watch the states, or don't
+#
+# **Claim.** *The weights of an LSTM get None as gradients unless the hidden and the cell state are watched.*
+#
+# `tape.watch(tensor)` asks the tape to follow a tensor that is not a variable. Here h and c are the initial states, two tensors of
+# random numbers. With the switch on, nobody watches them.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"kernel": "none", "recurrent_kernel": "none", "bias": "none", "h": "none", "c": "none"}
+gradlab.check_prediction("watched_state", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch and look at the three weights, then at h and c. Does any number of steps or units make a difference?
+
+# %%
+gradlab.Panel("watched_state", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell. Then the strictest comparison there is:
+# are the gradients of the weights the same in every bit?
+
+# %%
+import numpy as np
+
+off, on = gradlab.compare("watched_state")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+for name in ("kernel", "recurrent_kernel", "bias"):
+    print(f"{name}, the same in every bit:", np.array_equal(off[name].values, on[name].values))
+
+# %% [markdown]
+# **Explain.** A **trainable variable** is watched by every open tape without being asked. All operations on it are recorded, those
+# inside an LSTM included. What `watch` buys is the gradient with respect to the watched tensor itself, here d loss / d h and
+# d loss / d c. You need that if you want to *learn* an initial state, or to ask how much the past matters.
+
+# %% [markdown]
+# **Exercise.** Somebody forgot half of the watching. Mend the code so that all five sources get a gradient.
+
+# %%
+import tensorflow as tf
+
+
+def mine(lstm, x, h, c):
+    cell = lstm.cell
+    sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias, "h": h, "c": c}
+    with tf.GradientTape() as tape:
+        tape.watch(c)  # mend this
+        output = lstm(x, initial_state=[h, c])
+        loss = tf.reduce_mean(output**2)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("watched_state", mine)
+
+
+# %% [markdown]
+# ## 2. Leave the state inside the layer
+#
+# **Claim.** *The tape doesn't see the state that a layer passes from step to step, so dependencies are lost.*
+#
+# With the switch off, the LSTM's **cell** (the part that computes one step) is stepped in a loop that you can read; every state has a
+# name. With the switch on, the layer does the same steps out of sight.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"kernel": "wrong", "recurrent_kernel": "wrong", "bias": "wrong", "x": "wrong"}
+gradlab.check_prediction("state_inside_layer", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch. Look at x, too: row t is the gradient of the loss with respect to the input at step t.
+
+# %%
+gradlab.Panel("state_inside_layer", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers. Last, the question that needs no trust in any tape: move `recurrent_kernel` a little and see how
+# much the loss moves (a *finite difference*), then compare with what the gradient says.
+
+# %%
+off, on = gradlab.compare("state_inside_layer")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+things = gradlab.load("state_inside_layer").setup()
+weight = things["lstm"].cell.recurrent_kernel
+gradient = on["recurrent_kernel"].values
+start, direction = weight.numpy(), gradient / np.linalg.norm(gradient)
+losses = []
+for step in (0.01, -0.01):
+    weight.assign(start + step * direction)
+    losses.append(float(tf.reduce_mean((things["lstm"](things["x"]) - 1) ** 2)))
+weight.assign(start)
+slope = (losses[0] - losses[1]) / 0.02
+print("finite difference and gradient agree to 1 %:", bool(abs(slope / np.linalg.norm(gradient) - 1) < 0.01))
+
+# %% [markdown]
+# **Explain.** The layer's loop is made of the same operations as yours, and the tape records operations, whoever calls them.
+# Following the gradient back through all steps is called **backpropagation through time**; a layer needs no help for it.
+
+# %% [markdown]
+# **Exercise.** Which step's input moves the loss most, the first (0) or the last (5)? Fill in the number; the check looks at the gradient
+# of x.
+
+# %%
+strongest_step = 0  # your answer
+sizes = np.linalg.norm(on["x"].values[0], axis=-1)
+print("right" if strongest_step == int(sizes.argmax()) else "not yet: hint, find the brightest row of x")
+
+
+# %% [markdown]
+# ## 3. Let the state leave TensorFlow
+#
+# **Claim.** *If the tape doesn't capture the state, the gradients of the LSTM's weights are None.*
+#
+# Now the state is lost for real: with the switch on, h and c pass through `.numpy()` between two steps, as they do in code that
+# keeps its states in NumPy arrays, a replay buffer or a file.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"kernel": "none", "recurrent_kernel": "none", "bias": "none", "x": "none"}
+gradlab.check_prediction("state_leaves", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch and watch x first, then the loss (it does not change), then the weights. With `steps` at 1, what do you
+# expect, and why? Last, train both versions for 30 steps.
+
+# %%
+gradlab.Panel("state_leaves", bug=bug)
+
+# %% [markdown]
+# **Measure.** For each gradient, a finite difference of the same run says whether it is right.
+
+# %%
+off, on = gradlab.compare("state_leaves")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Explain.** The last step is recorded, and it uses every weight. So every weight gets a gradient: the share of the last step, with all
+# earlier shares missing. In x only the last row is left. A lost state does not announce itself by `None`; it gives
+# **wrong numbers** that look like right ones, and training that is worse than it should be.
+
+# %% [markdown]
+# **Exercise.** This code keeps its states in a NumPy array "for later". Mend it: keep the record, and keep the path.
+
+
+# %%
+def mine(cell, x):
+    sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias, "x": x}
+    record = np.zeros((x.shape[1], cell.units), "float32")
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        h = c = tf.zeros((1, cell.units))
+        for t in range(x.shape[1]):
+            _, [h, c] = cell(x[:, t], [h, c])
+            record[t] = h[0]
+            h = tf.constant(record[t : t + 1])  # mend this
+        loss = tf.reduce_mean((h - 1) ** 2)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("state_leaves", mine)
+
+
+# %% [markdown]
+# ## 4. Carry the state from one tape to the next
+#
+# **Claim.** *Handing h and c on to the next tape propagates the state properly.*
+#
+# Long sequences are often cut into windows, with a tape for each. x1 is the first window and x2 the second; the loss is that of the
+# second window.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"kernel": "ok", "recurrent_kernel": "ok", "bias": "ok", "x1": "ok", "x2": "ok"}
+gradlab.check_prediction("two_tapes", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch. Which of the two windows is still there? Note that the loss is the same number at both positions.
+
+# %%
+gradlab.Panel("two_tapes", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, and whether the values of the state arrived.
+
+# %%
+off, on = gradlab.compare("two_tapes")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+print("the same loss with one tape and with two:", off.loss == on.loss)
+
+# %% [markdown]
+# **Explain.** Values carry over, their past does not: for the second tape h and c are two tensors that somebody handed in. The weights get
+# the second window's share of the gradient, which is *wrong* as the gradient of this loss. Training with it is called
+# **truncated backpropagation through time**: it saves memory, and it can't learn anything that reaches back further than
+# one window. That is a choice, not a propagation.
+
+# %% [markdown]
+# **Exercise.** The usual loop over windows. Mend it so that the loss of the second window reaches back to the first.
+
+
+# %%
+def mine(lstm, x1, x2):
+    cell = lstm.cell
+    sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias, "x1": x1, "x2": x2}
+    h = c = tf.zeros((1, cell.units))
+    for window in (x1, x2):  # mend this
+        with tf.GradientTape() as tape:
+            tape.watch(window)
+            output, h, c = lstm(window, initial_state=[h, c])
+            loss = tf.reduce_mean((output - 1) ** 2)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("two_tapes", mine)
+
+
+# %% [markdown]
+# ## 5. Let the layer keep its state
+#
+# **Claim.** *A state that the layer keeps for itself between two calls is not captured by the tape.*
+#
+# A layer made with `stateful=True` begins each call where the last one ended. Both calls stand in *one* tape this time.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"kernel": "ok", "recurrent_kernel": "ok", "bias": "ok", "x1": "ok", "x2": "ok"}
+gradlab.check_prediction("stateful_layer", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch, and compare with what you saw in section 4.
+
+# %%
+gradlab.Panel("stateful_layer", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, and whether the values of the state arrived.
+
+# %%
+off, on = gradlab.compare("stateful_layer")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+print("the same loss at both positions:", bool(np.isclose(off.loss, on.loss)))
+
+# %% [markdown]
+# **Explain.** The layer keeps its state in variables, and writes them with `assign`. An assignment has no gradient, so the path ends
+# there, although one tape is open all the time. Here the popular answer has a point: between *calls*, kept state is lost to the
+# tape (within a call it is not, as section 2 showed). Its cure would not help; passing the state on by hand does.
+
+# %% [markdown]
+# **Exercise.** Mend the code so that the second call knows where its state came from. (`keeper` is the stateful layer, `plain` the same cell in
+# a layer that returns its states.)
+
+
+# %%
+def mine(cell, plain, keeper, x1, x2):
+    sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias, "x1": x1, "x2": x2}
+    for state in keeper.states:
+        state.assign(tf.zeros_like(state))
+    with tf.GradientTape() as tape:
+        tape.watch([x1, x2])
+        keeper(x1)
+        output, _, _ = plain(x2, initial_state=list(keeper.states))  # mend this
+        loss = tf.reduce_mean((output - 1) ** 2)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("stateful_layer", mine)
+
+
+# %% [markdown]
+# ## What you take home
+#
+# - The weights of an LSTM need no watching, and the state inside a layer's call is on the tape.
+# - Watch a state if you want the gradient with respect to the state.
+# - A state that leaves TensorFlow, changes tapes or is kept by a stateful layer takes its values along and leaves its past
+#   behind. The symptom is a *wrong* gradient for the weights, not `None`.
+# - Truncation is a good tool when you mean it.
+#
+# Next: [the encoder and the decoder](06_encoder_decoder.ipynb)

@@ -1,0 +1,418 @@
+# %% [markdown]
+# # 6. Connect an encoder and a decoder
+#
+# An **encoder** reads a sequence and keeps what it understood in its last state; a **decoder** starts from that state and writes another
+# sequence. Popular answers say that the gradients of such a model can't be looked at, and print two models that don't run.
+# You will look at the gradients, see where the two models fail, and find out how an encoder really ends up without any.
+# At the end you train one that reverses sequences of digits, and two that can't.
+#
+# **You need**: notebook 5. **Time**: about 25 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can
+# break anything.
+
+# %% tags=["parameters"]
+bug = False  # where each switch stands at first
+device = "/CPU:0"  # or "/GPU:0"
+keras = 3  # or 2 for legacy Keras
+
+# %%
+import gradlab
+
+gradlab.start(keras=keras, device=device)
+
+# %% [markdown]
+# ## 1. Ask for every gradient by name
+#
+# **Claim.** *The gradients of an LSTM encoder-decoder stay inside TensorFlow; they are not exposed one by one.*
+#
+# With the switch off, encoder, decoder and **readout** (the dense layer that turns states into outputs) are called one after the other.
+# With it on, they are parts of one `tf.keras.Model`, and the list is `model.trainable_variables`.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start; three more names are in
+# the answer.)
+
+# %%
+prediction = {"encoder kernel": "missing", "encoder bias": "missing", "decoder kernel": "missing"}
+prediction |= {"readout kernel": "ok", "readout bias": "ok"}
+gradlab.check_prediction("encoder_decoder", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch. Eight arrays, each with its name and its shape.
+
+# %%
+gradlab.Panel("encoder_decoder", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("encoder_decoder")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Explain.** `tape.gradient(loss, model.trainable_variables)` returns one tensor for each variable, in the order of the list. They are the
+# very tensors that an optimizer takes; looking at them costs nothing more.
+
+# %% [markdown]
+# **Exercise.** Which array has the smallest gradient, measured by its largest entry? Write its name; the check looks it up.
+
+# %%
+smallest = "encoder kernel"  # your answer
+sizes = {reading.name: reading.largest for reading in on.readings}
+print("right" if smallest == min(sizes, key=sizes.get) else "not yet: hint, the darkest heatmap")
+
+
+# %% [markdown]
+# ## 2. Start an LSTM decoder from one state
+#
+# **Claim.** *An LSTM decoder can start from the encoder's output: initial_state=[encoded].*
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"encoder kernel": "ok", "encoder bias": "ok", "decoder kernel": "ok", "decoder bias": "ok"}
+gradlab.check_prediction("one_state_for_two", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch. The red box says what was raised, and by which line of the code below it.
+
+# %%
+gradlab.Panel("one_state_for_two", bug=bug)
+
+# %% [markdown]
+# **Measure.** What is raised with the switch on, and by which line: while the model is built, or when it is called?
+
+# %%
+from gradlab.faults import place, sentence
+
+off, on = gradlab.compare("one_state_for_two")
+print(sentence(on.error))
+print("raised by:", place(on.error))
+
+# %% [markdown]
+# **Explain.** An LSTM carries two states, so its initial state is a list of two, `[h, c]`. A list with one entry leaves c without a value.
+# Legacy Keras compares the list with what the cell needs while the model is *built* and says what it expected. Keras 3 builds the
+# model and fails when it is *called*, with an index error from inside the layer; you have to know what was missing. (Set
+# `keras = 2` in the first code cell, restart, and see the other one.)
+
+# %% [markdown]
+# **Exercise.** Mend the model.
+
+# %%
+import tensorflow as tf
+
+
+def mine(encoder, decoder, x, y):
+    read, written = tf.keras.Input((None, 3)), tf.keras.Input((None, decoder.units))
+    encoded = encoder(read)[0]  # mend this
+    decoded = decoder(written, initial_state=[encoded])
+    model = tf.keras.Model([read, written], decoded)
+    with tf.GradientTape() as tape:
+        guess = model([x, y])
+        loss = tf.reduce_mean((guess - tf.reverse(y, [1])) ** 2)
+    names = ("kernel", "recurrent_kernel", "bias")
+    sources = {f"encoder {name}": w for name, w in zip(names, encoder.weights, strict=True)}
+    sources |= {f"decoder {name}": w for name, w in zip(names, decoder.weights, strict=True)}
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("one_state_for_two", mine)
+
+
+# %% [markdown]
+# ## 3. Hand over a bidirectional encoder
+#
+# **Claim.** *The output of a bidirectional encoder can be the decoder's initial state: initial_state=[encoded, encoded].*
+#
+# A **bidirectional** layer runs two LSTMs, one from each end of the sequence, and puts their outputs side by side. With the switch off,
+# the states of both are joined and brought to the decoder's width by two dense layers, `fit_h` and `fit_c`.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"encoder forward": "ok", "encoder backward": "ok", "fit_h": "none", "fit_c": "none", "decoder": "ok"}
+gradlab.check_prediction("bidirectional_state", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch, and read the error for other numbers of units: which two numbers don't fit?
+
+# %%
+gradlab.Panel("bidirectional_state", bug=bug)
+
+# %% [markdown]
+# **Measure.** What is raised, by which line, and the shapes of all that the encoder returns.
+
+# %%
+off, on = gradlab.compare("bidirectional_state")
+print(type(on.error).__name__, "raised by:", place(on.error))
+things = gradlab.load("bidirectional_state").setup()
+names = ("encoded", "forward h", "forward c", "backward h", "backward c")
+for name, state in zip(names, things["encoder"](things["x"]), strict=True):
+    print(f"{name}: {tuple(state.shape)}")
+print("the decoder's units:", things["decoder"].units)
+
+# %% [markdown]
+# **Explain.** Joined, the two directions are twice as wide as the decoder's states. Legacy Keras compares the widths while the model is
+# built; Keras 3 finds out in the first matrix product. There are two remedies: bring the joined states to the decoder's width
+# (as here), or give the decoder twice the units. And `encoded` is the joined h; putting it in c's place as well would run
+# in a wide decoder, and would hand over the wrong thing.
+
+# %% [markdown]
+# **Exercise.** Mend the model with the layers that are there: `join` puts tensors side by side, `fit_h` and `fit_c` change their width.
+
+
+# %%
+def mine(encoder, join, fit_h, fit_c, decoder, x, y):
+    read, written = tf.keras.Input((None, 3)), tf.keras.Input((None, decoder.units))
+    _, forward_h, forward_c, backward_h, backward_c = encoder(read)
+    start = [join([forward_h, backward_h]), join([forward_c, backward_c])]  # mend this
+    model = tf.keras.Model([read, written], decoder(written, initial_state=start))
+    with tf.GradientTape() as tape:
+        guess = model([x, y])
+        loss = tf.reduce_mean((guess - tf.reverse(y, [1])) ** 2)
+    sources = {
+        "encoder forward": encoder.forward_layer.cell.kernel,
+        "encoder backward": encoder.backward_layer.cell.kernel,
+    }
+    sources |= {"fit_h": fit_h.kernel, "fit_c": fit_c.kernel, "decoder": decoder.cell.kernel}
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("bidirectional_state", mine)
+
+
+# %% [markdown]
+# ## 4. Leave the decoder without the encoder's state
+#
+# **Claim.** *The encoder's variables get no gradients.*
+#
+# The decoder is given the sequence y and should answer with y reversed. With the switch on, nobody hands it the encoder's state.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"encoder kernel": "zero", "encoder recurrent_kernel": "zero", "encoder bias": "zero"}
+prediction |= {"decoder kernel": "ok", "decoder recurrent_kernel": "ok", "decoder bias": "ok"}
+gradlab.check_prediction("ignored_encoder", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch, then train both versions and read how far each variable moved.
+
+# %%
+gradlab.Panel("ignored_encoder", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+
+# %%
+off, on = gradlab.compare("ignored_encoder")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+
+# %% [markdown]
+# **Explain.** The initial state is the only road from the encoder to the loss. The encoder still runs, and nothing fails: an encoder
+# without gradients is a *connection* that is missing, not a limit of TensorFlow. The decoder's own gradients differ from
+# those with the switch off, and they are right: it is another network now.
+
+# %% [markdown]
+# **Exercise.** Here the state is "cleaned" before it is handed over. Mend the code.
+
+
+# %%
+def mine(encoder, decoder, x, y):
+    names = ("kernel", "recurrent_kernel", "bias")
+    sources = {f"encoder {name}": w for name, w in zip(names, encoder.weights, strict=True)}
+    sources |= {f"decoder {name}": w for name, w in zip(names, decoder.weights, strict=True)}
+    with tf.GradientTape() as tape:
+        _, h, c = encoder(x)
+        start = [tf.zeros_like(h), tf.zeros_like(c)]  # mend this
+        guess = decoder(y, initial_state=start)
+        loss = tf.reduce_mean((guess - tf.reverse(y, [1])) ** 2)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("ignored_encoder", mine)
+
+
+# %% [markdown]
+# ## 5. Run the encoder before the tape
+#
+# **Claim.** *An encoder that ran before the tape opened gets no gradients, though the decoder uses its state.*
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
+# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+
+# %%
+prediction = {"encoder kernel": "ok", "encoder recurrent_kernel": "ok", "encoder bias": "ok"}
+prediction |= {"decoder kernel": "ok", "decoder recurrent_kernel": "ok", "decoder bias": "ok"}
+gradlab.check_prediction("encoder_before_tape", prediction)
+
+# %% [markdown]
+# **Toggle.** Flip the switch, and compare the loss with that of section 4: which of the two mistakes shows in it?
+
+# %%
+gradlab.Panel("encoder_before_tape", bug=bug)
+
+# %% [markdown]
+# **Measure.** The same run as numbers, and whether the loss gives the mistake away.
+
+# %%
+off, on = gradlab.compare("encoder_before_tape")
+for reading in (off, on)[bug].readings:
+    print(reading.words())
+print("the same loss at both positions:", off.loss == on.loss)
+
+# %% [markdown]
+# **Explain.** A tape records what happens while it is open. A state that was computed earlier enters it as two constants. The loss is the same,
+# because the values are; only the past is missing, and with it every gradient of the encoder.
+
+# %% [markdown]
+# **Exercise.** Mend the code by moving one line.
+
+
+# %%
+def mine(encoder, decoder, x, y):
+    names = ("kernel", "recurrent_kernel", "bias")
+    sources = {f"encoder {name}": w for name, w in zip(names, encoder.weights, strict=True)}
+    sources |= {f"decoder {name}": w for name, w in zip(names, decoder.weights, strict=True)}
+    _, h, c = encoder(x)  # mend this
+    with tf.GradientTape() as tape:
+        guess = decoder(y, initial_state=[h, c])
+        loss = tf.reduce_mean((guess - tf.reverse(y, [1])) ** 2)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("encoder_before_tape", mine)
+
+
+# %% [markdown]
+# ## 6. Train it: reverse five digits
+#
+# Does a missing gradient matter? The task: read five digits, write them backwards. There are 100 000 such sequences; 500 are **held
+# out**, that is, never trained on, and used to ask how many are answered without a single mistake (**sequence accuracy**).
+
+# %%
+import numpy as np
+
+sequences = np.stack(np.meshgrid(*[range(10)] * 5, indexing="ij"), axis=-1).reshape(-1, 5).astype("int32")
+np.random.default_rng(0).shuffle(sequences)
+held_out, seen = sequences[:500], sequences[500:]
+print("asked ", held_out[0])
+print("answer", held_out[0][::-1])
+
+# %% [markdown]
+# While it is trained, the decoder is given the right digits said so far and must name the next one. When it is asked, it must build on
+# its own digits. `how` is the switch, with three positions; look for it in the code.
+
+# %%
+RIGHT, IGNORED, EARLY = "encoder inside the tape", "decoder ignores the encoder", "encoder before the tape"
+START = 10  # the sign that begins an answer
+
+
+def make(how):
+    tf.keras.utils.set_random_seed(0)
+    encoder = tf.keras.layers.LSTM(64, return_state=True)
+    decoder = tf.keras.layers.LSTM(64, return_sequences=True)
+    readout = tf.keras.layers.Dense(10)
+    optimizer = tf.keras.optimizers.Adam(0.01)
+
+    def encode(asked):
+        _, h, c = encoder(tf.one_hot(asked, 10))
+        return [h, c]
+
+    def scores(state, said):
+        start = None if how == IGNORED else state
+        return readout(decoder(tf.one_hot(said, 11), initial_state=start))
+
+    scores(encode(seen[:1]), seen[:1])  # the first call makes the weights
+    variables = encoder.trainable_variables + decoder.trainable_variables + readout.trainable_variables
+    optimizer.build(variables)
+
+    @tf.function
+    def train(asked):
+        answer = tf.reverse(asked, [1])
+        said = tf.pad(answer[:, :-1], [[0, 0], [1, 0]], constant_values=START)
+        early = encode(asked)
+        with tf.GradientTape() as tape:
+            state = early if how == EARLY else encode(asked)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(answer, scores(state, said))
+            loss = tf.reduce_mean(losses)
+        pairs = zip(tape.gradient(loss, variables), variables, strict=True)
+        optimizer.apply_gradients([(g, v) for g, v in pairs if g is not None])
+        return loss
+
+    @tf.function
+    def accuracy(asked):
+        state, said = encode(asked), tf.fill([tf.shape(asked)[0], 1], START)
+        for _ in range(5):
+            best = tf.argmax(scores(state, said)[:, -1], axis=-1, output_type=tf.int32)
+            said = tf.concat([said, best[:, tf.newaxis]], axis=1)
+        right = tf.reduce_all(said[:, 1:] == tf.reverse(asked, [1]), axis=1)
+        return tf.reduce_mean(tf.cast(right, tf.float32))
+
+    return train, accuracy
+
+
+# %% [markdown]
+# Now train all three, 300 steps of 128 sequences each. It takes some ten seconds for each.
+
+# %%
+from IPython.display import display
+
+from gradlab.panel.progress import Progress
+
+STEPS = 300
+curves = {}
+for how in (RIGHT, IGNORED, EARLY):
+    bar = Progress(STEPS, how)
+    display(bar)
+    with tf.device(device):
+        train, accuracy = make(how)
+        choose, curve = np.random.default_rng(1), []
+        for step in range(STEPS + 1):
+            if step % 20 == 0:
+                curve.append(float(accuracy(held_out)))
+                bar.show(step, f"{curve[-1]:.0%} of the held-out sequences without a mistake")
+            train(seen[choose.integers(len(seen), size=128)])
+    curves[how] = curve
+
+print(f"{RIGHT}: at least 95 %:", curves[RIGHT][-1] >= 0.95)
+print(f"{IGNORED}: still under 1 %:", curves[IGNORED][-1] < 0.01)
+print(f"{EARLY}: between the two:", curves[IGNORED][-1] < curves[EARLY][-1] < curves[RIGHT][-1])
+
+# %%
+import io
+
+from matplotlib.figure import Figure
+
+from gradlab.heatmap import Picture
+
+figure = Figure(figsize=(7, 3), layout="constrained")
+axes = figure.subplots()
+for (how, curve), style in zip(curves.items(), ("-", ":", "--"), strict=True):
+    axes.plot(range(0, STEPS + 1, 20), [100 * share for share in curve], style, color="black", label=how)
+axes.set(xlabel="step", ylabel="sequence accuracy, %", ylim=(-3, 103))
+axes.legend(loc="center right")
+buffer = io.BytesIO()
+figure.savefig(buffer, format="png", dpi=100)
+Picture(buffer.getvalue(), "Accuracy on held-out sequences over 300 steps, one line for each of the three versions.")
+
+# %% [markdown]
+# **Explain.** The decoder without the encoder's state can only guess: 1 in 100 000 would be chance. More surprising is the third version.
+# Its encoder never learns, yet random weights keep *some* trace of what was read, and the decoder learns to read it. So the loss
+# falls, the accuracy rises, and the mistake stays hidden. Only a look at the gradients tells.
+
+# %% [markdown]
+# ## What you take home
+#
+# - Every variable of an encoder-decoder has its gradient, by name. Look at them before you train.
+# - An LSTM starts from `[h, c]`, two states of its own width; join and fit what comes from two directions.
+# - An encoder without gradients is one that the loss can't be traced back to: its state is not handed over, or was computed before
+#   the tape opened.
+# - A falling loss proves nothing about the gradients.
+#
+# Next: [state and control flow](07_state_and_control_flow.ipynb)

@@ -1,0 +1,106 @@
+"""Every scenario against something that is not TensorFlow's tape. New scenario files are found by themselves.
+
+Finite differences in float64 judge every reading at both positions of the switch, under both Keras versions. The
+recurrent scenarios are computed once more in JAX, from copied weights.
+"""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+from oracle.differences import contradictions
+
+import gradlab
+
+NAMES = gradlab.names()
+SCENARIOS = Path(gradlab.__file__).with_name("scenarios")
+RECURRENT = [n for n in NAMES if any(w in (SCENARIOS / f"{n}.py").read_text() for w in ("RNN", "LSTM", "GRU"))]
+IN_OTHER_PROCESS = """
+import json, sys
+import gradlab
+from oracle.differences import contradictions
+print(json.dumps({name: contradictions(gradlab.load(name)) for name in gradlab.names()}))
+"""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_finite_differences_in_float64_confirm_every_reading(name):
+    assert contradictions(gradlab.load(name)) == []
+
+
+@pytest.fixture(scope="module")
+def legacy():
+    environment = {**os.environ, "TF_USE_LEGACY_KERAS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", IN_OTHER_PROCESS], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.xdist_group("legacy-oracle")
+@pytest.mark.parametrize("name", NAMES)
+def test_finite_differences_confirm_every_reading_under_legacy_keras(name, legacy):
+    assert legacy[name] == []
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_the_same_network_in_jax_has_the_same_gradients(name):
+    pytest.importorskip("jax", reason="JAX is not installed: THE SECOND ORACLE DID NOT RUN")
+    from oracle.in_jax import gaps
+    from oracle.twins import TWINS
+
+    assert name in TWINS, f"write a twin for `{name}` in tests/oracle/twins.py: its network, in JAX, switch off"
+    found = gaps(gradlab.load(name), TWINS[name])
+    assert {source: gap for source, gap in found.items() if not gap < 1e-9} == {}
+
+
+def flipped_result(bug, **things):
+    """`state_inside_layer` with the sign of one gradient flipped after the tape has answered."""
+    loss, sources, gradients = gradlab.load("state_inside_layer").run(bug, **things)
+    return loss, sources, {**gradients, "recurrent_kernel": -gradients["recurrent_kernel"]}
+
+
+def flipped_rule(bug, cell, x):
+    """`numpy_roundtrip` with an activation that is tanh, and whose derivative has a wrong sign."""
+
+    @tf.custom_gradient
+    def tanh(value):
+        result = tf.tanh(value)
+        return result, lambda upstream: upstream * (1 + result**2)
+
+    cell.activation = tanh
+    return gradlab.load("numpy_roundtrip").run(bug, cell=cell, x=x)
+
+
+@pytest.mark.parametrize(
+    ("name", "run", "caught"),
+    [
+        ("state_inside_layer", flipped_result, {"recurrent_kernel"}),
+        ("numpy_roundtrip", flipped_rule, {"kernel", "recurrent_kernel", "bias"}),
+    ],
+)
+def test_a_flipped_sign_is_caught(name, run, caught):
+    original = gradlab.load(name)
+    assert contradictions(original) == []
+    found = contradictions(dataclasses.replace(original, run=run))
+    off = [line for line in found if line.startswith(repr(original.switch[0]))]
+    assert {
+        source for source in original.run(False, **original.setup())[1] if any(f" {source}:" in s for s in off)
+    } == caught
+    assert any("float64" in line for line in off) and any("float32" in line for line in off)
+
+
+def test_a_flipped_sign_is_caught_in_jax():
+    pytest.importorskip("jax", reason="JAX is not installed: THE SECOND ORACLE DID NOT RUN")
+    from oracle.in_jax import gaps
+    from oracle.twins import TWINS
+
+    bad = dataclasses.replace(gradlab.load("state_inside_layer"), run=flipped_result)
+    found = gaps(bad, TWINS["state_inside_layer"])
+    assert (
+        found["recurrent_kernel"] > 1 and max(gap for name, gap in found.items() if name != "recurrent_kernel") < 1e-9
+    )
