@@ -1,12 +1,13 @@
 """A learner's first minutes: a real JupyterLab in a real browser, by mouse and by keyboard."""
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
 
 import pytest
 from browser import browser, executable, heatmaps, lab, pixels, run_all
-from playwright.sync_api import expect
+from playwright.sync_api import TimeoutError, expect
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 
@@ -82,6 +83,10 @@ def test_a_learner_flips_the_switch_by_mouse_and_by_keyboard(page):
     page.keyboard.press("ArrowRight")
     expect(panel.locator("figcaption").first).to_have_text("kernel  3×5", timeout=30_000)
 
+    for _ in range(9):  # faster than Python can answer: the newest value wins, and nothing is left behind
+        page.keyboard.press("ArrowRight")
+    expect(panel.locator("figcaption").first).to_have_text("kernel  3×12", timeout=30_000)
+
     panel.get_by_role("button", name="Train 30 steps").click()
     panel.get_by_role("img", name="Loss while training").wait_for(timeout=60_000)
     expect(panel.get_by_role("rowheader", name="kernel moved", exact=True)).to_be_visible()
@@ -115,12 +120,15 @@ def test_every_control_has_a_name(page):
 
 def test_notebook_7_shows_the_same_panel(page):
     page.goto(f"{page.address}/notebooks/00_start_here.ipynb")
-    page.get_by_role("menuitem", name="Run", exact=True).wait_for(timeout=120_000)
-    page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for(timeout=60_000)
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for(timeout=120_000)
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     panel = page.locator(".gradlab-panel").first
-    panel.locator("figure canvas[data-kind]").first.wait_for(timeout=240_000)
+    for _ in range(6):  # what is asked before the kernel is connected is not run: ask again
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        with contextlib.suppress(TimeoutError):
+            panel.locator("figure canvas[data-kind]").first.wait_for(timeout=60_000)
+            break
+        if page.get_by_role("button", name="Select", exact=True).count():
+            page.get_by_role("button", name="Select", exact=True).click()
     panel.locator("input[type=radio]").nth(1).click()
     expect(panel.locator("figure canvas").first).to_have_attribute("data-kind", "none")

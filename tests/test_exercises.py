@@ -58,6 +58,55 @@ SOLUTIONS = {
         ("tape.watch(x)\n", "tape.watch(x)\n        other.watch(x)\n"),
         ("tape.gradient(carried, x)", "other.gradient(carried, x)"),
     ],
+    "watched_state": [("tape.watch(c)", "tape.watch([h, c])")],
+    "state_leaves": [("            h = tf.constant(record[t : t + 1])  # mend this\n", "")],
+    "two_tapes": [
+        (
+            "    for window in (x1, x2):  # mend this\n        with tf.GradientTape() as tape:\n",
+            "    with tf.GradientTape() as tape:\n        for window in (x1, x2):\n",
+        )
+    ],
+    "stateful_layer": [
+        ("        keeper(x1)\n", "        _, h, c = plain(x1)\n"),
+        ("list(keeper.states)", "[h, c]"),
+    ],
+    "one_state_for_two": [("encoded = encoder(read)[0]", "_, h, c = encoder(read)"), ("[encoded]", "[h, c]")],
+    "bidirectional_state": [
+        (
+            "[join([forward_h, backward_h]), join([forward_c, backward_c])]",
+            "[fit_h(join([forward_h, backward_h])), fit_c(join([forward_c, backward_c]))]",
+        )
+    ],
+    "ignored_encoder": [("[tf.zeros_like(h), tf.zeros_like(c)]", "[h, c]")],
+    "encoder_before_tape": [
+        ("    _, h, c = encoder(x)  # mend this\n", ""),
+        ("        guess", "        _, h, c = encoder(x)\n        guess"),
+    ],
+    "assigned_state": [
+        ("        for t in", "        h = tf.zeros_like(memory)\n        for t in"),
+        ("[memory.read_value()]", "[h]"),
+        ("            memory.assign(h)\n", ""),
+        ("(memory - 1)", "(h - 1)"),
+    ],
+    "branch_condition": [
+        ("tf.where(h > threshold, h, 0.1 * h)", "0.1 * h + 0.9 * h * tf.sigmoid(10 * (h - threshold))")
+    ],
+    "numpy_function": [
+        (
+            'tf.numpy_function(lambda v: np.mean((v - 1) ** 2, dtype="float32"), [y], tf.float32)',
+            "tf.reduce_mean((y - 1) ** 2)",
+        )
+    ],
+    "straight_through": [("0 * upstream", "upstream")],
+    "nested_tapes": [("    slope = ", "        slope = "), ("    loss = ", "        loss = ")],
+    "flat_function": [("tf.clip_by_value(10 * h, 20.0, 30.0)", "10 * h")],
+    "where_over_log": [("tf.math.log(p), 0.0)", "tf.math.log(tf.where(p > 0, p, 1.0)), 0.0)")],
+    "norm_at_zero": [("tf.reduce_sum(gap**2, axis=-1))", "tf.reduce_sum(gap**2, axis=-1) + 1e-12)")],
+    "slice_after_loss": [
+        ("(states[:, -1] - 1)", "(wanted - 1)"),
+        ("        states = layer(x)\n", "        wanted = layer(x)[:, -1]\n"),
+        ("    wanted = states[:, -1]  # mend this\n", ""),
+    ],
 }
 FINE_AS_IT_IS = {"state_outside_tape"}  # that exercise asks the learner to break it
 
