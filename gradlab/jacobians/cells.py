@@ -82,14 +82,19 @@ def _read(cell: Any, gates: int, ops: Ops, dtype: str) -> _Weights:
 
 def _mix(w: _Weights, coefficients: list[Array], matrices: list[Array]) -> Array:
     """sum_g diag(coefficients_g) matrices_g for all steps: (B, T, H) and (H, J) to (B, T, H, J)."""
-    total = None
-    for k, matrix in zip(coefficients, matrices, strict=True):
-        term = w.ops.cast(k, w.dtype)[..., None] * matrix
-        if total is None:
-            total = term
-        else:
-            total += term
-    return total
+    ops = w.ops
+    if ops.name != "numpy" or len(coefficients) == 1:
+        total = None
+        for k, matrix in zip(coefficients, matrices, strict=True):
+            term = ops.cast(k, w.dtype)[..., None] * matrix
+            total = term if total is None else total + term
+        return total
+    # for each unit a small product (steps x g) (g x J): one pass over the result, where a sum of terms takes many
+    batch, steps, units = coefficients[0].shape
+    k = np.stack([c.reshape(-1, units) for c in coefficients], 2).astype(w.dtype)
+    made = np.empty((batch * steps, units, matrices[0].shape[1]), w.dtype)
+    np.matmul(k.transpose(1, 0, 2), np.stack(matrices, 1), out=made.transpose(1, 0, 2))
+    return made.reshape(batch, steps, units, -1)
 
 
 def _keep(masked: Array | None, t: int, new: Array, old: Array, ops: Ops) -> Array:
@@ -112,8 +117,8 @@ def _add_diagonal(w: _Weights, matrices: Array, diagonal: Array | None) -> Array
     if diagonal is None:
         return matrices
     if w.ops.name == "numpy":
-        rows = np.arange(w.units)
-        matrices[:, :, rows, rows] += diagonal
+        view = np.einsum("...ii->...i", matrices)
+        view += diagonal
         return matrices
     return matrices + diagonal[..., None] * w.ops.eye(w.units, w.dtype)
 
@@ -127,7 +132,7 @@ def _simple(cell: Any, w: _Weights, x: Array, states: list[Array], masked: Array
         h = _keep(masked, t, w.act.value(ops, z), h, ops)
         pre.append(z)
         post.append(h)
-    z, h_all = ops.stack(pre, 1), ops.stack(post, 1)
+    z, h_all = ops.over_time(pre), ops.over_time(post)
     # recomputed, not h_all: where a step was skipped the two differ, and the slope is dropped there anyway
     (slope,) = _unless(masked, ops, w.act.slope(ops, z, w.act.value(ops, z) if masked is not None else h_all))
     a = _add_diagonal(w, _mix(w, [slope], w.recurrent_T), _hold(masked, ops, slope, w.dtype))
@@ -153,23 +158,23 @@ def _lstm(cell: Any, w: _Weights, x: Array, states: list[Array], masked: Array |
         pre.append(z)
         cells.append(new_c)
         post.append(h)
-    z, c_prev, c_all = ops.stack(pre, 1), ops.stack(entering, 1), ops.stack(cells, 1)
+    z, c_prev, c_all = ops.over_time(pre), ops.over_time(entering), ops.over_time(cells)
     zi, zf, zg, zo = (z[..., k * n : (k + 1) * n] for k in range(4))
     i, f, o = (w.gate.value(ops, v) for v in (zi, zf, zo))
     g, tc = w.act.value(ops, zg), w.act.value(ops, c_all)
     ki, kf = g * w.gate.slope(ops, zi, i), c_prev * w.gate.slope(ops, zf, f)
     kg, ko = i * w.act.slope(ops, zg, g), tc * w.gate.slope(ops, zo, o)
-    ki, kf, kg, ko, carry = _unless(masked, ops, ki, kf, kg, ko, o * w.act.slope(ops, c_all, tc))
+    ki, kf, kg, ko, out = _unless(masked, ops, ki, kf, kg, ko, o * w.act.slope(ops, c_all, tc))
     hold = _hold(masked, ops, f, w.dtype)
     forget = ops.cast(f if masked is None else ops.where(masked[..., None], f * 0 + 1, f), w.dtype)
-    carry = ops.cast(carry, w.dtype)
+    carry = ops.cast(out, w.dtype)
     ui, uf, ug, uo = w.recurrent_T
     wi, wf, wg, wo = w.kernel_T
     halves = ops.concat([_add_diagonal(w, _mix(w, [ko], [uo]), hold), _mix(w, [ki, kf, kg], [ui, uf, ug])], 2)
-    b_c = _mix(w, [ki, kf, kg], [wi, wf, wg])
-    drive = ops.concat([_mix(w, [ko], [wo]) + carry[..., None] * b_c, b_c], 2)
+    upper = _mix(w, [ko, out * ki, out * kf, out * kg], [wo, wi, wf, wg])
+    drive = ops.concat([upper, _mix(w, [ki, kf, kg], [wi, wf, wg])], 2)
     linear = LstmLinear(ops, w.dtype, None, drive, n, slice(0, n), halves=halves, forget=forget, carry=carry)
-    return Traced(linear, ops.stack(post, 1))
+    return Traced(linear, ops.over_time(post))
 
 
 def _gru(cell: Any, w: _Weights, x: Array, states: list[Array], masked: Array | None) -> Traced:
@@ -192,7 +197,7 @@ def _gru(cell: Any, w: _Weights, x: Array, states: list[Array], masked: Array | 
         inners.append(inner)
         candidates.append(pre)
         post.append(h)
-    h_prev, zr, inner, pre = (ops.stack(v, 1) for v in (entering, pre_gates, inners, candidates))
+    h_prev, zr, inner, pre = (ops.over_time(v) for v in (entering, pre_gates, inners, candidates))
     z, r, hh = w.gate.value(ops, zr[..., :n]), w.gate.value(ops, zr[..., n:]), w.act.value(ops, pre)
     reset = inner * w.gate.slope(ops, zr[..., n:], r)  # how the reset gate's own input moves r * inner
     kz, kh = (h_prev - hh) * w.gate.slope(ops, zr[..., :n], z), (1 - z) * w.act.slope(ops, pre, hh)
@@ -207,4 +212,4 @@ def _gru(cell: Any, w: _Weights, x: Array, states: list[Array], masked: Array | 
         by_reset = through * ops.cast(reset, w.dtype)[:, :, None, :]
         a = _mix(w, [kz], [uz]) + through * ops.cast(r, w.dtype)[:, :, None, :] + by_reset @ ur
         b = _mix(w, [kz, kh], [wz, wh]) + by_reset @ wr
-    return Traced(Linear(ops, w.dtype, _add_diagonal(w, a, keep), b, n, slice(0, n)), ops.stack(post, 1))
+    return Traced(Linear(ops, w.dtype, _add_diagonal(w, a, keep), b, n, slice(0, n)), ops.over_time(post))

@@ -31,19 +31,27 @@ def _dense(a: np.ndarray, source: np.ndarray, out: np.ndarray, width: int) -> No
         out[:, t, :, k : k + width] = source[:, t]
 
 
+_GROWTH = 8  # source steps by which the working columns grow at a time
+
+
 def _lstm(node: LstmLinear, source: np.ndarray, out: np.ndarray, width: int) -> None:
+    """Working arrays are contiguous, for elementwise passes over strided rows take twice as long; so their columns grow in groups, and
+    the few that are ahead of their step hold nothing that is used: each is overwritten when its step comes."""
     n, (batch, steps, _, columns) = node.outputs, out.shape
-    cells = np.zeros((batch, n, columns), out.dtype)
-    dense = np.empty((batch, 2 * n, columns), out.dtype)
-    for t in range(steps):
-        k = t * width
-        c = cells[:, :, :k]
-        if t:
-            d, row = dense[:, :, :k], out[:, t, :, :k]
-            np.matmul(node.halves[:, t], out[:, t - 1, :, :k], out=d)
-            np.multiply(c, node.forget[:, t, :, None], out=c)
-            np.add(c, d[:, n:], out=c)
-            np.multiply(c, node.carry[:, t, :, None], out=row)
-            np.add(row, d[:, :n], out=row)
-        out[:, t, :, k : k + width] = source[:, t, :n]
-        cells[:, :, k : k + width] = source[:, t, n:]
+    held = np.zeros((batch, n, 0), out.dtype)
+    for start in range(0, steps, _GROWTH):
+        have, wide = held.shape[2], min((start + _GROWTH) * width, columns)
+        cells, dense = np.zeros((batch, n, wide), out.dtype), np.empty((batch, 2 * n, wide), out.dtype)
+        cells[:, :, :have] = held
+        outputs = np.empty_like(cells)
+        for t in range(start, min(start + _GROWTH, steps)):
+            k = t * width
+            if t:
+                np.matmul(node.halves[:, t], out[:, t - 1, :, :wide], out=dense)
+                np.multiply(cells, node.forget[:, t, :, None], out=cells)
+                np.add(cells, dense[:, n:], out=cells)
+                np.multiply(cells, node.carry[:, t, :, None], out=outputs)
+                np.add(outputs[:, :, :k], dense[:, :n, :k], out=out[:, t, :, :k])
+            out[:, t, :, k : k + width] = source[:, t, :n]
+            cells[:, :, k : k + width] = source[:, t, n:]
+        held = cells

@@ -96,7 +96,7 @@ def _initial(spec: RecurrentSpec, states: Any, batch: int, ops: Ops, dtype: str)
     layer = spec.layer
     sizes = [n for part in spec.cells for n in generic.state_sizes(part.cell)]
     if states is None:
-        if all(part.kind != "generic" for part in spec.cells):
+        if not any(_starts_its_own_way(part.cell) for part in spec.cells if part.kind == "generic"):
             return [ops.zeros([batch, n], dtype) for n in sizes]
         import tensorflow as tf
 
@@ -112,6 +112,12 @@ def _initial(spec: RecurrentSpec, states: Any, batch: int, ops: Ops, dtype: str)
             f"{label(layer)}: initial_state has shapes {shapes}; expected {[(batch, n) for n in sizes]} (batch, size), one per state"
         )
     return [ops.asarray(s, dtype) for s in flat]
+
+
+def _starts_its_own_way(cell: Any) -> bool:
+    """Whether a cell may start from other states than zeros; Keras's own cells, and cells that do not say, start from zeros."""
+    owner = next((kind for kind in type(cell).__mro__ if "get_initial_state" in vars(kind)), None)
+    return "get_initial_state" in vars(cell) or (owner is not None and owner.__module__.split(".")[0] not in ("keras", "tf_keras"))
 
 
 def _flatten(states: Any) -> list[Any]:

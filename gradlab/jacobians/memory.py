@@ -1,8 +1,9 @@
 """How much memory a Jacobian may take, and the words to refuse one that needs more."""
 
-from gradlab.jacobians.ops import Array
+import math
 
 _FALLBACK = 2 * 1024**3
+_SMALL = 16 * 1024**2
 
 
 def default_limit() -> int:
@@ -24,19 +25,14 @@ def readable(size: float) -> str:
     return f"{size:.1f} TiB"
 
 
-def check(what: str, shape: tuple[int, ...], itemsize: int, limit: int, instead: str) -> None:
-    """MemoryError when an array of this shape is over the limit: its size, the limit and what to ask for instead."""
-    size = itemsize
-    for n in shape:
-        size *= n
+def check(what: str, shape: tuple[int, ...], itemsize: int, limit: int | None, instead: str) -> None:
+    """MemoryError when an array of this shape is over the limit (None: the default one): its size, and what to ask for instead."""
+    size = itemsize * math.prod(shape)
+    if limit is None and size < _SMALL:
+        return  # not worth asking the system
+    limit = default_limit() if limit is None else limit
     if size > limit:
         raise MemoryError(
             f"{what} of shape {shape} is {readable(size)}, over the limit of {readable(limit)}: {instead}, "
             "or raise the limit (the attribute memory_limit, in bytes)"
         )
-
-
-def itemsize(array: Array) -> int:
-    """Bytes per element of an array or tensor."""
-    dtype = array.dtype
-    return int(getattr(dtype, "itemsize", None) or dtype.size)

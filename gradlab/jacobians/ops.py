@@ -45,6 +45,11 @@ class NumpyOps:
     def stack(self, parts: Sequence[Array], axis: int) -> Array:
         return np.stack(parts, axis=axis)
 
+    def over_time(self, parts: Sequence[Array]) -> Array:
+        """One (B, n) array per step to (B, T, n)."""
+        whole = np.concatenate(parts).reshape(len(parts), *parts[0].shape)
+        return np.ascontiguousarray(whole.swapaxes(0, 1))
+
     def zeros(self, shape: Sequence[int], dtype: str) -> Array:
         return np.zeros(shape, dtype)
 
@@ -90,6 +95,10 @@ class TensorflowOps:
 
     def stack(self, parts: Sequence[Array], axis: int) -> Array:
         return self._tf.stack(list(parts), axis)
+
+    def over_time(self, parts: Sequence[Array]) -> Array:
+        """One (B, n) tensor per step to (B, T, n)."""
+        return self._tf.stack(list(parts), 1)
 
     def zeros(self, shape: Sequence[int], dtype: str) -> Array:
         return self._tf.zeros(list(shape), dtype)

@@ -33,7 +33,7 @@ class Jacobian:
         self._nodes, self._ops, self._dtype = nodes, ops, dtype
         self._returns_sequences = returns_sequences
         self.wrt = kind
-        self.memory_limit = memory.default_limit()
+        self._limit: int | None = None
         parts = holders(nodes)
         first = parts[0]
         self._batch, self._steps = first.batch, first.steps
@@ -42,6 +42,17 @@ class Jacobian:
         self._outputs = _outputs(nodes[-1])
         time = () if kind == "initial_state" else (self._steps,)
         self.shape: tuple[int, ...] = (self._batch, self._steps, self._outputs, *time, self._width)
+
+    @property
+    def memory_limit(self) -> int:
+        """Bytes that one array may take; settable."""
+        if self._limit is None:
+            self._limit = memory.default_limit()
+        return self._limit
+
+    @memory_limit.setter
+    def memory_limit(self, limit: int) -> None:
+        self._limit = int(limit)
 
     def __repr__(self) -> str:
         size = memory.readable(float(np.prod(self.shape, dtype=float)) * _ITEM[self._dtype])
@@ -55,7 +66,7 @@ class Jacobian:
         Cost: T² (products of T steps with up to T columns). For long sequences see norms, last, diagonal and chunks.
         """
         instead = "ask for .norms() (B, T, T), .last, .diagonal or .step, or go through it with .chunks()"
-        memory.check("the full Jacobian", self.shape, _ITEM[self._dtype], self.memory_limit, instead)
+        memory.check("the full Jacobian", self.shape, _ITEM[self._dtype], self._limit, instead)
         single = self._nodes[0]
         if len(self._nodes) == 1 and isinstance(single, Linear) and self._ops.name == "numpy":
             done = fast.full(single, self.wrt)
@@ -119,7 +130,7 @@ class Jacobian:
         if ord not in ("fro", 2):
             raise ValueError(f"ord is {ord!r}; expected 'fro' (Frobenius) or 2 (largest singular value)")
         shape = (self._batch, self._steps, self._columns)
-        memory.check("the map of norms", shape, 8, self.memory_limit, "take a shorter sequence")
+        memory.check("the map of norms", shape, 8, self._limit, "take a shorter sequence")
         parts = []
         windows = self._windows(self._step_bytes(), None)
         with progress_bar(len(windows) * self._steps, "norms", progress) as bar:
