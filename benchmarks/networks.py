@@ -1,4 +1,6 @@
-"""The same recurrent networks in JAX and PyTorch, with the weights of a Keras layer: independent code to race and to check against."""
+"""The same recurrent networks in JAX and PyTorch, with the weights of a Keras layer: independent code to race and to
+check against.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +9,9 @@ Forward = Callable[[Any, Any], Any]  # (weights, one sequence (T, I)) -> outputs
 
 
 def jax_forward(kind: str) -> Forward:
-    """SimpleRNN ("rnn"), LSTM ("lstm"), GRU with reset_after ("gru") or the layer-normalised cell ("norm") as a JAX scan."""
+    """SimpleRNN ("rnn"), LSTM ("lstm"), GRU with reset_after ("gru") or the layer-normalised cell ("norm") as a JAX
+    scan.
+    """
     import jax
     import jax.numpy as jnp
     from jax.nn import sigmoid
@@ -83,7 +87,9 @@ def keras_layer(kind: str, units: int, dtype: str = "float32") -> Any:
     layers = keras.layers
     if kind == "norm":
         return layers.RNN(_norm_cell()(units, dtype=dtype), return_sequences=True, dtype=dtype)
-    return {"rnn": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}[kind](units, return_sequences=True, dtype=dtype)
+    return {"rnn": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}[kind](
+        units, return_sequences=True, dtype=dtype
+    )
 
 
 def _norm_cell() -> Any:

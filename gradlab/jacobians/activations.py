@@ -37,7 +37,8 @@ def _expm1_below_zero(ops: Ops, z: Array) -> Array:
 
 _SELU_SCALE, _SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
 
-# Two names for one function differ between Keras 3 and legacy Keras (hard_sigmoid); which holds is found by trying both.
+# Two names for one function differ between Keras 3 and legacy Keras (hard_sigmoid); which holds is found by trying
+# both.
 _KNOWN: dict[str, tuple[Activation, ...]] = {
     "linear": (Activation(lambda ops, z: z, lambda ops, z, a: z * 0 + 1),),
     "tanh": (Activation(lambda ops, z: ops.tanh(z), lambda ops, z, a: 1 - a * a),),
@@ -89,8 +90,9 @@ _PROBE = np.concatenate([np.linspace(-7.3, 7.3, 148), [-60.5, 60.5]])
 def closed_form(function: Any) -> Activation | None:
     """The closed form of an activation, or None when there is none.
 
-    A name alone proves nothing, so value and derivative of the function itself are compared with the closed form at 150 points
-    first (once per function); an activation from outside Keras and TensorFlow is never assumed to be elementwise.
+    A name alone proves nothing, so value and derivative of the function itself are compared with the closed form at 150
+    points first (once per function); an activation from outside Keras and TensorFlow is never assumed to be
+    elementwise.
     """
     if function is None:
         return _KNOWN["linear"][0]
@@ -123,5 +125,6 @@ def _matching(function: Any, name: str) -> Activation | None:
 
 def _same(ours: np.ndarray, theirs: np.ndarray) -> bool:
     return bool(np.allclose(ours, theirs, rtol=1e-11, atol=1e-14))
+
 
 SIGMOID = _KNOWN["sigmoid"][0]

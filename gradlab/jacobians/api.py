@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from gradlab.jacobians import generic, layers, memory
-from gradlab.jacobians.linear import holders
 from gradlab.jacobians.linearise import linearise
 from gradlab.jacobians.ops import Array, NumpyOps, Ops, TensorflowOps
 from gradlab.jacobians.result import Jacobian
@@ -27,19 +26,20 @@ def jacobian(
 ) -> Jacobian:
     """The exact Jacobian of a recurrent layer's outputs, per time step: d h_t / d x_s for every t and s.
 
-    layer: SimpleRNN, GRU, LSTM, RNN(any cell), Bidirectional, or a list or Sequential of these (Keras 3 or legacy Keras); at inference,
-    so without dropout. inputs: (B, T, I), floats.
+    layer: SimpleRNN, GRU, LSTM, RNN(any cell), Bidirectional, or a list or Sequential of these (Keras 3 or legacy
+    Keras); at inference, so without dropout. inputs: (B, T, I), floats.
     of: "h", the outputs (B, T, H), or "c", the cell state (an LSTM's; for any other cell its second state).
     wrt: "inputs"; "initial_state" (B, S); or "states", the states entering each step.
     initial_state: as the layer takes it (zeros by default); for stacked layers a list with one entry per layer.
-    mask: (B, T), true where a step counts. device: None computes with NumPy; a name such as "/GPU:0" keeps all of it there, in
-    TensorFlow, and the results are tensors.
+    mask: (B, T), true where a step counts. device: None computes with NumPy; a name such as "/GPU:0" keeps all of it
+    there, in TensorFlow, and the results are tensors.
 
     The returned Jacobian has .full, .diagonal, .step, .last, .norms() and .chunks(), each computed when asked for.
 
-    Method: one pass through time gives the states; the local Jacobians of all steps follow at once, in closed form for Keras's own cells
-    with activations known and checked, otherwise by one batched Jacobian of the cell itself; products over time do the rest. Never an
-    approximation: what cannot be done exactly raises TypeError (wrong kind of thing) or ValueError (right kind, but not possible).
+    Method: one pass through time gives the states; the local Jacobians of all steps follow at once, in closed form for
+    Keras's own cells with activations known and checked, otherwise by one batched Jacobian of the cell itself; products
+    over time do the rest. Never an approximation: what cannot be done exactly raises TypeError (wrong kind of thing) or
+    ValueError (right kind, but not possible).
     """
     if of not in ("h", "c"):
         raise ValueError(f"of is {of!r}; expected 'h' (the outputs) or 'c' (the cell state)")
@@ -47,8 +47,8 @@ def jacobian(
         raise ValueError(f"wrt is {wrt!r}; expected one of {', '.join(map(repr, _WRT))}")
     mask = getattr(inputs, "_keras_mask", None) if mask is None else mask  # what the layer itself would use
     values = _floats(inputs)
-    layers.build(layer, tuple(values.shape))
     specs = layers.read(layer, with_initial_state=initial_state is not None)
+    layers.build(layer, tuple(values.shape))
     _check_backend(layer)
     dtypes = {layers.dtype_of(spec) for spec in specs}
     if len(dtypes) != 1:
@@ -61,7 +61,9 @@ def jacobian(
         keep = _mask(mask, x)
         _check_size(specs, x, dtype)
         single = not isinstance(layer, (list, tuple)) and not hasattr(layer, "layers")
-        nodes = linearise(specs, x, initial_state, keep if device is None or keep is None else _tensor(keep), of, ops, dtype, single)
+        nodes = linearise(
+            specs, x, initial_state, keep if device is None or keep is None else _tensor(keep), of, ops, dtype, single
+        )
     top = layer[-1] if isinstance(layer, (list, tuple)) else layer.layers[-1] if hasattr(layer, "layers") else layer
     return Jacobian(nodes, wrt, ops=ops, dtype=dtype, returns_sequences=bool(getattr(top, "return_sequences", True)))
 
@@ -70,13 +72,19 @@ def _floats(inputs: Any) -> Any:
     """The inputs as an array or tensor (B, T, I) of floats."""
     if hasattr(inputs, "dtype") and not isinstance(inputs, np.ndarray):
         if not hasattr(inputs, "numpy"):
-            raise TypeError(f"inputs is {type(inputs).__name__}, without values (symbolic, or inside tf.function): call jacobian outside, with values")
+            raise TypeError(
+                f"inputs is {type(inputs).__name__}, without values (symbolic, or inside tf.function): call jacobian "
+                f"outside, with values"
+            )
         dtype, values = str(getattr(inputs.dtype, "name", inputs.dtype)), inputs
     else:
         values = np.asarray(inputs)
         dtype = values.dtype.name
     if "float" not in dtype:
-        raise TypeError(f"inputs are {dtype}: a derivative needs floating-point inputs; convert them (or, for token ids, pass their embeddings)")
+        raise TypeError(
+            f"inputs are {dtype}: a derivative needs floating-point inputs; convert them (or, for token ids, pass "
+            f"their embeddings)"
+        )
     shape = tuple(values.shape)
     if len(shape) != 3 or 0 in shape:
         raise ValueError(f"inputs have shape {shape}; expected (batch, steps, features), none of them zero")
@@ -101,19 +109,29 @@ def _check_backend(layer: Any) -> None:
     keras = sys.modules.get("keras")
     first = layer[0] if isinstance(layer, (list, tuple)) else layer
     if keras is not None and not layers.is_legacy(first) and keras.backend.backend() != "tensorflow":
-        raise ValueError(f"Keras runs on {keras.backend.backend()} here; this works on its TensorFlow backend (KERAS_BACKEND=tensorflow)")
+        raise ValueError(
+            f"Keras runs on {keras.backend.backend()} here; this works on its TensorFlow backend "
+            f"(KERAS_BACKEND=tensorflow)"
+        )
 
 
 def _check_size(specs: list[layers.Spec], x: Array, dtype: str) -> None:
     """Refuse sequences whose local Jacobians alone (B, T, S, S + I) would not fit."""
     batch, steps, width = (int(n) for n in x.shape)
     for spec in specs:
-        parts = [spec] if isinstance(spec, layers.RecurrentSpec) else [getattr(spec, side) for side in ("forward", "backward") if hasattr(spec, side)]
+        parts = (
+            [spec]
+            if isinstance(spec, layers.RecurrentSpec)
+            else [getattr(spec, side) for side in ("forward", "backward") if hasattr(spec, side)]
+        )
         for part in parts:
             states = max(sum(generic.state_sizes(c.cell)) for c in part.cells)
             shape = (batch, steps, states, states + width)
             memory.check(
-                "the local Jacobians", shape, 4 if dtype == "float32" else 8, None,
+                "the local Jacobians",
+                shape,
+                4 if dtype == "float32" else 8,
+                None,
                 "take the sequence in pieces, each with initial_state= from the one before",
             )
 
@@ -140,6 +158,3 @@ def _tensor(keep: np.ndarray) -> Any:
     import tensorflow as tf
 
     return tf.constant(keep)
-
-
-__all__ = ["Jacobian", "holders", "jacobian"]

@@ -12,7 +12,15 @@ from gradlab.jacobians.fingerprint import plain_attributes
 from gradlab.jacobians.layers import is_legacy, refuse
 
 _SIDE_EFFECTS = ("Assign", "PyFunc", "ResourceScatter", "Queue", "WriteFile", "Print")
-_RANDOM = ("RandomUniform", "RandomStandardNormal", "TruncatedNormal", "RngReadAndSkip", "Multinomial", "RandomGamma", "RandomPoisson")
+_RANDOM = (
+    "RandomUniform",
+    "RandomStandardNormal",
+    "TruncatedNormal",
+    "RngReadAndSkip",
+    "Multinomial",
+    "RandomGamma",
+    "RandomPoisson",
+)
 
 
 def state_sizes(cell: Any) -> list[int]:
@@ -34,7 +42,9 @@ class CellGraph:
     def __init__(self, cell: Any, shape: list[int], dtype: str, masked: bool) -> None:
         import tensorflow as tf
 
-        self._cell = weakref.ref(cell) if hasattr(cell, "__weakref__") else (lambda: cell)  # traces are kept by cell: no cycle
+        self._cell = (
+            weakref.ref(cell) if hasattr(cell, "__weakref__") else (lambda: cell)
+        )  # traces are kept by cell: no cycle
         self._tf, self.dtype, self.inputs, self._masked = tf, dtype, shape[2], masked
         self.sizes = state_sizes(cell)
         self.size = sum(self.sizes)
@@ -46,12 +56,19 @@ class CellGraph:
         with without_dropout_masks(cell):
             try:
                 self._concrete = self._trace([None, None, shape[2]])
-            except (TypeError, ValueError):  # perhaps a cell that needs to know the batch size; if not, the same error comes again
+            except (
+                TypeError,
+                ValueError,
+            ):  # perhaps a cell that needs to know the batch size; if not, the same error comes again
                 self._static = shape
                 self._concrete = self._trace(shape)
         changed = [name for name, value in plain_attributes(cell).items() if before.get(name, value) != value]
         if changed:
-            refuse(cell, f"it changes its own attribute {changed[0]!r} when called (a side effect), so its steps are not repeatable")
+            refuse(
+                cell,
+                f"it changes its own attribute {changed[0]!r} when called (a side effect), so its steps are not "
+                f"repeatable",
+            )
         self._refuse_side_effects()
 
     @property
@@ -100,7 +117,9 @@ class CellGraph:
         tf, count = self._tf, len(self.sizes)
         start = rest[:count]
         steps, batch = tf.shape(x)[1], tf.shape(x)[0]
-        by_time = tf.TensorArray(self.dtype, steps, element_shape=[x.shape[0], self.inputs]).unstack(tf.transpose(x, [1, 0, 2]))
+        by_time = tf.TensorArray(self.dtype, steps, element_shape=[x.shape[0], self.inputs]).unstack(
+            tf.transpose(x, [1, 0, 2])
+        )
         skips = tf.TensorArray(tf.bool, steps).unstack(tf.transpose(rest[count])[:, :, None]) if self._masked else None
 
         def step(t: Any, states: Any, arrays: Any) -> tuple[Any, ...]:
@@ -132,9 +151,14 @@ class CellGraph:
         names = {node.op for node in graph.node} | {node.op for f in graph.library.function for node in f.node_def}
         for op in sorted(names):
             if any(part in op for part in _SIDE_EFFECTS):
-                refuse(self.cell, f"it has a side effect or leaves TensorFlow (operation {op}), so its steps are not repeatable")
+                refuse(
+                    self.cell,
+                    f"it has a side effect or leaves TensorFlow (operation {op}), so its steps are not repeatable",
+                )
             if any(op.startswith(part) for part in _RANDOM):
-                refuse(self.cell, f"it draws random numbers even at inference (operation {op}), so it has no one Jacobian")
+                refuse(
+                    self.cell, f"it draws random numbers even at inference (operation {op}), so it has no one Jacobian"
+                )
 
 
 def _side_by_side(tf: Any, states: list[Any]) -> Any:
@@ -143,7 +167,7 @@ def _side_by_side(tf: Any, states: list[Any]) -> Any:
 
 @contextmanager
 def without_dropout_masks(cell: Any) -> Iterator[None]:
-    """Keep Keras's SimpleRNNCell from drawing dropout masks, which it does even at inference, where nothing uses them."""
+    """Keep Keras's SimpleRNNCell from drawing dropout masks, which it does even at inference, for nothing."""
     inside = [cell, *(getattr(cell, "cells", None) or [])]
     affected = [c for c in inside if hasattr(c, "get_dropout_mask") and not is_legacy(c)]
     for each in affected:

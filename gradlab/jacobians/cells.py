@@ -1,8 +1,9 @@
 """SimpleRNN, GRU and LSTM cells in closed form: the trajectory, then the local Jacobians of all steps at once.
 
-The trajectory is computed in float64 whatever the layer's dtype: it costs little, and in a chaotic network it is the rounding of the
-*states* that spoils a Jacobian, not the rounding of the products. The equations are those of the Keras cells (gate order i, f, c, o
-for LSTM; z, r, h for GRU); the derivatives follow by hand and are checked against automatic differentiation.
+The trajectory is computed in float64 whatever the layer's dtype: it costs little, and in a chaotic network it is the
+rounding of the *states* that spoils a Jacobian, not the rounding of the products. The equations are those of the Keras
+cells (gate order i, f, c, o for LSTM; z, r, h for GRU); the derivatives follow by hand and are checked against
+automatic differentiation.
 """
 
 from collections.abc import Callable
@@ -43,7 +44,7 @@ class _Weights:
 
 
 def has_closed_form(cell: Any, kind: str) -> bool:
-    """Whether this cell, of a stock class, is covered: each activation it really uses must have a checked closed form."""
+    """Whether this stock cell is covered: each activation it really uses must have a checked closed form."""
     used = [cell.activation] + ([cell.recurrent_activation] if kind != "simple" else [])
     return all(closed_form(function) is not None for function in used)
 
@@ -53,7 +54,7 @@ def trace(cell: Any, kind: str, x: Array, states: list[Array], masked: Array | N
     weights = _read(cell, {"simple": 1, "gru": 3, "lstm": 4}[kind], ops, dtype)
     x, states = ops.cast(x, EXACT), [ops.cast(s, EXACT) for s in states]
     run: Callable[..., Traced] = {"simple": _simple, "gru": _gru, "lstm": _lstm}[kind]
-    with np.errstate(over="ignore", under="ignore"):  # a saturated gate: exp overflows and the gate is exactly 0
+    with np.errstate(all="ignore"):  # a saturated gate: exp overflows and the gate is exactly 0
         return run(cell, weights, x, states, masked)
 
 
@@ -76,7 +77,16 @@ def _read(cell: Any, gates: int, ops: Ops, dtype: str) -> _Weights:
     if act is None or gate is None:
         raise ValueError(f"{type(cell).__name__}: no closed form for its activation")
     return _Weights(
-        ops, dtype, units, ops.asarray(kernel, EXACT), ops.asarray(recurrent, EXACT), bias, rows(kernel), rows(recurrent), act, gate
+        ops,
+        dtype,
+        units,
+        ops.asarray(kernel, EXACT),
+        ops.asarray(recurrent, EXACT),
+        bias,
+        rows(kernel),
+        rows(recurrent),
+        act,
+        gate,
     )
 
 

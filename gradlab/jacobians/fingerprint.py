@@ -1,6 +1,7 @@
 """Whether a cell is still what it was when its graph was traced: a graph keeps the Python values it met.
 
-Covers the plain attributes of the cell and of the layers inside it, and the plain globals and closure values its `call` uses.
+Covers the plain attributes of the cell and of the layers inside it, and the plain globals and closure values its `call`
+uses.
 """
 
 import inspect
@@ -21,7 +22,9 @@ def fingerprint(cell: Any) -> tuple[Any, ...]:
 def plain_attributes(thing: Any) -> dict[str, Any]:
     """Public numbers and texts on the object, and lengths of its lists: what a side effect in Python would change."""
     plain = {k: v for k, v in vars(thing).items() if isinstance(v, (int, float, str)) and not k.startswith("_")}
-    return plain | {f"len({k})": len(v) for k, v in vars(thing).items() if isinstance(v, list) and not k.startswith("_")}
+    return plain | {
+        f"len({k})": len(v) for k, v in vars(thing).items() if isinstance(v, list) and not k.startswith("_")
+    }
 
 
 def _object(thing: Any, parts: list[Any], seen: set[int], depth: int) -> None:
@@ -53,5 +56,7 @@ def _value(name: str, value: Any, parts: list[Any], seen: set[int], depth: int) 
             _value(f"{name}[{k}]", item, parts, seen, depth)
     elif depth < 4 and hasattr(value, "__dict__") and hasattr(value, "call"):
         _object(value, parts, seen, depth + 1)
-    elif depth < 4 and not hasattr(value, "assign"):  # a variable is read anew by the graph; anything else is told by identity
+    elif depth < 4 and not hasattr(
+        value, "assign"
+    ):  # a variable is read anew by the graph; anything else is told by identity
         parts.append((name, id(value)))

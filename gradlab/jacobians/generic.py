@@ -1,8 +1,9 @@
 """Any other cell: one batched Jacobian of the cell itself over all its (batch, step) states, in one traced graph.
 
-Traced once per cell, with free batch and time, and again when the cell was changed (see fingerprint.py). Nothing is taken on trust: after
-a trace, and for each new shape, the cell is called once more, eagerly, on all states at once, and must give what the traced loop gave.
-A cell that draws random numbers, counts its calls or mixes the samples of a batch cannot pass, and is refused.
+Traced once per cell, with free batch and time, and again when the cell was changed (see fingerprint.py). Nothing is
+taken on trust: after a trace, and for each new shape, the cell is called once more, eagerly, on all states at once, and
+must give what the traced loop gave. A cell that draws random numbers, counts its calls or mixes the samples of a batch
+cannot pass, and is refused.
 """
 
 from typing import Any
@@ -46,7 +47,9 @@ def _weak(cell: Any) -> bool:
 
 
 def _check(cell: Any, graph: CellGraph, x: Any, entering: list[Any], made: Any, masked: Array | None) -> None:
-    """Whether the cell, called now on every step's state, gives what the traced steps gave, and these the states that followed."""
+    """Whether the cell, called now on every step's state, gives what the traced steps gave, and these the states that
+    followed.
+    """
     with without_dropout_masks(cell):
         batch, steps, inputs = (int(n) for n in x.shape)
         rows = [np.asarray(e).reshape(batch * steps, -1) for e in entering]
@@ -60,7 +63,8 @@ def _check(cell: Any, graph: CellGraph, x: Any, entering: list[Any], made: Any, 
     if not (_same(again, once, limit) and _same(follow, led, limit)):
         refuse(
             cell,
-            "called twice with the same inputs and states it gave different results (random numbers, a counter, or samples of a batch "
+            "called twice with the same inputs and states it gave different results (random numbers, a counter, or "
+            "samples of a batch "
             "that influence each other?), so it has no Jacobian per step",
         )
 

@@ -8,7 +8,14 @@ from typing import Any, NoReturn
 
 _STOCK_CELLS = {"SimpleRNNCell": "simple", "GRUCell": "gru", "LSTMCell": "lstm"}
 _RECURRENT = ("SimpleRNN", "GRU", "LSTM", "RNN")
-_IDENTITY_AT_INFERENCE = ("InputLayer", "Dropout", "SpatialDropout1D", "GaussianNoise", "GaussianDropout", "AlphaDropout")
+_IDENTITY_AT_INFERENCE = (
+    "InputLayer",
+    "Dropout",
+    "SpatialDropout1D",
+    "GaussianNoise",
+    "GaussianDropout",
+    "AlphaDropout",
+)
 _FLOATS = ("float32", "float64")
 
 
@@ -70,19 +77,27 @@ def read(layer: Any, *, with_initial_state: bool) -> list[Spec]:
     elif _is_model(layer):
         if not _named(layer, "Sequential"):
             raise TypeError(
-                f"{label(layer)} is a model with its own wiring; pass its recurrent layers as a list, first layer first, with the "
+                f"{label(layer)} is a model with its own wiring; pass its recurrent layers as a list, first layer "
+                f"first, with the "
                 "inputs of the first"
             )
         parts = [part for part in layer.layers if not is_keras(part, *_IDENTITY_AT_INFERENCE)]
+        dtypes = {_compute_dtype(part) for part in layer.layers if not is_keras(part, "InputLayer")}
+        if len(dtypes) > 1:  # a dropout in float32 between layers in float64 casts, and loses digits, at inference too
+            raise ValueError(f"the layers of {label(layer)} compute in different dtypes ({', '.join(sorted(dtypes))})")
         specs = [_read_one(part, with_initial_state) for part in parts]
     else:
         return [_read_one(layer, with_initial_state)]
     if not any(not isinstance(spec, MaskingSpec) for spec in specs):
-        raise TypeError("no recurrent layer given: expected SimpleRNN, GRU, LSTM, RNN or Bidirectional, or a list or Sequential of them")
+        raise TypeError(
+            "no recurrent layer given: expected SimpleRNN, GRU, LSTM, RNN or Bidirectional, or a list or Sequential of "
+            "them"
+        )
     for part in parts[:-1]:
         if not is_keras(part, "Masking") and not getattr(part, "return_sequences", True):
             raise ValueError(
-                f"{label(part)} returns its last output only, so the layer after it has no sequence to read: build it with "
+                f"{label(part)} returns its last output only, so the layer after it has no sequence to read: build it "
+                f"with "
                 "return_sequences=True"
             )
     return specs
@@ -92,25 +107,32 @@ def _read_one(layer: Any, with_initial_state: bool) -> Spec:
     if is_keras(layer, "Masking"):
         return MaskingSpec(layer)
     if is_keras(layer, "Bidirectional"):
-        forward, backward = (_recurrent(part, with_initial_state) for part in (layer.forward_layer, layer.backward_layer))
+        forward, backward = (
+            _recurrent(part, with_initial_state) for part in (layer.forward_layer, layer.backward_layer)
+        )
         if layer.merge_mode is None:
             raise ValueError(
-                f"{label(layer)} has merge_mode=None, which is two outputs: ask its forward_layer and its backward_layer, one at a time"
+                f"{label(layer)} has merge_mode=None, which is two outputs: ask its forward_layer and its "
+                f"backward_layer, one at a time"
             )
         return BidirectionalSpec(layer, forward, backward, layer.merge_mode)
     return _recurrent(layer, with_initial_state)
 
 
 def _recurrent(layer: Any, with_initial_state: bool) -> RecurrentSpec:
-    if not any(kind.__name__ == "RNN" and kind.__module__.split(".")[0] in ("keras", "tf_keras") for kind in type(layer).__mro__):
+    base = next((kind for kind in type(layer).__mro__ if kind.__module__.split(".")[0] in ("keras", "tf_keras")), None)
+    if base is None or base.__name__ not in _RECURRENT:
         raise TypeError(
-            f"{label(layer)} is not a recurrent layer: expected SimpleRNN, GRU, LSTM, RNN or Bidirectional, or a list or Sequential of "
-            "them. Between recurrent layers, only Masking and dropout are understood"
+            f"{label(layer)} is not a recurrent layer over (batch, steps, features): expected SimpleRNN, GRU, LSTM, "
+            f"RNN "
+            "or Bidirectional, or a list or Sequential of them. Between recurrent layers, only Masking and dropout are "
+            "understood"
         )
     _refuse_overridden(layer)
     if getattr(layer, "stateful", False) and not with_initial_state:
         raise ValueError(
-            f"{label(layer)} is stateful: its result depends on the calls before this one. Pass initial_state= (for instance the "
+            f"{label(layer)} is stateful: its result depends on the calls before this one. Pass initial_state= (for "
+            f"instance the "
             "values of layer.states), or build it with stateful=False"
         )
     return RecurrentSpec(layer, _cells(layer.cell))
@@ -130,17 +152,21 @@ def _cells(cell: Any) -> tuple[CellSpec, ...]:
 
 def _patched(thing: Any) -> bool:
     """Whether somebody put another method on this one object."""
-    return any(name in vars(thing) for name in ("call", "__call__", "_compute_carry_and_output", "_compute_carry_and_output_fused"))
+    return any(
+        name in vars(thing)
+        for name in ("call", "__call__", "_compute_carry_and_output", "_compute_carry_and_output_fused")
+    )
 
 
 def _refuse_overridden(layer: Any) -> None:
-    """A recurrent layer whose own `call` is not Keras's may do anything around the cell, so nothing about it is known."""
+    """A recurrent layer whose own `call` is not Keras's may do anything around the cell: it is not known."""
     for name in ("call", "__call__", "inner_loop", "get_initial_state"):
         owner = next((kind for kind in type(layer).__mro__ if name in vars(kind)), None)
         ours = owner is None or owner.__module__.split(".")[0] in ("keras", "tf_keras")
         if name in vars(layer) or not ours:
             raise ValueError(
-                f"{label(layer)} has its own `{name}`, so what it does around its cell is not known: put what is special into a cell "
+                f"{label(layer)} has its own `{name}`, so what it does around its cell is not known: put what is "
+                f"special into a cell "
                 "(a class with `call` and `state_size`) and pass RNN(cell)"
             )
 
@@ -153,11 +179,18 @@ def dtype_of(spec: Spec) -> str:
     if isinstance(spec, RecurrentSpec):
         inside = [layer.cell, *(part.cell for part in spec.cells)]
     elif isinstance(spec, BidirectionalSpec):
-        inside = [side for part in (spec.forward, spec.backward) for side in (part.layer, part.layer.cell, *(c.cell for c in part.cells))]
+        inside = [
+            side
+            for part in (spec.forward, spec.backward)
+            for side in (part.layer, part.layer.cell, *(c.cell for c in part.cells))
+        ]
     for part in inside:
         other = _compute_dtype(part)
         if other not in ("", dtype):  # Keras would cast to and fro at every step, and lose digits there
-            raise ValueError(f"{label(layer)} computes in {dtype}, but {label(part)} inside it in {other}: pass dtype={other!r} to both")
+            raise ValueError(
+                f"{label(layer)} computes in {dtype}, but {label(part)} inside it in {other}: pass dtype={other!r} to "
+                f"both"
+            )
     if dtype not in _FLOATS:
         raise ValueError(f"{label(layer)} computes in {dtype}; build it with dtype='float32' or 'float64'")
     return dtype

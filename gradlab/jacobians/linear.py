@@ -1,7 +1,7 @@
 """A recurrence linearised along its own trajectory: what one step does to a small change of its state and input.
 
-Shapes: B batch, T steps, S state size (all states of the cell side by side), I inputs, H outputs. Steps are in processing order,
-so a layer with `go_backwards` has its last input first.
+Shapes: B batch, T steps, S state size (all states of the cell side by side), I inputs, H outputs. Steps are in
+processing order, so a layer with `go_backwards` has its last input first.
 """
 
 from dataclasses import dataclass
@@ -11,10 +11,12 @@ from gradlab.jacobians.ops import Array, Ops
 
 @dataclass
 class Linear:
-    """d state_t = A_t d state_{t-1} + B_t d x_t, and the output is rows `out` of the state, or C_t d state_{t-1} + D_t d x_t.
+    """d state_t = A_t d state_{t-1} + B_t d x_t, and the output is rows `out` of the state, or C_t d state_{t-1} + D_t
+    d x_t.
 
-    A (B, T, S, S), B (B, T, S, I), C (B, T, H, S), D (B, T, H, I). masked (B, T) is true where the step was skipped: there A is the
-    identity and B is zero, and the output repeats the one before (zero before the first), or is zero with `zero_masked`.
+    A (B, T, S, S), B (B, T, S, I), C (B, T, H, S), D (B, T, H, I). masked (B, T) is true where the step was skipped:
+    there A is the identity and B is zero, and the output repeats the one before (zero before the first), or is zero
+    with `zero_masked`.
     """
 
     ops: Ops
@@ -105,7 +107,9 @@ class LstmLinear(Linear):
 
 @dataclass
 class Pair:
-    """The two directions of a Bidirectional layer; the backward output is reversed in time and merged with the forward one."""
+    """The two directions of a Bidirectional layer; the backward output is reversed in time and merged with the forward
+    one.
+    """
 
     forward: "list[Linear | Pair]"
     backward: "list[Linear | Pair]"

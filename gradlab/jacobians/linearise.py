@@ -1,4 +1,6 @@
-"""From layers and inputs to linearised recurrences: run each layer on the outputs of the one below, keeping what its steps do."""
+"""From layers and inputs to linearised recurrences: run each layer on the outputs of the one below, keeping what its
+steps do.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -40,7 +42,8 @@ def _per_layer(layers: Sequence[Spec], initial_state: Any, single: bool) -> list
         return [initial_state]
     if not isinstance(initial_state, (list, tuple)) or len(initial_state) != len(layers):
         raise ValueError(
-            f"initial_state for a stack of {len(layers)} recurrent layers must be a list with one entry per layer (None for zeros)"
+            f"initial_state for a stack of {len(layers)} recurrent layers must be a list with one entry per layer "
+            f"(None for zeros)"
         )
     return list(initial_state)
 
@@ -83,12 +86,17 @@ def _bidirectional(
     spec: BidirectionalSpec, x: Array, states: Any, mask: Array | None, of: str, ops: Ops, dtype: str
 ) -> tuple[Pair, Array]:
     if of == "c" and spec.merge != "concat":
-        raise ValueError(f"of='c' through merge_mode={spec.merge!r}: Keras merges outputs only; use merge_mode='concat', or one direction")
+        raise ValueError(
+            f"of='c' through merge_mode={spec.merge!r}: Keras merges outputs only; use merge_mode='concat', or one "
+            f"direction"
+        )
     half = None if states is None else len(states) // 2
     forward, y = _recurrent(spec.forward, x, None if half is None else states[:half], mask, of, ops, dtype)
     backward, z = _recurrent(spec.backward, x, None if half is None else states[half:], mask, of, ops, dtype)
     z = ops.flip(z, 1)
-    merged = {"concat": lambda: ops.concat([y, z], 2), "mul": lambda: y * z, "ave": lambda: (y + z) / 2}.get(spec.merge, lambda: y + z)()
+    merged = {"concat": lambda: ops.concat([y, z], 2), "mul": lambda: y * z, "ave": lambda: (y + z) / 2}.get(
+        spec.merge, lambda: y + z
+    )()
     return Pair(list(forward), list(backward), spec.merge, ops.cast(y, dtype), ops.cast(z, dtype)), merged
 
 
@@ -109,15 +117,20 @@ def _initial(spec: RecurrentSpec, states: Any, batch: int, ops: Ops, dtype: str)
     shapes = [tuple(int(n) for n in np.shape(s)) for s in flat]
     if shapes != [(batch, n) for n in sizes]:
         raise ValueError(
-            f"{label(layer)}: initial_state has shapes {shapes}; expected {[(batch, n) for n in sizes]} (batch, size), one per state"
+            f"{label(layer)}: initial_state has shapes {shapes}; expected {[(batch, n) for n in sizes]} (batch, size), "
+            f"one per state"
         )
     return [ops.asarray(s, dtype) for s in flat]
 
 
 def _starts_its_own_way(cell: Any) -> bool:
-    """Whether a cell may start from other states than zeros; Keras's own cells, and cells that do not say, start from zeros."""
+    """Whether a cell may start from other states than zeros; Keras's own cells, and cells that do not say, start from
+    zeros.
+    """
     owner = next((kind for kind in type(cell).__mro__ if "get_initial_state" in vars(kind)), None)
-    return "get_initial_state" in vars(cell) or (owner is not None and owner.__module__.split(".")[0] not in ("keras", "tf_keras"))
+    return "get_initial_state" in vars(cell) or (
+        owner is not None and owner.__module__.split(".")[0] not in ("keras", "tf_keras")
+    )
 
 
 def _flatten(states: Any) -> list[Any]:
@@ -129,7 +142,9 @@ def _flatten(states: Any) -> list[Any]:
 def _check_width(cell: Any, x: Array, layer: Any) -> None:
     kernel = getattr(cell, "kernel", None)
     if kernel is not None and len(kernel.shape) == 2 and int(kernel.shape[0]) != int(x.shape[2]):
-        raise ValueError(f"{label(layer)} was built for inputs with {int(kernel.shape[0])} features, found {int(x.shape[2])}")
+        raise ValueError(
+            f"{label(layer)} was built for inputs with {int(kernel.shape[0])} features, found {int(x.shape[2])}"
+        )
 
 
 def _output_is_second_state(linear: Linear, spec: RecurrentSpec) -> None:

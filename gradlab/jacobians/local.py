@@ -1,31 +1,31 @@
-"""What needs no products over time: the joint step of stacked recurrences, and how an output moves with its own input."""
+"""What needs no products over time: the joint step of stacked recurrences, and an output and its own input."""
 
 from gradlab.jacobians.linear import Linear, Node, Pair
 from gradlab.jacobians.ops import Array
 
 
 def joint_step(nodes: list[Node]) -> Array | None:
-    """d (all states after a step) / d (all states before it): (B, T, S, S), S over all recurrences; None when there is no such step.
+    """d (all states after a step) / d (all states before it): (B, T, S, S), S over all recurrences; None when there is
+    no such step.
 
-    A recurrence that reads what another put out reads its state of the step before, so the joint matrix is block lower triangular.
+    A recurrence that reads what another put out reads its state of the step before, so the joint matrix is block lower
+    triangular.
     """
-    if any(isinstance(node, Pair) for node in nodes) or any(node.reverse for node in nodes[1:]):  # type: ignore[union-attr]
+    chain = [node for node in nodes if isinstance(node, Linear)]
+    if len(chain) < len(nodes) or any(node.reverse for node in chain[1:]):
         return None
     rows: list[list[Array]] = []
     seen: list[Array] = []  # d (output so far) / d (each state below)
-    for node in nodes:
-        assert isinstance(node, Linear)
-        rows.append([node.B @ s for s in seen] + [node.A])
-        seen = [node.D @ s for s in seen] + [node.C]
-    if len(nodes) == 1:
+    for node in chain:
+        rows.append([*(node.B @ s for s in seen), node.A])
+        seen = [*(node.D @ s for s in seen), node.C]
+    if len(chain) == 1:
         return rows[0][0]
-    ops = nodes[0].ops  # type: ignore[union-attr]
-    total = len(rows)
+    ops, dtype = chain[0].ops, chain[0].dtype
     filled = []
     for k, row in enumerate(rows):
-        batch, steps, height, _ = (int(n) for n in row[0].shape)
-        above = [ops.zeros([batch, steps, height, int(rows[j][-1].shape[3])], nodes[0].dtype) for j in range(k + 1, total)]  # type: ignore[union-attr]
-        filled.append(ops.concat(row + above, 3))
+        shape = [chain[k].batch, chain[k].steps, chain[k].states]
+        filled.append(ops.concat([*row, *(ops.zeros([*shape, above.states], dtype) for above in chain[k + 1 :])], 3))
     return ops.concat(filled, 2)
 
 

@@ -26,7 +26,9 @@ def readable(size: float) -> str:
 
 
 def check(what: str, shape: tuple[int, ...], itemsize: int, limit: int | None, instead: str) -> None:
-    """MemoryError when an array of this shape is over the limit (None: the default one): its size, and what to ask for instead."""
+    """MemoryError when an array of this shape is over the limit (None: the default one): its size, and what to ask for
+    instead.
+    """
     size = itemsize * math.prod(shape)
     if limit is None and size < _SMALL:
         return  # not worth asking the system

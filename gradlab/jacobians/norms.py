@@ -1,4 +1,4 @@
-"""Norms of every d h_t / d x_s, right from 1e-300 to 1e+300: rescaled blocks, and the logarithm of what was taken out."""
+"""Norms of every d h_t / d x_s, right from 1e-300 to 1e+300: rescaled blocks, and the log of what was taken out."""
 
 from typing import Any
 
@@ -11,12 +11,18 @@ _LOG10_2 = float(np.log10(2.0))
 
 
 def log10_norms(row: Row, order: Any, ops: Ops) -> Array:
-    """log10 of the norm of each block (B, H, n, w) of a row: (B, n), float64; -inf for a zero block, nan for one that is not finite."""
+    """log10 of the norm of each block (B, H, n, w) of a row: (B, n), float64; -inf for a zero block, nan for one that
+    is not finite.
+    """
     values = row.values
     size = ops.amax(ops.absolute(values), (1, 3))
     normal = ops.isfinite(size) & (size > 0)
     # the largest element taken out first: squares of anything left neither underflow to nothing nor overflow
-    unit = values / ops.where(normal, size, size * 0 + 1)[:, None, :, None] if ops.name == "tensorflow" else _divide(values, size, normal)
+    unit = (
+        values / ops.where(normal, size, size * 0 + 1)[:, None, :, None]
+        if ops.name == "tensorflow"
+        else _divide(values, size, normal)
+    )
     squared = _frobenius(unit, ops) if order == "fro" else _spectral(unit, normal, ops)
     nothing = squared * 0
     log = ops.log(ops.where(normal, squared, nothing + 1)) * (0.5 / float(np.log(10.0)))

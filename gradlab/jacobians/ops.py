@@ -1,7 +1,7 @@
 """The few array operations that the Jacobians are written in, once for NumPy and once for TensorFlow.
 
-NumPy is the default: on a CPU it has the least to say per operation (about a microsecond, against ten or more for an eager
-TensorFlow operation), and no tracing. TensorFlow is for a named device, where everything then stays.
+NumPy is the default: on a CPU it has the least to say per operation (about a microsecond, against ten or more for an
+eager TensorFlow operation), and no tracing. TensorFlow is for a named device, where everything then stays.
 """
 
 from collections.abc import Sequence
@@ -18,20 +18,20 @@ class NumpyOps:
     """NumPy on the CPU."""
 
     name = "numpy"
-    exp = staticmethod(np.exp)
-    log = staticmethod(np.log)
-    tanh = staticmethod(np.tanh)
-    absolute = staticmethod(np.abs)
-    sqrt = staticmethod(np.sqrt)
-    where = staticmethod(np.where)
-    maximum = staticmethod(np.maximum)
-    minimum = staticmethod(np.minimum)
-    isfinite = staticmethod(np.isfinite)
-    floor = staticmethod(np.floor)
-    eigvalsh = staticmethod(np.linalg.eigvalsh)
-    transpose = staticmethod(np.transpose)
-    reshape = staticmethod(np.reshape)
-    flip = staticmethod(np.flip)
+    exp: Any = staticmethod(np.exp)
+    log: Any = staticmethod(np.log)
+    tanh: Any = staticmethod(np.tanh)
+    absolute: Any = staticmethod(np.abs)
+    sqrt: Any = staticmethod(np.sqrt)
+    where: Any = staticmethod(np.where)
+    maximum: Any = staticmethod(np.maximum)
+    minimum: Any = staticmethod(np.minimum)
+    isfinite: Any = staticmethod(np.isfinite)
+    floor: Any = staticmethod(np.floor)
+    eigvalsh: Any = staticmethod(np.linalg.eigvalsh)
+    transpose: Any = staticmethod(np.transpose)
+    reshape: Any = staticmethod(np.reshape)
+    flip: Any = staticmethod(np.flip)
 
     def asarray(self, value: Any, dtype: str) -> Array:
         return np.asarray(value, dtype=dtype)

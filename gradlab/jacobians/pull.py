@@ -3,14 +3,17 @@
 from gradlab.jacobians.linear import Linear, Node, Pair, holders
 from gradlab.jacobians.ops import Array, Ops
 
-Entering = dict[int, Array]  # id of a recurrence -> (B, T + 1, R, S): d outputs / d its state entering each step, and its first state
+Entering = dict[
+    int, Array
+]  # id of a recurrence -> (B, T + 1, R, S): d outputs / d its state entering each step, and its first state
 
 
 def last_rows(nodes: list[Node], returns_sequences: bool) -> tuple[Array, Entering]:
-    """d (last output) / d input (B, T, H, I) in the input's order, and the same for every recurrence's states in processing order.
+    """d (last output) / d input (B, T, H, I) in the input's order, and the same for every recurrence's states in
+    processing order.
 
-    The last output is output T; of a Bidirectional layer that does not return sequences it is what that layer returns: the last
-    outputs of both directions, the backward one having read everything.
+    The last output is output T; of a Bidirectional layer that does not return sequences it is what that layer returns:
+    the last outputs of both directions, the backward one having read everything.
     """
     top = nodes[-1]
     ops, steps = holders(nodes)[0].ops, holders(nodes)[0].steps
@@ -39,8 +42,12 @@ def _or_zero(row: Array | None, like: Array, inputs: int, ops: Ops) -> Array:
     return ops.zeros([int(like.shape[0]), int(like.shape[1]), inputs], str(getattr(like.dtype, "name", like.dtype)))
 
 
-def _pull(nodes: list[Node], cotangents: list[Array | None], entering: Entering, both_ends: bool = False) -> list[Array | None]:
-    """Cotangents (B, R, H) of each output step to cotangents (B, R, I) of each input step, through the nodes from the top down."""
+def _pull(
+    nodes: list[Node], cotangents: list[Array | None], entering: Entering, both_ends: bool = False
+) -> list[Array | None]:
+    """Cotangents (B, R, H) of each output step to cotangents (B, R, I) of each input step, through the nodes from the
+    top down.
+    """
     for node in reversed(nodes):
         if isinstance(node, Pair):
             cotangents = _pull_pair(node, cotangents, entering, both_ends)
@@ -90,7 +97,7 @@ def _into(state: Array, cotangent: Array, node: Linear) -> Array:
 
 
 def _pull_pair(node: Pair, cotangents: list[Array | None], entering: Entering, both_ends: bool) -> list[Array | None]:
-    ops, h = holders([node])[0].ops, _height(node.forward[-1])
+    h = _height(node.forward[-1])
 
     def split(c: Array | None, t: int) -> tuple[Array | None, Array | None]:
         if c is None or node.merge == "concat":

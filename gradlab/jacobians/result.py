@@ -21,12 +21,12 @@ _ITEM = {"float32": 4, "float64": 8}
 class Jacobian:
     """Derivatives of every output of a recurrent layer with respect to every input (or state), exact, per time step.
 
-    B batch, T steps, H outputs per step, S the size of all states side by side, w the size of the source: I inputs, or S. Time runs as in
-    the layer's own input and output: with `go_backwards`, output t has read the inputs T-1-t to T-1, as Keras returns it.
-    Arrays are NumPy's in the layer's dtype, or TensorFlow's on the device that was named.
+    B batch, T steps, H outputs per step, S the size of all states side by side, w the size of the source: I inputs, or
+    S. Time runs as in the layer's own input and output: with `go_backwards`, output t has read the inputs T-1-t to T-1,
+    as Keras returns it. Arrays are NumPy's in the layer's dtype, or TensorFlow's on the device that was named.
 
-    Attributes: wrt ("inputs", "initial_state" or "states"); shape, the shape of `full`; memory_limit, in bytes, settable: by default half
-    of the memory that was free; an array over it is refused with MemoryError.
+    Attributes: wrt ("inputs", "initial_state" or "states"); shape, the shape of `full`; memory_limit, in bytes,
+    settable: by default half of the memory that was free; an array over it is refused with MemoryError.
     """
 
     def __init__(self, nodes: list[Node], kind: str, *, ops: Ops, dtype: str, returns_sequences: bool) -> None:
@@ -60,8 +60,9 @@ class Jacobian:
 
     @cached_property
     def full(self) -> Array:
-        """(B, T, H, T, w): [b, t, :, s, :] is d h_t / d x_s, zero for s > t. With wrt="states" the source s is the state that enters the
-        step reading x_s (so s = 0 is the initial state); with wrt="initial_state" (B, T, H, S). MemoryError over memory_limit.
+        """(B, T, H, T, w): [b, t, :, s, :] is d h_t / d x_s, zero for s > t. With wrt="states" the source s is the
+        state that enters the step reading x_s (so s = 0 is the initial state); with wrt="initial_state" (B, T, H,
+        S). MemoryError over memory_limit.
 
         Cost: T² (products of T steps with up to T columns). For long sequences see norms, last, diagonal and chunks.
         """
@@ -76,7 +77,9 @@ class Jacobian:
 
     @cached_property
     def diagonal(self) -> Array:
-        """(B, T, H, w): d h_t / d x_t, the diagonal of `full`. Cost T (T² where a later layer reads time in another order)."""
+        """(B, T, H, w): d h_t / d x_t, the diagonal of `full`. Cost T (T² where a later layer reads time in another
+        order).
+        """
         if self.wrt == "initial_state":
             raise ValueError("wrt='initial_state' has one source, so there is no diagonal: see .full (B, T, H, S)")
         done = self._direct()
@@ -89,21 +92,25 @@ class Jacobian:
 
     @cached_property
     def step(self) -> Array:
-        """(B, T, S, S): d state_t / d state_{t-1}, t in processing order; for an LSTM the state is [h, c]; for stacked layers all states
-        side by side, from the input up; where a mask skips a step, the identity. Cost T."""
+        """(B, T, S, S): d state_t / d state_{t-1}, t in processing order; for an LSTM the state is [h, c]; for stacked
+        layers all states side by side, from the input up; where a mask skips a step, the identity. Cost T.
+        """
         made = joint_step(self._nodes)
         if made is None:
             raise ValueError(
-                "these layers run through time in different directions, so no one step takes all their states forward: ask each direction "
+                "these layers run through time in different directions, so no one step takes all their states forward: "
+                "ask each direction "
                 "alone, e.g. jacobian(layer.forward_layer, ...)"
             )
         return made
 
     @cached_property
     def last(self) -> Array:
-        """(B, T, H, w): d h_T / d x_s, the last row of `full` (B, H, S with wrt="initial_state"), carried backward. Cost T.
+        """(B, T, H, w): d h_T / d x_s, the last row of `full` (B, H, S with wrt="initial_state"), carried backward.
+        Cost T.
 
-        For a Bidirectional layer with return_sequences=False it is what that layer returns: both directions after their last step.
+        For a Bidirectional layer with return_sequences=False it is what that layer returns: both directions after their
+        last step.
         """
         rows, entering = last_rows(self._nodes, self._returns_sequences)
         if self.wrt == "inputs":
@@ -123,14 +130,22 @@ class Jacobian:
     def norms(self, ord: Any = "fro", log: bool = True, progress: bool = True) -> Array:
         """(B, T, T) float64: the norm of every d h_t / d x_s ((B, T) with wrt="initial_state"), log10 by default.
 
-        ord "fro" (Frobenius) or 2 (largest singular value). Right from 1e-300 to 1e+300 and beyond, in float32 too: the products are
-        rescaled as they grow or shrink and the logarithm keeps count. Exactly zero (as for s > t) is -inf, not finite is nan. The full
-        tensor is never stored. Cost T². log=False gives the norms themselves, 0 or inf outside float64's range.
+        ord "fro" (Frobenius) or 2 (largest singular value). Right from 1e-300 to 1e+300 and beyond, in float32 too: the
+        products are rescaled as they grow or shrink and the logarithm keeps count. Exactly zero (as for s > t) is -inf,
+        not finite is nan. The full tensor is never stored. Cost T². log=False gives the norms themselves, 0 or inf
+        outside float64's range.
         """
         if ord not in ("fro", 2):
             raise ValueError(f"ord is {ord!r}; expected 'fro' (Frobenius) or 2 (largest singular value)")
         shape = (self._batch, self._steps, self._columns)
         memory.check("the map of norms", shape, 8, self._limit, "take a shorter sequence")
+        with np.errstate(all="ignore"):  # what is not finite is nan in the result
+            result = self._norm_map(ord, progress)
+            if self.wrt == "initial_state":
+                result = result[:, :, 0]
+            return result if log else self._ops.exp(result * float(np.log(10.0)))
+
+    def _norm_map(self, ord: Any, progress: bool) -> Array:
         parts = []
         windows = self._windows(self._step_bytes(), None)
         with progress_bar(len(windows) * self._steps, "norms", progress) as bar:
@@ -139,21 +154,19 @@ class Jacobian:
                 for row in self._rows(window, scaled=True):
                     norm = log10_norms(row, ord, self._ops)
                     missing = self._window_columns(window) - int(norm.shape[1])
-                    rows.append(self._ops.concat([norm, self._ops.zeros([self._batch, missing], "float64") - np.inf], 1))
+                    rows.append(
+                        self._ops.concat([norm, self._ops.zeros([self._batch, missing], "float64") - np.inf], 1)
+                    )
                     bar.update(1)
                 parts.append(self._ops.stack(rows, 1))
-        result = self._ops.concat(parts, 2) if len(parts) > 1 else parts[0]
-        if self.wrt == "initial_state":
-            result = result[:, :, 0]
-        if log:
-            return result
-        with np.errstate(over="ignore", under="ignore"):
-            return self._ops.exp(result * float(np.log(10.0)))
+        return self._ops.concat(parts, 2) if len(parts) > 1 else parts[0]
 
     def chunks(self, columns: int | None = None, *, progress: bool = True) -> Iterator[tuple[slice, Array]]:
-        """Go through a `full` too large for memory: pairs (s, block), block (B, T, H, n, w) = full[:, :, :, s], s a slice of n source steps.
+        """Go through a `full` too large for memory: pairs (s, block), block (B, T, H, n, w) = full[:, :, :, s], s a
+        slice of n source steps.
 
-        columns: source steps per block (default: as many as take an eighth of memory_limit). Shows a progress bar after two seconds.
+        columns: source steps per block (default: as many as take an eighth of memory_limit). Shows a progress bar after
+        two seconds.
         """
         if self.wrt == "initial_state":
             raise ValueError("wrt='initial_state' has one source: there is nothing to go through, see .full")
@@ -176,7 +189,9 @@ class Jacobian:
         turned = any(isinstance(node, Pair) for node in self._nodes) or any(
             isinstance(node, Linear) and node.reverse for node in self._nodes[1:]
         )
-        return each * self._steps if turned else each  # whole columns are kept where a later recurrence reads time the other way
+        return (
+            each * self._steps if turned else each
+        )  # whole columns are kept where a later recurrence reads time the other way
 
     def _windows(self, bytes_each: int, columns: int | None) -> list[Window]:
         if self.wrt == "initial_state":
@@ -191,6 +206,10 @@ class Jacobian:
             yield rows[0] if len(rows) == 1 else align_all(rows, self._ops)
 
     def _window(self, window: Window) -> Array:
+        with np.errstate(all="ignore"):
+            return self._block(window)
+
+    def _block(self, window: Window) -> Array:
         n = self._window_columns(window)
         shape = (self._batch, self._steps, self._outputs, n, self._width)
         if self._ops.name == "numpy":
@@ -232,7 +251,13 @@ class Jacobian:
                     return None
                 sides.append(self._ops.flip(side, 1) if turned else side)
             return self._ops.concat(sides, 2)
-        if self.wrt == "states" and len(self._nodes) == 1 and isinstance(node, Linear) and not node.reverse and node.masked is None:
+        if (
+            self.wrt == "states"
+            and len(self._nodes) == 1
+            and isinstance(node, Linear)
+            and not node.reverse
+            and node.masked is None
+        ):
             return node.C
         return feedthrough(self._nodes, self.wrt)
 

@@ -1,8 +1,9 @@
 """Small changes carried forward through linearised recurrences, column by column of the Jacobian.
 
-A row is the part of the Jacobian at one output step: values (B, H, n, w) for the n first source steps of the window, w inputs each; later
-source steps are zero and not stored. With scaling on, the true values are values * 2**exponents, one exponent per batch and source step:
-products of any length neither underflow nor overflow (multiplying by powers of two is exact).
+A row is the part of the Jacobian at one output step: values (B, H, n, w) for the n first source steps of the window, w
+inputs each; later source steps are zero and not stored. With scaling on, the true values are values * 2**exponents, one
+exponent per batch and source step: products of any length neither underflow nor overflow (multiplying by powers of two
+is exact).
 """
 
 from collections.abc import Iterator
@@ -29,8 +30,8 @@ class Row:
 def sweep(nodes: list[Node], kind: str, holder: Linear | None, window: Window, scaled: bool) -> Iterator[Row]:
     """Rows t = 0 .. T-1 (in the order of the layer's output) of d output_t / d source_s for s in the window.
 
-    kind "inputs": the source is x_s. "states": the state of `holder` entering the step that reads its input s. "initial_state": the
-    state of `holder` before its first step (n = 1).
+    kind "inputs": the source is x_s. "states": the state of `holder` entering the step that reads its input s.
+    "initial_state": the state of `holder` before its first step (n = 1).
     """
     rows = _through(nodes, kind, holder, window, scaled, None)
     if rows is None:
@@ -88,7 +89,9 @@ def _carry(node: Linear, rows: Iterator[Row], window: Window, kind: str, scaled:
         yield carried.row(t)
 
 
-def _pair(node: Pair, kind: str, holder: Linear | None, window: Window, scaled: bool, rows: Iterator[Row] | None) -> Iterator[Row]:
+def _pair(
+    node: Pair, kind: str, holder: Linear | None, window: Window, scaled: bool, rows: Iterator[Row] | None
+) -> Iterator[Row]:
     below = None if rows is None else list(rows)
     sides = []
     for nodes in (node.forward, node.backward):
@@ -108,13 +111,19 @@ def _merge(node: Pair, t: int, f: Row | None, b: Row | None) -> Row:
         assert some is not None
         other = node.backward_out if b is None else node.forward_out
         shape = [int(some.values.shape[0]), int(other.shape[2]), *(int(n) for n in some.values.shape[2:])]
-        none = Row(ops.zeros(shape, holders([node])[0].dtype), None if some.exponents is None else some.exponents * 0 + ZERO_EXPONENT)
+        none = Row(
+            ops.zeros(shape, holders([node])[0].dtype),
+            None if some.exponents is None else some.exponents * 0 + ZERO_EXPONENT,
+        )
         f, b = (some, none) if b is None else (none, some)
     f_values, b_values, exponents = align(f, b, ops)
     if node.merge == "concat":
         return Row(ops.concat([f_values, b_values], 1), exponents)
     if node.merge == "mul":
-        return Row(f_values * node.backward_out[:, t, :, None, None] + b_values * node.forward_out[:, t, :, None, None], exponents)
+        return Row(
+            f_values * node.backward_out[:, t, :, None, None] + b_values * node.forward_out[:, t, :, None, None],
+            exponents,
+        )
     total = f_values + b_values
     return Row(total / 2 if node.merge == "ave" else total, exponents)
 
@@ -185,10 +194,10 @@ class _State:
             self._rescale()
         before = self._flat(self.values)
         after = node.advance(t, before) if int(before.shape[2]) else before
-        out = None if node.out is not None else (node.C[:, t] @ before if int(before.shape[2]) else before[:, : node.outputs] * 0)
+        if node.out is None:
+            empty = node.ops.zeros([node.batch, node.outputs, 0], node.dtype)
+            self.output = self._grouped(node.C[:, t] @ before if int(before.shape[2]) else empty)
         self.values = self._grouped(after)
-        if out is not None:
-            self.output = self._grouped(out, node.outputs)
         if below is not None:
             self._drive(t, below)
         if node.out is not None:
@@ -202,7 +211,7 @@ class _State:
         driven = self._grouped(node.B[:, t] @ flat)
         self.values, driven, exponents = align(mine, Row(driven, below.exponents), ops)
         if outs is not None:
-            through = self._grouped(node.D[:, t] @ flat, node.outputs)
+            through = self._grouped(node.D[:, t] @ flat)
             out, through, _ = align(outs, Row(through, below.exponents), ops)
             self.output = out + through
         self.values = self.values + driven
@@ -248,7 +257,7 @@ class _State:
         b, s, n, w = (int(k) for k in values.shape)
         return self.node.ops.reshape(values, (b, s, n * w))
 
-    def _grouped(self, values: Array, height: int | None = None) -> Array:
+    def _grouped(self, values: Array) -> Array:
         b, s, k = (int(n) for n in values.shape)
         return self.node.ops.reshape(values, (b, s, k // self.width, self.width))
 
