@@ -193,22 +193,28 @@ def _gru(cell: Any, w: _Weights, x: Array, states: list[Array], masked: Array | 
     split_bias = after and cell.bias is not None  # (2, 3H): one for the inputs, one for the recurrence
     input_bias = w.bias[0] if split_bias else w.bias
     inner_bias = w.bias[1] if split_bias else w.bias * 0
-    driven = x @ w.kernel + input_bias
-    gates_u, candidate_u = w.recurrent[:, : 2 * n], w.recurrent[:, 2 * n :]
-    entering, pre_gates, inners, candidates, post = [], [], [], [], []
+    # the recurrent bias of the gates is simply added; only the candidate's is multiplied by the reset gate
+    added = ops.concat([inner_bias[: 2 * n], inner_bias[2 * n :] * 0], 0)
+    driven = x @ w.kernel + (input_bias + added)
+    candidate_u, candidate_bias = w.recurrent[:, 2 * n :], inner_bias[2 * n :]
+    entering, pre_gates, gates, inners, candidates, post = [], [], [], [], [], []
     for t in range(int(x.shape[1])):
+        here, through = driven[:, t], h @ w.recurrent
+        zr = here[:, : 2 * n] + through[:, : 2 * n]
+        zr_value = w.gate.value(ops, zr)
+        z, r = zr_value[:, :n], zr_value[:, n:]
+        inner = through[:, 2 * n :] + candidate_bias if after else h  # what the reset gate multiplies
+        pre = here[:, 2 * n :] + (r * inner if after else (r * h) @ candidate_u)
+        hh = w.act.value(ops, pre)
         entering.append(h)
-        zr = driven[:, t, : 2 * n] + h @ gates_u + inner_bias[: 2 * n]
-        z, r = w.gate.value(ops, zr[:, :n]), w.gate.value(ops, zr[:, n:])
-        inner = h @ candidate_u + inner_bias[2 * n :] if after else h  # what the reset gate multiplies
-        pre = driven[:, t, 2 * n :] + (r * inner if after else (r * h) @ candidate_u)
-        h = _keep(masked, t, z * h + (1 - z) * w.act.value(ops, pre), h, ops)
+        h = _keep(masked, t, hh + z * (h - hh), h, ops)
         pre_gates.append(zr)
+        gates.append(zr_value)
         inners.append(inner)
         candidates.append(pre)
         post.append(h)
-    h_prev, zr, inner, pre = (ops.over_time(v) for v in (entering, pre_gates, inners, candidates))
-    z, r, hh = w.gate.value(ops, zr[..., :n]), w.gate.value(ops, zr[..., n:]), w.act.value(ops, pre)
+    h_prev, zr, gate, inner, pre = (ops.over_time(v) for v in (entering, pre_gates, gates, inners, candidates))
+    z, r, hh = gate[..., :n], gate[..., n:], w.act.value(ops, pre)
     reset = inner * w.gate.slope(ops, zr[..., n:], r)  # how the reset gate's own input moves r * inner
     kz, kh = (h_prev - hh) * w.gate.slope(ops, zr[..., :n], z), (1 - z) * w.act.slope(ops, pre, hh)
     kz, kh = _unless(masked, ops, kz, kh)
