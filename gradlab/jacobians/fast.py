@@ -36,7 +36,7 @@ def full(node: Linear, kind: str, threads: int | None = None) -> np.ndarray | No
     together = min(together, -(-node.batch // workers())) if work >= _SMALL else together
     samples = [slice(b, min(b + together, node.batch)) for b in range(0, node.batch, together)]
     parts = [(node, source, out, width, b, *w) for b in samples for w in windows]
-    run_parts(kernel, parts, 1 if work < _SMALL else threads)
+    run_parts(kernel, parts, 1 if work < _SMALL else threads, "full Jacobian")
     return out.reshape(node.batch, node.steps, node.outputs, node.steps, width)
 
 

@@ -14,9 +14,10 @@ class Linear:
     """d state_t = A_t d state_{t-1} + B_t d x_t, and the output is rows `out` of the state, or C_t d state_{t-1} + D_t
     d x_t.
 
-    A (B, T, S, S), B (B, T, S, I), C (B, T, H, S), D (B, T, H, I). masked (B, T) is true where the step was skipped:
-    there A is the identity and B is zero, and the output repeats the one before (zero before the first), or is zero
-    with `zero_masked`.
+    A (B, T, S, S), B (B, T, S, I), C (B, T, H, S), D (B, T, H, I). reverse: it reads its sequence from the end;
+    backwards: its layer does (stacked cells above the first read what is reversed already). masked (B, T) is true where
+    the step was skipped: there A is the identity and B is zero, and the output repeats the one before (zero before the
+    first), or is zero with `zero_masked`.
     """
 
     ops: Ops
@@ -28,6 +29,7 @@ class Linear:
     out_state: Array | None = None
     out_input: Array | None = None
     reverse: bool = False
+    backwards: bool = False
     masked: Array | None = None
     zero_masked: bool = False
 

@@ -65,12 +65,12 @@ def _recurrent(
     linears: list[Linear] = []
     for k, part in enumerate(spec.cells):
         mine = [flat.pop(0) for _ in generic.state_sizes(part.cell)]
-        _check_width(part.cell, x, layer)
         if part.kind == "generic":
             traced = generic.trace(part.cell, x, mine, masked, ops, dtype)
         else:
+            _check_width(part.cell, x, layer)
             traced = cells.trace(part.cell, part.kind, x, mine, masked, ops, dtype)
-        traced.linear.reverse = reverse and k == 0
+        traced.linear.reverse, traced.linear.backwards = reverse and k == 0, reverse
         linears.append(traced.linear)
         x = traced.outputs
     top = linears[-1]
@@ -140,11 +140,9 @@ def _flatten(states: Any) -> list[Any]:
 
 
 def _check_width(cell: Any, x: Array, layer: Any) -> None:
-    kernel = getattr(cell, "kernel", None)
-    if kernel is not None and len(kernel.shape) == 2 and int(kernel.shape[0]) != int(x.shape[2]):
-        raise ValueError(
-            f"{label(layer)} was built for inputs with {int(kernel.shape[0])} features, found {int(x.shape[2])}"
-        )
+    built_for = int(cell.kernel.shape[0])
+    if built_for != int(x.shape[2]):
+        raise ValueError(f"{label(layer)} was built for inputs with {built_for} features, found {int(x.shape[2])}")
 
 
 def _output_is_second_state(linear: Linear, spec: RecurrentSpec) -> None:

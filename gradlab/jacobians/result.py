@@ -124,7 +124,7 @@ class Jacobian:
             if self.wrt == "initial_state":
                 parts.append(states[:, 0])
             else:
-                parts.append(self._ops.flip(states, 1) if part.reverse else states)
+                parts.append(self._ops.flip(states, 1) if part.backwards else states)
         return self._ops.concat(parts, len(parts[0].shape) - 1)
 
     def norms(self, ord: Any = "fro", log: bool = True, progress: bool = True) -> Array:
@@ -214,8 +214,10 @@ class Jacobian:
         shape = (self._batch, self._steps, self._outputs, n, self._width)
         if self._ops.name == "numpy":
             block = np.zeros(shape, self._dtype)
-            for t, row in enumerate(self._rows(window, scaled=False)):
-                block[:, t, :, : row.values.shape[2]] = row.values
+            with progress_bar(self._steps, "rows", True) as bar:
+                for t, row in enumerate(self._rows(window, scaled=False)):
+                    block[:, t, :, : row.values.shape[2]] = row.values
+                    bar.update(1)
         else:
             from gradlab.jacobians.sweep import pad
 

@@ -61,18 +61,19 @@ def _seed(node: Linear, kind: str, window: Window, scaled: bool) -> Iterator[Row
     """The recurrence in which the source is: one new column at each step of the window."""
     ops, last = node.ops, node.steps
     state, out = (node.B, node.D) if kind == "inputs" else (node.A, node.C)
-    first, stop = (last - window[1], last - window[0]) if node.reverse else window
+    turned = node.backwards and kind != "initial_state"
+    first, stop = (last - window[1], last - window[0]) if turned else window
     width = node.inputs if kind == "inputs" else node.states
-    carried = _State(node, scaled, width)
+    carried = _State(node, scaled, width, front=turned)
     if kind == "initial_state":
         first = stop = -1
         carried.append(ops.stack([ops.eye(node.states, node.dtype)] * node.batch, 0))
     for t in range(last):
         carried.step(t, None)
         if first <= t < stop:
-            carried.append(state[:, t], out[:, t], front=node.reverse)
+            carried.append(state[:, t], out[:, t])
         row = carried.row(t)
-        if node.reverse and kind != "initial_state":  # columns count back from the end of the window
+        if turned:  # columns count back from the end of the window
             row = pad(row, window[1] - window[0], ops, front=True)
         yield row
 
@@ -169,23 +170,24 @@ def _power(exponents: Array, like: Array, ops: Ops) -> Array:
 class _State:
     """The change of one recurrence's state per source column, and the last output row."""
 
-    def __init__(self, node: Linear, scaled: bool, width: int) -> None:
+    def __init__(self, node: Linear, scaled: bool, width: int, front: bool = False) -> None:
         ops, self.node, self.scaled, self.width = node.ops, node, scaled, width
+        self.front = front  # new columns come before the old ones: time runs backwards
         self.values = ops.zeros([node.batch, node.states, 0, width], node.dtype)
         self.exponents = ops.zeros([node.batch, 0], "int32")
         self.output = ops.zeros([node.batch, node.outputs, 0, width], node.dtype)
         self.last: Row | None = None
 
-    def append(self, state: Array, output: Array | None = None, front: bool = False) -> None:
+    def append(self, state: Array, output: Array | None = None) -> None:
         """A new source column with its effect on the state (B, S, w) and on this step's output (B, H, w)."""
         ops = self.node.ops
-        self.values = self._join(self.values, state[:, :, None, :], 2, front)
-        self.exponents = self._join(self.exponents, ops.zeros([self.node.batch, 1], "int32"), 1, front)
+        self.values = self._join(self.values, state[:, :, None, :], 2)
+        self.exponents = self._join(self.exponents, ops.zeros([self.node.batch, 1], "int32"), 1)
         if output is not None:
-            self.output = self._join(self.output, output[:, :, None, :], 2, front)
+            self.output = self._join(self.output, output[:, :, None, :], 2)
 
-    def _join(self, old: Array, new: Array, axis: int, front: bool) -> Array:
-        return self.node.ops.concat([new, old] if front else [old, new], axis)
+    def _join(self, old: Array, new: Array, axis: int) -> Array:
+        return self.node.ops.concat([new, old] if self.front else [old, new], axis)
 
     def step(self, t: int, below: Row | None) -> None:
         """One step of the recurrence, driven by the row below (or by nothing)."""
@@ -246,7 +248,7 @@ class _State:
         n = int(row.values.shape[2])
         before = Row(row.values * 0, None if row.exponents is None else row.exponents * 0 + ZERO_EXPONENT)
         if self.last is not None and not node.zero_masked:
-            before = pad(self.last, n, ops, front=node.reverse)
+            before = pad(self.last, n, ops, front=self.front)
         skip = node.masked[:, t]
         values = ops.where(skip[:, None, None, None], before.values, row.values)
         exponents = None if row.exponents is None else ops.where(skip[:, None], before.exponents, row.exponents)

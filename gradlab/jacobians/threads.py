@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from gradlab.jacobians.progress import progress_bar
+
 
 def workers() -> int:
     """Cores this process may use."""
@@ -35,7 +37,9 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(workers(), thread_name_prefix="gradlab")
 
 
-def run_parts(function: Callable[..., None], parts: Iterable[tuple[Any, ...]], threads: int | None = None) -> None:
+def run_parts(
+    function: Callable[..., None], parts: Iterable[tuple[Any, ...]], threads: int | None = None, what: str = ""
+) -> None:
     """function(*part) for every part, on all cores when there are several parts."""
     todo = list(parts)
 
@@ -43,10 +47,7 @@ def run_parts(function: Callable[..., None], parts: Iterable[tuple[Any, ...]], t
         with np.errstate(all="ignore"):  # what is not finite shows in the result
             function(*part)
 
-    with one_blas_thread():
-        if len(todo) == 1 or (threads or workers()) == 1:
-            for part in todo:
-                one(part)
-        else:
-            for _ in _pool().map(one, todo):
-                pass
+    alone = len(todo) == 1 or (threads or workers()) == 1
+    with one_blas_thread(), progress_bar(len(todo), what, bool(what)) as bar:
+        for _ in map(one, todo) if alone else _pool().map(one, todo):
+            bar.update(1)

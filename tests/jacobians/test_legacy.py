@@ -1,5 +1,8 @@
-"""Legacy Keras (tf_keras) layers, passed directly, as TF_USE_LEGACY_KERAS=1 gives them: against autodiff, below 1e-12."""
+"""Legacy Keras (tf_keras), passed directly and under TF_USE_LEGACY_KERAS=1: against autodiff, below 1e-12."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -66,3 +69,23 @@ def test_legacy_masks(name: str) -> None:
     mask = np.array([[0, 1, 1, 0, 1], [1, 1, 0, 0, 0]], bool)
     expected = autodiff(lambda v: layer(v, mask=tf.constant(mask)), x)
     assert relative(jacobian(layer, x, mask=mask).full, expected) < 1e-12
+
+
+def test_tf_keras_under_the_switch() -> None:
+    """What a learner has who sets TF_USE_LEGACY_KERAS=1: tf.keras is legacy Keras, and Keras 3 is never imported."""
+    code = """
+import sys, numpy as np, tensorflow as tf
+from gradlab import jacobian
+layer, x = tf.keras.layers.LSTM(4, return_sequences=True), tf.random.normal((2, 5, 3))
+assert type(layer).__module__.startswith("tf_keras")
+with tf.GradientTape() as tape:
+    tape.watch(x)
+    h = layer(x)
+assert np.abs(jacobian(layer, x).full - tape.batch_jacobian(h, x).numpy()).max() < 1e-6
+assert "keras" not in sys.modules
+print("equal")
+"""
+    made = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "TF_USE_LEGACY_KERAS": "1"}
+    )
+    assert made.stdout.strip() == "equal", made.stderr[-2000:]

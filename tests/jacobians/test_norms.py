@@ -10,7 +10,7 @@ L = keras.layers
 
 
 def _linear(gain: float, steps: int, dtype: str, units: int = 3, inputs: int = 2) -> tuple[object, np.ndarray, float]:
-    """A linear SimpleRNN whose recurrent kernel is gain times an orthogonal matrix: |d h_t / d x_s| = gain^(t-s) |W|."""
+    """A linear SimpleRNN, its recurrent kernel gain times an orthogonal matrix: |d h_t / d x_s| = gain^(t-s) |W|."""
     layer = L.SimpleRNN(units, activation=None, return_sequences=True, dtype=dtype)
     x = np.zeros((1, steps, inputs), dtype)  # a linear network has the same Jacobian everywhere
     layer.build(x.shape)

@@ -201,3 +201,16 @@ def test_the_joint_step_of_stacked_recurrences() -> None:
 
     assert step.shape == (B, T, 11, 11)
     assert relative(found, autodiff(after, start)) < 1e-12
+
+
+def test_states_of_stacked_cells_run_backwards_with_their_layer() -> None:
+    layer, x = LAYERS["stacked cells backwards, one custom"](), _inputs()
+    layer(x)
+    randomise(layer)
+    found = jacobian(layer, x, wrt="states").full
+    for s in range(T):  # the step that reads x_s makes output T-1-s, of both cells' states that enter it
+        assert not found[:, : T - 1 - s, :, s].any()
+        assert found[:, T - 1 - s, :, s, :4].any() and found[:, T - 1 - s, :, s, 4:].any()
+    assert relative(jacobian(layer, x, wrt="states").last, found[:, -1].transpose(0, 2, 1, 3)) < 1e-12
+    initial = jacobian(layer, x, wrt="initial_state").full
+    assert relative(found[:, :, :, T - 1], initial) < 1e-12  # the first step reads the last input
