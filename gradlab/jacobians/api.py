@@ -102,7 +102,7 @@ def _mask(mask: Any, x: Array) -> np.ndarray | None:
     if keep.dtype != np.bool_ and not np.isin(keep, (0, 1)).all():
         raise ValueError("mask must be boolean (or 0 and 1): true where a step counts")
     keep = keep.astype(bool)
-    return keep
+    return None if keep.all() else keep
 
 
 def _check_backend(layer: Any) -> None:

@@ -51,6 +51,9 @@ def _value(name: str, value: Any, parts: list[Any], seen: set[int], depth: int) 
         parts.append((name, value.shape, value.tobytes() if value.nbytes <= 1 << 16 else id(value)))
     elif inspect.isroutine(value):
         parts.append((name, id(value)))
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _value(f"{name}[{key!r}]", item, parts, seen, depth)
     elif isinstance(value, (list, tuple)):
         for k, item in enumerate(value):
             _value(f"{name}[{k}]", item, parts, seen, depth)

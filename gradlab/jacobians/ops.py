@@ -5,6 +5,7 @@ eager TensorFlow operation), and no tracing. TensorFlow is for a named device, w
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,10 @@ class NumpyOps:
     transpose: Any = staticmethod(np.transpose)
     reshape: Any = staticmethod(np.reshape)
     flip: Any = staticmethod(np.flip)
+
+    def scope(self) -> AbstractContextManager[Any]:
+        """Where operations run: here."""
+        return nullcontext()
 
     def asarray(self, value: Any, dtype: str) -> Array:
         return np.asarray(value, dtype=dtype)
@@ -80,6 +85,10 @@ class TensorflowOps:
         self.sqrt, self.where, self.maximum, self.minimum = tf.sqrt, tf.where, tf.maximum, tf.minimum
         self.isfinite, self.floor, self.eigvalsh = tf.math.is_finite, tf.floor, tf.linalg.eigvalsh
         self.transpose, self.reshape = tf.transpose, tf.reshape
+
+    def scope(self) -> AbstractContextManager[Any]:
+        """Where operations run: on the device, new constants too."""
+        return self._tf.device(self.device)
 
     def flip(self, x: Array, axis: int) -> Array:
         return self._tf.reverse(x, [axis])

@@ -82,7 +82,8 @@ class Jacobian:
         """
         if self.wrt == "initial_state":
             raise ValueError("wrt='initial_state' has one source, so there is no diagonal: see .full (B, T, H, S)")
-        done = self._direct()
+        with self._ops.scope():
+            done = self._direct()
         if done is not None:
             return done
         parts = []
@@ -95,7 +96,8 @@ class Jacobian:
         """(B, T, S, S): d state_t / d state_{t-1}, t in processing order; for an LSTM the state is [h, c]; for stacked
         layers all states side by side, from the input up; where a mask skips a step, the identity. Cost T.
         """
-        made = joint_step(self._nodes)
+        with self._ops.scope():
+            made = joint_step(self._nodes)
         if made is None:
             raise ValueError(
                 "these layers run through time in different directions, so no one step takes all their states forward: "
@@ -112,6 +114,10 @@ class Jacobian:
         For a Bidirectional layer with return_sequences=False it is what that layer returns: both directions after their
         last step.
         """
+        with np.errstate(all="ignore"), self._ops.scope():
+            return self._last_row()
+
+    def _last_row(self) -> Array:
         rows, entering = last_rows(self._nodes, self._returns_sequences)
         if self.wrt == "inputs":
             return rows
@@ -139,7 +145,7 @@ class Jacobian:
             raise ValueError(f"ord is {ord!r}; expected 'fro' (Frobenius) or 2 (largest singular value)")
         shape = (self._batch, self._steps, self._columns)
         memory.check("the map of norms", shape, 8, self._limit, "take a shorter sequence")
-        with np.errstate(all="ignore"):  # what is not finite is nan in the result
+        with np.errstate(all="ignore"), self._ops.scope():  # what is not finite is nan in the result
             result = self._norm_map(ord, progress)
             if self.wrt == "initial_state":
                 result = result[:, :, 0]
@@ -206,7 +212,7 @@ class Jacobian:
             yield rows[0] if len(rows) == 1 else align_all(rows, self._ops)
 
     def _window(self, window: Window) -> Array:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), self._ops.scope():
             return self._block(window)
 
     def _block(self, window: Window) -> Array:

@@ -43,6 +43,12 @@ def test_masks(name: str) -> None:
     assert relative(found.norms(log=False), np.sqrt((expected**2).sum((2, 4)))) < 1e-12
 
 
+def test_what_a_bidirectional_layer_returns_after_a_mask() -> None:
+    layer, x = L.Bidirectional(L.GRU(4, dtype="float64"), **F64), _inputs()
+    expected = autodiff(lambda v: layer(v, mask=tf.constant(MASK)), x)
+    assert relative(jacobian(layer, x, mask=MASK).last.transpose(0, 2, 1, 3), expected) < 1e-12
+
+
 def test_zero_output_for_mask() -> None:
     layer, x = L.RNN(L.GRUCell(4, **F64), zero_output_for_mask=True, **SEQ), _inputs()
     expected = autodiff(lambda v: layer(v, mask=tf.constant(MASK)), x)
