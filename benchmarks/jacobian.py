@@ -182,13 +182,22 @@ def main() -> None:
     """Run, print, and write the table and the plot."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="T 50 and H 32 only; nothing is written")
-    quick = parser.parse_args().quick
-    cases = []
-    for number, (kind, batch, steps, units) in enumerate(POINT if quick else POINT + GRID):
+    parser.add_argument(
+        "--rest", action="store_true", help="take the cases from jacobian.json and measure only the rest"
+    )
+    options = parser.parse_args()
+    quick, saved = options.quick, HERE / "jacobian.json"
+    cases: list[dict[str, Any]] = []
+    if options.rest:
+        cases = json.loads(saved.read_text(encoding="utf-8"))["cases"]
+    todo = [] if options.rest else POINT if quick else POINT + GRID
+    for number, (kind, batch, steps, units) in enumerate(todo):
         case = Case(kind, batch, steps, units, slow=number < len(POINT)).run()
         case["sgemm"], case["copy"] = sgemm_speed(), copy_speed()
         case["floor"] = floor_seconds(kind, batch, steps, units, INPUTS, case["sgemm"], case["copy"])
         cases.append(case)
+        if not quick:  # so that nothing is lost when the run is stopped: --rest goes on from here
+            saved.write_text(json.dumps({"cases": cases}, indent=1) + "\n", encoding="utf-8")
         ours, theirs = case["median"]["gradlab"], case["median"]["jax jacfwd"]
         print(
             f"{kind:5} B {batch} T {steps:3} H {units:3}: {ours * 1e3:8.2f} ms, JAX jacfwd {theirs * 1e3:8.2f} ms, "
@@ -207,7 +216,7 @@ def main() -> None:
     found["cost"] = {
         kind: [vars(c) for c in cost(keras_layer(kind, 32), (100, 200, 400, 800), repeats=5)] for kind in kinds
     }
-    (HERE / "jacobian.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    saved.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     from report import write
 
     write(found, HERE)
