@@ -1,0 +1,180 @@
+"""Variables that the loss depends on and the learner's list lacks, and why it lacks them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gradlab.doctor import binding
+from gradlab.doctor.frames import Place, places
+from gradlab.doctor.origin import _class_file
+from gradlab.doctor.report import Row
+from gradlab.doctor.sources import Source, unwrap
+from gradlab.doctor.wording import finish
+
+if TYPE_CHECKING:
+    from gradlab.doctor.explain import _Explanation
+
+
+@dataclass
+class OwnerState:
+    """What the owner looked like before the run."""
+
+    built: bool = True
+    count: int = 0
+
+
+def listed(sources: Any) -> bool:
+    """Did the learner pass a list (not named sources)?"""
+    return isinstance(sources, (list, tuple))
+
+
+def _own(owner: Any) -> list[Any]:
+    out = []
+    for name in ("variables", "weights", "trainable_variables"):
+        try:
+            out += [unwrap(v) for v in getattr(owner, name, None) or ()]
+        except ValueError:
+            continue  # a model that is not built yet has no weights to list
+    return out
+
+
+def state(owner: Any) -> OwnerState:
+    """Remember whether the owner was built and how many variables it had."""
+    if owner is None:
+        return OwnerState()
+    return OwnerState(bool(getattr(owner, "built", True)), len(_own(owner)))
+
+
+def _children(thing: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(thing, dict):
+        yield from ((f"[{k!r}]", v) for k, v in list(thing.items()))
+    elif isinstance(thing, (list, tuple, set, frozenset)):
+        yield from ((f"[{i}]", v) for i, v in enumerate(thing))
+    elif hasattr(thing, "__closure__") and thing.__closure__:
+        for n, cell in zip(thing.__code__.co_freevars, thing.__closure__, strict=False):
+            try:
+                yield n, cell.cell_contents
+            except ValueError:
+                continue  # an empty cell
+    elif hasattr(thing, "__dict__") and not isinstance(thing, type):
+        yield from list(vars(thing).items())
+
+
+def way_to(owner: Any, variable: Any, limit: int = 20_000) -> list[tuple[Any, str]]:
+    """(object, attribute) steps from the owner down to a variable, the learner's own attributes rather than a layer's bookkeeping."""
+    queue: list[tuple[Any, list[tuple[Any, str]]]] = [(owner, [])]
+    seen = {id(owner)}
+    fallback: list[tuple[Any, str]] = []
+    while queue and len(seen) < limit:
+        thing, way = queue.pop(0)
+        for name, child in _children(thing):
+            here = [*way, (thing, name)]
+            if child is variable or unwrap(child) is variable:
+                if any(_class_file(o) for o, _ in here):
+                    return here
+                fallback = fallback or here
+                continue
+            if id(child) in seen or len(here) > 8 or isinstance(child, (str, bytes, int, float, type)) or name.startswith("_tracker"):
+                continue
+            seen.add(id(child))
+            queue.append((child, here))
+    return fallback
+
+
+def _frozen(ex: _Explanation, variable: Any) -> Place | None:
+    """The line `x.trainable = False` if the variable belongs to something that was frozen."""
+    owner = ex.owner
+    layers = [owner]
+    flatten = getattr(owner, "_flatten_layers", None)
+    if callable(flatten):
+        layers = list(flatten())
+    frozen = [m for m in layers if getattr(m, "trainable", True) is False]
+    if variable is not None:
+        frozen = [m for m in frozen if any(unwrap(v) is variable for v in getattr(m, "weights", ()))]
+    if not frozen:
+        return None
+    for file, _ in ex.scene.spots:
+        tree = binding.module(file)
+        for s in binding.statements(tree) if tree else ():
+            if isinstance(s, ast.Assign) and any(isinstance(t, ast.Attribute) and t.attr == "trainable" for t in s.targets):
+                if isinstance(s.value, ast.Constant) and s.value.value is False:
+                    return Place(file, s.lineno)
+            for call in binding.calls(s) if isinstance(s, (ast.Expr, ast.Assign)) else ():
+                if any(k.arg == "trainable" and isinstance(k.value, ast.Constant) and k.value.value is False for k in call.keywords):
+                    return Place(file, call.lineno)
+    return Place("", 0)
+
+
+def _reason(ex: _Explanation, variable: Any) -> tuple[str, list[Place], str]:
+    """Cause, places and a sentence for one missing variable."""
+    key = ex.key(variable)
+    use = next((op for op in ex.run.trace.ops if key in op.ins and op.type != "VarHandleOp" and op.stack), None)
+    using = places(use.stack) if use is not None else []
+    frozen = _frozen(ex, variable)
+    if frozen is not None:
+        return "non-trainable", ([frozen] if frozen.file else []) + using, "the layer that holds it was frozen (trainable = False)"
+    maker = ex.run.trace.producer.get(key)
+    tracked = any(v is variable for v in _own(ex.owner))
+    if maker is not None:
+        spots = places(maker.stack)
+        if tracked:
+            return "empty-vars", spots, "it did not exist when the list was made: the layer builds its variables in its first call, here"
+        return "empty-vars", spots, "it is made anew in the call and belongs to no layer that is tracked"
+    for thing, attribute in reversed(way_to(ex.owner, variable)):
+        file = _class_file(thing)
+        if file:
+            found = binding.attribute_definitions(file, attribute)
+            if found:
+                own = [d for d in found if _in_class(file, d, type(thing).__name__)] or found
+                sentence = "the list was made without it" if tracked else f"`{own[0].name}` holds it where {type(ex.owner).__name__} does not look"
+                return "empty-vars", [own[0].place, *using], sentence
+    made = ex.scene.definition(Source(str(getattr(variable, "name", "")), variable, variable))
+    if made is not None:
+        return "empty-vars", [made, *using], "the loss uses it, and the owner of the list does not hold it"
+    return "empty-vars", using, "the loss depends on it and the list lacks it"
+
+
+def _in_class(file: str, definition: binding.Definition, name: str) -> bool:
+    tree = binding.module(file)
+    for node in ast.walk(tree) if tree else ():
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            return node.lineno <= definition.statement.lineno <= (node.end_lineno or node.lineno)
+    return False
+
+
+def rows(ex: _Explanation, made: list[Row]) -> list[Row]:
+    """One row for each missing variable, or one for an empty list."""
+    have = {ex.key(s.value) for s in ex.sources}
+    lacking = []
+    for variable, gradient in zip(ex.watched_variables, ex.missing_gradients, strict=False):
+        if gradient is not None and ex.key(variable) not in have:
+            lacking.append(variable)
+    kind = type(ex.owner).__name__
+    if not ex.sources:
+        row = Row("trainable_variables", "empty", "empty-vars")
+        if lacking:
+            row.cause, row.where, sentence = _reason(ex, lacking[0])
+            names = ", ".join(str(getattr(v, "name", "?")).removesuffix(":0") for v in lacking[:5])
+            row.evidence = f"the tape saw {len(lacking)} variable(s) with a gradient ({names}); {sentence}"
+            row.confidence = 0.9
+        else:
+            frozen = _frozen(ex, None)
+            if frozen is not None:
+                row.cause = "non-trainable"
+                row.where = [frozen] if frozen.file else []
+                row.evidence, row.confidence = f"{kind} is frozen (trainable = False)", 0.8
+            else:
+                last = [op for op in ex.run.trace.ops if op.index in ex.run_needed() and op.stack]
+                row.where = places(last[-1].stack) if last else []
+                row.evidence, row.confidence = "the loss depends on no variable that a tape watches", 0.5
+        return [finish(row)]
+    out = []
+    for variable in lacking:
+        row = Row(str(getattr(variable, "name", "variable")).removesuffix(":0"), "missing")
+        row.cause, row.where, row.evidence = _reason(ex, variable)
+        row.confidence = 0.85
+        out.append(finish(row))
+    return out

@@ -1,0 +1,95 @@
+"""Is an op's own registered gradient wrong? Run it alone with its recorded inputs and compare with a central difference."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from gradlab.doctor.flow import READS, Flow, is_write
+from gradlab.doctor.observe import Run
+from gradlab.doctor.record import Op
+
+_SKIP = READS | {"Identity", "IdentityN", "StopGradient", "EagerPyFunc", "PyFunc"}
+MAX_ELEMENTS = 200_000
+
+
+def wrong_op(run: Run, flow: Flow) -> tuple[Op, str] | None:
+    """The op nearest the loss whose gradient contradicts its own finite difference, with a sentence; None if all agree."""
+    tried: set[tuple[str, tuple[Any, ...]]] = set()
+    for op in reversed(flow.path):
+        if op.type in _SKIP or is_write(op) or "Random" in op.type:
+            continue
+        signature = op.type, tuple(tuple(run.value(k).shape) for k in op.ins if run.is_float(k))
+        if signature in tried and len(tried) > 200:
+            continue
+        tried.add(signature)
+        detail = _check(run, op, flow.carriers[op.index])
+        if detail:
+            return op, detail
+    return None
+
+
+def _call(op: Op, inputs: list[Any]) -> Any:
+    function = getattr(tf.raw_ops, op.type, None)
+    if function is None:
+        return None
+    names = [n for n in inspect.signature(function).parameters if n != "name"]
+    if len(names) < len(inputs):
+        return None
+    keywords: dict[str, Any] = dict(zip(names, inputs, strict=False))
+    attrs = op.attrs or ()
+    given = dict(zip(attrs[::2], attrs[1::2], strict=False))
+    for n in names[len(inputs) :]:
+        if n in given:
+            keywords[n] = given[n]
+    try:
+        return function(**keywords)
+    except Exception:  # list inputs, type attributes and the like: this op cannot be run alone, so it is not judged
+        return None
+
+
+def _flat(out: Any) -> list[Any]:
+    items = list(out) if isinstance(out, (list, tuple)) else [out]
+    return [t for t in items if isinstance(t, tf.Tensor) and t.dtype.is_floating]
+
+
+def _check(run: Run, op: Op, carriers: list[int]) -> str:
+    floats = [i for i, k in enumerate(op.ins) if k in carriers and run.is_float(k) and run.value(k).dtype in (tf.float32, tf.float64)]
+    inputs = [run.value(k) for k in op.ins]
+    if not floats or any(int(tf.size(inputs[i])) > MAX_ELEMENTS for i in floats):
+        return ""
+    with tf.GradientTape() as tape:
+        variables = [inputs[i] for i in floats]
+        tape.watch(variables)
+        outs = _flat(_call(op, inputs))
+        if not outs:
+            return ""
+        weights = [tf.constant(np.random.default_rng(3).normal(size=tuple(o.shape)), o.dtype) for o in outs]
+        total = tf.add_n([tf.reduce_sum(tf.cast(o * w, tf.float64)) for o, w in zip(outs, weights, strict=True)])
+    try:
+        slopes = tape.gradient(total, variables)
+    except LookupError:
+        return ""
+    if any(s is None for s in slopes):
+        return ""
+    directions = [np.random.default_rng(5).choice([-1.0, 1.0], size=tuple(v.shape)) for v in variables]
+    expected = float(sum(np.sum(np.asarray(tf.convert_to_tensor(s), np.float64) * d) for s, d in zip(slopes, directions, strict=True)))
+    measured = []
+    for eps in (1e-2, 2.5e-3):
+        ends = []
+        for sign in (1, -1):
+            moved = list(inputs)
+            for i, d in zip(floats, directions, strict=True):
+                moved[i] = inputs[i] + tf.cast(sign * eps * d, inputs[i].dtype)
+            ends.append(sum(float(tf.reduce_sum(tf.cast(o * w, tf.float64))) for o, w in zip(_flat(_call(op, moved)), weights, strict=True)))
+        measured.append((ends[0] - ends[1]) / (2 * eps))
+    a, b = measured
+    scale = max(abs(a), abs(b), abs(expected))
+    if not np.isfinite([a, b, expected]).all() or abs(a - b) > 0.05 * scale + 1e-4:
+        return ""
+    if abs(b - expected) > 0.15 * scale + 1e-3:
+        return f"{op.type} alone: its gradient says {expected:.4g}, a finite difference {b:.4g}"
+    return ""

@@ -1,0 +1,84 @@
+"""What a recorded run looks like, whichever recorder made it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from gradlab.doctor.frames import Stack
+
+
+class Op:
+    """One executed operation: its type, the keys of what went in and came out, and the learner's frames around it."""
+
+    __slots__ = ("attrs", "index", "ins", "marks", "outs", "stack", "tapes", "type")
+
+    def __init__(
+        self,
+        index: int,
+        type: str,
+        ins: tuple[int, ...],
+        outs: tuple[int, ...],
+        stack: Stack,
+        marks: frozenset[str],
+        attrs: Any = None,
+        tapes: frozenset[int] = frozenset(),
+    ) -> None:
+        self.index, self.type, self.ins, self.outs = index, type, ins, outs
+        self.stack, self.marks, self.attrs, self.tapes = stack, marks, attrs, tapes
+
+    def __repr__(self) -> str:
+        line = self.stack[0][1] if self.stack else "?"
+        return f"{self.index}:{self.type}({self.ins})->{self.outs} @{line}"
+
+
+@dataclass
+class Conversion:
+    """A tensor's value was handed to Python or NumPy by `kind` (numpy, __float__, __bool__, ...), before op number `before`."""
+
+    key: int
+    kind: str
+    before: int
+    stack: Stack
+    marks: frozenset[str]
+
+
+@dataclass
+class Trace:
+    """Everything a recorder saw in one run."""
+
+    ops: list[Op] = field(default_factory=list)
+    tensors: dict[int, Any] = field(default_factory=dict)  # key -> eager tensor (kept alive)
+    producer: dict[int, Op] = field(default_factory=dict)
+    conversions: list[Conversion] = field(default_factory=list)
+    external: dict[int, Op] = field(default_factory=dict)  # key of a tensor nobody produced -> first op that consumed it
+    first_key: int = 0  # keys from here on were made during the run (0: unknown)
+    functions: int = 0  # tf.functions that were run eagerly
+    tape: Any = None  # the persistent tape that watched every float tensor
+    truncated: bool = False  # the limit on ops was reached
+
+    def add(self, op: Op, inputs: Iterable[Any], outputs: Iterable[Any]) -> None:
+        """Append an op; `inputs` and `outputs` are the tensors in the order of its keys."""
+        self.ops.append(op)
+        for key, tensor in zip(op.ins, inputs, strict=True):
+            if key not in self.tensors:
+                self.tensors[key] = tensor
+                self.external.setdefault(key, op)
+        for key, tensor in zip(op.outs, outputs, strict=True):
+            self.tensors[key] = tensor
+            self.producer[key] = op
+
+
+class Recorder(Protocol):
+    """Runs beside the learner's code and fills a Trace. The three back-ends differ only in how they see the operations."""
+
+    name: str
+    sees_every_op: bool
+
+    def key(self, tensor: Any) -> int:
+        """A number that identifies a tensor (or a variable's handle) in the trace."""
+
+    def recording(self, trace: Trace, *, limit: int, watch: Any = None) -> AbstractContextManager[None]:
+        """Record into `trace` until the context ends. `watch(tensor)` is called for every float output."""
