@@ -2,5 +2,6 @@
 
 from gradlab.doctor.explain import explain
 from gradlab.doctor.report import Report, Row
+from gradlab.doctor.tape import Tape, last_report
 
-__all__ = ["Report", "Row", "explain"]
+__all__ = ["Report", "Row", "Tape", "explain", "last_report"]

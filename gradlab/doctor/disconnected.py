@@ -80,10 +80,10 @@ def explain(run: Run, flow: Flow, source: Source, scene: Scene, again: Again | N
     values = [c for c in tainted if c.kind not in host.CONTROL and not host.is_speech(c.stack)]
     if values and rerun is None and (again is None or not source.is_variable):
         place, kind = host.exit_place(run, flow, None)
-        return Finding("numpy-conversion", [place] if place else [], kind, "its value left TensorFlow here and the loss uses nothing else of it", 0.6)
+        return Finding(_left(kind), [place] if place else [], kind, "its value left TensorFlow here and the loss uses nothing else of it", 0.6)
     if values and rerun is not None and _used_later(values[-1]):
         place, kind = host.exit_place(run, flow, None)
-        return Finding("numpy-conversion", [place] if place else [], kind, "its value left TensorFlow here; no change of the loss was seen at the steps tried", 0.5)
+        return Finding(_left(kind), [place] if place else [], kind, "its value left TensorFlow here; no change of the loss was seen at the steps tried", 0.5)
     return _unused(run, flow, source, scene)
 
 
@@ -107,7 +107,11 @@ def _returned(run: Run, flow: Flow, op: Op, evidence: str) -> Finding:
     maker = next((o for o in run.trace.ops if "IteratorGetNext" in o.type and o.index in flow.needed), None)
     if maker is not None and op.index <= maker.index:
         return Finding("stateful-pipeline", where, maker.type, evidence, 0.7, op)
-    return Finding("numpy-conversion", where, kind, evidence, 0.9, op)
+    return Finding(_left(kind), where, kind, evidence, 0.9, op)
+
+
+def _left(kind: str) -> str:
+    return "py-function" if kind == "py_function" else "numpy-conversion"
 
 
 def _steered(run: Run, flow: Flow, control: list[Any], evidence: str) -> Finding:
@@ -189,6 +193,10 @@ def _depends(scene: Scene, name: str, aliases: set[str], depth: int, seen: set[s
 def _another_object(run: Run, flow: Flow, source: Source, scene: Scene) -> Finding | None:
     """The loss used something of which the source is a copy, a part or another pass."""
     used = any(run.seed(source) in op.ins for op in run.trace.ops if op.index in flow.needed)
+    maker = None if source.is_variable else run.trace.producer.get(run.seed(source))
+    if maker is not None and not used and _shares(run, flow, maker):
+        text = f"it was made here by {maker.type} from what the loss uses; the loss does not use it"
+        return Finding("wrong-source", places(maker.stack), maker.type, text, 0.85)
     if used or flow.carriers:
         return None
     place = scene.definition(source)
@@ -215,6 +223,22 @@ def _another_object(run: Run, flow: Flow, source: Source, scene: Scene) -> Findi
                     where = ([place] if place else []) + places(op.stack)
                     return Finding("wrong-source", where, "", "the loss uses another tensor with exactly these values", 0.75)
     return None
+
+
+def _shares(run: Run, flow: Flow, maker: Op, limit: int = 500) -> bool:
+    """Does an op descend from a value that the loss depends on?"""
+    used = {k for op in run.trace.ops if op.index in flow.needed for k in (*op.ins, *op.outs)}
+    todo, seen = list(maker.ins), set()
+    while todo and len(seen) < limit:
+        k = todo.pop()
+        if k in used:
+            return True
+        if k in seen:
+            continue
+        seen.add(k)
+        above = run.trace.producer.get(k)
+        todo += above.ins if above is not None else ()
+    return False
 
 
 def _unused(run: Run, flow: Flow, source: Source, scene: Scene) -> Finding:

@@ -35,7 +35,8 @@ def _library_roots() -> tuple[str, ...]:
 
 _ROOTS = _library_roots()
 # Library frames worth remembering: they tell a custom gradient or a loop helper from plain op calls.
-_MARKS = {"custom_gradient.py": "custom_gradient", "while_loop.py": "while_loop", "control_flow_ops.py": "while_loop"}
+_MARKS = {"custom_gradient.py": "custom_gradient", "while_loop.py": "while_loop", "control_flow_ops.py": "while_loop",
+          "script_ops.py": "py_function"}
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from gradlab.doctor.observe import Run
 from gradlab.doctor.record import Conversion, Op, Trace
 
 CONTROL = {"__bool__", "__iter__"}
+PYTHON_OPS = ("numpy_function", "py_function", "py_func")
 _HOST_CALLS = {"float", "int", "bool", "complex", "round"}
-_HOST_METHODS = {"numpy", "item", "tolist", "predict", "predict_on_batch", "predict_step", "eval", "get_weights", "evaluate"}
+_HOST_METHODS = {"numpy", "item", "tolist", "predict", "predict_on_batch", "predict_step", "eval", "get_weights", "evaluate", *PYTHON_OPS}
 _SPEAKING = {"print", "log", "info", "debug", "warning", "write", "format", "set_description", "set_postfix"}
 _HOST_MODULES = {"np", "numpy", "scipy", "math", "sklearn", "pd", "pandas", "statistics"}
 
@@ -132,7 +133,7 @@ def _differ(a: Any, b: Any) -> bool:
 
 
 def exit_place(run: Run, flow: Flow, reentry: Op | None, extra: Callable[[Conversion], bool] = lambda c: False) -> tuple[Place | None, str]:
-    """The line where the value left TensorFlow (the last exit before it came back), and how."""
+    """The line where the value left TensorFlow (the last exit before it came back), and how: a method's name, or py_function."""
     limit = reentry.index if reentry is not None else len(run.trace.ops)
     values = [
         c
@@ -147,9 +148,9 @@ def exit_place(run: Run, flow: Flow, reentry: Op | None, extra: Callable[[Conver
             break
         found = _refine(op, back[0] if back else None)
         if found is not None and (hook is None or op.index >= hook.before):
-            return found, "numpy"
+            return found
     if hook is not None and hook.stack:
-        return places(hook.stack)[0], hook.kind
+        return places(hook.stack)[0], "py_function" if "py_function" in hook.marks else hook.kind
     if dead and dead[-1].stack:
         spot = places(dead[-1].stack)[0]
         return (back[0] if back and back[0].function == spot.function else spot), "numpy"
@@ -162,7 +163,7 @@ def dead_ends(run: Run, flow: Flow) -> list[Op]:
     return [op for op in run.trace.ops if op.index in flow.carriers and op.outs and not any(k in used for k in op.outs)]
 
 
-def _refine(op: Op, back: Place | None) -> Place | None:
+def _refine(op: Op, back: Place | None) -> tuple[Place, str] | None:
     """The line of the host call that took this op's result, found in the text."""
     for spot in places(op.stack):
         statement = binding.statement_at(spot.file, spot.line)
@@ -170,7 +171,7 @@ def _refine(op: Op, back: Place | None) -> Place | None:
             continue
         call = host_call(statement)
         if call is not None:
-            return Place(spot.file, call.lineno, spot.function)
+            return Place(spot.file, call.lineno, spot.function), _how(call)
         if not isinstance(statement, ast.Assign):
             continue
         names = {d for t in statement.targets for d in binding.names(t)}
@@ -181,5 +182,10 @@ def _refine(op: Op, back: Place | None) -> Place | None:
             if spot.line <= s.lineno <= last:
                 call = host_call(s, names)
                 if call is not None:
-                    return Place(spot.file, call.lineno, spot.function)
+                    return Place(spot.file, call.lineno, spot.function), _how(call)
     return None
+
+
+def _how(call: ast.Call) -> str:
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else binding.dotted(call.func)
+    return "py_function" if name in PYTHON_OPS else name

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from gradlab.doctor.flow import OVERWRITES, Flow, is_write
 from gradlab.doctor.observe import Run
+from gradlab.doctor.opcheck import local_vjp
 from gradlab.doctor.record import Op
 
 
@@ -24,11 +25,11 @@ class Cut:
 
 
 def _bad(value: Any) -> bool:
-    return value is not None and not bool(tf.reduce_all(tf.math.is_finite(value)))
+    return isinstance(value, tf.Tensor) and not bool(tf.reduce_all(tf.math.is_finite(value)))
 
 
 def _has_nan(value: Any) -> bool:
-    return value is not None and bool(tf.reduce_any(tf.math.is_nan(value)))
+    return isinstance(value, tf.Tensor) and bool(tf.reduce_any(tf.math.is_nan(value)))
 
 
 def walk_back(run: Run, flow: Flow, op: Op, k: int) -> Cut:
@@ -62,7 +63,7 @@ def cuts(run: Run, flow: Flow) -> list[Cut]:
     for op in reversed(flow.path):
         if is_write(op) or not any(run.live(o) for o in op.outs):
             continue
-        dead = [k for k in flow.carriers[op.index] if not run.live(k) and not _own_handle(run, flow, op, k)]
+        dead = [k for k in flow.carriers[op.index] if _dead(run, flow, op, k)]
         if dead:
             alive = len(dead) < len(flow.carriers[op.index])
             found.append((alive, walk_back(run, flow, op, dead[-1])))
@@ -76,11 +77,13 @@ def cuts(run: Run, flow: Flow) -> list[Cut]:
     return out
 
 
-def _own_handle(run: Run, flow: Flow, op: Op, k: int) -> bool:
-    """A plain read of a variable is not a cut; a read of what was written to it is."""
+def _dead(run: Run, flow: Flow, op: Op, k: int) -> bool:
+    """Does this input carry the source without a gradient? A read of a variable does so only after a write that came from the source."""
     if run.is_resource(k):
-        return flow.read_by.get(-op.index - 1) is None
-    return k in run.reads and k not in flow.read_by
+        return flow.read_by.get(-op.index - 1) is not None
+    if k in run.reads:
+        return k in flow.read_by
+    return not run.live(k)
 
 
 def where_zero(run: Run, flow: Flow, source_key: int) -> Cut | None:
@@ -98,10 +101,7 @@ def where_zero(run: Run, flow: Flow, source_key: int) -> Cut | None:
         if not zeros:
             continue
         for k in zeros:
-            try:
-                own = run.vjp(op, k)
-            except Exception:  # an op that cannot be differentiated twice: fall back to what the table says
-                own = None
+            own = local_vjp(run, op, k)
             if own is not None and np.any(np.asarray(tf.convert_to_tensor(own))):
                 return Cut(op, "cancel", k)
         if len(zeros) == len(tensors):
@@ -138,10 +138,7 @@ def where_not_finite(run: Run, flow: Flow) -> Cut | None:
             continue
         bad = [k for k in flow.carriers[op.index] if run.is_float(k) and run.kind(k) in ("nan", "inf")]
         for k in bad:
-            try:
-                own = run.vjp(op, k)
-            except Exception:  # see where_zero
-                return Cut(op, "blown", k)
+            own = local_vjp(run, op, k)
             if own is None or not np.all(np.isfinite(np.asarray(tf.convert_to_tensor(own)))):
                 return Cut(op, "blown", k)
     return None
@@ -161,7 +158,7 @@ def zero_origin(run: Run, k: int, limit: int = 400) -> Op | None:
 
 
 def _is_zero(value: Any) -> bool:
-    return value is not None and not np.any(np.asarray(value))
+    return isinstance(value, tf.Tensor) and not np.any(np.asarray(value))
 
 
 def descends(run: Run, k: int, types: set[str], limit: int = 200) -> Op | None:

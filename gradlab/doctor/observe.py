@@ -29,8 +29,10 @@ class Witness(patches.Listener):
         self.trace.conversions.append(Conversion(recorder().key(tensor), kind, len(self.trace.ops), frames, marks))
         self.trace.tensors.setdefault(recorder().key(tensor), tensor)
 
-    def called(self, function: Any) -> None:
+    def called(self, function: Any, args: Any, kwargs: Any) -> None:
         self.trace.functions += 1
+        if not self.eager_functions:
+            self.trace.calls.append((len(self.trace.ops), function, args, kwargs))
 
 
 def values_of(gradient: Any) -> Any:
@@ -66,6 +68,7 @@ class Run:
         self.gradients: dict[int, Any] = {}
         self.error: BaseException | None = None  # why the table of gradients could not be made
         self.reads: dict[int, int] = {}  # tensor that was read from a variable unseen -> the variable's handle
+        self.upstream: list[Any] | None = None  # gradients that arrive at the float targets (default: ones)
         self._kinds: dict[int, str] = {}
 
     def seed(self, source: Source) -> int:
@@ -109,21 +112,11 @@ class Run:
         if not targets or not tensors:
             return
         try:
-            found = self.trace.tape.gradient(targets, tensors)
+            found = self.trace.tape.gradient(targets, tensors, output_gradients=self.upstream)
         except Exception as error:  # an op on the way may refuse in any way; the caller explains it
             self.error = error
             return
         self.gradients = {k: g for k, g in zip(keys, found, strict=True) if g is not None}
-
-    def vjp(self, op: Op, k: int) -> Any:
-        """What this one op passes back to its input `k`, or None."""
-        outs = [o for o in op.outs if self.gradients.get(o) is not None and self.is_float(o)]
-        if not outs:
-            return None
-        upstream = [tf.convert_to_tensor(self.gradients[o]) for o in outs]
-        return self.trace.tape.gradient(
-            [self.trace.tensors[o] for o in outs], self.trace.tensors[k], output_gradients=upstream
-        )
 
     def resolve_reads(self, handles: dict[int, Any]) -> None:
         """Find the tensors that a fast op read from one of these variables without an op of its own."""

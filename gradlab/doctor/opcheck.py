@@ -13,7 +13,29 @@ from gradlab.doctor.observe import Run
 from gradlab.doctor.record import Op
 
 _SKIP = READS | {"Identity", "IdentityN", "StopGradient", "EagerPyFunc", "PyFunc"}
+_LISTS = {"Pack", "AddN", "ConcatV2"}
 MAX_ELEMENTS = 200_000
+
+
+def local_vjp(run: Run, op: Op, k: int) -> Any:
+    """What this op alone passes back to its input `k`, from running it again by itself; None if it cannot be run alone."""
+    if "custom_gradient" in op.marks or op.type in _SKIP:
+        return None
+    inputs = [run.value(i) for i in op.ins]
+    with tf.GradientTape() as tape:
+        source = tf.identity(run.value(k))
+        tape.watch(source)
+        again = _call(op, [source if i == k else v for i, v in zip(op.ins, inputs, strict=True)])
+    if again is None:
+        return None
+    outs = list(again) if isinstance(again, (list, tuple)) else [again]
+    pairs = [(o, run.gradients[j]) for o, j in zip(outs, op.outs, strict=False) if run.gradients.get(j) is not None]
+    if not pairs:
+        return None
+    try:
+        return tape.gradient([o for o, _ in pairs], source, output_gradients=[tf.convert_to_tensor(g) for _, g in pairs])
+    except (LookupError, TypeError, ValueError, tf.errors.InvalidArgumentError):
+        return None
 
 
 def wrong_op(run: Run, flow: Flow) -> tuple[Op, str] | None:
@@ -37,9 +59,13 @@ def _call(op: Op, inputs: list[Any]) -> Any:
     if function is None:
         return None
     names = [n for n in inspect.signature(function).parameters if n != "name"]
-    if len(names) < len(inputs):
+    if len(names) < len(inputs) and op.type not in _LISTS:
         return None
     keywords: dict[str, Any] = dict(zip(names, inputs, strict=False))
+    if op.type in ("Pack", "AddN"):
+        keywords, names = {names[0]: inputs}, [names[0]] * (len(inputs) - 1) + names
+    elif op.type == "ConcatV2":
+        keywords, names = {"values": inputs[:-1], "axis": inputs[-1]}, [""] * len(inputs) + [n for n in names if n not in ("values", "axis")]
     attrs = op.attrs or ()
     given = dict(zip(attrs[::2], attrs[1::2], strict=False))
     for n in names[len(inputs) :]:

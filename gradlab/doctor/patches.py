@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import tensorflow as tf
+
+from gradlab.doctor.frames import code_of
 
 _lock = threading.RLock()
 _local = threading.local()
@@ -25,11 +28,8 @@ class Listener:
     def converted(self, tensor: Any, kind: str) -> None:
         """A tensor's value left TensorFlow."""
 
-    def called(self, function: Any) -> None:
-        """A tf.function was called."""
-
-    def tape(self, tape: Any, what: str, arguments: Any, result: Any) -> None:
-        """A tf.GradientTape did something (only where tapes are hooked)."""
+    def called(self, function: Any, args: Any, kwargs: Any) -> None:
+        """A tf.function is about to be called."""
 
 
 def listener() -> Listener | None:
@@ -63,14 +63,20 @@ def _conversion(kind: str) -> Callable[[Any], Any]:
 def _call(original: Any) -> Any:
     def hooked(self: Any, *args: Any, **kwargs: Any) -> Any:
         active = listener()
-        if active is None or not tf.executing_eagerly():
+        if active is None or not tf.executing_eagerly() or _of_tensorflow(self):
             return original(self, *args, **kwargs)
-        active.called(self)
+        active.called(self, args, kwargs)
         if active.eager_functions:
             return self.python_function(*args, **kwargs)
         return original(self, *args, **kwargs)
 
     return hooked
+
+
+def _of_tensorflow(function: Any) -> bool:
+    """TensorFlow's own functions (the vectorised loop of jacobian, for one) need their graph."""
+    code = code_of(function)
+    return code is not None and f"{os.sep}tensorflow{os.sep}python{os.sep}" in code.co_filename
 
 
 def _install() -> None:

@@ -29,9 +29,10 @@ class Slope:
     """A directional derivative: what the tape says and what the loss does."""
 
     tape: float
-    measured: float | None
+    measured: float
     settled: bool  # two step sizes agree
     step: float
+    contradicts: bool  # by more than the step sizes disagree and rounding explains
 
 
 class Probe:
@@ -126,15 +127,15 @@ class Probe:
             direction = direction * min(size, 1.0)
             expected += float(np.sum(np.asarray(tf.convert_to_tensor(g), dtype=np.float64) * direction))
             moves.append((s, direction))
-        first = self._central(moves, eps)
         noise = 4e-7 * max(abs(self.base), 1e-3) / eps
-        if _close(first, expected, noise):
-            return Slope(expected, first, True, eps)
-        second = self._central(moves, eps / 4)
+        first = self._central(moves, eps)
+        if abs(first - expected) <= 0.01 * max(abs(first), abs(expected)) + noise:
+            return Slope(expected, first, True, eps, False)
         noise *= 4
-        if _close(second, expected, noise):
-            return Slope(expected, second, True, eps / 4)
-        return Slope(expected, second, abs(first - second) <= 0.1 * max(abs(first), abs(second)) + noise, eps / 4)
+        second = self._central(moves, eps / 4)
+        gap, wobble, size = abs(second - expected), abs(first - second), max(abs(second), abs(expected))
+        settled = wobble <= 0.1 * max(abs(first), abs(second)) + noise
+        return Slope(expected, second, settled, eps / 4, settled and gap > 0.03 * size + 3 * wobble + noise)
 
     def _central(self, moves: list[tuple[Source, np.ndarray]], eps: float) -> float:
         up = self.loss_at([(s, d * eps) for s, d in moves])
@@ -153,10 +154,6 @@ class Probe:
                 if abs(change) > 1e-6 * max(abs(self.base), 1e-6) or change != change:
                     return scale, change
         return None
-
-
-def _close(measured: float, expected: float, noise: float) -> bool:
-    return abs(measured - expected) <= 0.05 * max(abs(measured), abs(expected)) + noise
 
 
 def _sites(function: Any, value: Any) -> list[Callable[[Any], None]]:

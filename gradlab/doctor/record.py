@@ -55,7 +55,8 @@ class Trace:
     conversions: list[Conversion] = field(default_factory=list)
     external: dict[int, Op] = field(default_factory=dict)  # key of a tensor nobody produced -> first op that consumed it
     first_key: int = 0  # keys from here on were made during the run (0: unknown)
-    functions: int = 0  # tf.functions that were run eagerly
+    functions: int = 0  # tf.functions that were called
+    calls: list[tuple[int, Any, Any, Any]] = field(default_factory=list)  # (before op, function, args, kwargs) of those left as graphs
     tape: Any = None  # the persistent tape that watched every float tensor
     truncated: bool = False  # the limit on ops was reached
 
@@ -82,3 +83,41 @@ class Recorder(Protocol):
 
     def recording(self, trace: Trace, *, limit: int, watch: Any = None) -> AbstractContextManager[None]:
         """Record into `trace` until the context ends. `watch(tensor)` is called for every float output."""
+
+
+@dataclass(frozen=True)
+class Ghost:
+    """What is left of a tensor of an earlier recording: its dtype and shape."""
+
+    dtype: Any
+    shape: Any
+
+
+def remembered(trace: Trace, limit: int) -> Trace:
+    """The last ops of a trace without its tensors: enough to say where a value came from."""
+    light = Trace(ops=trace.ops[-limit:])
+    for op in light.ops:
+        op.attrs = None
+        for k in (*op.ins, *op.outs):
+            t = trace.tensors.get(k)
+            if t is not None:
+                light.tensors[k] = t if isinstance(t, Ghost) else Ghost(t.dtype, t.shape)
+        for k in op.outs:
+            light.producer[k] = op
+    return light
+
+
+def joined(first: Trace, second: Trace) -> Trace:
+    """Two traces, one after the other."""
+    for i, op in enumerate(first.ops):
+        op.index = i
+    shift = len(first.ops)
+    for i, op in enumerate(second.ops):
+        op.index = shift + i
+    conversions = [Conversion(c.key, c.kind, c.before + shift, c.stack, c.marks) for c in second.conversions]
+    calls = [(n + shift, f, a, k) for n, f, a, k in second.calls]
+    both = Trace([*first.ops, *second.ops], {**first.tensors, **second.tensors}, {**first.producer, **second.producer})
+    both.conversions, both.calls = conversions, calls
+    both.external = {k: op for k, op in second.external.items() if k not in first.producer}
+    both.first_key, both.functions, both.tape, both.truncated = second.first_key, second.functions, second.tape, second.truncated
+    return both
