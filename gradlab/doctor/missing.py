@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gradlab.doctor import binding
 from gradlab.doctor.frames import Place, places
-from gradlab.doctor.origin import _class_file
+from gradlab.doctor.origin import _class_file, way_to
 from gradlab.doctor.report import Row
 from gradlab.doctor.sources import Source, unwrap
 from gradlab.doctor.wording import finish
@@ -46,42 +45,6 @@ def state(owner: Any) -> OwnerState:
     if owner is None:
         return OwnerState()
     return OwnerState(bool(getattr(owner, "built", True)), len(_own(owner)))
-
-
-def _children(thing: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(thing, dict):
-        yield from ((f"[{k!r}]", v) for k, v in list(thing.items()))
-    elif isinstance(thing, (list, tuple, set, frozenset)):
-        yield from ((f"[{i}]", v) for i, v in enumerate(thing))
-    elif hasattr(thing, "__closure__") and thing.__closure__:
-        for n, cell in zip(thing.__code__.co_freevars, thing.__closure__, strict=False):
-            try:
-                yield n, cell.cell_contents
-            except ValueError:
-                continue  # an empty cell
-    elif hasattr(thing, "__dict__") and not isinstance(thing, type):
-        yield from list(vars(thing).items())
-
-
-def way_to(owner: Any, variable: Any, limit: int = 20_000) -> list[tuple[Any, str]]:
-    """(object, attribute) steps from the owner down to a variable, the learner's own attributes rather than a layer's bookkeeping."""
-    queue: list[tuple[Any, list[tuple[Any, str]]]] = [(owner, [])]
-    seen = {id(owner)}
-    fallback: list[tuple[Any, str]] = []
-    while queue and len(seen) < limit:
-        thing, way = queue.pop(0)
-        for name, child in _children(thing):
-            here = [*way, (thing, name)]
-            if child is variable or unwrap(child) is variable:
-                if any(_class_file(o) for o, _ in here):
-                    return here
-                fallback = fallback or here
-                continue
-            if id(child) in seen or len(here) > 8 or isinstance(child, (str, bytes, int, float, type)) or name.startswith("_tracker"):
-                continue
-            seen.add(id(child))
-            queue.append((child, here))
-    return fallback
 
 
 def _frozen(ex: _Explanation, variable: Any) -> Place | None:

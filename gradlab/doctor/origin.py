@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ast
-import gc
 import inspect
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from types import CellType, FrameType, FunctionType
+from types import FrameType, ModuleType
 from typing import Any
 
 from gradlab.doctor import binding
 from gradlab.doctor.frames import Place, code_of, is_user_file
-from gradlab.doctor.sources import Source
+from gradlab.doctor.sources import Source, unwrap
 
 
 @dataclass
@@ -48,10 +48,10 @@ class Scene:
         found.discard("self")
         return found
 
-    def definitions(self, name: str) -> list[binding.Definition]:
-        """Assignments to a name, seen from the scene's places."""
+    def definitions(self, name: str, before: bool = True) -> list[binding.Definition]:
+        """Assignments to a name, seen from the scene's places (those above the place, unless `before` is False)."""
         for file, line in self.spots:
-            found = binding.definitions(file, name, line)
+            found = binding.definitions(file, name, line, before)
             if not found and "." in name:
                 found = binding.attribute_definitions(file, name.rpartition(".")[2])
             if found:
@@ -79,28 +79,21 @@ class Scene:
         return self._holder_place(source)
 
     def _attribute_places(self, source: Source) -> list[Place]:
-        """`self.name = ...` lines in the learner's classes, for a variable held as an attribute of their object."""
-        out = []
-        for owner, attribute in holders(source):
-            file = _class_file(owner)
+        """`self.name = ...` lines in the learner's classes, for a variable that is reached through their objects."""
+        for thing, attribute in reversed(way_to(self.values, source.value)):
+            file = _class_file(thing)
             if file:
-                out += [d.place for d in binding.attribute_definitions(file, attribute)]
-        return out
+                found = binding.attribute_definitions(file, attribute)
+                if found:
+                    return [d.place for d in found]
+        return []
 
     def _holder_place(self, source: Source) -> Place | None:
-        """The line that made the library object (a Keras layer) which holds the variable."""
-        for owner, _ in holders(source):
-            for holder, attribute in attribute_referrers(owner):
-                file = _class_file(holder)
-                if file:
-                    found = binding.attribute_definitions(file, attribute)
-                    if found:
-                        return found[0].place
-            for name in names_of(owner, self):
-                found = self.definitions(name)
-                if found:
-                    return found[-1].place
-        return None
+        """The line that made the object (a Keras layer) through which the variable is reached."""
+        way = way_to(self.values, source.value)
+        name = way[0][1][2:-2] if way and way[0][1].startswith("['") else ""
+        found = self.definitions(name) if name else []
+        return found[-1].place if found else None
 
 
 def scene(function: Callable[..., Any] | None, caller: FrameType | None) -> Scene:
@@ -125,44 +118,39 @@ def _class_file(thing: Any) -> str | None:
     return file if file and is_user_file(file) else None
 
 
-def attribute_referrers(thing: Any) -> list[tuple[Any, str]]:
-    """(object, attribute name) pairs that hold `thing` directly."""
-    found: list[tuple[Any, str]] = []
-    for r in gc.get_referrers(thing):
-        if isinstance(r, dict):
-            keys = [k for k, v in r.items() if v is thing and isinstance(k, str)]
-            if keys:
-                for o in gc.get_referrers(r):
-                    if getattr(o, "__dict__", None) is r:
-                        found += [(o, k) for k in keys]
-        elif not isinstance(r, (list, tuple, set, CellType, FrameType, FunctionType)) and hasattr(r, "__dict__"):
+def _children(thing: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(thing, dict):
+        yield from ((f"[{k!r}]", v) for k, v in list(thing.items()))
+    elif isinstance(thing, (list, tuple, set, frozenset)):
+        yield from ((f"[{i}]", v) for i, v in enumerate(thing))
+    elif getattr(thing, "__closure__", None):
+        for n, cell in zip(thing.__code__.co_freevars, thing.__closure__, strict=False):
             try:
-                found += [(r, k) for k, v in vars(r).items() if v is thing]
-            except TypeError:
-                continue  # an object whose __dict__ is not a mapping holds nothing by name
-    return found
+                yield n, cell.cell_contents
+            except ValueError:
+                continue  # an empty cell
+    elif inspect.ismethod(thing):
+        yield "__self__", thing.__self__
+    elif hasattr(thing, "__dict__") and not isinstance(thing, (type, ModuleType)):
+        yield from list(vars(thing).items())
 
 
-def holders(source: Source) -> list[tuple[Any, str]]:
-    """Objects that hold the variable (or its Keras wrapper) as an attribute."""
-    out = []
-    for owner, attribute in attribute_referrers(source.value):
-        if attribute == "_value" and type(owner).__name__ in ("Variable", "KerasVariable"):
-            out += attribute_referrers(owner)
-        else:
-            out.append((owner, attribute))
-    return [(o, a) for o, a in out if not isinstance(o, (Source,))]
-
-
-def names_of(thing: Any, where: Scene) -> list[str]:
-    """Names under which the scene knows an object, or the objects that hold it."""
-    direct = [n for n, v in where.values.items() if v is thing]
-    if direct:
-        return direct
-    found = []
-    for r in gc.get_referrers(thing):
-        if isinstance(r, dict):
-            found += [k for k, v in r.items() if v is thing and isinstance(k, str) and "__name__" in r]
-        elif isinstance(r, (list, tuple)):
-            found += [n for n, v in where.values.items() if v is r]
-    return found
+def way_to(owner: Any, variable: Any, limit: int = 20_000) -> list[tuple[Any, str]]:
+    """(object, attribute) steps from an object down to a variable, the learner's own attributes rather than a layer's bookkeeping."""
+    queue: deque[tuple[Any, list[tuple[Any, str]]]] = deque([(owner, [])])
+    seen = {id(owner)}
+    fallback: list[tuple[Any, str]] = []
+    while queue and len(seen) < limit:
+        thing, way = queue.popleft()
+        for name, child in _children(thing):
+            here = [*way, (thing, name)]
+            if child is variable or (hasattr(child, "handle") and unwrap(child) is variable):
+                if any(_class_file(o) for o, _ in here):
+                    return here
+                fallback = fallback or here
+                continue
+            if id(child) in seen or len(here) > 8 or isinstance(child, (str, bytes, int, float, type, ModuleType)) or name.startswith("_tracker"):
+                continue
+            seen.add(id(child))
+            queue.append((child, here))
+    return fallback

@@ -108,7 +108,7 @@ def rebinding(source: Source, scene: Scene) -> Place | None:
         return None
     for name in sorted(scene.aliases(source)):
         last = name.rpartition(".")[2]
-        found = scene.definitions(name)
+        found = scene.definitions(name, before=False)  # in a loop the update may stand below
         made = [d for d in found if any("Variable" in binding.dotted(c.func) or "add_weight" in binding.dotted(c.func) for c in binding.calls(d.value))]
         updates = [d for d in found if any(n == name or n.endswith("." + last) for n in binding.names(d.value)) and d not in made]
         if made and updates:

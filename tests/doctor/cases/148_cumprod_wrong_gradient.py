@@ -1,0 +1,16 @@
+"""A product of probabilities with an op whose registered gradient is wrong where it matters."""
+CAUSE = "wrong-op-gradient"
+EXPECT = {"x": "partial"}
+CUT = "y = tf.math.cumprod(x)"
+
+import tensorflow as tf
+
+
+def run():
+    x = tf.Variable([2.0, 1e-30, 3.0])
+
+    def loss_fn():
+        y = tf.math.cumprod(x)
+        return tf.reduce_sum(y * [1.0, 1.0, 1.0])
+
+    return loss_fn, {"x": x}
