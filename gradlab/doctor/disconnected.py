@@ -42,6 +42,9 @@ def last_use(run: Run, flow: Flow) -> Op | None:
     for op in reversed(run.trace.ops):
         if op.index in flow.carriers and op.stack:
             return op
+    for op in reversed(run.trace.ops):
+        if op.stack and any(k in flow.tainted for k in op.ins):
+            return op  # only its shape was used
     return None
 
 
@@ -65,7 +68,9 @@ def explain(run: Run, flow: Flow, source: Source, scene: Scene, again: Again | N
         entries, diverged = host.changed_externals(run.trace, other, handles)
         entries = [e for e in entries if e.op.index in flow.needed] or []
         moved = f"moving it by {scale:g} changes the loss by {change:.3g}" if change else "no change of the loss was seen"
-        if entries:
+        values = [c for c in tainted if c not in control]
+        steered = control and not values and not any(host._refine(op, None) for op in dead)
+        if entries and not steered:
             return _returned(run, flow, entries[0].op, f"{moved}, but only as a plain number")
         if control and (diverged or change):
             return _steered(run, flow, control, moved)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,6 +133,14 @@ def where_not_finite(run: Run, flow: Flow) -> Cut | None:
                 return Cut(op, "forward")
         if first is not None:
             return Cut(first, "forward")
+    blamed = list(_spoilers(run, flow))
+    creators = [c for c in blamed if any(_bad(run.value(o)) for o in c.op.outs) and not any(_bad(run.value(k)) for k in c.op.ins)]
+    # Where a forward value first became infinite or NaN from finite ones is the root of what later ops make of it.
+    return creators[0] if creators else blamed[0] if blamed else None
+
+
+def _spoilers(run: Run, flow: Flow) -> Iterator[Cut]:
+    """Ops whose own gradient is not finite though what arrives is (or does not matter), nearest the loss first."""
     for op in reversed(flow.path):
         outs = [o for o in op.outs if run.live(o)]
         if not outs or any(run.kind(o) in ("nan", "inf") for o in outs):
@@ -140,8 +149,13 @@ def where_not_finite(run: Run, flow: Flow) -> Cut | None:
         for k in bad:
             own = local_vjp(run, op, k)
             if own is None or not np.all(np.isfinite(np.asarray(tf.convert_to_tensor(own)))):
-                return Cut(op, "blown", k)
-    return None
+                yield Cut(op, "blown", k)
+                break
+    # An op behind a spoilt value may have spoilt its own part as well: a where() over log(0) spoils twice.
+    for op in reversed(flow.path):
+        made = [o for o in op.outs if run.is_float(o) and _bad(run.value(o))]
+        if made and not any(_bad(run.value(k)) for k in op.ins) and any(run.kind(k) in ("nan", "inf") for k in flow.carriers[op.index]):
+            yield Cut(op, "blown", flow.carriers[op.index][0])
 
 
 def zero_origin(run: Run, k: int, limit: int = 400) -> Op | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gradlab.doctor import binding
 from gradlab.doctor.frames import Place, places
 from gradlab.doctor.origin import _class_file, way_to
+from gradlab.doctor.record import Op
 from gradlab.doctor.report import Row
 from gradlab.doctor.sources import Source, unwrap
 from gradlab.doctor.wording import finish
@@ -80,6 +81,8 @@ def _reason(ex: _Explanation, variable: Any) -> tuple[str, list[Place], str]:
     if frozen is not None:
         return "non-trainable", ([frozen] if frozen.file else []) + using, "the layer that holds it was frozen (trainable = False)"
     maker = ex.run.trace.producer.get(key)
+    if maker is None and ex.snapshot.variable(key) is None:
+        maker = _made_alike(ex, variable)
     tracked = any(v is variable for v in _own(ex.owner))
     if maker is not None:
         spots = places(maker.stack)
@@ -98,6 +101,16 @@ def _reason(ex: _Explanation, variable: Any) -> tuple[str, list[Place], str]:
     if made is not None:
         return "empty-vars", [made, *using], "the loss uses it, and the owner of the list does not hold it"
     return "empty-vars", using, "the loss depends on it and the list lacks it"
+
+
+def _made_alike(ex: _Explanation, variable: Any) -> Op | None:
+    """The op of the recorded run that made the variable of which this one, of the plain run, is the twin."""
+    for op in ex.run.trace.ops:
+        if op.type == "AssignVariableOp" and op.ins[0] in ex.run.trace.producer:
+            value = ex.run.value(op.ins[1])
+            if value is not None and value.dtype == variable.dtype and value.shape == variable.shape:
+                return ex.run.trace.producer[op.ins[0]]
+    return None
 
 
 def _in_class(file: str, definition: binding.Definition, name: str) -> bool:

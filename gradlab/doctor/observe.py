@@ -103,20 +103,24 @@ class Run:
 
     def differentiate(self, sources: Iterable[Source]) -> None:
         """Fill the table: one call for all tensors (an eager py_function can be differentiated only once)."""
-        keys = [k for k, t in self.trace.tensors.items() if getattr(t, "dtype", None) in FLOATS and isinstance(t, Eager)]
-        tensors = [self.trace.tensors[k] for k in keys]
-        for s in sources:
-            keys.append(self.seed(s))
-            tensors.append(s.value)
         targets = [t for t in self.targets if t.dtype in FLOATS]
-        if not targets or not tensors:
+        if not targets:
             return
-        try:
-            found = self.trace.tape.gradient(targets, tensors, output_gradients=self.upstream)
-        except Exception as error:  # an op on the way may refuse in any way; the caller explains it
-            self.error = error
+        seeds = {self.seed(s): s.value for s in sources}
+        floats = {k: t for k, t in self.trace.tensors.items() if getattr(t, "dtype", None) in FLOATS and isinstance(t, Eager)}
+        # Asking for constants as well finds values that fast ops read from variables, but a few gradient functions
+        # (py_function's, whose shapes are loose) fail then.
+        self.error = None
+        for chosen in (floats, {k: t for k, t in floats.items() if k in self.trace.producer}):
+            asked = {**chosen, **seeds}
+            try:
+                found = self.trace.tape.gradient(targets, list(asked.values()), output_gradients=self.upstream)
+            except Exception as error:  # an op on the way may refuse in any way; the caller explains it
+                self.error = self.error or error
+                continue
+            self.error = None
+            self.gradients = {k: g for k, g in zip(asked, found, strict=True) if g is not None}
             return
-        self.gradients = {k: g for k, g in zip(keys, found, strict=True) if g is not None}
 
     def resolve_reads(self, handles: dict[int, Any]) -> None:
         """Find the tensors that a fast op read from one of these variables without an op of its own."""

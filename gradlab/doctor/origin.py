@@ -45,6 +45,8 @@ class Scene:
         for n, v in self.values.items():
             if v is source.value or v is source.given:
                 found.add(n)
+            elif hasattr(v, "__dict__") and not isinstance(v, (type, ModuleType)) and _class_file(v):
+                found |= {f"{n}.{a}" for a, held in list(vars(v).items()) if held is source.value or held is source.given}
         found.discard("self")
         return found
 
@@ -52,6 +54,9 @@ class Scene:
         """Assignments to a name, seen from the scene's places (those above the place, unless `before` is False)."""
         for file, line in self.spots:
             found = binding.definitions(file, name, line, before)
+            if "." in name:
+                known = {d.statement for d in found}
+                found += [d for d in binding.attribute_definitions(file, name.rpartition(".")[2]) if d.statement not in known]
             if not found and "." in name:
                 found = binding.attribute_definitions(file, name.rpartition(".")[2])
             if found:

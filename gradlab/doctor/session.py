@@ -6,6 +6,7 @@ for its gradient call, and leaves a light memory of its ops, so that a value whi
 
 from __future__ import annotations
 
+import sys
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import Any
 import tensorflow as tf
 
 from gradlab.doctor import flow, patches
-from gradlab.doctor.frames import Place, places, stack, user_frame
+from gradlab.doctor.frames import Place, is_user_file, places, stack, user_frame
 from gradlab.doctor.observe import MAX_OPS, Witness
 from gradlab.doctor.record import Op, Trace, remembered
 from gradlab.doctor.recorders import recorder
@@ -163,6 +164,8 @@ def _leaves(result: Any) -> list[Any]:
 
 def _telling(value: Any) -> bool:
     """Worth remembering from the learner's names: tensors, variables, containers of them, layers, models, numbers."""
+    if hasattr(value, "__dict__") and is_user_file(getattr(sys.modules.get(type(value).__module__), "__file__", None) or ""):
+        return True
     return isinstance(value, (tf.Tensor, tf.Variable, float, list, tuple, dict)) or is_owner(value) or hasattr(value, "handle") or type(value).__module__ == "numpy"
 
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 
 def run():
-    x = tf.Variable([2.0, 1e-30, 3.0])
+    x = tf.Variable([2.0, 0.0, 3.0])
 
     def loss_fn():
         y = tf.math.cumprod(x)
