@@ -222,7 +222,7 @@ def _another_object(run: Run, flow: Flow, source: Source, scene: Scene) -> Findi
                 continue
             for k in (*op.ins, *op.outs):
                 twin = run.value(k)
-                if k == run.seed(source) or getattr(twin, "dtype", None) != source.dtype or twin.shape != source.value.shape:
+                if k in flow.tainted or getattr(twin, "dtype", None) != source.dtype or twin.shape != source.value.shape:
                     continue
                 if np.array_equal(np.asarray(twin), value):
                     where = ([place] if place else []) + places(op.stack)

@@ -111,7 +111,9 @@ class Run:
         # Asking for constants as well finds values that fast ops read from variables, but a few gradient functions
         # (py_function's, whose shapes are loose) fail then.
         self.error = None
-        for chosen in (floats, {k: t for k, t in floats.items() if k in self.trace.producer}):
+        made = {k: t for k, t in floats.items() if k in self.trace.producer}
+        once = any(op.type == "EagerPyFunc" for op in self.trace.ops)
+        for chosen in (made,) if once else (floats, made):
             asked = {**chosen, **seeds}
             try:
                 found = self.trace.tape.gradient(targets, list(asked.values()), output_gradients=self.upstream)

@@ -120,9 +120,8 @@ def zero_row(run: Run, source: Source) -> Row:
     """A row for a gradient of zeros."""
     row = Row(source.name, "zero", norm=0.0)
     flow = run.between(source)
-    cut = locate.where_zero(run, flow, run.seed(source))
-    if cut is None:
-        cut = _python_zero(run, flow)
+    cut = _python_zero(run, flow) if run.error is not None else None
+    cut = cut or locate.where_zero(run, flow, run.seed(source)) or _python_zero(run, flow)
     if cut is None:
         row.cause, row.evidence, row.confidence = "zero-saturated", "every step passes on zero", 0.3
         row.where = place_of(disconnected.last_use(run, flow))
