@@ -43,9 +43,12 @@ class Flow:
 def forward(trace: Trace, seeds: Iterable[int], reads: dict[int, int]) -> tuple[set[int], dict[int, list[int]], dict[int, Op]]:
     """Follow `seeds` (tensor keys and handle keys) forward. `reads` maps a tensor that was read from a variable unseen to its handle."""
     now: set[int] = set()
+    seeds = list(seeds)
     for s in seeds:
         now.add(s)
         now.add(state(s))
+    # A tape's gradient goes to the variable, whatever was assigned to it in between.
+    own = {state(s) for s in seeds}
     ever = set(now)
     carriers: dict[int, list[int]] = {}
     last_write: dict[int, Op] = {}
@@ -74,7 +77,7 @@ def forward(trace: Trace, seeds: Iterable[int], reads: dict[int, int]) -> tuple[
                 now.add(state(handle))
                 ever.add(state(handle))
                 last_write[handle] = op
-            elif op.type in OVERWRITES:
+            elif op.type in OVERWRITES and state(handle) not in own:
                 now.discard(state(handle))
                 now.discard(handle)
                 last_write.pop(handle, None)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gradlab.doctor.flow import OVERWRITES, Flow, is_write
+from gradlab.doctor.flow import OVERWRITES, READS, Flow, is_write
 from gradlab.doctor.observe import Run
 from gradlab.doctor.opcheck import local_vjp
 from gradlab.doctor.record import Op
@@ -145,7 +145,7 @@ def _spoilers(run: Run, flow: Flow) -> Iterator[Cut]:
         outs = [o for o in op.outs if run.live(o)]
         if not outs or any(run.kind(o) in ("nan", "inf") for o in outs):
             continue
-        bad = [k for k in flow.carriers[op.index] if run.is_float(k) and run.kind(k) in ("nan", "inf")]
+        bad = [k for k in flow.carriers[op.index] if (run.is_float(k) or (run.is_resource(k) and op.type not in READS)) and run.kind(k) in ("nan", "inf")]
         for k in bad:
             own = local_vjp(run, op, k)
             if own is None or not np.all(np.isfinite(np.asarray(tf.convert_to_tensor(own)))):

@@ -20,19 +20,21 @@ MAX_OPS = 100_000
 class Witness(patches.Listener):
     """Hears conversions to Python and NumPy, and tf.functions, during a run."""
 
-    def __init__(self, trace: Trace, eager_functions: bool = True) -> None:
+    def __init__(self, trace: Trace, eager: Callable[[Any], bool] = lambda function: True) -> None:
         self.trace = trace
-        self.eager_functions = eager_functions
+        self.eager = eager
 
     def converted(self, tensor: Any, kind: str) -> None:
         frames, marks = stack(2)
         self.trace.conversions.append(Conversion(recorder().key(tensor), kind, len(self.trace.ops), frames, marks))
         self.trace.tensors.setdefault(recorder().key(tensor), tensor)
 
-    def called(self, function: Any, args: Any, kwargs: Any) -> None:
+    def called(self, function: Any, args: Any, kwargs: Any) -> bool:
         self.trace.functions += 1
-        if not self.eager_functions:
+        eager = self.eager(function)
+        if not eager:
             self.trace.calls.append((len(self.trace.ops), function, args, kwargs))
+        return eager
 
 
 def values_of(gradient: Any) -> Any:
@@ -175,7 +177,7 @@ def run_recorded(
             for s in sources:
                 if s.dtype in FLOATS:
                     tape.watch(s.value)
-            with patches.hooked(Witness(trace, eager_functions)), engine.recording(trace, limit=MAX_OPS, on_op=on_op):
+            with patches.hooked(Witness(trace, lambda function: eager_functions)), engine.recording(trace, limit=MAX_OPS, on_op=on_op):
                 result = function()
     except BaseException as error:
         error.gradlab_trace = trace  # type: ignore[attr-defined]

@@ -21,9 +21,9 @@ def local_vjp(run: Run, op: Op, k: int) -> Any:
     """What this op alone passes back to its input `k`, from running it again by itself; None if it cannot be run alone."""
     if "custom_gradient" in op.marks or op.type in _SKIP:
         return None
-    inputs = [run.value(i) for i in op.ins]
+    inputs = _inputs(run, op)
     with tf.GradientTape() as tape:
-        source = tf.identity(run.value(k))
+        source = tf.identity(inputs[op.ins.index(k)])
         tape.watch(source)
         again = _call(op, [source if i == k else v for i, v in zip(op.ins, inputs, strict=True)])
     if again is None:
@@ -54,11 +54,35 @@ def wrong_op(run: Run, flow: Flow) -> tuple[Op, str] | None:
     return None
 
 
+def _inputs(run: Run, op: Op) -> list[Any]:
+    """The op's inputs; a variable that was passed as it is counts as its value."""
+    found = []
+    for k in op.ins:
+        value = run.value(k)
+        if run.is_resource(k) and op.outs:
+            try:
+                value = tf.raw_ops.ReadVariableOp(resource=value, dtype=run.value(op.outs[0]).dtype)
+            except (TypeError, tf.errors.OpError):
+                value = run.value(k)  # a resource that is no variable of this dtype
+        found.append(value)
+    return found
+
+
 def _call(op: Op, inputs: list[Any]) -> Any:
     function = getattr(tf.raw_ops, op.type, None)
     if function is None:
         return None
     names = [n for n in inspect.signature(function).parameters if n != "name"]
+    attrs = op.attrs or ()
+    given = dict(zip(attrs[::2], attrs[1::2], strict=False))
+    if "@names" in given:
+        by_name: dict[str, Any] = {n: v for n, v in given.items() if n in names}
+        for n, v in zip(given["@names"], inputs, strict=True):
+            by_name[n] = v if given["@names"].count(n) == 1 else [*by_name.get(n, []), v]
+        try:
+            return function(**by_name)
+        except Exception:  # see below
+            return None
     if len(names) < len(inputs) and op.type not in _LISTS:
         return None
     keywords: dict[str, Any] = dict(zip(names, inputs, strict=False))
@@ -66,8 +90,6 @@ def _call(op: Op, inputs: list[Any]) -> Any:
         keywords, names = {names[0]: inputs}, [names[0]] * (len(inputs) - 1) + names
     elif op.type == "ConcatV2":
         keywords, names = {"values": inputs[:-1], "axis": inputs[-1]}, [""] * len(inputs) + [n for n in names if n not in ("values", "axis")]
-    attrs = op.attrs or ()
-    given = dict(zip(attrs[::2], attrs[1::2], strict=False))
     for n in names[len(inputs) :]:
         if n in given:
             keywords[n] = given[n]
@@ -83,8 +105,8 @@ def _flat(out: Any) -> list[Any]:
 
 
 def _check(run: Run, op: Op, carriers: list[int]) -> str:
-    floats = [i for i, k in enumerate(op.ins) if k in carriers and run.is_float(k) and run.value(k).dtype in (tf.float32, tf.float64)]
-    inputs = [run.value(k) for k in op.ins]
+    inputs = _inputs(run, op)
+    floats = [i for i, k in enumerate(op.ins) if k in carriers and getattr(inputs[i], "dtype", None) in (tf.float32, tf.float64)]
     if not floats or any(int(tf.size(inputs[i])) > MAX_ELEMENTS for i in floats):
         return ""
     with tf.GradientTape() as tape:

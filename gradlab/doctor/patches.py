@@ -16,6 +16,8 @@ _lock = threading.RLock()
 _local = threading.local()
 _users = 0
 _originals: list[tuple[type, str, Any]] = []
+_tape_users = 0
+_tape_originals: list[tuple[type, str, Any]] = []
 
 CONVERSIONS = ("numpy", "__array__", "__float__", "__int__", "__index__", "__bool__", "__complex__", "__iter__", "__format__")
 
@@ -23,13 +25,12 @@ CONVERSIONS = ("numpy", "__array__", "__float__", "__int__", "__index__", "__boo
 class Listener:
     """What the hooks tell the recording thread. Each method may be left as it is."""
 
-    eager_functions = True
-
     def converted(self, tensor: Any, kind: str) -> None:
         """A tensor's value left TensorFlow."""
 
-    def called(self, function: Any, args: Any, kwargs: Any) -> None:
-        """A tf.function is about to be called."""
+    def called(self, function: Any, args: Any, kwargs: Any) -> bool:
+        """A tf.function is about to be called. True: run its Python function instead."""
+        return False
 
 
 def listener() -> Listener | None:
@@ -37,9 +38,9 @@ def listener() -> Listener | None:
     return getattr(_local, "listener", None)
 
 
-def _patch(owner: type, attribute: str, make: Callable[[Any], Any]) -> None:
+def _patch(owner: type, attribute: str, make: Callable[[Any], Any], kept: list[tuple[type, str, Any]] = _originals) -> None:
     original = owner.__dict__[attribute]
-    _originals.append((owner, attribute, original))
+    kept.append((owner, attribute, original))
     setattr(owner, attribute, make(original))
 
 
@@ -65,8 +66,7 @@ def _call(original: Any) -> Any:
         active = listener()
         if active is None or not tf.executing_eagerly() or _of_tensorflow(self):
             return original(self, *args, **kwargs)
-        active.called(self, args, kwargs)
-        if active.eager_functions:
+        if active.called(self, args, kwargs):
             return self.python_function(*args, **kwargs)
         return original(self, *args, **kwargs)
 
@@ -89,15 +89,33 @@ def _install() -> None:
     _patch(function, "__call__", _call)
 
 
-def _uninstall() -> None:
-    while _originals:
-        owner, attribute, original = _originals.pop()
+def _uninstall(kept: list[tuple[type, str, Any]] = _originals) -> None:
+    while kept:
+        owner, attribute, original = kept.pop()
         setattr(owner, attribute, original)
 
 
 def installed() -> bool:
     """Is anything hooked at present, by any thread?"""
-    return bool(_originals)
+    return bool(_originals or _tape_originals)
+
+
+@contextmanager
+def tapes_hooked(methods: dict[str, Callable[[Any], Any]]) -> Iterator[None]:
+    """Replace methods of tf.GradientTape by `methods[name](original)` until the context ends; the replacements decide by thread what to do."""
+    global _tape_users
+    with _lock:
+        if _tape_users == 0:
+            for name, make in methods.items():
+                _patch(tf.GradientTape, name, make, _tape_originals)
+        _tape_users += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _tape_users -= 1
+            if _tape_users == 0:
+                _uninstall(_tape_originals)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ sees_every_op = True
 
 _RAW = {n.lower(): n for n in dir(tf.raw_ops) if n[0].isupper()}
 _wrappers: dict[CodeType, str] = {}
+_SILENT = ("Assign", "ResourceScatter", "ResourceApply", "ResourceStrided", "MakeIterator", "LookupTable", "Queue")
 _Eager = type(tf.constant(0.0))
 
 
@@ -37,7 +38,7 @@ def _op_type(code: CodeType) -> str:
     """The op behind a generated wrapper, "" for any other function."""
     kind = ""
     base = os.path.basename(code.co_filename)
-    if base.startswith("gen_") and base.endswith("_ops.py") and "tensorflow" in code.co_filename:
+    if base.startswith("gen_") and "_ops" in base and "tensorflow" in code.co_filename:
         kind = _RAW.get(code.co_name.lstrip("_").replace("_", "").lower(), "")
         if code.co_name.endswith(("_eager_fallback", "_dispatch")):
             kind = ""
@@ -81,19 +82,25 @@ def recording(
             depth += 1
             return
         depth -= 1
-        if depth or arg is None or not tf.executing_eagerly():
+        # A wrapper that raises returns None as well; ops without output are those that write.
+        if depth or (arg is None and not kind.startswith(_SILENT)) or not tf.executing_eagerly():
             return
         if len(ops) >= limit:
             trace.truncated = True
             return
         # Wrappers rebind some arguments to plain values; tensors and variables stay as they were passed.
-        arguments = code.co_varnames[: code.co_argcount]
-        inputs = _flat([frame.f_locals.get(n) for n in arguments])
+        inputs, names, attrs = [], [], []
+        for n in code.co_varnames[: code.co_argcount]:
+            value = frame.f_locals.get(n)
+            found = _flat(value)
+            inputs += found
+            names += [n] * len(found)
+            if not found and value is not None and n != "name":
+                attrs += [n, value]
         outputs = _flat(arg)
-        if not outputs and not kind.startswith(("Assign", "Resource", "MakeIterator")):
-            return
         frames, marks = stack()
-        op = Op(len(ops), kind, tuple(map(id, inputs)), tuple(map(id, outputs)), frames, marks, None, tapes())
+        keys = tuple(map(id, inputs)), tuple(map(id, outputs))
+        op = Op(len(ops), kind, *keys, frames, marks, ("@names", names, *attrs), tapes())
         trace.add(op, inputs, outputs)
         on_op(op, inputs, outputs)
 

@@ -81,6 +81,8 @@ class Report:
     recorder: str = ""
     seconds: float = 0.0
     ops: int = 0
+    returned: Any = None  # explain_call: what the code returned
+    raised: BaseException | None = None  # explain_call: what it raised
 
     @property
     def problems(self) -> list[Row]:

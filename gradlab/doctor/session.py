@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,7 @@ from gradlab.doctor.recorders import recorder
 from gradlab.doctor.sources import FLOATS, is_owner
 
 HISTORY = 20_000
+ROLL = 5_000  # ops after which a long recording starts anew between two tapes
 _local = threading.local()
 
 
@@ -61,7 +63,7 @@ class Call:
 class Session:
     """One recording."""
 
-    def __init__(self, owner: str) -> None:
+    def __init__(self, owner: str, eager: Callable[[Any], bool] = lambda function: False) -> None:
         self.owner = owner
         self.thread = threading.get_ident()
         self.trace = Trace()
@@ -69,14 +71,19 @@ class Session:
         self.waiting: set[int] = set()  # tokens of tapes that may still be asked
         self.tokens = 0
         self.stack = ExitStack()
-        self.witness = Witness(self.trace, eager_functions=False)
+        self.eager = eager
         self.closed = False
+        self.asking = False  # a gradient call is going on
+        self.ready = False
         self._begin()
 
     def _begin(self) -> None:
+        self.ready = False  # our own tape is not the learner's
         tape = self.trace.tape = tf.GradientTape(persistent=True)
-        patches.start(self.witness)
-        self.stack.callback(patches.stop, self.witness)
+        self.ready = True
+        witness = Witness(self.trace, self.eager)
+        patches.start(witness)
+        self.stack.callback(patches.stop, witness)
         self.stack.enter_context(tape)
         self.stack.enter_context(recorder().recording(self.trace, limit=MAX_OPS, on_op=self._on_op, tapes=lambda: self.active))
 
@@ -87,6 +94,14 @@ class Session:
             tape.watch(floats)
         elif flow.is_write(op) and inputs and inputs[0].dtype == tf.resource and op.type != "MakeIterator":
             tape.watch(inputs[0])
+
+    def roll(self) -> None:
+        """Start a new trace between two tapes, so that a training loop does not grow without bound."""
+        if len(self.trace.ops) > ROLL and not self.waiting and not self.active:
+            self.stack.close()
+            _local.history = remembered(self.trace, HISTORY)
+            self.trace = Trace()
+            self._begin()
 
     def close(self) -> None:
         """Stop recording and leave the light memory."""
@@ -101,6 +116,7 @@ class Session:
     # --- tapes --------------------------------------------------------------------------------------------------------
 
     def add(self, persistent: bool, watches_variables: bool) -> TapeLog:
+        self.roll()
         self.tokens = next_token()
         log = TapeLog(self.tokens, persistent, watches_variables)
         self.waiting.add(log.token)
@@ -142,7 +158,7 @@ class Session:
             self.close()
 
     def asked(self, log: TapeLog, what: str, target: Any, sources: Any, result: Any, error: BaseException | None, at: int) -> None:
-        """Remember this call as the thread's last."""
+        """Remember this call as the thread's last. One that recording code outside the learner's made does not count."""
         frame = user_frame()
         names = {n: v for n, v in (frame.f_locals if frame else {}).items() if _telling(v)}
         if frame is not None and frame.f_code.co_name != "<module>":
@@ -183,9 +199,9 @@ def current() -> Session | None:
     return getattr(_local, "session", None)
 
 
-def open_session(owner: str) -> Session:
+def open_session(owner: str, eager: Callable[[Any], bool] = lambda function: False) -> Session:
     """Start a session in this thread. RuntimeError if the thread is being recorded already."""
-    session = Session(owner)
+    session = Session(owner, eager)
     _local.session = session
     return session
 
