@@ -13,7 +13,7 @@ import tensorflow as tf
 from gradlab.doctor import patches, session
 from gradlab.doctor.explain import alone
 from gradlab.doctor.frames import code_of, is_user_file
-from gradlab.doctor.replay import explain_last
+from gradlab.doctor.replay import explain_last, explain_recorded
 from gradlab.doctor.report import Report
 from gradlab.doctor.session import Session, TapeLog
 from gradlab.doctor.tape import Tape, _finished, _mark
@@ -52,6 +52,14 @@ def explain_call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Rep
         return None
     report.returned, report.raised = returned, raised
     return report
+
+
+def reports(opened: Session) -> list[Report]:
+    """One report for the last call of each line that asked a tape, in the order of these calls."""
+    found = [explain_recorded(c) for c in opened.calls.values()]
+    session.forget()
+    opened.calls.clear()
+    return found
 
 
 @contextmanager

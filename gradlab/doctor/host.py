@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -134,7 +135,7 @@ def _differ(a: Any, b: Any) -> bool:
 
 def exit_place(run: Run, flow: Flow, reentry: Op | None, extra: Callable[[Conversion], bool] = lambda c: False) -> tuple[Place | None, str]:
     """The line where the value left TensorFlow (the last exit before it came back), and how: a method's name, or py_function."""
-    limit = reentry.index if reentry is not None else len(run.trace.ops)
+    limit = reentry.index if reentry is not None else sys.maxsize
     values = [
         c
         for c in run.trace.conversions

@@ -83,7 +83,7 @@ def _dead(run: Run, flow: Flow, op: Op, k: int) -> bool:
     if run.is_resource(k):
         return flow.read_by.get(-op.index - 1) is not None
     if k in run.reads:
-        return k in flow.read_by
+        return k in flow.read_by or (k in run.asked and not run.live(k))
     return not run.live(k)
 
 
@@ -196,8 +196,8 @@ def after(run: Run, op: Op, needed: set[int]) -> set[int]:
     """Indices of the ops on the way to the loss that depend on what `op` made."""
     keys = set(op.outs)
     found = set()
-    for later in run.trace.ops[op.index + 1 :]:
-        if later.index in needed and any(k in keys for k in later.ins) and later.type not in OVERWRITES:
+    for later in run.trace.ops:
+        if later.index > op.index and later.index in needed and any(k in keys for k in later.ins) and later.type not in OVERWRITES:
             found.add(later.index)
             keys.update(later.outs)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -10,7 +11,7 @@ import tensorflow as tf
 
 from gradlab.doctor import flow, patches
 from gradlab.doctor.frames import stack
-from gradlab.doctor.record import Conversion, Op, Trace
+from gradlab.doctor.record import Conversion, Op, Trace, since
 from gradlab.doctor.recorders import recorder
 from gradlab.doctor.sources import FLOATS, Eager, Source
 
@@ -68,10 +69,17 @@ class Run:
         self.trace, self.targets, self.key = trace, targets, key
         self.target_keys = [key(t) for t in targets]
         self.gradients: dict[int, Any] = {}
+        self.asked: set[int] = set()  # keys whose gradient was asked for
         self.error: BaseException | None = None  # why the table of gradients could not be made
         self.reads: dict[int, int] = {}  # tensor that was read from a variable unseen -> the variable's handle
         self.upstream: list[Any] | None = None  # gradients that arrive at the float targets (default: ones)
         self._kinds: dict[int, str] = {}
+
+    def part(self, start: int) -> Run:
+        """The same run, its trace from op number `start` on."""
+        other = copy.copy(self)
+        other.trace = since(self.trace, start)
+        return other
 
     def seed(self, source: Source) -> int:
         return self.key(source.value)
@@ -123,6 +131,7 @@ class Run:
                 self.error = self.error or error
                 continue
             self.error = None
+            self.asked = set(asked)
             self.gradients = {k: g for k, g in zip(asked, found, strict=True) if g is not None}
             return
 

@@ -121,3 +121,17 @@ def joined(first: Trace, second: Trace) -> Trace:
     both.external = {k: op for k, op in second.external.items() if k not in first.producer}
     both.first_key, both.functions, both.tape, both.truncated = second.first_key, second.functions, second.tape, second.truncated
     return both
+
+
+def since(trace: Trace, start: int) -> Trace:
+    """The part of a trace from op number `start` on (ops keep their numbers)."""
+    part = Trace([op for op in trace.ops if op.index >= start], trace.tensors)
+    part.producer = {k: op for k, op in trace.producer.items() if op.index >= start}
+    for op in part.ops:
+        for k in op.ins:
+            if k not in part.producer:
+                part.external.setdefault(k, op)
+    part.conversions = [c for c in trace.conversions if c.before >= start]
+    part.calls = trace.calls
+    part.first_key, part.functions, part.tape, part.truncated = trace.first_key, trace.functions, trace.tape, trace.truncated
+    return part

@@ -35,11 +35,21 @@ def explain_last() -> Report | None:
     open_one = session.current()
     if open_one is not None:
         open_one.close()
+    report = explain_recorded(call)
+    session.cache_report(report)
+    return report
+
+
+def explain_recorded(call: Call) -> Report:
+    """The report on one recorded call."""
     with alone():
         started = time.monotonic()
         report = Report(_rows(call), [], recorder().name, 0.0, len(call.trace.ops))
+        if call.trace.truncated:
+            report.notes.append(f"only the first {len(call.trace.ops)} ops were recorded; explain a shorter piece of code to see the rest")
+        at = f" ({call.where[0]})" if call.where else ""
+        report.title = f"tape.{call.what}{at}" if call.what != "with" else f"a tape's with-block{at}"
         report.seconds = time.monotonic() - started
-    session.cache_report(report)
     return report
 
 
@@ -116,6 +126,10 @@ def _handles(run: Run, sources: list[Source]) -> dict[int, Any]:
 
 def _row(call: Call, run: Run, source: Source, gradient: Any, scene: Scene, shift: int) -> Row:
     status = kind_of(gradient)
+    # What this tape could see comes first; earlier ops (another tape's, an optimizer's) matter only if the source is not on the way there.
+    recent = run.part((call.tape.entered or 0) + shift)
+    if status != "none" or recent.between(source).reached:
+        run = recent
     if isinstance(gradient, tf.IndexedSlices):
         failed = _failed_later(call)
         if failed is not None:
@@ -171,7 +185,7 @@ def _tape_state(call: Call, run: Run, flow: Flow, source: Source, scene: Scene, 
 def _not_recorded(call: Call, run: Run, flow: Flow, source: Source, outside: list[Op], shift: int) -> Row:
     """Some ops on the path ran while the tape was not recording."""
     entered = (call.tape.entered or 0) + shift
-    exited = call.tape.exited + shift if call.tape.exited is not None else len(run.trace.ops)
+    exited = call.tape.exited + shift if call.tape.exited is not None else sys.maxsize
     late = [op for op in outside if op.index >= exited]
     stopped = [op for op in outside if entered <= op.index < exited]
     if late:

@@ -81,6 +81,7 @@ class Report:
     recorder: str = ""
     seconds: float = 0.0
     ops: int = 0
+    title: str = ""  # which call this is about, where that is not plain
     returned: Any = None  # explain_call: what the code returned
     raised: BaseException | None = None  # explain_call: what it raised
 
@@ -111,7 +112,8 @@ class Report:
     def __repr__(self) -> str:
         width = max([len(r.name) for r in self.rows], default=0)
         bad = len(self.problems)
-        title = "gradlab.explain: every source has its gradient" if not bad else f"gradlab.explain: {bad} of {len(self.rows)} to look at"
+        what = f"gradlab.explain, {self.title}" if self.title else "gradlab.explain"
+        title = f"{what}: every source has its gradient" if not bad else f"{what}: {bad} of {len(self.rows)} to look at"
         lines = [title]
         ordered = self.problems + [r for r in self.rows if r.status == "ok" and not r.cause]
         for r in ordered:

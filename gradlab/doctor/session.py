@@ -23,6 +23,7 @@ from gradlab.doctor.recorders import recorder
 from gradlab.doctor.sources import FLOATS, is_owner
 
 HISTORY = 20_000
+SITES = 5  # lines that asked for gradients whose last calls are kept
 ROLL = 5_000  # ops after which a long recording starts anew between two tapes
 _local = threading.local()
 
@@ -73,6 +74,7 @@ class Session:
         self.stack = ExitStack()
         self.eager = eager
         self.closed = False
+        self.calls: dict[tuple[str, int], Call] = {}  # the last call of each line that asked, for the last few lines
         self.asking = False  # a gradient call is going on
         self.ready = False
         self._begin()
@@ -168,6 +170,12 @@ class Session:
         slices = any(isinstance(g, tf.IndexedSlices) for g in _leaves(result))
         call = Call(what, log, target, sources, result, error, places(stack(1)[0]), at, self.trace, _history(), names, frame if slices else None)
         remember(call)
+        if self.owner == "call":
+            site = (call.where[0].file, call.where[0].line) if call.where else ("", 0)
+            self.calls.pop(site, None)
+            self.calls[site] = call
+            while len(self.calls) > SITES:
+                self.calls.pop(next(iter(self.calls)))
 
 
 def _leaves(result: Any) -> list[Any]:
