@@ -1,0 +1,16 @@
+"""exp overflows: infinite loss, infinite gradient."""
+CAUSE = "nan-forward"
+EXPECT = {"w": "inf"}
+CUT = "big = tf.exp(w * 100.0)"
+
+import tensorflow as tf
+
+
+def run():
+    w = tf.Variable([1.0, 0.1])
+
+    def loss_fn():
+        big = tf.exp(w * 100.0)
+        return tf.reduce_sum(big)
+
+    return loss_fn, {"w": w}

@@ -1,0 +1,17 @@
+"""The value is formatted into a string tensor and parsed again."""
+CAUSE = "no-gradient-op"
+EXPECT = {"w": "none"}
+CUT = "text = tf.strings.as_string(w * 2.0)"
+
+import tensorflow as tf
+
+
+def run():
+    w = tf.Variable([1.0, 2.0])
+
+    def loss_fn():
+        text = tf.strings.as_string(w * 2.0)
+        back = tf.strings.to_number(text)
+        return tf.reduce_sum(back**2)
+
+    return loss_fn, {"w": w}
