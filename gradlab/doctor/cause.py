@@ -39,6 +39,8 @@ SATURATES = {
 PRODUCTS = {"Mul", "MulNoNan", "MatMul", "BatchMatMulV2", "BatchMatMul", "BatchMatMulV3", "Einsum", "Conv2D", "Conv1D", "Conv3D",
             "DepthwiseConv2dNative", "RealDiv", "DivNoNan", "Xdivy", "SparseTensorDenseMatMul", "Prod", "Pow", "Square"}  # fmt: skip
 SELECTS = {"SelectV2", "Select"}
+FLAT = {"Round", "Rint", "Floor", "Ceil", "FloorDiv", "Sign", "HistogramFixedWidth", "Bucketize", "AsString", "StringToNumber", "FloorMod",
+        "LowerBound", "UpperBound", "Unique", "UniqueV2", "DenseBincount", "Bincount", "OneHot", "Quantize", "QuantizeV2"}  # fmt: skip
 HALF = {tf.float16, tf.bfloat16}
 
 

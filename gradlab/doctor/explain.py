@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gradlab.doctor import missing, opcheck, patches, rows
+from gradlab.doctor import locate, missing, opcheck, patches, rows
 from gradlab.doctor.disconnected import Finding
 from gradlab.doctor.flow import backward
 from gradlab.doctor.frames import traceback_places, user_frame
@@ -361,8 +361,8 @@ class _Explanation:
         sentence = f"along one direction the tape says {slope.tape:.4g}, a finite difference {measured:.4g} (step {slope.step:g})"
         flow, cuts = rows.suspicions(self.run, source)
         flat = abs(measured) <= 0.02 * abs(slope.tape)
-        if cuts and flat:
-            made[i].evidence = f"{sentence}: the loss is flat here and the tape gives a substitute gradient (straight-through)"
+        if cuts and (flat or any(locate.straight_through(self.run, c) for c in cuts)):
+            made[i].evidence = f"{sentence}: a substitute gradient on purpose (straight-through)"
             return
         if cuts and not self.probe.steady():
             return

@@ -52,10 +52,22 @@ def walk_back(run: Run, flow: Flow, op: Op, k: int) -> Cut:
             return Cut(op, "cut", k)
         carriers = flow.carriers[maker.index]
         floats = [c for c in carriers if run.is_float(c)]
-        if floats:
+        inner = _from_index(run, flow, floats[-1]) if floats and maker.type in ("Equal", "NotEqual") else None
+        if inner is not None:
+            op, k = inner
+        elif floats:
             return Cut(maker, "cut", floats[-1])
-        op, k = maker, carriers[-1]
+        else:
+            op, k = maker, carriers[-1]
     return Cut(op, "cut", k)
+
+
+def _from_index(run: Run, flow: Flow, k: int) -> tuple[Op, int] | None:
+    """The cast that made a float out of an integer which carries the source, if that is where a compared value comes from."""
+    maker = run.trace.producer.get(k)
+    if maker is None or maker.type != "Cast" or maker.index not in flow.carriers or run.is_float(maker.ins[0]):
+        return None
+    return maker, maker.ins[0]
 
 
 def cuts(run: Run, flow: Flow) -> list[Cut]:
@@ -200,4 +212,45 @@ def after(run: Run, op: Op, needed: set[int]) -> set[int]:
         if later.index > op.index and later.index in needed and any(k in keys for k in later.ins) and later.type not in OVERWRITES:
             found.add(later.index)
             keys.update(later.outs)
+    return found
+
+
+def bypassed(run: Run, flow: Flow, cut: Cut, limit: int = 300) -> bool:
+    """Does the gradient jump over the dead values behind a custom gradient (it is taken from the function's inputs instead)?"""
+    todo, seen = list(flow.carriers.get(cut.op.index, [])), set()
+    while todo and len(seen) < limit:
+        k = todo.pop()
+        if k in seen:
+            continue
+        seen.add(k)
+        if run.is_float(k) and run.live(k):
+            return True
+        maker = run.trace.producer.get(k)
+        todo += flow.carriers.get(maker.index, []) if maker is not None else []
+    return False
+
+
+def straight_through(run: Run, cut: Cut) -> bool:
+    """Is a stop_gradient part of `x + stop_gradient(f(x) - x)` (or `x - stop_gradient(x) + ...`): a substitute gradient on purpose?"""
+    stop = cut.op
+    if stop.type != "StopGradient" or not stop.ins:
+        return False
+    stopped = stop.ins[0]
+    inside = _behind(run, stopped, 3) | {stopped}
+    for op in run.trace.ops:
+        if stop.outs and stop.outs[0] in op.ins and op.type in ("AddV2", "Add", "Sub", "AddN"):
+            others = [k for k in op.ins if k != stop.outs[0]]
+            if any(k in inside or (op.type == "Sub" and stopped in _behind(run, k, 2)) for k in others):
+                return True
+    return False
+
+
+def _behind(run: Run, k: int, depth: int) -> set[int]:
+    """Inputs of a value up to some ops back, through additions, subtractions and copies."""
+    maker = run.trace.producer.get(k)
+    if depth == 0 or maker is None or maker.type not in ("AddV2", "Add", "Sub", "AddN", "Identity", "Neg"):
+        return set()
+    found = set(maker.ins)
+    for i in maker.ins:
+        found |= _behind(run, i, depth - 1)
     return found

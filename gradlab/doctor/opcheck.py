@@ -13,8 +13,13 @@ from gradlab.doctor.observe import Run
 from gradlab.doctor.record import Op
 
 _SKIP = READS | {"Identity", "IdentityN", "StopGradient", "EagerPyFunc", "PyFunc"}
-_LISTS = {"Pack", "AddN", "ConcatV2"}
+_LISTS = {"Pack", "AddN", "ConcatV2", "Einsum"}
 MAX_ELEMENTS = 200_000
+
+
+def can_run(run: Run, op: Op) -> bool:
+    """Can the op be run again by itself?"""
+    return "custom_gradient" not in op.marks and op.type not in _SKIP and _call(op, _inputs(run, op)) is not None
 
 
 def local_vjp(run: Run, op: Op, k: int) -> Any:
@@ -86,7 +91,7 @@ def _call(op: Op, inputs: list[Any]) -> Any:
     if len(names) < len(inputs) and op.type not in _LISTS:
         return None
     keywords: dict[str, Any] = dict(zip(names, inputs, strict=False))
-    if op.type in ("Pack", "AddN"):
+    if op.type in ("Pack", "AddN", "Einsum"):
         keywords, names = {names[0]: inputs}, [names[0]] * (len(inputs) - 1) + names
     elif op.type == "ConcatV2":
         keywords, names = {"values": inputs[:-1], "axis": inputs[-1]}, [""] * len(inputs) + [n for n in names if n not in ("values", "axis")]

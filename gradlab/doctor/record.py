@@ -95,9 +95,8 @@ class Ghost:
 
 def remembered(trace: Trace, limit: int) -> Trace:
     """The last ops of a trace without its tensors: enough to say where a value came from."""
-    light = Trace(ops=trace.ops[-limit:])
+    light = Trace(ops=[Op(op.index, op.type, op.ins, op.outs, op.stack, op.marks, None, op.tapes) for op in trace.ops[-limit:]])
     for op in light.ops:
-        op.attrs = None
         for k in (*op.ins, *op.outs):
             t = trace.tensors.get(k)
             if t is not None:

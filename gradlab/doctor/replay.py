@@ -9,14 +9,14 @@ from typing import Any
 
 import tensorflow as tf
 
-from gradlab.doctor import functions, rows, session
+from gradlab.doctor import cause, functions, rows, session
 from gradlab.doctor.disconnected import first_use
 from gradlab.doctor.explain import alone
 from gradlab.doctor.flow import Flow
 from gradlab.doctor.frames import Place, places
-from gradlab.doctor.locate import cuts
+from gradlab.doctor.locate import Cut, cuts
 from gradlab.doctor.observe import Run, kind_of
-from gradlab.doctor.opcheck import local_vjp
+from gradlab.doctor.opcheck import can_run, local_vjp
 from gradlab.doctor.origin import Scene
 from gradlab.doctor.record import Op, joined
 from gradlab.doctor.recorders import recorder
@@ -155,7 +155,7 @@ def _tape_state(call: Call, run: Run, flow: Flow, source: Source, scene: Scene, 
     alive = run.gradients.get(run.seed(source)) is not None
     outside = [op for op in flow.path if token not in op.tapes and op.type != "ReadVariableOp"]
     cut = None if alive else (found[0] if found else None)
-    if cut is not None and cut.key == run.seed(source) and not source.is_variable and local_vjp(run, cut.op, cut.key) is not None:
+    if cut is not None and cut.key == run.seed(source) and not source.is_variable and _passes(run, flow, cut):
         # The recording did not know this tensor as a source, but the op that took it in is differentiable.
         alive, cut = True, None
     if cut is not None:
@@ -180,6 +180,13 @@ def _tape_state(call: Call, run: Run, flow: Flow, source: Source, scene: Scene, 
     if watched is None and alive:
         return rows._not_watched(run, flow, source, scene, Row(source.name, "none"))
     return None
+
+
+def _passes(run: Run, flow: Flow, cut: Cut) -> bool:
+    """Would the op have passed a gradient to this input if the tape had known it?"""
+    if cut.key is not None and can_run(run, cut.op):
+        return local_vjp(run, cut.op, cut.key) is not None
+    return cause.of_cut(run, flow, cut) == "no-gradient-op" and cut.op.type not in cause.FLAT
 
 
 def _not_recorded(call: Call, run: Run, flow: Flow, source: Source, outside: list[Op], shift: int) -> Row:
@@ -235,8 +242,6 @@ def _refused(call: Call, run: Run | None, name: str, source: Source | None = Non
     where = call.where
     label, op, kind = "", None, ""
     if run is not None and source is not None:
-        from gradlab.doctor import cause
-
         label, op, kind = cause.raised_by(run, run.between(source), error)
     row = Row(name, "raises", message=f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:300]}")
     if call.what == "with":

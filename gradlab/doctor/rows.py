@@ -192,10 +192,20 @@ def ok_row(run: Run, source: Source, gradient: Any) -> Row:
     return row
 
 
+# Steps and counts are flat almost everywhere: they cannot be what a settled finite difference contradicts.
+_FLAT_LABELS = {"integer-cast", "comparison", "argmax", "argsort-topk-index", "random-sampling"}
+
+
 def suspicions(run: Run, source: Source) -> tuple[Flow, list[Cut]]:
-    """Side paths of a source on which the gradient is cut."""
+    """Side paths of a source on which a slope can be lost."""
     flow = run.between(source)
-    return flow, locate.cuts(run, flow)
+    found = []
+    for cut in locate.cuts(run, flow):
+        label = cause.of_cut(run, flow, cut)
+        if label in _FLAT_LABELS or cut.op.type in cause.FLAT or (label == "custom-gradient" and locate.bypassed(run, flow, cut)):
+            continue
+        found.append(cut)
+    return flow, found
 
 
 def partial_row(run: Run, flow: Flow, source: Source, cut: Cut | None, found: disconnected.Finding | None, sentence: str) -> Row:
