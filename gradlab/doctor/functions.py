@@ -39,7 +39,7 @@ def _blamed(run: Run, source: Source, status: str) -> Op | None:
 
 def sharpen(run: Run, row: Row, source: Source, status: str) -> Row:
     """The row with the line inside the tf.function that is to blame, if the blame lies on one."""
-    if not run.trace.calls:
+    if not any(is_call(op.type) for op in run.trace.ops):
         return row
     op = _blamed(run, source, status)
     if op is None:

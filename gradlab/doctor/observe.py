@@ -33,7 +33,7 @@ class Witness(patches.Listener):
     def called(self, function: Any, args: Any, kwargs: Any) -> bool:
         self.trace.functions += 1
         eager = self.eager(function)
-        if not eager:
+        if len(self.trace.calls) < 100:
             self.trace.calls.append((len(self.trace.ops), function, args, kwargs))
         return eager
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -73,16 +73,23 @@ class Trace:
 
 
 class Recorder(Protocol):
-    """Runs beside the learner's code and fills a Trace. The three back-ends differ only in how they see the operations."""
+    """The interface of the recorder modules. They differ only in how they see the operations."""
 
     name: str
-    sees_every_op: bool
 
     def key(self, tensor: Any) -> int:
         """A number that identifies a tensor (or a variable's handle) in the trace."""
+        ...
 
-    def recording(self, trace: Trace, *, limit: int, watch: Any = None) -> AbstractContextManager[None]:
-        """Record into `trace` until the context ends. `watch(tensor)` is called for every float output."""
+    def recording(
+        self, trace: Trace, *, limit: int, on_op: Callable[[Op, Any, Any], None], tapes: Callable[[], frozenset[int]] = ...
+    ) -> AbstractContextManager[None]:
+        """Record into `trace` until the context ends; `on_op(op, inputs, outputs)` is called after every op."""
+        ...
+
+    def self_test(self) -> str:
+        """Empty if this recorder works with the installed TensorFlow, else what is wrong."""
+        ...
 
 
 @dataclass(frozen=True)

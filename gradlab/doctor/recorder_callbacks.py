@@ -16,7 +16,6 @@ from gradlab.doctor.frames import stack
 from gradlab.doctor.record import Op, Trace
 
 name = "op callbacks"
-sees_every_op = True
 
 
 def key(tensor: Any) -> int:

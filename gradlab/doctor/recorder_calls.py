@@ -20,7 +20,6 @@ from gradlab.doctor.frames import stack
 from gradlab.doctor.record import Op, Trace
 
 name = "generated op wrappers (sys.setprofile)"
-sees_every_op = True
 
 _RAW = {n.lower(): n for n in dir(tf.raw_ops) if n[0].isupper()}
 _wrappers: dict[CodeType, str] = {}

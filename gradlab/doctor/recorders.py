@@ -10,7 +10,7 @@ from types import ModuleType
 _lock = threading.Lock()
 _chosen: ModuleType | None = None
 _FORCE = "GRADLAB_RECORDER"
-NAMES = ("callbacks", "calls", "lines")
+NAMES = ("callbacks", "calls")
 
 
 def _load(which: str) -> ModuleType:
@@ -42,7 +42,7 @@ def choose(order: tuple[str, ...] = NAMES) -> ModuleType:
 
 
 def recorder() -> ModuleType:
-    """The recorder in use. The environment variable GRADLAB_RECORDER (callbacks, calls or lines) forces one."""
+    """The recorder in use. The environment variable GRADLAB_RECORDER (callbacks or calls) forces one."""
     global _chosen
     with _lock:
         if _chosen is None:
@@ -54,7 +54,7 @@ def recorder() -> ModuleType:
 
 
 def use(which: str | None) -> None:
-    """Use this recorder from now on (callbacks, calls or lines); None chooses again at the next explain."""
+    """Use this recorder from now on (callbacks or calls); None chooses again at the next explain."""
     global _chosen
     with _lock:
         _chosen = None if which is None else choose((which,))

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from gradlab.doctor import binding, cause, disconnected, locate
+from gradlab.doctor import binding, cause, disconnected, graphs, locate
 from gradlab.doctor.flow import Flow
 from gradlab.doctor.frames import Place, places
 from gradlab.doctor.locate import Cut
@@ -34,6 +34,8 @@ def none_row(run: Run, source: Source, scene: Scene, again: disconnected.Again |
     alive = run.gradients.get(run.seed(source)) is not None
     if source.is_variable and not source.trainable and not watched:
         return _not_trainable(run, flow, source, scene, row)
+    if alive and run.trace.calls and (watched or source.is_variable):
+        return graphs.mode_row(run, flow, source, "none", disconnected.last_use(run, flow))
     if alive:
         return _not_watched(run, flow, source, scene, row)
     if flow.reached:
@@ -120,6 +122,8 @@ def zero_row(run: Run, source: Source) -> Row:
     """A row for a gradient of zeros."""
     row = Row(source.name, "zero", norm=0.0)
     flow = run.between(source)
+    if run.kind(run.seed(source)) == "ok" and run.trace.calls:
+        return graphs.mode_row(run, flow, source, "zero", disconnected.last_use(run, flow))
     cut = _python_zero(run, flow) if run.error is not None else None
     cut = cut or locate.where_zero(run, flow, run.seed(source)) or _python_zero(run, flow)
     if cut is None:
@@ -202,7 +206,9 @@ def suspicions(run: Run, source: Source) -> tuple[Flow, list[Cut]]:
     found = []
     for cut in locate.cuts(run, flow):
         label = cause.of_cut(run, flow, cut)
-        if label in _FLAT_LABELS or cut.op.type in cause.FLAT or (label == "custom-gradient" and locate.bypassed(run, flow, cut)):
+        # A stop_gradient that the learner did not write stands in a library formula (moments, for one) that is right as a whole.
+        theirs = cut.op.type == "StopGradient" and cut.op.stack and "stop_gradient" not in " ".join(p.code for p in place_of(cut.op))
+        if label in _FLAT_LABELS or theirs or cut.op.type in cause.FLAT or (label == "custom-gradient" and locate.bypassed(run, flow, cut)):
             continue
         found.append(cut)
     return flow, found
