@@ -13,6 +13,7 @@ from gradlab.doctor.flow import OVERWRITES, READS, Flow, is_write
 from gradlab.doctor.observe import Run
 from gradlab.doctor.opcheck import local_vjp
 from gradlab.doctor.record import Op
+from gradlab.doctor.sources import FLOATS
 
 
 @dataclass
@@ -26,11 +27,11 @@ class Cut:
 
 
 def _bad(value: Any) -> bool:
-    return isinstance(value, tf.Tensor) and not bool(tf.reduce_all(tf.math.is_finite(value)))
+    return isinstance(value, tf.Tensor) and value.dtype.is_floating and not bool(tf.reduce_all(tf.math.is_finite(value)))
 
 
 def _has_nan(value: Any) -> bool:
-    return isinstance(value, tf.Tensor) and bool(tf.reduce_any(tf.math.is_nan(value)))
+    return isinstance(value, tf.Tensor) and value.dtype.is_floating and bool(tf.reduce_any(tf.math.is_nan(value)))
 
 
 def walk_back(run: Run, flow: Flow, op: Op, k: int) -> Cut:
@@ -184,7 +185,7 @@ def zero_origin(run: Run, k: int, limit: int = 400) -> Op | None:
 
 
 def _is_zero(value: Any) -> bool:
-    return isinstance(value, tf.Tensor) and not np.any(np.asarray(value))
+    return isinstance(value, tf.Tensor) and value.dtype in FLOATS and not np.any(np.asarray(value))
 
 
 def descends(run: Run, k: int, types: set[str], limit: int = 200) -> Op | None:

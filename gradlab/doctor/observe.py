@@ -24,6 +24,8 @@ class Witness(patches.Listener):
     def __init__(self, trace: Trace, eager: Callable[[Any], bool] = lambda function: True) -> None:
         self.trace = trace
         self.eager = eager
+        self.on_op: Callable[[Op, Any, Any], None] | None = None
+        self.tapes: Callable[[], frozenset[int]] = frozenset
 
     def converted(self, tensor: Any, kind: str) -> None:
         frames, marks = stack(2)
@@ -36,6 +38,21 @@ class Witness(patches.Listener):
         if len(self.trace.calls) < 100:
             self.trace.calls.append((len(self.trace.ops), function, args, kwargs))
         return eager
+
+
+    def returned(self, function: Any, args: Any, kwargs: Any, result: Any) -> None:
+        if recorder().sees_functions:
+            return
+        inputs = [t for t in tf.nest.flatten((args, kwargs)) if isinstance(t, Eager)]
+        inputs += [t for t in function.get_concrete_function(*args, **kwargs).captured_inputs if isinstance(t, Eager)]
+        outputs = [t for t in tf.nest.flatten(result) if isinstance(t, Eager)]
+        frames, marks = stack(2)
+        key = recorder().key
+        op = Op(len(self.trace.ops), "PartitionedCall", tuple(map(key, inputs)), tuple(map(key, outputs)), frames, marks)
+        op.tapes = self.tapes()
+        self.trace.add(op, inputs, outputs)
+        if self.on_op is not None:
+            self.on_op(op, inputs, outputs)
 
 
 def values_of(gradient: Any) -> Any:

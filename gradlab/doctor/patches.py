@@ -32,6 +32,9 @@ class Listener:
         """A tf.function is about to be called. True: run its Python function instead."""
         return False
 
+    def returned(self, function: Any, args: Any, kwargs: Any, result: Any) -> None:
+        """A tf.function has run as a graph."""
+
 
 def listener() -> Listener | None:
     """The listener of this thread, if it is recording."""
@@ -68,7 +71,9 @@ def _call(original: Any) -> Any:
             return original(self, *args, **kwargs)
         if active.called(self, args, kwargs):
             return self.python_function(*args, **kwargs)
-        return original(self, *args, **kwargs)
+        result = original(self, *args, **kwargs)
+        active.returned(self, args, kwargs, result)
+        return result
 
     return hooked
 

@@ -76,6 +76,7 @@ class Recorder(Protocol):
     """The interface of the recorder modules. They differ only in how they see the operations."""
 
     name: str
+    sees_functions: bool
 
     def key(self, tensor: Any) -> int:
         """A number that identifies a tensor (or a variable's handle) in the trace."""

@@ -16,6 +16,7 @@ from gradlab.doctor.frames import stack
 from gradlab.doctor.record import Op, Trace
 
 name = "op callbacks"
+sees_functions = True  # the call of a tf.function is an op of its own
 
 
 def key(tensor: Any) -> int:

@@ -20,6 +20,7 @@ from gradlab.doctor.frames import stack
 from gradlab.doctor.record import Op, Trace
 
 name = "generated op wrappers (sys.setprofile)"
+sees_functions = False  # the call of a tf.function is an op of its own
 
 _RAW = {n.lower(): n for n in dir(tf.raw_ops) if n[0].isupper()}
 _wrappers: dict[CodeType, str] = {}

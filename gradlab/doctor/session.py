@@ -84,6 +84,7 @@ class Session:
         tape = self.trace.tape = tf.GradientTape(persistent=True)
         self.ready = True
         witness = Witness(self.trace, self.eager)
+        witness.on_op, witness.tapes = self._on_op, lambda: self.active
         patches.start(witness)
         self.stack.callback(patches.stop, witness)
         self.stack.enter_context(tape)
