@@ -1,0 +1,16 @@
+"""batch_jacobian of tensors whose first dimensions differ."""
+CAUSE = "api-misuse"
+FORM = "tape"
+RAISES = "ValueError"
+EXPECT = {}
+CUT = 'return {"x": tape.batch_jacobian(y, x)}'
+
+import tensorflow as tf
+
+
+def run(Tape=tf.GradientTape):
+    x = tf.constant([[1.0, 2.0], [3.0, 4.0]])
+    with Tape(persistent=True) as tape:
+        tape.watch(x)
+        y = tf.reduce_sum(x, axis=0, keepdims=True)
+    return {"x": tape.batch_jacobian(y, x)}

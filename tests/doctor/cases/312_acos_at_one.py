@@ -1,0 +1,17 @@
+"""Angle between equal unit vectors: acos at 1."""
+CAUSE = "nan-sqrt-norm"
+EXPECT = {"u": "nan"}
+CUT = "angle = tf.acos(tf.reduce_sum(a * a))"
+
+import tensorflow as tf
+
+
+def run():
+    u = tf.Variable([3.0, 4.0])
+
+    def loss_fn():
+        a = u / tf.stop_gradient(tf.norm(u))
+        angle = tf.acos(tf.reduce_sum(a * a))
+        return angle**2
+
+    return loss_fn, {"u": u}
