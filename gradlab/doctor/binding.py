@@ -36,12 +36,15 @@ def module(file: str) -> ast.Module | None:
 
 
 def dotted(node: ast.AST) -> str:
-    """'a.b.c' for a name or attribute chain, else ''."""
+    """'a.b.c' for a name or attribute chain, 'a[0]' for a constant index, else ''."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
         head = dotted(node.value)
         return f"{head}.{node.attr}" if head else ""
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+        head = dotted(node.value)
+        return f"{head}[{node.slice.value!r}]" if head else ""
     return ""
 
 
@@ -49,7 +52,7 @@ def names(node: ast.AST) -> set[str]:
     """Every name and dotted attribute that an expression reads."""
     found = set()
     for n in ast.walk(node):
-        if isinstance(n, (ast.Name, ast.Attribute)):
+        if isinstance(n, (ast.Name, ast.Attribute, ast.Subscript)):
             d = dotted(n)
             if d:
                 found.add(d)

@@ -184,7 +184,7 @@ def _reset(original: Any) -> Any:
         found = _of(self)
         if found:
             found[1].watched.clear()
-            found[1].entered = len(found[0].trace.ops)
+            found[1].reset = len(found[0].trace.ops)
         return out
 
     return hooked

@@ -174,7 +174,30 @@ def of_not_finite(run: Run, flow: Flow, cut: Cut) -> str:
     if out_bad:
         mended = any(_tests_itself(run, s, later, op) for s in selects)
         return "nan-forward" if mended or not (selects or _masked(run, op)) else "nan-where"
-    return "nan-where" if (selects or later) and _masked(run, op) and not _norm_like(run, op, later) else "nan-sqrt-norm"
+    return "nan-where" if _masked(run, op) and _chosen_away(run, flow, op) else "nan-sqrt-norm"
+
+
+_CHOOSERS = SELECTS | {"Maximum", "Minimum", "ClipByValue", "Relu", "Relu6", "StridedSlice", "Slice", "GatherV2", "GatherNd", "Max", "Min",
+                       "BooleanMask", "ResourceGather", "TensorScatterUpdate", "UnsortedSegmentMax", "Split", "SplitV", "Unpack"}  # fmt: skip
+
+
+def _chosen_away(run: Run, flow: Flow, op: Op) -> bool:
+    """Does a choice further on (where, slice, maximum, a mask's zeros) make the arriving zero, and not a slope that is zero by itself?"""
+    keys = set(op.outs)
+    for later in run.trace.ops:
+        if later.index <= op.index or later.index not in flow.needed or not any(k in keys for k in later.ins):
+            continue
+        if later.type in _CHOOSERS:
+            return True
+        if later.type in ("Mul", "MulNoNan", "MatMul", "BatchMatMulV2"):
+            others = [k for k in later.ins if k not in keys and run.is_float(k)]
+            if any(bool(tf.reduce_any(tf.equal(run.value(k), 0))) for k in others):
+                return True
+        if any(run.kind(o) == "ok" and bool(tf.reduce_all(tf.not_equal(tf.convert_to_tensor(run.gradients[o]), 0)))
+               for o in later.outs if run.gradients.get(o) is not None):
+            return False
+        keys.update(later.outs)
+    return False
 
 
 def _tests_itself(run: Run, select: Op, later: set[int], op: Op) -> bool:
@@ -206,10 +229,6 @@ def _masked(run: Run, op: Op) -> bool:
                 return bool(spoilt.any() and (a[spoilt] == 0).all())
             return bool((a == 0).any())
     return False
-
-
-def _norm_like(run: Run, op: Op, later: set[int]) -> bool:
-    return op.type in ("EuclideanNorm",)
 
 
 def raised_by(run: Run | None, flow: Flow | None, error: BaseException) -> tuple[str, Op | None, str]:

@@ -74,7 +74,7 @@ def explain(run: Run, flow: Flow, source: Source, scene: Scene, again: Again | N
             return _returned(run, flow, entries[0].op, f"{moved}, but only as a plain number")
         if control and (diverged or change):
             return _steered(run, flow, control, moved)
-    if control and rerun is None or (control and not [c for c in tainted if c not in control]):
+    if (control and rerun is None) or (control and not [c for c in tainted if c not in control]):
         return _steered(run, flow, control, "its value only went into a condition")
     before = _made_before(run, flow, source, scene)
     if before is not None:
@@ -186,7 +186,9 @@ def _depends(scene: Scene, name: str, aliases: set[str], depth: int, seen: set[s
     seen.add(name)
     for d in reversed(scene.definitions(name)):
         reads = binding.names(d.value) - {name}
-        if reads & aliases:
+        # Inside a class the same attribute is spelt self.name.
+        own = {a.rpartition(".")[2] for a in aliases if "." in a}
+        if reads & aliases or any(r.startswith("self.") and r[5:] in own for r in reads):
             return [d]
         for other in sorted(reads):
             further = _depends(scene, other, aliases, depth - 1, seen)

@@ -207,7 +207,7 @@ class _Explanation:
         """What to raise for an exception of the learner's function."""
         names = [f.f_code.co_filename for f, _ in _walk(error)]
         tape = any(n.endswith(("backprop.py", "custom_gradient.py")) and "tensorflow" in n for n in names)
-        if tape:
+        if tape or "IndexedSlices" in str(error):
             refused = Refused(str(error))
             refused.__cause__ = error
             return refused

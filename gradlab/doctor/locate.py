@@ -108,7 +108,7 @@ def where_zero(run: Run, flow: Flow, source_key: int) -> Cut | None:
         if not outs:
             continue
         carriers = [k for k in flow.carriers[op.index] if run.is_float(k) or run.is_resource(k)]
-        if source_key in carriers and run.is_resource(source_key) or any(run.reads.get(k) == source_key for k in carriers):
+        if (source_key in carriers and run.is_resource(source_key)) or any(run.reads.get(k) == source_key for k in carriers):
             last_read = last_read or op
         tensors = [k for k in carriers if run.is_float(k)]
         zeros = [k for k in tensors if run.kind(k) in ("zero", "none")]

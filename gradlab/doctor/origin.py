@@ -45,6 +45,10 @@ class Scene:
         for n, v in self.values.items():
             if v is source.value or v is source.given:
                 found.add(n)
+            elif isinstance(v, (list, tuple)) and len(v) < 1000:
+                found |= {f"{n}[{i}]" for i, held in enumerate(v) if held is source.value or held is source.given}
+            elif isinstance(v, dict) and len(v) < 1000:
+                found |= {f"{n}[{k!r}]" for k, held in list(v.items()) if held is source.value or held is source.given}
             elif hasattr(v, "__dict__") and not isinstance(v, (type, ModuleType)) and _class_file(v):
                 found |= {f"{n}.{a}" for a, held in list(vars(v).items()) if held is source.value or held is source.given}
         found.discard("self")

@@ -7,6 +7,7 @@ import sys
 import time
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from gradlab.doctor import cause, functions, rows, session
@@ -14,11 +15,12 @@ from gradlab.doctor.disconnected import first_use
 from gradlab.doctor.explain import alone
 from gradlab.doctor.flow import Flow
 from gradlab.doctor.frames import Place, places
+from gradlab.doctor.host import CONTROL
 from gradlab.doctor.locate import Cut, cuts
 from gradlab.doctor.observe import Run, kind_of
 from gradlab.doctor.opcheck import can_run, local_vjp
 from gradlab.doctor.origin import Scene
-from gradlab.doctor.record import Op, joined
+from gradlab.doctor.record import Op, Trace, joined
 from gradlab.doctor.recorders import recorder
 from gradlab.doctor.report import Report, Row
 from gradlab.doctor.session import Call, _leaves
@@ -58,8 +60,10 @@ def _rows(call: Call) -> list[Row]:
     shift = len(trace.ops) - len(call.trace.ops)
     key = recorder().key
     targets = [unwrap(t) for t in _leaves(call.target) if isinstance(unwrap(t), (tf.Variable, Eager))]
-    if call.error is not None and call.what in ("with", "watch") or not targets:
-        return [_refused(call, None, "tape" if call.what == "with" else "source")]
+    if call.error is not None and call.what not in ("gradient", "jacobian", "batch_jacobian"):
+        return [_refused(call, None, "source" if call.what == "watch" else "tape")]
+    if not targets:
+        return [_number(call, trace)]
     run = Run(trace, targets, key)
     named = list(_named(call))
     sources = [Source(n, g, unwrap(g)) for n, g in named if isinstance(unwrap(g), (tf.Variable, Eager))]
@@ -153,7 +157,8 @@ def _tape_state(call: Call, run: Run, flow: Flow, source: Source, scene: Scene, 
     token = call.tape.token
     found = cuts(run, flow)
     alive = run.gradients.get(run.seed(source)) is not None
-    outside = [op for op in flow.path if token not in op.tapes and op.type != "ReadVariableOp"]
+    forgotten = call.tape.reset + shift if call.tape.reset is not None else -1
+    outside = [op for op in flow.path if (token not in op.tapes or op.index < forgotten) and op.type != "ReadVariableOp"]
     cut = None if alive else (found[0] if found else None)
     if cut is not None and cut.key == run.seed(source) and not source.is_variable and _passes(run, flow, cut):
         # The recording did not know this tensor as a source, but the op that took it in is differentiable.
@@ -194,11 +199,14 @@ def _not_recorded(call: Call, run: Run, flow: Flow, source: Source, outside: lis
     entered = (call.tape.entered or 0) + shift
     exited = call.tape.exited + shift if call.tape.exited is not None else sys.maxsize
     late = [op for op in outside if op.index >= exited]
-    stopped = [op for op in outside if entered <= op.index < exited]
+    forgotten = call.tape.reset + shift if call.tape.reset is not None else -1
+    stopped = [op for op in outside if max(entered, forgotten) <= op.index < exited]
     if late:
         label, op, words = "after-tape", late[0], "ran after the tape had stopped recording"
     elif stopped:
         label, op, words = "tape-order", stopped[0], "ran while the tape's recording was stopped"
+    elif call.tape.reset is not None and any(op.index >= entered for op in outside):
+        label, op, words = "tape-order", outside[-1], "ran before tape.reset() made the tape forget it"
     else:
         label, op, words = "before-tape", outside[-1], "ran before this tape began to record"
     row = Row(source.name, "none", label, places(op.stack), op.type)
@@ -256,6 +264,17 @@ def _refused(call: Call, run: Run | None, name: str, source: Source | None = Non
         row.cause = "tape-misuse"
     row.evidence = f"tape.{call.what} raised it" if call.what != "with" else "it was raised inside the tape's with-block"
     row.confidence = 0.8
+    return finish(row)
+
+
+def _number(call: Call, trace: Trace) -> Row:
+    """The target is no tensor: its value has left TensorFlow."""
+    row = Row("target", "raises", message=f"{type(call.error).__name__}: {call.error}" if call.error else "")
+    exits = [c for c in trace.conversions if c.kind not in CONTROL and c.stack]
+    row.cause = "numpy-conversion" if exits or isinstance(call.target, (float, int, np.generic, np.ndarray)) else "api-misuse"
+    row.where = [*(places(exits[-1].stack)[:1] if exits and row.cause == "numpy-conversion" else []), *call.where]
+    row.evidence = f"the target of tape.{call.what} is a {type(call.target).__module__}.{type(call.target).__qualname__}, not a tensor"
+    row.confidence = 0.85
     return finish(row)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from typing import Any
 
 import tensorflow as tf
@@ -111,7 +110,8 @@ def rebinding(source: Source, scene: Scene) -> Place | None:
     for name in sorted(scene.aliases(source)):
         last = name.rpartition(".")[2]
         found = scene.definitions(name, before=False)  # in a loop the update may stand below
-        made = [d for d in found if any("Variable" in binding.dotted(c.func) or "add_weight" in binding.dotted(c.func) for c in binding.calls(d.value))]
+        whole = scene.definitions(name.partition("[")[0], before=False) if "[" in name else []
+        made = [d for d in [*found, *whole] if any("Variable" in binding.dotted(c.func) or "add_weight" in binding.dotted(c.func) for c in binding.calls(d.value))]
         updates = [d for d in found if any(n == name or n.endswith("." + last) for n in binding.names(d.value)) and d not in made]
         if made and updates:
             return updates[-1].place
@@ -183,6 +183,8 @@ def refusal(error: BaseException) -> str:
         return "custom-gradient"
     if "IndexedSlices" in text:
         return "indexed-slices"
+    if "Tape is" in text or "tape is" in text:
+        return "tape-misuse"
     if isinstance(error, RuntimeError) and ("persistent" in text or "non-persistent" in text or "already recording" in text or "not recording" in text or "active" in text):
         return "tape-misuse"
     return "api-misuse"

@@ -40,6 +40,7 @@ class TapeLog:
     watched: dict[int, tuple[int, list[Place]]] = field(default_factory=dict)  # key -> (op number, places)
     stopped: list[list[Place]] = field(default_factory=list)
     calls: int = 0
+    reset: int | None = None  # op number of the last reset
 
 
 @dataclass

@@ -14,6 +14,7 @@ from gradlab.doctor.flow import READS
 from gradlab.doctor.record import Trace
 from gradlab.doctor.sources import Eager
 
+
 def _kinds() -> set[type]:
     """tf.Variable and all classes made from it."""
     found: set[type] = set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import tensorflow as tf
@@ -81,21 +81,25 @@ class Tape(tf.GradientTape):
     @contextmanager
     def stop_recording(self) -> Iterator[None]:
         opened = self._gradlab_open()
-        with super().stop_recording():
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(super().stop_recording())
+            except Exception as error:
+                if opened:
+                    opened[0].asked(opened[1], "stop_recording", None, None, None, error, len(opened[0].trace.ops))
+                    _mark(error)
+                raise
             if opened:
                 opened[0].pause(opened[1])
-            try:
-                yield
-            finally:
-                if opened:
-                    opened[0].resume(opened[1])
+                stack.callback(opened[0].resume, opened[1])
+            yield
 
     def reset(self) -> None:
         super().reset()
         if self._gradlab_log is not None:
             self._gradlab_log.watched.clear()
             if self._gradlab_session is not None:
-                self._gradlab_log.entered = len(self._gradlab_session.trace.ops)
+                self._gradlab_log.reset = len(self._gradlab_session.trace.ops)
 
     def gradient(self, target: Any, sources: Any, *args: Any, **kwargs: Any) -> Any:
         return self._gradlab_ask("gradient", target, sources, args, kwargs)
