@@ -71,7 +71,9 @@ def statement_at(file: str, line: int) -> ast.stmt | None:
     best = None
     for s in statements(tree) if tree else ():
         end = s.end_lineno or s.lineno
-        if s.lineno <= line <= end and (best is None or end - s.lineno <= (best.end_lineno or best.lineno) - best.lineno):
+        if s.lineno <= line <= end and (
+            best is None or end - s.lineno <= (best.end_lineno or best.lineno) - best.lineno
+        ):
             best = s
     return best
 
@@ -174,7 +176,8 @@ def attribute_definitions(file: str, attribute: str) -> list[Definition]:
 
 
 def dict_expression(file: str, key: str, line: int) -> ast.AST | None:
-    """The value expression of `key` in a dict literal of the functions around a line: how the learner spells that source."""
+    """The value expression of `key` in a dict literal of the functions around a line: how the learner spells that
+    source."""
     tree = module(file)
     if tree is None:
         return None
@@ -194,7 +197,8 @@ def calls(node: ast.AST) -> Iterator[ast.Call]:
 
 
 def free_values(function: Any, depth: int = 3) -> dict[str, Any]:
-    """Names that a function takes from outside (closure, globals, defaults) with their present values, functions inside included."""
+    """Names that a function takes from outside (closure, globals, defaults) with their present values, functions
+    inside included."""
     found: dict[str, Any] = {}
     seen: set[int] = set()
 

@@ -22,13 +22,16 @@ from gradlab.doctor.tape import Tape, _finished, _mark
 def explain_call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Report | None:
     """Run `function(*args, **kwargs)` once and explain the last gradient that a tf.GradientTape in it was asked for.
 
-    The code runs unchanged and once, with ordinary tapes, whichever way it imported GradientTape; beside them every op is recorded, and nothing is
-    patched any more when this returns. tf.functions that open a tape themselves (Keras' train step is one) run eagerly meanwhile.
+    The code runs unchanged and once, with ordinary tapes, whichever way it imported GradientTape; beside them every op
+    is recorded, and nothing is
+    patched any more when this returns. tf.functions that open a tape themselves (Keras' train step is one) run eagerly
+    meanwhile.
 
     Returns
     -------
     Report or None
-        None if no tape was asked for anything. `report.returned` is what the function returned. If the function raised after (or in) a gradient
+        None if no tape was asked for anything. `report.returned` is what the function returned. If the function raised
+        after (or in) a gradient
         call, `report.raised` is the exception; if it raised before any, the exception passes through.
 
     Raises
@@ -100,7 +103,13 @@ _logs: weakref.WeakKeyDictionary[Any, tuple[Session, TapeLog]] = weakref.WeakKey
 def _of(tape: Any) -> tuple[Session, TapeLog] | None:
     """The session and log of a plain tape of the recording thread."""
     opened = session.current()
-    if opened is None or opened.owner != "call" or isinstance(tape, Tape) or tape is opened.trace.tape or not tf.executing_eagerly():
+    if (
+        opened is None
+        or opened.owner != "call"
+        or isinstance(tape, Tape)
+        or tape is opened.trace.tape
+        or not tf.executing_eagerly()
+    ):
         return None
     found = _logs.get(tape)
     if found is None or found[0] is not opened:
@@ -112,7 +121,14 @@ def _init(original: Any) -> Any:
     def hooked(self: Any, persistent: bool = False, watch_accessed_variables: bool = True) -> None:
         original(self, persistent=persistent, watch_accessed_variables=watch_accessed_variables)
         opened = session.current()
-        if opened is None or opened.owner != "call" or opened.closed or isinstance(self, Tape) or not tf.executing_eagerly() or not opened.ready:
+        if (
+            opened is None
+            or opened.owner != "call"
+            or opened.closed
+            or isinstance(self, Tape)
+            or not tf.executing_eagerly()
+            or not opened.ready
+        ):
             return
         log = opened.add(persistent, watch_accessed_variables)
         _logs[self] = opened, log

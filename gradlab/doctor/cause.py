@@ -11,15 +11,18 @@ from gradlab.doctor.observe import Run
 from gradlab.doctor.record import Op
 
 COMPARE = {
-    "Greater", "GreaterEqual", "Less", "LessEqual", "Equal", "NotEqual", "ApproximateEqual", "IsNan", "IsInf", "IsFinite",
+    "Greater", "GreaterEqual", "Less", "LessEqual", "Equal", "NotEqual", "ApproximateEqual", "IsNan", "IsInf",
+    "IsFinite",
     "LogicalAnd", "LogicalOr", "LogicalNot", "Where", "InTopK", "InTopKV2", "Any", "All",
 }  # fmt: skip
 ARGMAX = {"ArgMax", "ArgMin"}
 RANKS = {"TopKV2", "TopK", "NthElement", "ApproxTopK", "Unsort"}
 SAMPLERS = {
-    "Multinomial", "StatelessMultinomial", "RandomPoisson", "RandomPoissonV2", "StatelessRandomPoisson", "RandomShuffle",
+    "Multinomial", "StatelessMultinomial", "RandomPoisson", "RandomPoissonV2", "StatelessRandomPoisson",
+    "RandomShuffle",
     "StatelessRandomBinomial", "StatefulRandomBinomial", "RandomUniformInt", "StatelessRandomUniformInt",
-    "StatelessRandomUniformIntV2", "StatefulUniformInt", "StatelessParameterizedTruncatedNormal", "ParameterizedTruncatedNormal",
+    "StatelessRandomUniformIntV2", "StatefulUniformInt", "StatelessParameterizedTruncatedNormal",
+    "ParameterizedTruncatedNormal",
     "StatelessShuffle", "StatelessRandomGammaV3", "LogUniformCandidateSampler", "UniformCandidateSampler",
     "LearnedUnigramCandidateSampler", "StatelessSampleDistortedBoundingBox", "RandomGammaGrad",
 }  # fmt: skip
@@ -30,17 +33,37 @@ DRAWS = {
 }  # fmt: skip
 PYTHON = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
 STATE_OPS = ("Assign", "ResourceScatter", "ResourceApply", "ResourceStrided", "VarHandle")
-PIPELINE = ("Dataset", "Iterator", "MakeIterator", "Queue", "Stack", "LookupTable", "Barrier", "StagingArea", "Stage", "Unstage", "MapStage")
+PIPELINE = (
+    "Dataset",
+    "Iterator",
+    "MakeIterator",
+    "Queue",
+    "Stack",
+    "LookupTable",
+    "Barrier",
+    "StagingArea",
+    "Stage",
+    "Unstage",
+    "MapStage",
+)
 SATURATES = {
-    "Relu", "Relu6", "Elu", "Selu", "LeakyRelu", "Minimum", "Maximum", "ClipByValue", "Sigmoid", "Tanh", "Softplus", "Softsign",
-    "Sign", "Erf", "Softmax", "LogSoftmax", "SoftmaxCrossEntropyWithLogits", "SparseSoftmaxCrossEntropyWithLogits", "Abs", "Erfc",
+    "Relu", "Relu6", "Elu", "Selu", "LeakyRelu", "Minimum", "Maximum", "ClipByValue", "Sigmoid", "Tanh", "Softplus",
+    "Softsign",
+    "Sign", "Erf", "Softmax", "LogSoftmax", "SoftmaxCrossEntropyWithLogits", "SparseSoftmaxCrossEntropyWithLogits",
+    "Abs", "Erfc",
     "Max", "Min", "MaxPool",
 }  # fmt: skip
-PRODUCTS = {"Mul", "MulNoNan", "MatMul", "BatchMatMulV2", "BatchMatMul", "BatchMatMulV3", "Einsum", "Conv2D", "Conv1D", "Conv3D",
-            "DepthwiseConv2dNative", "RealDiv", "DivNoNan", "Xdivy", "SparseTensorDenseMatMul", "Prod", "Pow", "Square"}  # fmt: skip
+PRODUCTS = {
+    "Mul", "MulNoNan", "MatMul", "BatchMatMulV2", "BatchMatMul", "BatchMatMulV3", "Einsum", "Conv2D", "Conv1D",
+    "Conv3D", "DepthwiseConv2dNative", "RealDiv", "DivNoNan", "Xdivy", "SparseTensorDenseMatMul", "Prod", "Pow",
+    "Square",
+}  # fmt: skip
 SELECTS = {"SelectV2", "Select"}
-FLAT = {"Round", "Rint", "Floor", "Ceil", "FloorDiv", "Sign", "HistogramFixedWidth", "Bucketize", "AsString", "StringToNumber", "FloorMod",
-        "LowerBound", "UpperBound", "Unique", "UniqueV2", "DenseBincount", "Bincount", "OneHot", "Quantize", "QuantizeV2"}  # fmt: skip
+FLAT = {
+    "Round", "Rint", "Floor", "Ceil", "FloorDiv", "Sign", "HistogramFixedWidth", "Bucketize", "AsString",
+    "StringToNumber", "FloorMod", "LowerBound", "UpperBound", "Unique", "UniqueV2", "DenseBincount", "Bincount",
+    "OneHot", "Quantize", "QuantizeV2",
+}  # fmt: skip
 HALF = {tf.float16, tf.bfloat16}
 
 
@@ -114,7 +137,9 @@ def of_zero(run: Run, flow: Flow, cut: Cut) -> tuple[str, Op]:
             if origin.type in SATURATES:
                 return "zero-saturated", origin
             if origin.type in ("Exp", "Pow", "Prod", "Sigmoid", "Square") or origin.type == "Mul":
-                return ("zero-underflow" if origin.index in flow.carriers or not _mask(run, origin) else "zero-masked"), origin
+                return (
+                    "zero-underflow" if origin.index in flow.carriers or not _mask(run, origin) else "zero-masked"
+                ), origin
             if origin.type in SELECTS and origin.ins[0] in flow.tainted:
                 return "zero-saturated", origin
             if origin.type == "Cast" and flow.carriers.get(origin.index):
@@ -127,7 +152,9 @@ def of_zero(run: Run, flow: Flow, cut: Cut) -> tuple[str, Op]:
         return "zero-underflow", op
     if kind in SATURATES:
         tiny = _tiny(run, op)
-        return ("zero-underflow" if tiny and kind in ("Sigmoid", "Tanh", "Erf", "Softplus", "Erfc") else "zero-saturated"), op
+        return (
+            "zero-underflow" if tiny and kind in ("Sigmoid", "Tanh", "Erf", "Softplus", "Erfc") else "zero-saturated"
+        ), op
     if kind == "Exp" or kind == "Cast" or _tiny(run, op):
         return "zero-underflow", op
     if kind in ("Mean", "Sum", "StridedSlice", "GatherV2", "Slice"):
@@ -177,12 +204,16 @@ def of_not_finite(run: Run, flow: Flow, cut: Cut) -> str:
     return "nan-where" if _masked(run, op) and _chosen_away(run, flow, op) else "nan-sqrt-norm"
 
 
-_CHOOSERS = SELECTS | {"Maximum", "Minimum", "ClipByValue", "Relu", "Relu6", "StridedSlice", "Slice", "GatherV2", "GatherNd", "Max", "Min",
-                       "BooleanMask", "ResourceGather", "TensorScatterUpdate", "UnsortedSegmentMax", "Split", "SplitV", "Unpack"}  # fmt: skip
+_CHOOSERS = SELECTS | {
+    "Maximum", "Minimum", "ClipByValue", "Relu", "Relu6", "StridedSlice", "Slice", "GatherV2", "GatherNd", "Max",
+    "Min", "BooleanMask", "ResourceGather", "TensorScatterUpdate", "UnsortedSegmentMax", "Split", "SplitV",
+    "Unpack",
+}  # fmt: skip
 
 
 def _chosen_away(run: Run, flow: Flow, op: Op) -> bool:
-    """Does a choice further on (where, slice, maximum, a mask's zeros) make the arriving zero, and not a slope that is zero by itself?"""
+    """Does a choice further on (where, slice, maximum, a mask's zeros) make the arriving zero, and not a slope that is
+    zero by itself?"""
     keys = set(op.outs)
     for later in run.trace.ops:
         if later.index <= op.index or later.index not in flow.needed or not any(k in keys for k in later.ins):
@@ -193,8 +224,11 @@ def _chosen_away(run: Run, flow: Flow, op: Op) -> bool:
             others = [k for k in later.ins if k not in keys and run.is_float(k)]
             if any(bool(tf.reduce_any(tf.equal(run.value(k), 0))) for k in others):
                 return True
-        if any(run.kind(o) == "ok" and bool(tf.reduce_all(tf.not_equal(tf.convert_to_tensor(run.gradients[o]), 0)))
-               for o in later.outs if run.gradients.get(o) is not None):
+        if any(
+            run.kind(o) == "ok" and bool(tf.reduce_all(tf.not_equal(tf.convert_to_tensor(run.gradients[o]), 0)))
+            for o in later.outs
+            if run.gradients.get(o) is not None
+        ):
             return False
         keys.update(later.outs)
     return False

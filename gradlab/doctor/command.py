@@ -18,7 +18,8 @@ FOUND, FAILED = 1, 2
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `gradlab explain` to a parser."""
     parser.description = (
-        "Run a Python script unchanged and explain, for each line that asks a tf.GradientTape, which gradients are missing and why. "
+        "Run a Python script unchanged and explain, for each line that asks a tf.GradientTape, which "
+        "gradients are missing and why. "
         "Exit status: 0 every gradient is there, 1 something to look at, 2 the script failed or asked no tape."
     )
     parser.add_argument("--json", action="store_true", help="print the reports as JSON")

@@ -1,6 +1,7 @@
 """No value that the loss used came from the source: why not?
 
-In this order: it left TensorFlow and came back as a number; it only steered a loop or a branch; the values were made before the run; the
+In this order: it left TensorFlow and came back as a number; it only steered a loop or a branch; the values were made
+before the run; the
 object is not the one the loss used; or the loss does not depend on it.
 """
 
@@ -59,7 +60,11 @@ def first_use(run: Run, flow: Flow) -> Op | None:
 def explain(run: Run, flow: Flow, source: Source, scene: Scene, again: Again | None) -> Finding:
     """Why the source and the loss are not connected."""
     tainted = [c for c in run.trace.conversions if c.key in flow.tainted]
-    control = [c for c in tainted if host.control_of(c) or (c.kind in host.CONTROL and c.kind != "__iter__") or host.only_counts(c)]
+    control = [
+        c
+        for c in tainted
+        if host.control_of(c) or (c.kind in host.CONTROL and c.kind != "__iter__") or host.only_counts(c)
+    ]
     dead = host.dead_ends(run, flow)
     rerun = again(source) if again is not None and (tainted or dead) else None
     if rerun is not None:
@@ -67,7 +72,9 @@ def explain(run: Run, flow: Flow, source: Source, scene: Scene, again: Again | N
         handles = set(run.reads) | {run.seed(source)}
         entries, diverged = host.changed_externals(run.trace, other, handles)
         entries = [e for e in entries if e.op.index in flow.needed] or []
-        moved = f"moving it by {scale:g} changes the loss by {change:.3g}" if change else "no change of the loss was seen"
+        moved = (
+            f"moving it by {scale:g} changes the loss by {change:.3g}" if change else "no change of the loss was seen"
+        )
         values = [c for c in tainted if c not in control]
         steered = control and not values and not any(host._refine(op, None) for op in dead)
         if entries and not steered:
@@ -85,10 +92,22 @@ def explain(run: Run, flow: Flow, source: Source, scene: Scene, again: Again | N
     values = [c for c in tainted if c.kind not in host.CONTROL and not host.is_speech(c.stack)]
     if values and rerun is None and (again is None or not source.is_variable):
         place, kind = host.exit_place(run, flow, None)
-        return Finding(_left(kind), [place] if place else [], kind, "its value left TensorFlow here and the loss uses nothing else of it", 0.6)
+        return Finding(
+            _left(kind),
+            [place] if place else [],
+            kind,
+            "its value left TensorFlow here and the loss uses nothing else of it",
+            0.6,
+        )
     if values and rerun is not None and _used_later(values[-1]):
         place, kind = host.exit_place(run, flow, None)
-        return Finding(_left(kind), [place] if place else [], kind, "its value left TensorFlow here; no change of the loss was seen at the steps tried", 0.5)
+        return Finding(
+            _left(kind),
+            [place] if place else [],
+            kind,
+            "its value left TensorFlow here; no change of the loss was seen at the steps tried",
+            0.5,
+        )
     return _unused(run, flow, source, scene)
 
 
@@ -127,10 +146,24 @@ def _steered(run: Run, flow: Flow, control: list[Any], evidence: str) -> Finding
     if "loop" in kinds:
         if op is not None and op.stack and chosen.kind == "__bool__":
             where = places(op.stack)
-        return Finding("loop-condition", where, op.type if op is not None else chosen.kind, f"it only decides how often a loop runs; {evidence}", 0.85, op)
+        return Finding(
+            "loop-condition",
+            where,
+            op.type if op is not None else chosen.kind,
+            f"it only decides how often a loop runs; {evidence}",
+            0.85,
+            op,
+        )
     if op is not None and op.stack:
         where = places(op.stack)
-    return Finding("comparison", where, op.type if op is not None else chosen.kind, f"it only decides which branch runs; {evidence}", 0.75, op)
+    return Finding(
+        "comparison",
+        where,
+        op.type if op is not None else chosen.kind,
+        f"it only decides which branch runs; {evidence}",
+        0.75,
+        op,
+    )
 
 
 def _captured(run: Run, flow: Flow, scene: Scene) -> list[tuple[str, Any]]:
@@ -172,10 +205,22 @@ def _made_before(run: Run, flow: Flow, source: Source, scene: Scene) -> Finding 
             place = chain[0].place
             text = ast.unparse(chain[0].value)
             host_made = any(host.host_call(d.statement) is not None for d in chain)
-            use = next((o for o in run.trace.ops if o.index in flow.needed and any(run.value(k) is value for k in o.ins)), None)
+            use = next(
+                (o for o in run.trace.ops if o.index in flow.needed and any(run.value(k) is value for k in o.ins)), None
+            )
             where = [place] + (places(use.stack) if use is not None else [])
-            cause = "numpy-conversion" if host_made and isinstance(value, (float, np.ndarray, np.generic)) else "before-tape"
-            return Finding(cause, where, "", f"`{name}` = `{text}` was computed before the tape recorded, the loss uses only its value", 0.85)
+            cause = (
+                "numpy-conversion"
+                if host_made and isinstance(value, (float, np.ndarray, np.generic))
+                else "before-tape"
+            )
+            return Finding(
+                cause,
+                where,
+                "",
+                f"`{name}` = `{text}` was computed before the tape recorded, the loss uses only its value",
+                0.85,
+            )
     return None
 
 
@@ -210,32 +255,48 @@ def _another_object(run: Run, flow: Flow, source: Source, scene: Scene) -> Findi
     aliases = scene.aliases(source)
     value = np.asarray(source.value.numpy() if source.is_variable else source.value)
     if not source.is_variable:
-        known = {n for n, _ in _captured(run, flow, scene)} | {n for n, v in scene.values.items() if hasattr(v, "trainable_variables") or hasattr(v, "handle")}
+        known = {n for n, _ in _captured(run, flow, scene)} | {
+            n for n, v in scene.values.items() if hasattr(v, "trainable_variables") or hasattr(v, "handle")
+        }
         for name in sorted(aliases):
             for d in reversed(scene.definitions(name)):
                 reads = binding.names(d.value) - {name}
-                related = {r for r in reads if any(r == k or k.startswith(r + ".") or r.startswith(k + ".") for k in known)}
+                related = {
+                    r for r in reads if any(r == k or k.startswith(r + ".") or r.startswith(k + ".") for k in known)
+                }
                 if related:
                     text = ast.unparse(d.value)
-                    return Finding("wrong-source", [d.place], "", f"the loss uses {', '.join(sorted(related))}; `{name}` = `{text}` is another tensor", 0.85)
+                    return Finding(
+                        "wrong-source",
+                        [d.place],
+                        "",
+                        f"the loss uses {', '.join(sorted(related))}; `{name}` = `{text}` is another tensor",
+                        0.85,
+                    )
     if value.size >= 2 and len(np.unique(value)) > 1:
         for op in run.trace.ops:
             if op.index not in flow.needed:
                 continue
             for k in (*op.ins, *op.outs):
                 twin = run.value(k)
-                if k in flow.tainted or getattr(twin, "dtype", None) != source.dtype or twin.shape != source.value.shape:
+                if (
+                    k in flow.tainted
+                    or getattr(twin, "dtype", None) != source.dtype
+                    or twin.shape != source.value.shape
+                ):
                     continue
                 if np.array_equal(np.asarray(twin), value):
                     where = ([place] if place else []) + places(op.stack)
-                    return Finding("wrong-source", where, "", "the loss uses another tensor with exactly these values", 0.75)
+                    return Finding(
+                        "wrong-source", where, "", "the loss uses another tensor with exactly these values", 0.75
+                    )
     return None
 
 
 def _shares(run: Run, flow: Flow, maker: Op, limit: int = 500) -> bool:
     """Does an op descend from a value that the loss depends on?"""
     used = {k for op in run.trace.ops if op.index in flow.needed for k in (*op.ins, *op.outs)}
-    todo, seen = list(maker.ins), set()
+    todo, seen = list(maker.ins), set[int]()
     while todo and len(seen) < limit:
         k = todo.pop()
         if k in used:
@@ -251,7 +312,14 @@ def _shares(run: Run, flow: Flow, maker: Op, limit: int = 500) -> bool:
 def _unused(run: Run, flow: Flow, source: Source, scene: Scene) -> Finding:
     op = last_use(run, flow)
     if op is not None:
-        return Finding("unconnected", places(op.stack), op.type, "it is used here last, and nothing of that reaches the loss", 0.85, op)
+        return Finding(
+            "unconnected",
+            places(op.stack),
+            op.type,
+            "it is used here last, and nothing of that reaches the loss",
+            0.85,
+            op,
+        )
     place = scene.definition(source)
     evidence = "it was never read while the loss was computed"
     return Finding("unconnected", [place] if place else [], "", evidence, 0.8 if place else 0.5)

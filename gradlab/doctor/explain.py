@@ -34,7 +34,8 @@ def alone() -> Iterator[None]:
     """Refuse an explain inside an explain of the same thread."""
     if getattr(_busy, "on", False) or patches.listener() is not None:
         raise RuntimeError(
-            "gradlab.explain was called while this thread is being explained or recorded already (inside the loss function, or under "
+            "gradlab.explain was called while this thread is being explained or recorded already (inside the "
+            "loss function, or under "
             "a gradlab.Tape that has not given its gradient yet): call it after that has finished"
         )
     _busy.on = True
@@ -59,7 +60,8 @@ def explain(
     fn
         Zero-argument callable that computes and returns the scalar loss, as it would under a tape.
     sources
-        What the gradient is asked for: a dict of names to variables or tensors, a list, a Keras layer or model, or a `tf.Module`.
+        What the gradient is asked for: a dict of names to variables or tensors, a list, a Keras layer or model, or a
+        `tf.Module`.
     watch
         Names of sources, or tensors, that the learner's tape watches (`tape.watch`).
     owner
@@ -75,16 +77,21 @@ def explain(
     Raises
     ------
     TypeError, ValueError, LookupError
-        The arguments, or what `fn` returns, cannot be explained; the message names the thing. An exception of `fn` itself is
+        The arguments, or what `fn` returns, cannot be explained; the message names the thing. An exception of `fn`
+        itself is
         raised again as RuntimeError that names the learner's line, with the original as its cause.
 
     Notes
     -----
-    The status is that of a plain `tf.GradientTape` around `fn`. `fn` runs twice, and again for finite differences; variables and random
-    generators are put back after each run. All intermediate values stay alive meanwhile, so memory is that of a forward pass.
+    The status is that of a plain `tf.GradientTape` around `fn`. `fn` runs twice, and again for finite differences;
+    variables and random
+    generators are put back after each run. All intermediate values stay alive meanwhile, so memory is that of a
+    forward pass.
     """
     if not callable(fn):
-        raise TypeError(f"fn is a {type(fn).__name__}; expected a function without arguments that computes and returns the loss")
+        raise TypeError(
+            f"fn is a {type(fn).__name__}; expected a function without arguments that computes and returns the loss"
+        )
     if level not in ("full", "quick"):
         raise ValueError(f"level is {level!r}; expected 'full' or 'quick'")
     caller = user_frame()
@@ -100,7 +107,8 @@ def check_loss(result: Any) -> Any:
     if isinstance(value, (tf.Variable, Eager)):
         if value.shape.num_elements() != 1:
             raise ValueError(
-                f"the loss function returned a {value.dtype.name} tensor of shape {tuple(value.shape)}; expected a scalar: "
+                f"the loss function returned a {value.dtype.name} tensor of shape {tuple(value.shape)}; "
+                f"expected a scalar: "
                 "reduce it first (tf.reduce_mean, tf.reduce_sum)"
             )
         return value
@@ -109,8 +117,14 @@ def check_loss(result: Any) -> Any:
     if value is None:
         raise TypeError("the loss function returned None; it must return the loss tensor (is a return missing?)")
     kind = f"{type(value).__module__}.{type(value).__qualname__}"
-    hint = " (a number that has left TensorFlow has no gradient)" if isinstance(value, (float, int, np.generic, np.ndarray)) else ""
-    raise TypeError(f"the loss function returned a {kind}, not a tensor{hint}; expected a scalar tensor computed by TensorFlow")
+    hint = (
+        " (a number that has left TensorFlow has no gradient)"
+        if isinstance(value, (float, int, np.generic, np.ndarray))
+        else ""
+    )
+    raise TypeError(
+        f"the loss function returned a {kind}, not a tensor{hint}; expected a scalar tensor computed by TensorFlow"
+    )
 
 
 class Refused(Exception):
@@ -121,9 +135,24 @@ class _Explanation:
     """One call of explain, from the recorded run to the report."""
 
     def __init__(
-        self, fn: Callable[[], Any], sources: list[Source], watch: list[Any], owner: Any, listed: bool, level: str, where: Scene
+        self,
+        fn: Callable[[], Any],
+        sources: list[Source],
+        watch: list[Any],
+        owner: Any,
+        listed: bool,
+        level: str,
+        where: Scene,
     ) -> None:
-        self.fn, self.sources, self.watch, self.owner, self.listed, self.level, self.scene = fn, sources, watch, owner, listed, level, where
+        self.fn, self.sources, self.watch, self.owner, self.listed, self.level, self.scene = (
+            fn,
+            sources,
+            watch,
+            owner,
+            listed,
+            level,
+            where,
+        )
         self.progress = Progress()
         self.key = recorder().key
         self.snapshot = Snapshot(self.key)
@@ -145,7 +174,10 @@ class _Explanation:
             self.progress.close()
         trace = self.trace
         if trace is not None and trace.truncated:
-            self.notes.append(f"only the first {len(trace.ops)} ops were recorded; explain a smaller problem (fewer steps) to see the rest")
+            self.notes.append(
+                f"only the first {len(trace.ops)} ops were recorded; explain a smaller problem (fewer steps) "
+                f"to see the rest"
+            )
         return Report(made, self.notes, recorder().name, time.monotonic() - started, len(trace.ops) if trace else 0)
 
     def run_needed(self) -> set[int]:
@@ -156,7 +188,9 @@ class _Explanation:
 
     def _recorded(self, only: set[int] | None = None, eager: bool = True) -> tuple[Trace, Any]:
         try:
-            trace, result = run_recorded(self.fn, self.sources, eager_functions=eager, only=only, progress=self.progress.ops)
+            trace, result = run_recorded(
+                self.fn, self.sources, eager_functions=eager, only=only, progress=self.progress.ops
+            )
         except Exception as error:
             trace = getattr(error, "gradlab_trace", None) or Trace()
             self.touched |= written(trace)
@@ -179,7 +213,9 @@ class _Explanation:
                 trace, result = self._recorded(eager=False)
             except Exception as again:
                 raise self._failed(again) from again
-            self.notes.append(f"a tf.function could not be run eagerly ({type(error).__name__}), so lines inside it are not seen")
+            self.notes.append(
+                f"a tf.function could not be run eagerly ({type(error).__name__}), so lines inside it are not seen"
+            )
         run = self._table(trace, check_loss(result))
         if run.error is not None:
             wanted: set[int] = set()
@@ -239,7 +275,8 @@ class _Explanation:
                 for t in self.watch:
                     tape.watch(t)
                 loss = unwrap(self.fn())
-            gradients, errors = [], {}
+            gradients: list[Any] = []
+            errors: dict[int, BaseException] = {}
             for i, v in enumerate(values):
                 try:
                     gradients.append(tape.gradient(loss, v))
@@ -276,7 +313,15 @@ class _Explanation:
                 continue
             status = kind_of(gradients[i])
             if status == "none":
-                made.append(rows.none_row(run, s, self.scene, self._again if self.level == "full" else None, self.key(s.value) in watch_keys))
+                made.append(
+                    rows.none_row(
+                        run,
+                        s,
+                        self.scene,
+                        self._again if self.level == "full" else None,
+                        self.key(s.value) in watch_keys,
+                    )
+                )
                 self._evidence(s, made[-1])
             elif status == "zero":
                 made.append(rows.zero_row(run, s))
@@ -305,7 +350,9 @@ class _Explanation:
         if moved is None:
             row.evidence += f"; moving it by up to {SCALES[-1]:g} changed nothing"
         else:
-            row.evidence += f"; but moving it by {moved[0]:g} changes the loss by {moved[1]:.3g}, in a way that was not recorded"
+            row.evidence += (
+                f"; but moving it by {moved[0]:g} changes the loss by {moved[1]:.3g}, in a way that was not recorded"
+            )
             row.confidence = 0.4
 
     def _again(self, source: Source) -> tuple[Trace, float, float] | None:
@@ -342,7 +389,9 @@ class _Explanation:
         try:
             group, slopes = [self.sources[i] for i in able], [self.gradients[i] for i in able]
             suspect = any(rows.suspicions(self.run, s)[1] for s in group)
-            if not any(self.probe.slope(group, slopes, seed=seed).contradicts for seed in ((7, 8) if suspect else (7,))):
+            if not any(
+                self.probe.slope(group, slopes, seed=seed).contradicts for seed in ((7, 8) if suspect else (7,))
+            ):
                 return
             for i in able:
                 self._contradiction(made, i)
@@ -358,7 +407,10 @@ class _Explanation:
         else:
             return
         measured = slope.measured
-        sentence = f"along one direction the tape says {slope.tape:.4g}, a finite difference {measured:.4g} (step {slope.step:g})"
+        sentence = (
+            f"along one direction the tape says {slope.tape:.4g}, a finite difference {measured:.4g} "
+            f"(step {slope.step:g})"
+        )
         flow, cuts = rows.suspicions(self.run, source)
         flat = abs(measured) <= 0.02 * abs(slope.tape)
         if cuts and (flat or any(locate.straight_through(self.run, c) for c in cuts)):
@@ -377,7 +429,9 @@ class _Explanation:
             entries = [e for e in entries if e.op.index in flow.needed]
             if entries:
                 place, how = exit_place(self.run, flow, entries[0].op)
-                found = Finding("py-function" if how == "py_function" else "numpy-conversion", [place] if place else [], how)
+                found = Finding(
+                    "py-function" if how == "py_function" else "numpy-conversion", [place] if place else [], how
+                )
                 made[i] = rows.partial_row(self.run, flow, source, None, found, sentence)
                 return
         wrong = opcheck.wrong_op(self.run, flow)

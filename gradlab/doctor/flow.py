@@ -9,7 +9,8 @@ from gradlab.doctor.record import Op, Trace
 
 # Ops whose output depends on the shape of their input only, not on its values.
 SHAPE_ONLY = {
-    "Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike", "BroadcastGradientArgs", "VariableShape", "VarIsInitializedOp",
+    "Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike", "BroadcastGradientArgs", "VariableShape",
+    "VarIsInitializedOp",
     "EnsureShapeOnly", "TensorListElementShape", "TensorListLength",
 }  # fmt: skip
 READS = {"ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape", "VarIsInitializedOp"}
@@ -19,7 +20,8 @@ OVERWRITES = {"AssignVariableOp"}
 def is_write(op: Op) -> bool:
     """Does the op change the state behind a resource handle?"""
     return op.type.startswith(("Assign", "ResourceScatter", "ResourceApply", "ResourceStrided", "MakeIterator")) or (
-        op.type.startswith(("Queue", "Stack", "LookupTable")) and ("Enqueue" in op.type or "Push" in op.type or "Insert" in op.type)
+        op.type.startswith(("Queue", "Stack", "LookupTable"))
+        and ("Enqueue" in op.type or "Push" in op.type or "Insert" in op.type)
     )
 
 
@@ -40,8 +42,11 @@ class Flow:
     reached: bool  # a target depends on the source
 
 
-def forward(trace: Trace, seeds: Iterable[int], reads: dict[int, int]) -> tuple[set[int], dict[int, list[int]], dict[int, Op]]:
-    """Follow `seeds` (tensor keys and handle keys) forward. `reads` maps a tensor that was read from a variable unseen to its handle."""
+def forward(
+    trace: Trace, seeds: Iterable[int], reads: dict[int, int]
+) -> tuple[set[int], dict[int, list[int]], dict[int, Op]]:
+    """Follow `seeds` (tensor keys and handle keys) forward. `reads` maps a tensor that was read from a variable unseen
+    to its handle."""
     now: set[int] = set()
     seeds = list(seeds)
     for s in seeds:

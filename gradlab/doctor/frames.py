@@ -1,6 +1,7 @@
 """Which stack frames are the learner's own code, and what their lines say.
 
-Everything outside the Python installation's library folders and outside gradlab's own machinery counts as the learner's: scripts,
+Everything outside the Python installation's library folders and outside gradlab's own machinery counts as the
+learner's: scripts,
 notebook cells (whatever their pseudo file name), and the scenario functions that gradlab ships as learner code.
 """
 
@@ -35,8 +36,12 @@ def _library_roots() -> tuple[str, ...]:
 
 _ROOTS = _library_roots()
 # Library frames worth remembering: they tell a custom gradient or a loop helper from plain op calls.
-_MARKS = {"custom_gradient.py": "custom_gradient", "while_loop.py": "while_loop", "control_flow_ops.py": "while_loop",
-          "script_ops.py": "py_function"}
+_MARKS = {
+    "custom_gradient.py": "custom_gradient",
+    "while_loop.py": "while_loop",
+    "control_flow_ops.py": "while_loop",
+    "script_ops.py": "py_function",
+}
 
 
 @dataclass(frozen=True)
@@ -157,8 +162,7 @@ def code_of(function: Callable[..., Any]) -> CodeType | None:
             thing = thing.python_function
         elif hasattr(thing, "func"):
             thing = thing.func
-        elif hasattr(type(thing), "__call__") and inspect.isfunction(type(thing).__call__):
-            return type(thing).__call__.__code__
         else:
-            return None
+            call = getattr(type(thing), "__call__", None)  # noqa: B004 (the function itself is wanted)
+            return call.__code__ if inspect.isfunction(call) else None
     return None

@@ -1,4 +1,5 @@
-"""Looks inside a tf.function that ran as one op: its Python function runs once more, op by op, with the state put back afterwards."""
+"""Looks inside a tf.function that ran as one op: its Python function runs once more, op by op, with the state put back
+afterwards."""
 
 from __future__ import annotations
 
@@ -65,7 +66,10 @@ def sharpen(run: Run, row: Row, source: Source, status: str) -> Row:
     inner = Run(trace, outs, recorder().key)
     floats = [t for t in outs if t.dtype in FLOATS]
     arriving = [run.gradients.get(k) for k in op.outs]
-    matching = [g if g is not None and g.shape == t.shape else tf.zeros_like(t) for t, g in zip(floats, [*arriving, *[None] * len(floats)], strict=False)]
+    matching = [
+        g if g is not None and g.shape == t.shape else tf.zeros_like(t)
+        for t, g in zip(floats, [*arriving, *[None] * len(floats)], strict=False)
+    ]
     if any(g is not None for g in arriving):
         inner.upstream = matching
     carried = [k for k in run.between(source).carriers.get(op.index, []) if not run.is_resource(k)]

@@ -1,6 +1,7 @@
 """A gradient that is there when the functions run eagerly and missing in the learner's run: what the traced graph lost.
 
-Public API only: the concrete function's graph and each operation's traceback. A value that the eager run used on the way to the loss, and that the
+Public API only: the concrete function's graph and each operation's traceback. A value that the eager run used on the
+way to the loss, and that the
 graph computes without using it, is where the two differ (a dropped TensorArray.write is the classic).
 """
 
@@ -44,7 +45,8 @@ def _place(operation: Any) -> Place | None:
 
 
 def lost_value(run: Run, flow: Flow) -> tuple[Place, str] | None:
-    """The learner's line whose value the graph computes and drops although the eager run needed it, with the op's type."""
+    """The learner's line whose value the graph computes and drops although the eager run needed it, with the op's
+    type."""
     lines = {(code.co_filename, line) for op in flow.path if op.stack for code, line in op.stack[:1]}
     # A list in Python needs no op in eager mode: its write counts as used where its value was made.
     made: list[tuple[Place, str]] = []
@@ -53,7 +55,11 @@ def lost_value(run: Run, flow: Flow) -> tuple[Place, str] | None:
             outputs = {id(t) for t in getattr(graph, "outputs", ())}
             for operation in graph.get_operations():
                 useful = [t for t in operation.outputs if t.dtype in FLOATS or t.dtype.name == "variant"]
-                if not useful or any(t.consumers() for t in operation.outputs) or any(id(t) in outputs for t in operation.outputs):
+                if (
+                    not useful
+                    or any(t.consumers() for t in operation.outputs)
+                    or any(id(t) in outputs for t in operation.outputs)
+                ):
                     continue
                 place = _place(operation)
                 if place is None or operation.type in ("Placeholder", "Const", "NoOp"):
@@ -77,7 +83,10 @@ def mode_row(run: Run, flow: Flow, source: Source, status: str, last: Op | None)
     shown = f"{norm:.3g}" if norm is not None else "?"
     if found is not None:
         row.where, row.op = [found[0]], found[1]
-        row.evidence = f"run eagerly the gradient is there (norm {shown}); in the traced graph the result of this line is used by nothing"
+        row.evidence = (
+            f"run eagerly the gradient is there (norm {shown}); in the traced graph the result of "
+            f"this line is used by nothing"
+        )
         row.confidence = 0.8
     else:
         from gradlab.doctor.frames import places
@@ -86,5 +95,8 @@ def mode_row(run: Run, flow: Flow, source: Source, status: str, last: Op | None)
         row.evidence = f"run eagerly the gradient is there (norm {shown}); the traced graph of the tf.function lacks it"
         row.confidence = 0.4
     finish(row)
-    row.fix = "keep and pass on what the call returns (array = array.write(i, x)); a graph has no side effects on Python objects"
+    row.fix = (
+        "keep and pass on what the call returns (array = array.write(i, x)); a graph has no side "
+        "effects on Python objects"
+    )
     return row

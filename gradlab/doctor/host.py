@@ -19,7 +19,18 @@ from gradlab.doctor.record import Conversion, Op, Trace
 CONTROL = {"__bool__", "__iter__"}
 PYTHON_OPS = ("numpy_function", "py_function", "py_func")
 _HOST_CALLS = {"float", "int", "bool", "complex", "round"}
-_HOST_METHODS = {"numpy", "item", "tolist", "predict", "predict_on_batch", "predict_step", "eval", "get_weights", "evaluate", *PYTHON_OPS}
+_HOST_METHODS = {
+    "numpy",
+    "item",
+    "tolist",
+    "predict",
+    "predict_on_batch",
+    "predict_step",
+    "eval",
+    "get_weights",
+    "evaluate",
+    *PYTHON_OPS,
+}
 _SPEAKING = {"print", "log", "info", "debug", "warning", "write", "format", "set_description", "set_postfix"}
 _HOST_MODULES = {"np", "numpy", "scipy", "math", "sklearn", "pd", "pandas", "statistics"}
 
@@ -119,8 +130,7 @@ def changed_externals(base: Trace, other: Trace, handles: set[int]) -> tuple[lis
         for i, (k, j) in enumerate(zip(op.ins, twin.ins, strict=True)):
             if k in base.producer or k in handles or j in other.producer or k == j:
                 continue
-            a, b = base.tensors.get(k), other.tensors.get(j)
-            if _differ(a, b):
+            if _differ(base.tensors.get(k), other.tensors.get(j)):
                 found.append(Reentry(op, i))
     return found, diverged
 
@@ -133,13 +143,19 @@ def _differ(a: Any, b: Any) -> bool:
     return x.shape != y.shape or not bool(np.all((x == y) | ((x != x) & (y != y))))
 
 
-def exit_place(run: Run, flow: Flow, reentry: Op | None, extra: Callable[[Conversion], bool] = lambda c: False) -> tuple[Place | None, str]:
-    """The line where the value left TensorFlow (the last exit before it came back), and how: a method's name, or py_function."""
+def exit_place(
+    run: Run, flow: Flow, reentry: Op | None, extra: Callable[[Conversion], bool] = lambda c: False
+) -> tuple[Place | None, str]:
+    """The line where the value left TensorFlow (the last exit before it came back), and how: a method's name, or
+    py_function."""
     limit = reentry.index if reentry is not None else sys.maxsize
     values = [
         c
         for c in run.trace.conversions
-        if (c.key in flow.tainted or extra(c)) and c.kind not in CONTROL and c.before <= limit and not is_speech(c.stack)
+        if (c.key in flow.tainted or extra(c))
+        and c.kind not in CONTROL
+        and c.before <= limit
+        and not is_speech(c.stack)
     ]
     dead = [op for op in dead_ends(run, flow) if op.index < limit]
     hook = values[-1] if values else None

@@ -1,4 +1,5 @@
-"""Where the gradient stops, dies or turns into NaN: an op of the trace, found from the flow and the table of gradients."""
+"""Where the gradient stops, dies or turns into NaN: an op of the trace, found from the flow and the table of
+gradients."""
 
 from __future__ import annotations
 
@@ -27,7 +28,9 @@ class Cut:
 
 
 def _bad(value: Any) -> bool:
-    return isinstance(value, tf.Tensor) and value.dtype.is_floating and not bool(tf.reduce_all(tf.math.is_finite(value)))
+    return (
+        isinstance(value, tf.Tensor) and value.dtype.is_floating and not bool(tf.reduce_all(tf.math.is_finite(value)))
+    )
 
 
 def _has_nan(value: Any) -> bool:
@@ -64,7 +67,8 @@ def walk_back(run: Run, flow: Flow, op: Op, k: int) -> Cut:
 
 
 def _from_index(run: Run, flow: Flow, k: int) -> tuple[Op, int] | None:
-    """The cast that made a float out of an integer which carries the source, if that is where a compared value comes from."""
+    """The cast that made a float out of an integer which carries the source, if that is where a compared value comes
+    from."""
     maker = run.trace.producer.get(k)
     if maker is None or maker.type != "Cast" or maker.index not in flow.carriers or run.is_float(maker.ins[0]):
         return None
@@ -72,7 +76,8 @@ def _from_index(run: Run, flow: Flow, k: int) -> tuple[Op, int] | None:
 
 
 def cuts(run: Run, flow: Flow) -> list[Cut]:
-    """Every place on the way from the source to the loss where a carrier has no gradient though the op's output has; nearest the loss first."""
+    """Every place on the way from the source to the loss where a carrier has no gradient though the op's output has;
+    nearest the loss first."""
     found: list[tuple[bool, Cut]] = []
     for op in reversed(flow.path):
         if is_write(op) or not any(run.live(o) for o in op.outs):
@@ -92,7 +97,8 @@ def cuts(run: Run, flow: Flow) -> list[Cut]:
 
 
 def _dead(run: Run, flow: Flow, op: Op, k: int) -> bool:
-    """Does this input carry the source without a gradient? A read of a variable does so only after a write that came from the source."""
+    """Does this input carry the source without a gradient? A read of a variable does so only after a write that came
+    from the source."""
     if run.is_resource(k):
         return flow.read_by.get(-op.index - 1) is not None
     if k in run.reads:
@@ -108,7 +114,9 @@ def where_zero(run: Run, flow: Flow, source_key: int) -> Cut | None:
         if not outs:
             continue
         carriers = [k for k in flow.carriers[op.index] if run.is_float(k) or run.is_resource(k)]
-        if (source_key in carriers and run.is_resource(source_key)) or any(run.reads.get(k) == source_key for k in carriers):
+        if (source_key in carriers and run.is_resource(source_key)) or any(
+            run.reads.get(k) == source_key for k in carriers
+        ):
             last_read = last_read or op
         tensors = [k for k in carriers if run.is_float(k)]
         zeros = [k for k in tensors if run.kind(k) in ("zero", "none")]
@@ -126,7 +134,8 @@ def where_zero(run: Run, flow: Flow, source_key: int) -> Cut | None:
 
 
 def where_not_finite(run: Run, flow: Flow) -> Cut | None:
-    """The op whose output has a finite gradient and whose input has not; if the loss itself is not finite, the op that made it so."""
+    """The op whose output has a finite gradient and whose input has not; if the loss itself is not finite, the op that
+    made it so."""
     loss_bad = any(_bad(t) for t in run.targets if t.dtype.is_floating)
     if loss_bad:
         first = None
@@ -147,7 +156,11 @@ def where_not_finite(run: Run, flow: Flow) -> Cut | None:
         if first is not None:
             return Cut(first, "forward")
     blamed = list(_spoilers(run, flow))
-    creators = [c for c in blamed if any(_bad(run.value(o)) for o in c.op.outs) and not any(_bad(run.value(k)) for k in c.op.ins)]
+    creators = [
+        c
+        for c in blamed
+        if any(_bad(run.value(o)) for o in c.op.outs) and not any(_bad(run.value(k)) for k in c.op.ins)
+    ]
     # Where a forward value first became infinite or NaN from finite ones is the root of what later ops make of it.
     return creators[0] if creators else blamed[0] if blamed else None
 
@@ -158,7 +171,11 @@ def _spoilers(run: Run, flow: Flow) -> Iterator[Cut]:
         outs = [o for o in op.outs if run.live(o)]
         if not outs or any(run.kind(o) in ("nan", "inf") for o in outs):
             continue
-        bad = [k for k in flow.carriers[op.index] if (run.is_float(k) or (run.is_resource(k) and op.type not in READS)) and run.kind(k) in ("nan", "inf")]
+        bad = [
+            k
+            for k in flow.carriers[op.index]
+            if (run.is_float(k) or (run.is_resource(k) and op.type not in READS)) and run.kind(k) in ("nan", "inf")
+        ]
         for k in bad:
             own = local_vjp(run, op, k)
             if own is None or not np.all(np.isfinite(np.asarray(tf.convert_to_tensor(own)))):
@@ -167,7 +184,11 @@ def _spoilers(run: Run, flow: Flow) -> Iterator[Cut]:
     # An op behind a spoilt value may have spoilt its own part as well: a where() over log(0) spoils twice.
     for op in reversed(flow.path):
         made = [o for o in op.outs if run.is_float(o) and _bad(run.value(o))]
-        if made and not any(_bad(run.value(k)) for k in op.ins) and any(run.kind(k) in ("nan", "inf") for k in flow.carriers[op.index]):
+        if (
+            made
+            and not any(_bad(run.value(k)) for k in op.ins)
+            and any(run.kind(k) in ("nan", "inf") for k in flow.carriers[op.index])
+        ):
             yield Cut(op, "blown", flow.carriers[op.index][0])
 
 
@@ -190,7 +211,7 @@ def _is_zero(value: Any) -> bool:
 
 def descends(run: Run, k: int, types: set[str], limit: int = 200) -> Op | None:
     """The first op of one of these types among the ancestors of a tensor."""
-    todo, seen = [k], set()
+    todo, seen = [k], set[int]()
     while todo and len(seen) < limit:
         k = todo.pop()
         if k in seen:
@@ -210,15 +231,21 @@ def after(run: Run, op: Op, needed: set[int]) -> set[int]:
     keys = set(op.outs)
     found = set()
     for later in run.trace.ops:
-        if later.index > op.index and later.index in needed and any(k in keys for k in later.ins) and later.type not in OVERWRITES:
+        if (
+            later.index > op.index
+            and later.index in needed
+            and any(k in keys for k in later.ins)
+            and later.type not in OVERWRITES
+        ):
             found.add(later.index)
             keys.update(later.outs)
     return found
 
 
 def bypassed(run: Run, flow: Flow, cut: Cut, limit: int = 300) -> bool:
-    """Does the gradient jump over the dead values behind a custom gradient (it is taken from the function's inputs instead)?"""
-    todo, seen = list(flow.carriers.get(cut.op.index, [])), set()
+    """Does the gradient jump over the dead values behind a custom gradient (it is taken from the function's inputs
+    instead)?"""
+    todo, seen = list(flow.carriers.get(cut.op.index, [])), set[int]()
     while todo and len(seen) < limit:
         k = todo.pop()
         if k in seen:
@@ -232,7 +259,8 @@ def bypassed(run: Run, flow: Flow, cut: Cut, limit: int = 300) -> bool:
 
 
 def straight_through(run: Run, cut: Cut) -> bool:
-    """Is a stop_gradient part of `x + stop_gradient(f(x) - x)` (or `x - stop_gradient(x) + ...`): a substitute gradient on purpose?"""
+    """Is a stop_gradient part of `x + stop_gradient(f(x) - x)` (or `x - stop_gradient(x) + ...`): a substitute
+    gradient on purpose?"""
     stop = cut.op
     if stop.type != "StopGradient" or not stop.ins:
         return False

@@ -6,7 +6,10 @@ from typing import Any
 
 from gradlab.doctor.call import recorded_tapes, reports
 
-NOTHING = "gradlab: no tf.GradientTape was asked for a gradient in this cell. Put %%explain at the top of a cell that calls tape.gradient(...)."
+NOTHING = (
+    "gradlab: no tf.GradientTape was asked for a gradient in this cell. Put %%explain at the top of a "
+    "cell that calls tape.gradient(...)."
+)
 
 
 def explain_cell(line: str, cell: str, shell: Any, show: Any) -> None:

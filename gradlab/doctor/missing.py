@@ -63,11 +63,16 @@ def _frozen(ex: _Explanation, variable: Any) -> Place | None:
     for file, _ in ex.scene.spots:
         tree = binding.module(file)
         for s in binding.statements(tree) if tree else ():
-            if isinstance(s, ast.Assign) and any(isinstance(t, ast.Attribute) and t.attr == "trainable" for t in s.targets):
+            if isinstance(s, ast.Assign) and any(
+                isinstance(t, ast.Attribute) and t.attr == "trainable" for t in s.targets
+            ):
                 if isinstance(s.value, ast.Constant) and s.value.value is False:
                     return Place(file, s.lineno)
             for call in binding.calls(s) if isinstance(s, (ast.Expr, ast.Assign)) else ():
-                if any(k.arg == "trainable" and isinstance(k.value, ast.Constant) and k.value.value is False for k in call.keywords):
+                if any(
+                    k.arg == "trainable" and isinstance(k.value, ast.Constant) and k.value.value is False
+                    for k in call.keywords
+                ):
                     return Place(file, call.lineno)
     return Place("", 0)
 
@@ -79,7 +84,11 @@ def _reason(ex: _Explanation, variable: Any) -> tuple[str, list[Place], str]:
     using = places(use.stack) if use is not None else []
     frozen = _frozen(ex, variable)
     if frozen is not None:
-        return "non-trainable", ([frozen] if frozen.file else []) + using, "the layer that holds it was frozen (trainable = False)"
+        return (
+            "non-trainable",
+            ([frozen] if frozen.file else []) + using,
+            "the layer that holds it was frozen (trainable = False)",
+        )
     maker = ex.run.trace.producer.get(key)
     if maker is None and ex.snapshot.variable(key) is None:
         maker = _made_alike(ex, variable)
@@ -87,7 +96,11 @@ def _reason(ex: _Explanation, variable: Any) -> tuple[str, list[Place], str]:
     if maker is not None:
         spots = places(maker.stack)
         if tracked:
-            return "empty-vars", spots, "it did not exist when the list was made: the layer builds its variables in its first call, here"
+            return (
+                "empty-vars",
+                spots,
+                "it did not exist when the list was made: the layer builds its variables in its first call, here",
+            )
         return "empty-vars", spots, "it is made anew in the call and belongs to no layer that is tracked"
     for thing, attribute in reversed(way_to(ex.owner, variable)):
         file = _class_file(thing)
@@ -95,7 +108,11 @@ def _reason(ex: _Explanation, variable: Any) -> tuple[str, list[Place], str]:
             found = binding.attribute_definitions(file, attribute)
             if found:
                 own = [d for d in found if _in_class(file, d, type(thing).__name__)] or found
-                sentence = "the list was made without it" if tracked else f"`{own[0].name}` holds it where {type(ex.owner).__name__} does not look"
+                sentence = (
+                    "the list was made without it"
+                    if tracked
+                    else f"`{own[0].name}` holds it where {type(ex.owner).__name__} does not look"
+                )
                 return "empty-vars", [own[0].place, *using], sentence
     made = ex.scene.definition(Source(str(getattr(variable, "name", "")), variable, variable))
     if made is not None:

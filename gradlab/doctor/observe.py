@@ -1,4 +1,5 @@
-"""One recorded run: every op with its learner lines, and the gradient of the loss with respect to every value on the way."""
+"""One recorded run: every op with its learner lines, and the gradient of the loss with respect to every value on the
+way."""
 
 from __future__ import annotations
 
@@ -39,7 +40,6 @@ class Witness(patches.Listener):
             self.trace.calls.append((len(self.trace.ops), function, args, kwargs))
         return eager
 
-
     def returned(self, function: Any, args: Any, kwargs: Any, result: Any) -> None:
         if recorder().sees_functions:
             return
@@ -48,7 +48,9 @@ class Witness(patches.Listener):
         outputs = [t for t in tf.nest.flatten(result) if isinstance(t, Eager)]
         frames, marks = stack(2)
         key = recorder().key
-        op = Op(len(self.trace.ops), "PartitionedCall", tuple(map(key, inputs)), tuple(map(key, outputs)), frames, marks)
+        op = Op(
+            len(self.trace.ops), "PartitionedCall", tuple(map(key, inputs)), tuple(map(key, outputs)), frames, marks
+        )
         op.tapes = self.tapes()
         self.trace.add(op, inputs, outputs)
         if self.on_op is not None:
@@ -112,7 +114,9 @@ class Run:
         """The gradient of the loss with respect to a tensor: none, nan, inf, zero or ok."""
         found = self._kinds.get(k)
         if found is None:
-            found = self._kinds[k] = "ok" if k in self.target_keys and k not in self.gradients else kind_of(self.gradients.get(k))
+            found = self._kinds[k] = (
+                "ok" if k in self.target_keys and k not in self.gradients else kind_of(self.gradients.get(k))
+            )
         return found
 
     def live(self, k: int) -> bool:
@@ -134,7 +138,9 @@ class Run:
         if not targets:
             return
         seeds = {self.seed(s): s.value for s in sources}
-        floats = {k: t for k, t in self.trace.tensors.items() if getattr(t, "dtype", None) in FLOATS and isinstance(t, Eager)}
+        floats = {
+            k: t for k, t in self.trace.tensors.items() if getattr(t, "dtype", None) in FLOATS and isinstance(t, Eager)
+        }
         # Asking for constants as well finds values that fast ops read from variables, but a few gradient functions
         # (py_function's, whose shapes are loose) fail then.
         self.error = None
@@ -178,7 +184,8 @@ def run_recorded(
     only: set[int] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[Trace, Any]:
-    """Run `function` under a recorder and a tape that watches every float it makes (or, with `only`, the outputs of these ops).
+    """Run `function` under a recorder and a tape that watches every float it makes (or, with `only`, the outputs of
+    these ops).
 
     Returns the trace and what the function returned; the function's exception passes through with the trace as its
     attribute `gradlab_trace`.
@@ -203,7 +210,10 @@ def run_recorded(
             for s in sources:
                 if s.dtype in FLOATS:
                     tape.watch(s.value)
-            with patches.hooked(Witness(trace, lambda function: eager_functions)), engine.recording(trace, limit=MAX_OPS, on_op=on_op):
+            with (
+                patches.hooked(Witness(trace, lambda function: eager_functions)),
+                engine.recording(trace, limit=MAX_OPS, on_op=on_op),
+            ):
                 result = function()
     except BaseException as error:
         error.gradlab_trace = trace  # type: ignore[attr-defined]

@@ -1,4 +1,5 @@
-"""Is an op's own registered gradient wrong? Run it alone with its recorded inputs and compare with a central difference."""
+"""Is an op's own registered gradient wrong? Run it alone with its recorded inputs and compare with a central
+difference."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ def can_run(run: Run, op: Op) -> bool:
 
 
 def local_vjp(run: Run, op: Op, k: int) -> Any:
-    """What this op alone passes back to its input `k`, from running it again by itself; None if it cannot be run alone."""
+    """What this op alone passes back to its input `k`, from running it again by itself; None if it cannot be run
+    alone."""
     if "custom_gradient" in op.marks or op.type in _SKIP:
         return None
     inputs = _inputs(run, op)
@@ -38,13 +40,16 @@ def local_vjp(run: Run, op: Op, k: int) -> Any:
     if not pairs:
         return None
     try:
-        return tape.gradient([o for o, _ in pairs], source, output_gradients=[tf.convert_to_tensor(g) for _, g in pairs])
+        return tape.gradient(
+            [o for o, _ in pairs], source, output_gradients=[tf.convert_to_tensor(g) for _, g in pairs]
+        )
     except (LookupError, TypeError, ValueError, tf.errors.InvalidArgumentError):
         return None
 
 
 def wrong_op(run: Run, flow: Flow) -> tuple[Op, str] | None:
-    """The op nearest the loss whose gradient contradicts its own finite difference, with a sentence; None if all agree."""
+    """The op nearest the loss whose gradient contradicts its own finite difference, with a sentence; None if all
+    agree."""
     tried: set[tuple[str, tuple[Any, ...]]] = set()
     for op in reversed(flow.path):
         if op.type in _SKIP or is_write(op) or "Random" in op.type:
@@ -94,7 +99,10 @@ def _call(op: Op, inputs: list[Any]) -> Any:
     if op.type in ("Pack", "AddN", "Einsum"):
         keywords, names = {names[0]: inputs}, [names[0]] * (len(inputs) - 1) + names
     elif op.type == "ConcatV2":
-        keywords, names = {"values": inputs[:-1], "axis": inputs[-1]}, [""] * len(inputs) + [n for n in names if n not in ("values", "axis")]
+        keywords, names = (
+            {"values": inputs[:-1], "axis": inputs[-1]},
+            [""] * len(inputs) + [n for n in names if n not in ("values", "axis")],
+        )
     for n in names[len(inputs) :]:
         if n in given:
             keywords[n] = given[n]
@@ -111,7 +119,11 @@ def _flat(out: Any) -> list[Any]:
 
 def _check(run: Run, op: Op, carriers: list[int]) -> str:
     inputs = _inputs(run, op)
-    floats = [i for i, k in enumerate(op.ins) if k in carriers and getattr(inputs[i], "dtype", None) in (tf.float32, tf.float64)]
+    floats = [
+        i
+        for i, k in enumerate(op.ins)
+        if k in carriers and getattr(inputs[i], "dtype", None) in (tf.float32, tf.float64)
+    ]
     if not floats or any(int(tf.size(inputs[i])) > MAX_ELEMENTS for i in floats):
         return ""
     with tf.GradientTape() as tape:
@@ -129,7 +141,11 @@ def _check(run: Run, op: Op, carriers: list[int]) -> str:
     if any(s is None for s in slopes):
         return ""
     directions = [np.random.default_rng(5).choice([-1.0, 1.0], size=tuple(v.shape)) for v in variables]
-    expected = float(sum(np.sum(np.asarray(tf.convert_to_tensor(s), np.float64) * d) for s, d in zip(slopes, directions, strict=True)))
+    expected = float(
+        sum(
+            np.sum(np.asarray(tf.convert_to_tensor(s), np.float64) * d) for s, d in zip(slopes, directions, strict=True)
+        )
+    )
     measured = []
     for eps in (1e-2, 2.5e-3):
         ends = []
@@ -137,7 +153,12 @@ def _check(run: Run, op: Op, carriers: list[int]) -> str:
             moved = list(inputs)
             for i, d in zip(floats, directions, strict=True):
                 moved[i] = inputs[i] + tf.cast(sign * eps * d, inputs[i].dtype)
-            ends.append(sum(float(tf.reduce_sum(tf.cast(o * w, tf.float64))) for o, w in zip(_flat(_call(op, moved)), weights, strict=True)))
+            ends.append(
+                sum(
+                    float(tf.reduce_sum(tf.cast(o * w, tf.float64)))
+                    for o, w in zip(_flat(_call(op, moved)), weights, strict=True)
+                )
+            )
         measured.append((ends[0] - ends[1]) / (2 * eps))
     a, b = measured
     scale = max(abs(a), abs(b), abs(expected))

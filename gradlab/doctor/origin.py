@@ -1,4 +1,5 @@
-"""Where a source comes from in the learner's text: its definition, its names, and values made from it before the run."""
+"""Where a source comes from in the learner's text: its definition, its names, and values made from it before the
+run."""
 
 from __future__ import annotations
 
@@ -50,7 +51,9 @@ class Scene:
             elif isinstance(v, dict) and len(v) < 1000:
                 found |= {f"{n}[{k!r}]" for k, held in list(v.items()) if held is source.value or held is source.given}
             elif hasattr(v, "__dict__") and not isinstance(v, (type, ModuleType)) and _class_file(v):
-                found |= {f"{n}.{a}" for a, held in list(vars(v).items()) if held is source.value or held is source.given}
+                found |= {
+                    f"{n}.{a}" for a, held in list(vars(v).items()) if held is source.value or held is source.given
+                }
         found.discard("self")
         return found
 
@@ -60,7 +63,9 @@ class Scene:
             found = binding.definitions(file, name, line, before)
             if "." in name:
                 known = {d.statement for d in found}
-                found += [d for d in binding.attribute_definitions(file, name.rpartition(".")[2]) if d.statement not in known]
+                found += [
+                    d for d in binding.attribute_definitions(file, name.rpartition(".")[2]) if d.statement not in known
+                ]
             if not found and "." in name:
                 found = binding.attribute_definitions(file, name.rpartition(".")[2])
             if found:
@@ -145,7 +150,8 @@ def _children(thing: Any) -> Iterator[tuple[str, Any]]:
 
 
 def way_to(owner: Any, variable: Any, limit: int = 20_000) -> list[tuple[Any, str]]:
-    """(object, attribute) steps from an object down to a variable, the learner's own attributes rather than a layer's bookkeeping."""
+    """(object, attribute) steps from an object down to a variable, the learner's own attributes rather than a layer's
+    bookkeeping."""
     queue: deque[tuple[Any, list[tuple[Any, str]]]] = deque([(owner, [])])
     seen = {id(owner)}
     fallback: list[tuple[Any, str]] = []
@@ -158,7 +164,12 @@ def way_to(owner: Any, variable: Any, limit: int = 20_000) -> list[tuple[Any, st
                     return here
                 fallback = fallback or here
                 continue
-            if id(child) in seen or len(here) > 8 or isinstance(child, (str, bytes, int, float, type, ModuleType)) or name.startswith("_tracker"):
+            if (
+                id(child) in seen
+                or len(here) > 8
+                or isinstance(child, (str, bytes, int, float, type, ModuleType))
+                or name.startswith("_tracker")
+            ):
                 continue
             seen.add(id(child))
             queue.append((child, here))

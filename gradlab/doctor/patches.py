@@ -1,4 +1,5 @@
-"""Temporary, thread-aware hooks: they exist only while something is being recorded and act only in the recording thread."""
+"""Temporary, thread-aware hooks: they exist only while something is being recorded and act only in the recording
+thread."""
 
 from __future__ import annotations
 
@@ -19,7 +20,17 @@ _originals: list[tuple[type, str, Any]] = []
 _tape_users = 0
 _tape_originals: list[tuple[type, str, Any]] = []
 
-CONVERSIONS = ("numpy", "__array__", "__float__", "__int__", "__index__", "__bool__", "__complex__", "__iter__", "__format__")
+CONVERSIONS = (
+    "numpy",
+    "__array__",
+    "__float__",
+    "__int__",
+    "__index__",
+    "__bool__",
+    "__complex__",
+    "__iter__",
+    "__format__",
+)
 
 
 class Listener:
@@ -41,7 +52,9 @@ def listener() -> Listener | None:
     return getattr(_local, "listener", None)
 
 
-def _patch(owner: type, attribute: str, make: Callable[[Any], Any], kept: list[tuple[type, str, Any]] = _originals) -> None:
+def _patch(
+    owner: type, attribute: str, make: Callable[[Any], Any], kept: list[tuple[type, str, Any]] = _originals
+) -> None:
     original = owner.__dict__[attribute]
     kept.append((owner, attribute, original))
     setattr(owner, attribute, make(original))
@@ -107,7 +120,8 @@ def installed() -> bool:
 
 @contextmanager
 def tapes_hooked(methods: dict[str, Callable[[Any], Any]]) -> Iterator[None]:
-    """Replace methods of tf.GradientTape by `methods[name](original)` until the context ends; the replacements decide by thread what to do."""
+    """Replace methods of tf.GradientTape by `methods[name](original)` until the context ends; the replacements decide
+    by thread what to do."""
     global _tape_users
     with _lock:
         if _tape_users == 0:

@@ -1,6 +1,7 @@
 """Evidence by running again: move a source a little, see whether and how the loss moves.
 
-Central differences in one fixed random direction of +-1 entries; the state of variables and generators is put back before each run.
+Central differences in one fixed random direction of +-1 entries; the state of variables and generators is put back
+before each run.
 The number of runs and their time are limited; a limit that was reached is said in the evidence, never passed over.
 """
 
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -79,7 +81,8 @@ class Probe:
 
     @contextmanager
     def moved(self, source: Source, by: np.ndarray) -> Iterator[None]:
-        """`source` has `by` added while the context lasts (a tensor is exchanged where the function's closure holds it)."""
+        """`source` has `by` added while the context lasts (a tensor is exchanged where the function's closure holds
+        it)."""
         value = source.value
         if source.is_variable:
             before = value.read_value()
@@ -122,7 +125,11 @@ class Probe:
         for s, g in zip(sources, gradients, strict=True):
             shape = tuple(s.value.shape)
             direction = rng.choice([-1.0, 1.0], size=shape)
-            value = np.asarray(s.value, dtype=np.float64) if not s.is_variable else np.asarray(s.value.numpy(), dtype=np.float64)
+            value = (
+                np.asarray(s.value, dtype=np.float64)
+                if not s.is_variable
+                else np.asarray(s.value.numpy(), dtype=np.float64)
+            )
             size = max(float(np.sqrt(np.mean(value**2))) if value.size else 1.0, 1e-2)
             direction = direction * min(size, 1.0)
             expected += float(np.sum(np.asarray(tf.convert_to_tensor(g), dtype=np.float64) * direction))
@@ -175,7 +182,7 @@ def _sites(function: Any, value: Any) -> list[Callable[[Any], None]]:
             except ValueError:
                 continue  # an empty cell holds nothing to exchange
             if content is value:
-                found.append(lambda new, cell=cell: setattr(cell, "cell_contents", new))
+                found.append(partial(setattr, cell, "cell_contents"))
             else:
                 inner.append(content)
         used = set(code.co_names)
@@ -184,7 +191,7 @@ def _sites(function: Any, value: Any) -> list[Callable[[Any], None]]:
         for n in used:
             content = f.__globals__.get(n)
             if content is value:
-                found.append(lambda new, n=n, g=f.__globals__: g.__setitem__(n, new))
+                found.append(partial(f.__globals__.__setitem__, n))
             elif content is not None:
                 inner.append(content)
         if depth:
@@ -194,5 +201,3 @@ def _sites(function: Any, value: Any) -> list[Callable[[Any], None]]:
 
     visit(function, 3)
     return found
-
-

@@ -36,7 +36,8 @@ class Op:
 
 @dataclass
 class Conversion:
-    """A tensor's value was handed to Python or NumPy by `kind` (numpy, __float__, __bool__, ...), before op number `before`."""
+    """A tensor's value was handed to Python or NumPy by `kind` (numpy, __float__, __bool__, ...), before op number
+    `before`."""
 
     key: int
     kind: str
@@ -53,10 +54,14 @@ class Trace:
     tensors: dict[int, Any] = field(default_factory=dict)  # key -> eager tensor (kept alive)
     producer: dict[int, Op] = field(default_factory=dict)
     conversions: list[Conversion] = field(default_factory=list)
-    external: dict[int, Op] = field(default_factory=dict)  # key of a tensor nobody produced -> first op that consumed it
+    external: dict[int, Op] = field(
+        default_factory=dict
+    )  # key of a tensor nobody produced -> first op that consumed it
     first_key: int = 0  # keys from here on were made during the run (0: unknown)
     functions: int = 0  # tf.functions that were called
-    calls: list[tuple[int, Any, Any, Any]] = field(default_factory=list)  # (before op, function, args, kwargs) of those left as graphs
+    calls: list[tuple[int, Any, Any, Any]] = field(
+        default_factory=list
+    )  # (before op, function, args, kwargs) of those left as graphs
     tape: Any = None  # the persistent tape that watched every float tensor
     truncated: bool = False  # the limit on ops was reached
 
@@ -83,7 +88,12 @@ class Recorder(Protocol):
         ...
 
     def recording(
-        self, trace: Trace, *, limit: int, on_op: Callable[[Op, Any, Any], None], tapes: Callable[[], frozenset[int]] = ...
+        self,
+        trace: Trace,
+        *,
+        limit: int,
+        on_op: Callable[[Op, Any, Any], None],
+        tapes: Callable[[], frozenset[int]] = ...,
     ) -> AbstractContextManager[None]:
         """Record into `trace` until the context ends; `on_op(op, inputs, outputs)` is called after every op."""
         ...
@@ -103,7 +113,9 @@ class Ghost:
 
 def remembered(trace: Trace, limit: int) -> Trace:
     """The last ops of a trace without its tensors: enough to say where a value came from."""
-    light = Trace(ops=[Op(op.index, op.type, op.ins, op.outs, op.stack, op.marks, None, op.tapes) for op in trace.ops[-limit:]])
+    light = Trace(
+        ops=[Op(op.index, op.type, op.ins, op.outs, op.stack, op.marks, None, op.tapes) for op in trace.ops[-limit:]]
+    )
     for op in light.ops:
         for k in (*op.ins, *op.outs):
             t = trace.tensors.get(k)
@@ -126,7 +138,12 @@ def joined(first: Trace, second: Trace) -> Trace:
     both = Trace([*first.ops, *second.ops], {**first.tensors, **second.tensors}, {**first.producer, **second.producer})
     both.conversions, both.calls = conversions, calls
     both.external = {k: op for k, op in second.external.items() if k not in first.producer}
-    both.first_key, both.functions, both.tape, both.truncated = second.first_key, second.functions, second.tape, second.truncated
+    both.first_key, both.functions, both.tape, both.truncated = (
+        second.first_key,
+        second.functions,
+        second.tape,
+        second.truncated,
+    )
     return both
 
 
@@ -140,5 +157,10 @@ def since(trace: Trace, start: int) -> Trace:
                 part.external.setdefault(k, op)
     part.conversions = [c for c in trace.conversions if c.before >= start]
     part.calls = trace.calls
-    part.first_key, part.functions, part.tape, part.truncated = trace.first_key, trace.functions, trace.tape, trace.truncated
+    part.first_key, part.functions, part.tape, part.truncated = (
+        trace.first_key,
+        trace.functions,
+        trace.tape,
+        trace.truncated,
+    )
     return part

@@ -1,7 +1,9 @@
 """The recorder on TensorFlow's op callbacks. This is the only module of gradlab that touches private TensorFlow API.
 
-What it uses: `tensorflow.python.framework.op_callbacks` (the hook under tf.debugging's own dump and numeric checks) and `EagerTensor._id`.
-`self_test` says whether both do what this module expects; if not, `gradlab.doctor.recorders` takes a recorder on public API.
+What it uses: `tensorflow.python.framework.op_callbacks` (the hook under tf.debugging's own dump and numeric checks)
+and `EagerTensor._id`.
+`self_test` says whether both do what this module expects; if not, `gradlab.doctor.recorders` takes a recorder on
+public API.
 """
 
 from __future__ import annotations
@@ -43,9 +45,7 @@ def recording(
 
     ops = trace.ops
 
-    def callback(
-        op_type: Any, inputs: Any, attrs: Any, outputs: Any, op_name: Any = None, graph: Any = None
-    ) -> None:
+    def callback(op_type: Any, inputs: Any, attrs: Any, outputs: Any, op_name: Any = None, graph: Any = None) -> None:
         if graph is not None:
             return
         if len(ops) >= limit:

@@ -1,7 +1,9 @@
 """A recorder on public API alone: `sys.setprofile` watches the calls of TensorFlow's generated op wrappers.
 
-Every op that Python code asks for goes through a function of a module `gen_..._ops`. Its arguments are the op's inputs and its return
-value the outputs, so the trace is nearly that of the op callbacks. Needs only the naming of those generated modules, which the self-test
+Every op that Python code asks for goes through a function of a module `gen_..._ops`. Its arguments are the op's inputs
+and its return
+value the outputs, so the trace is nearly that of the op callbacks. Needs only the naming of those generated modules,
+which the self-test
 checks. Slower, since Python reports every call.
 """
 

@@ -21,7 +21,7 @@ def _load(which: str) -> ModuleType:
 
 def choose(order: tuple[str, ...] = NAMES) -> ModuleType:
     """The first recorder of `order` whose self-test passes, with a RuntimeWarning if it is not the first."""
-    wrong = []
+    wrong: list[str] = []
     for which in order:
         try:
             module = _load(which)

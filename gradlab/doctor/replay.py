@@ -48,7 +48,10 @@ def explain_recorded(call: Call) -> Report:
         started = time.monotonic()
         report = Report(_rows(call), [], recorder().name, 0.0, len(call.trace.ops))
         if call.trace.truncated:
-            report.notes.append(f"only the first {len(call.trace.ops)} ops were recorded; explain a shorter piece of code to see the rest")
+            report.notes.append(
+                f"only the first {len(call.trace.ops)} ops were recorded; explain a shorter piece of code to "
+                f"see the rest"
+            )
         at = f" ({call.where[0]})" if call.where else ""
         report.title = f"tape.{call.what}{at}" if call.what != "with" else f"a tape's with-block{at}"
         report.seconds = time.monotonic() - started
@@ -56,7 +59,9 @@ def explain_recorded(call: Call) -> Report:
 
 
 def _rows(call: Call) -> list[Row]:
-    trace = joined(call.history, call.trace) if call.history is not None and call.history is not call.trace else call.trace
+    trace = (
+        joined(call.history, call.trace) if call.history is not None and call.history is not call.trace else call.trace
+    )
     shift = len(trace.ops) - len(call.trace.ops)
     key = recorder().key
     targets = [unwrap(t) for t in _leaves(call.target) if isinstance(unwrap(t), (tf.Variable, Eager))]
@@ -89,7 +94,7 @@ def _rows(call: Call) -> list[Row]:
 def _named(call: Call) -> list[tuple[str, Any]]:
     """Sources with names: dict keys, the caller's names for the objects, variables' own names, or numbers."""
     taken: set[str] = set()
-    out = []
+    out: list[tuple[str, Any]] = []
 
     def walk(thing: Any, prefix: str) -> None:
         if isinstance(thing, dict):
@@ -130,7 +135,8 @@ def _handles(run: Run, sources: list[Source]) -> dict[int, Any]:
 
 def _row(call: Call, run: Run, source: Source, gradient: Any, scene: Scene, shift: int) -> Row:
     status = kind_of(gradient)
-    # What this tape could see comes first; earlier ops (another tape's, an optimizer's) matter only if the source is not on the way there.
+    # What this tape could see comes first; earlier ops (another tape's, an optimizer's) matter only if the source is
+    # not on the way there.
     recent = run.part((call.tape.entered or 0) + shift)
     if status != "none" or recent.between(source).reached:
         run = recent
@@ -158,7 +164,9 @@ def _tape_state(call: Call, run: Run, flow: Flow, source: Source, scene: Scene, 
     found = cuts(run, flow)
     alive = run.gradients.get(run.seed(source)) is not None
     forgotten = call.tape.reset + shift if call.tape.reset is not None else -1
-    outside = [op for op in flow.path if (token not in op.tapes or op.index < forgotten) and op.type != "ReadVariableOp"]
+    outside = [
+        op for op in flow.path if (token not in op.tapes or op.index < forgotten) and op.type != "ReadVariableOp"
+    ]
     cut = None if alive else (found[0] if found else None)
     if cut is not None and cut.key == run.seed(source) and not source.is_variable and _passes(run, flow, cut):
         # The recording did not know this tensor as a source, but the op that took it in is differentiable.
@@ -175,7 +183,11 @@ def _tape_state(call: Call, run: Run, flow: Flow, source: Source, scene: Scene, 
         return _not_recorded(call, run, flow, source, outside, shift)
     first = first_use(run, flow)
     if source.is_variable and not source.trainable and call.tape.watches_variables:
-        return None if run.seed(source) in call.tape.watched else rows._not_trainable(run, flow, source, scene, Row(source.name, "none"))
+        return (
+            None
+            if run.seed(source) in call.tape.watched
+            else rows._not_trainable(run, flow, source, scene, Row(source.name, "none"))
+        )
     watched = call.tape.watched.get(run.seed(source))
     if watched is not None and first is not None and watched[0] + shift > first.index:
         row = Row(source.name, "none", "tape-order", [*watched[1], *places(first.stack)], first.type)
@@ -210,7 +222,11 @@ def _not_recorded(call: Call, run: Run, flow: Flow, source: Source, outside: lis
     else:
         label, op, words = "before-tape", outside[-1], "ran before this tape began to record"
     row = Row(source.name, "none", label, places(op.stack), op.type)
-    row.evidence = f"{len(outside)} of {len(flow.path)} ops on the way {words}; this is one of them" if len(outside) > 1 else f"it {words}"
+    row.evidence = (
+        f"{len(outside)} of {len(flow.path)} ops on the way {words}; this is one of them"
+        if len(outside) > 1
+        else f"it {words}"
+    )
     row.confidence = 0.95
     return finish(rows._drawn(run, flow, row, op))
 
@@ -238,7 +254,9 @@ def _slices(run: Run, source: Source, at: Place) -> Row:
     if lookup is not None:
         row.where += places(lookup.stack)
         row.op = lookup.type
-    row.evidence = "the gradient is an IndexedSlices (only the rows that were looked up), and this line treats it as a tensor"
+    row.evidence = (
+        "the gradient is an IndexedSlices (only the rows that were looked up), and this line treats it as a tensor"
+    )
     row.confidence = 0.8
     return finish(row)
 
@@ -262,7 +280,9 @@ def _refused(call: Call, run: Run | None, name: str, source: Source | None = Non
     row.where = places(op.stack) if op is not None else where
     if call.what == "gradient" and call.tape.calls > 1 and not call.tape.persistent:
         row.cause = "tape-misuse"
-    row.evidence = f"tape.{call.what} raised it" if call.what != "with" else "it was raised inside the tape's with-block"
+    row.evidence = (
+        f"tape.{call.what} raised it" if call.what != "with" else "it was raised inside the tape's with-block"
+    )
     row.confidence = 0.8
     return finish(row)
 
@@ -271,9 +291,14 @@ def _number(call: Call, trace: Trace) -> Row:
     """The target is no tensor: its value has left TensorFlow."""
     row = Row("target", "raises", message=f"{type(call.error).__name__}: {call.error}" if call.error else "")
     exits = [c for c in trace.conversions if c.kind not in CONTROL and c.stack]
-    row.cause = "numpy-conversion" if exits or isinstance(call.target, (float, int, np.generic, np.ndarray)) else "api-misuse"
+    row.cause = (
+        "numpy-conversion" if exits or isinstance(call.target, (float, int, np.generic, np.ndarray)) else "api-misuse"
+    )
     row.where = [*(places(exits[-1].stack)[:1] if exits and row.cause == "numpy-conversion" else []), *call.where]
-    row.evidence = f"the target of tape.{call.what} is a {type(call.target).__module__}.{type(call.target).__qualname__}, not a tensor"
+    row.evidence = (
+        f"the target of tape.{call.what} is a "
+        f"{type(call.target).__module__}.{type(call.target).__qualname__}, not a tensor"
+    )
     row.confidence = 0.85
     return finish(row)
 
@@ -282,5 +307,3 @@ def _foreign(call: Call, name: str, given: Any, scene: Scene) -> Row:
     row = Row(name, "none", "wrong-source", call.where)
     row.evidence = f"it is a {type(given).__module__}.{type(given).__qualname__}, which TensorFlow did not compute with"
     return finish(row)
-
-

@@ -1,4 +1,5 @@
-"""What the doctor answers: rows, the path from source to loss, and how they read in a terminal, a notebook and as data."""
+"""What the doctor answers: rows, the path from source to loss, and how they read in a terminal, a notebook and as
+data."""
 
 from __future__ import annotations
 
@@ -20,7 +21,17 @@ WORDS = {
     "missing": "not in the list",
     "empty": "the list is empty",
 }
-MARKS = {"ok": "✓", "none": "∅", "zero": "0", "nan": "NaN", "inf": "∞", "partial": "◐", "raises": "!", "missing": "–", "empty": "[]"}
+MARKS = {
+    "ok": "✓",
+    "none": "∅",
+    "zero": "0",
+    "nan": "NaN",
+    "inf": "∞",
+    "partial": "◐",
+    "raises": "!",
+    "missing": "–",
+    "empty": "[]",
+}
 
 
 @dataclass(frozen=True)
@@ -37,7 +48,8 @@ class Step:
 class Row:
     """What was found for one source.
 
-    `status` is what a plain tf.GradientTape gives (`partial`: an `ok` that a finite difference contradicts). `cause` is a label of the
+    `status` is what a plain tf.GradientTape gives (`partial`: an `ok` that a finite difference contradicts). `cause`
+    is a label of the
     vocabulary or None, `where` the places with the cut first, `evidence` a sentence with numbers, `fix` one line.
     """
 
@@ -96,7 +108,9 @@ class Report:
         for r in self.rows:
             if r.name == name:
                 return r
-        raise LookupError(f"no source {name!r} in this report; the sources are {', '.join(repr(r.name) for r in self.rows)}")
+        raise LookupError(
+            f"no source {name!r} in this report; the sources are {', '.join(repr(r.name) for r in self.rows)}"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""

@@ -81,7 +81,9 @@ def _not_trainable(run: Run, flow: Flow, source: Source, scene: Scene, row: Row)
     made = scene.definition(source)
     use = place_of(disconnected.first_use(run, flow))
     text = made.code if made else ""
-    row.where = ([made] if made and "trainable" in text else []) + use + ([made] if made and "trainable" not in text else [])
+    row.where = (
+        ([made] if made and "trainable" in text else []) + use + ([made] if made and "trainable" not in text else [])
+    )
     row.evidence = "it was created with trainable=False, so a tape does not watch it by itself"
     row.confidence = 0.9
     name = str(getattr(source.value, "name", "")) + str(getattr(source.given, "path", ""))
@@ -96,7 +98,11 @@ def _not_watched(run: Run, flow: Flow, source: Source, scene: Scene, row: Row) -
     else:
         row.cause, row.where = "not-watched", place_of(disconnected.first_use(run, flow))
         norm = run.norm(run.seed(source))
-        row.evidence = f"watched, its gradient would be there (norm {norm:.3g})" if norm is not None else "a tape does not watch plain tensors"
+        row.evidence = (
+            f"watched, its gradient would be there (norm {norm:.3g})"
+            if norm is not None
+            else "a tape does not watch plain tensors"
+        )
     first = disconnected.first_use(run, flow)
     row.op = first.type if first else ""
     row.confidence = 0.95
@@ -111,8 +117,19 @@ def rebinding(source: Source, scene: Scene) -> Place | None:
         last = name.rpartition(".")[2]
         found = scene.definitions(name, before=False)  # in a loop the update may stand below
         whole = scene.definitions(name.partition("[")[0], before=False) if "[" in name else []
-        made = [d for d in [*found, *whole] if any("Variable" in binding.dotted(c.func) or "add_weight" in binding.dotted(c.func) for c in binding.calls(d.value))]
-        updates = [d for d in found if any(n == name or n.endswith("." + last) for n in binding.names(d.value)) and d not in made]
+        made = [
+            d
+            for d in [*found, *whole]
+            if any(
+                "Variable" in binding.dotted(c.func) or "add_weight" in binding.dotted(c.func)
+                for c in binding.calls(d.value)
+            )
+        ]
+        updates = [
+            d
+            for d in found
+            if any(n == name or n.endswith("." + last) for n in binding.names(d.value)) and d not in made
+        ]
         if made and updates:
             return updates[-1].place
     return None
@@ -165,7 +182,9 @@ def not_finite_row(run: Run, source: Source, status: str) -> Row:
 
 def raises_row(run: Run | None, source: Source, error: BaseException, where: list[Place]) -> Row:
     """A row for a gradient call that raised."""
-    row = Row(source.name, "raises", message=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
+    row = Row(
+        source.name, "raises", message=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+    )
     flow = run.between(source) if run is not None else None
     label, op, kind = cause.raised_by(run, flow, error)
     row.op = kind
@@ -179,13 +198,24 @@ def raises_row(run: Run | None, source: Source, error: BaseException, where: lis
 def refusal(error: BaseException) -> str:
     """The label of an exception that is not about an op without gradient."""
     text = str(error)
-    if "custom_gradient" in text or "@custom_gradient" in text or "grad_fn" in text or "keyword argument 'variables'" in text:
+    if (
+        "custom_gradient" in text
+        or "@custom_gradient" in text
+        or "grad_fn" in text
+        or "keyword argument 'variables'" in text
+    ):
         return "custom-gradient"
     if "IndexedSlices" in text:
         return "indexed-slices"
     if "Tape is" in text or "tape is" in text:
         return "tape-misuse"
-    if isinstance(error, RuntimeError) and ("persistent" in text or "non-persistent" in text or "already recording" in text or "not recording" in text or "active" in text):
+    if isinstance(error, RuntimeError) and (
+        "persistent" in text
+        or "non-persistent" in text
+        or "already recording" in text
+        or "not recording" in text
+        or "active" in text
+    ):
         return "tape-misuse"
     return "api-misuse"
 
@@ -208,15 +238,27 @@ def suspicions(run: Run, source: Source) -> tuple[Flow, list[Cut]]:
     found = []
     for cut in locate.cuts(run, flow):
         label = cause.of_cut(run, flow, cut)
-        # A stop_gradient that the learner did not write stands in a library formula (moments, for one) that is right as a whole.
-        theirs = cut.op.type == "StopGradient" and cut.op.stack and "stop_gradient" not in " ".join(p.code for p in place_of(cut.op))
-        if label in _FLAT_LABELS or theirs or cut.op.type in cause.FLAT or (label == "custom-gradient" and locate.bypassed(run, flow, cut)):
+        # A stop_gradient that the learner did not write stands in a library formula (moments, for one) that is right
+        # as a whole.
+        theirs = (
+            cut.op.type == "StopGradient"
+            and cut.op.stack
+            and "stop_gradient" not in " ".join(p.code for p in place_of(cut.op))
+        )
+        if (
+            label in _FLAT_LABELS
+            or theirs
+            or cut.op.type in cause.FLAT
+            or (label == "custom-gradient" and locate.bypassed(run, flow, cut))
+        ):
             continue
         found.append(cut)
     return flow, found
 
 
-def partial_row(run: Run, flow: Flow, source: Source, cut: Cut | None, found: disconnected.Finding | None, sentence: str) -> Row:
+def partial_row(
+    run: Run, flow: Flow, source: Source, cut: Cut | None, found: disconnected.Finding | None, sentence: str
+) -> Row:
     """A row for a gradient that misses a path."""
     row = Row(source.name, "partial")
     if cut is not None:
@@ -238,10 +280,22 @@ def _describe(run: Run, flow: Flow, row: Row, cut: Cut) -> None:
 def _gradient_sentence(run: Run, flow: Flow, cut: Cut, what: str) -> str:
     op = cut.op
     norms = [n for n in (run.norm(o) for o in op.outs) if n is not None]
-    after = f"the gradient arrives at the output of {op.type} with norm {norms[0]:.3g}" if norms else f"{op.type} has no gradient to pass on"
+    after = (
+        f"the gradient arrives at the output of {op.type} with norm {norms[0]:.3g}"
+        if norms
+        else f"{op.type} has no gradient to pass on"
+    )
     if cut.how == "state":
-        return f"the value is written into a variable by {op.type}; what is read from there later is cut off from how it was made"
-    words = {"none": "none leaves it towards the source", "zero": "zero leaves it", "nan": "NaN leaves it", "inf": "infinity leaves it"}
+        return (
+            f"the value is written into a variable by {op.type}; what is read from there later is cut off "
+            f"from how it was made"
+        )
+    words = {
+        "none": "none leaves it towards the source",
+        "zero": "zero leaves it",
+        "nan": "NaN leaves it",
+        "inf": "infinity leaves it",
+    }
     if cut.how == "cancel":
         return f"{after}; what its inputs get adds up to exactly zero"
     if cut.how == "forward":
@@ -266,8 +320,10 @@ def _drawn(run: Run, flow: Flow, row: Row, cut: Op | None, limit: int = 24) -> R
         steps.append(Step(place, op.type, norms[0] if norms else None, cut is not None and op.index == cut.index))
     if len(steps) > limit:
         middle = [s for s in steps if s.cut]
-        steps = steps[: limit // 2] + [s for s in middle if s not in steps[: limit // 2] and s not in steps[-limit // 2 :]] + steps[-limit // 2 :]
+        steps = (
+            steps[: limit // 2]
+            + [s for s in middle if s not in steps[: limit // 2] and s not in steps[-limit // 2 :]]
+            + steps[-limit // 2 :]
+        )
     row.path = steps
     return row
-
-

@@ -1,7 +1,9 @@
 """Recording beside the learner's own tapes: what each tape saw, watched and was asked, op by op.
 
-A session belongs to one thread. It starts with the first recorded tape (or with `explain_call`), ends when no recorded tape is open or waiting
-for its gradient call, and leaves a light memory of its ops, so that a value which comes from an earlier tape can be traced back.
+A session belongs to one thread. It starts with the first recorded tape (or with `explain_call`), ends when no recorded
+tape is open or waiting
+for its gradient call, and leaves a light memory of its ops, so that a value which comes from an earlier tape can be
+traced back.
 """
 
 from __future__ import annotations
@@ -89,7 +91,9 @@ class Session:
         patches.start(witness)
         self.stack.callback(patches.stop, witness)
         self.stack.enter_context(tape)
-        self.stack.enter_context(recorder().recording(self.trace, limit=MAX_OPS, on_op=self._on_op, tapes=lambda: self.active))
+        self.stack.enter_context(
+            recorder().recording(self.trace, limit=MAX_OPS, on_op=self._on_op, tapes=lambda: self.active)
+        )
 
     def _on_op(self, op: Op, inputs: Any, outputs: Any) -> None:
         floats = [t for t in outputs if t.dtype in FLOATS]
@@ -161,8 +165,11 @@ class Session:
         if not self.waiting and self.owner == "tape":
             self.close()
 
-    def asked(self, log: TapeLog, what: str, target: Any, sources: Any, result: Any, error: BaseException | None, at: int) -> None:
-        """Remember this call as the thread's last. One that recording code outside the learner's made does not count."""
+    def asked(
+        self, log: TapeLog, what: str, target: Any, sources: Any, result: Any, error: BaseException | None, at: int
+    ) -> None:
+        """Remember this call as the thread's last. One that recording code outside the learner's made does not
+        count."""
         frame = user_frame()
         names = {n: v for n, v in (frame.f_locals if frame else {}).items() if _telling(v)}
         if frame is not None and frame.f_code.co_name != "<module>":
@@ -170,7 +177,20 @@ class Session:
                 if n in frame.f_globals and n not in names and _telling(frame.f_globals[n]):
                     names[n] = frame.f_globals[n]
         slices = any(isinstance(g, tf.IndexedSlices) for g in _leaves(result))
-        call = Call(what, log, target, sources, result, error, places(stack(1)[0]), at, self.trace, _history(), names, frame if slices else None)
+        call = Call(
+            what,
+            log,
+            target,
+            sources,
+            result,
+            error,
+            places(stack(1)[0]),
+            at,
+            self.trace,
+            _history(),
+            names,
+            frame if slices else None,
+        )
         remember(call)
         if self.owner == "call":
             site = (call.where[0].file, call.where[0].line) if call.where else ("", 0)
@@ -190,9 +210,16 @@ def _leaves(result: Any) -> list[Any]:
 
 def _telling(value: Any) -> bool:
     """Worth remembering from the learner's names: tensors, variables, containers of them, layers, models, numbers."""
-    if hasattr(value, "__dict__") and is_user_file(getattr(sys.modules.get(type(value).__module__), "__file__", None) or ""):
+    if hasattr(value, "__dict__") and is_user_file(
+        getattr(sys.modules.get(type(value).__module__), "__file__", None) or ""
+    ):
         return True
-    return isinstance(value, (tf.Tensor, tf.Variable, float, list, tuple, dict)) or is_owner(value) or hasattr(value, "handle") or type(value).__module__ == "numpy"
+    return (
+        isinstance(value, (tf.Tensor, tf.Variable, float, list, tuple, dict))
+        or is_owner(value)
+        or hasattr(value, "handle")
+        or type(value).__module__ == "numpy"
+    )
 
 
 def next_token() -> int:

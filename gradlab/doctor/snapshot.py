@@ -28,8 +28,10 @@ def _kinds() -> set[type]:
 
 
 def live_variables() -> list[Any]:
-    """Every eager resource variable that is alive (Keras variables, metrics, seed generators and tf.random.Generator hold such)."""
-    # By class, not by isinstance, which would run an object's own __class__ property; and fast: there are hundreds of thousands.
+    """Every eager resource variable that is alive (Keras variables, metrics, seed generators and tf.random.Generator
+    hold such)."""
+    # By class, not by isinstance, which would run an object's own __class__ property; and fast: there are hundreds of
+    # thousands.
     kinds = _kinds()
     candidates = [thing for thing in gc.get_objects() if type(thing) in kinds]
     return [v for v in candidates if isinstance(getattr(v, "_handle", None), Eager)]
@@ -70,7 +72,8 @@ class Snapshot:
         np.random.set_state(self._numpy)
 
     def changed(self) -> set[int]:
-        """Handles whose value is not the remembered one (compares every value: only for when no trace says what was written)."""
+        """Handles whose value is not the remembered one (compares every value: only for when no trace says what was
+        written)."""
         out = set()
         for handle, (variable, value) in self._values.items():
             if variable.shape != value.shape or not np.array_equal(variable.numpy(), value.numpy()):

@@ -94,7 +94,9 @@ def _variable_name(thing: Any, n: int) -> str:
 
 def is_owner(thing: Any) -> bool:
     """A Keras layer or model, or a tf.Module: something with variables of its own."""
-    return isinstance(thing, tf.Module) or (hasattr(thing, "trainable_variables") and not isinstance(thing, (tf.Variable, tf.Tensor)))
+    return isinstance(thing, tf.Module) or (
+        hasattr(thing, "trainable_variables") and not isinstance(thing, (tf.Variable, tf.Tensor))
+    )
 
 
 def collect(sources: Any, owner: Any = None) -> tuple[list[Source], Any]:
@@ -120,7 +122,8 @@ def collect(sources: Any, owner: Any = None) -> tuple[list[Source], Any]:
         pairs = [(_variable_name(v, i), v) for i, v in enumerate(sources)]
     else:
         raise TypeError(
-            f"sources is a {_kind(sources)}; expected a dict of names to variables or tensors, a list, a Keras layer or "
+            f"sources is a {_kind(sources)}; expected a dict of names to variables or tensors, a list, a "
+            f"Keras layer or "
             "model, or a tf.Module"
         )
     taken: set[str] = set()
@@ -142,7 +145,9 @@ def watched(watch: Any, sources: list[Source]) -> list[Any]:
     for item in items:
         if isinstance(item, str):
             if item not in by_name:
-                raise LookupError(f"watch names {item!r}, which is not a source; the sources are {', '.join(map(repr, by_name))}")
+                raise LookupError(
+                    f"watch names {item!r}, which is not a source; the sources are {', '.join(map(repr, by_name))}"
+                )
             found.append(by_name[item].value)
         else:
             found.append(as_source("watch", item).value)

@@ -15,10 +15,13 @@ from gradlab.doctor.session import Session, TapeLog
 
 
 class Tape(tf.GradientTape):
-    """Drop-in `tf.GradientTape`: same arguments, same gradients, same exceptions; `report()` explains the last gradient call.
+    """Drop-in `tf.GradientTape`: same arguments, same gradients, same exceptions; `report()` explains the last
+    gradient call.
 
-    Beside the learner's tape a second one watches every intermediate value, from the first `with` to the last gradient call, so memory is that
-    of a persistent tape; meant for one step at a time, not for whole training runs. Recording ends with the gradient call of a non-persistent
+    Beside the learner's tape a second one watches every intermediate value, from the first `with` to the last gradient
+    call, so memory is that
+    of a persistent tape; meant for one step at a time, not for whole training runs. Recording ends with the gradient
+    call of a non-persistent
     tape; a persistent one is recorded until it is deleted or `report()` was called.
     """
 
@@ -134,11 +137,13 @@ class Tape(tf.GradientTape):
         return result
 
     def report(self) -> Report:
-        """Explain the last gradient, jacobian or batch_jacobian call of this tape. RuntimeError if there was none yet."""
+        """Explain the last gradient, jacobian or batch_jacobian call of this tape. RuntimeError if there was none
+        yet."""
         call = session.last_call()
         if call is None or self._gradlab_log is None or call.tape is not self._gradlab_log:
             raise RuntimeError(
-                "this tape has no gradient call to explain: call tape.gradient(loss, sources) first (only the last call of the thread is kept)"
+                "this tape has no gradient call to explain: call tape.gradient(loss, sources) first (only "
+                "the last call of the thread is kept)"
             )
         if self._gradlab_session is not None:
             self._gradlab_session.done(self._gradlab_log)
@@ -158,7 +163,8 @@ def _finished(found: Session, log: TapeLog) -> None:
 
 
 def last_report() -> Report | None:
-    """The report on the last gradient call of this thread's recorded tapes, also after an exception; None if there was none."""
+    """The report on the last gradient call of this thread's recorded tapes, also after an exception; None if there was
+    none."""
     from gradlab.doctor.replay import explain_last
 
     return explain_last()

@@ -5,13 +5,17 @@ from __future__ import annotations
 from gradlab.doctor.report import Row
 
 FIXES = {
-    "integer-cast": "keep the values in floating point; if you need levels, use a soft version (tf.sigmoid) or a straight-through estimator",
-    "integer-source": "make the source a float (tf.Variable(4.0)), or differentiate with respect to what is looked up with it, e.g. the embedding's output",
+    "integer-cast": "keep the values in floating point; if you need levels, use a soft version (tf.sigmoid) "
+    "or a straight-through estimator",
+    "integer-source": "make the source a float (tf.Variable(4.0)), or differentiate with respect to what is "
+    "looked up with it, e.g. the embedding's output",
     "argmax": "use the probabilities (softmax, Gumbel-softmax) instead of the index of the largest one",
     "argsort-topk-index": "use the sorted values (tf.sort, tf.math.top_k(...).values), not their positions",
     "comparison": "replace the threshold by a smooth one (tf.sigmoid) or by a loss on the values themselves",
-    "no-gradient-op": "replace the op by a differentiable one, or pass the gradient straight through: x + tf.stop_gradient(op(x) - x)",
-    "random-sampling": "draw noise that does not depend on the parameters and transform it (reparameterisation), or use a score-function estimator",
+    "no-gradient-op": "replace the op by a differentiable one, or pass the gradient straight through: x + "
+    "tf.stop_gradient(op(x) - x)",
+    "random-sampling": "draw noise that does not depend on the parameters and transform it "
+    "(reparameterisation), or use a score-function estimator",
     "numpy-conversion": "stay in TensorFlow: use tf functions on the tensor and call the model instead of predict",
     "py-function": "write the function with TensorFlow ops, or give it a gradient with tf.custom_gradient",
     "stateful-pipeline": "compute with the tensor itself; a tf.data pipeline carries values, not gradients",
@@ -27,11 +31,13 @@ FIXES = {
     "non-trainable": "create it with trainable=True, or tape.watch it, if it should have a gradient",
     "unconnected": "use it in the loss, or leave it out of the sources",
     "loop-condition": "a number of iterations has no derivative: make the quantity enter the computed values",
-    "empty-vars": "use add_weight (or track the object as an attribute), and ask for the variables after the first call",
+    "empty-vars": "use add_weight (or track the object as an attribute), and ask for the variables after the "
+    "first call",
     "tape-misuse": "open the tape with persistent=True, or make one gradient call for all sources",
     "api-misuse": "pass what the call accepts (see the message)",
     "indexed-slices": "convert it first: tf.convert_to_tensor(g)",
-    "nan-where": "make the branch that is not taken safe as well: put a harmless number in before the op (the double where)",
+    "nan-where": "make the branch that is not taken safe as well: put a harmless number in before the op "
+    "(the double where)",
     "nan-sqrt-norm": "keep the argument away from 0: tf.sqrt(x + 1e-12), tf.maximum(x, 1e-6)",
     "nan-forward": "mend the values of the forward pass first: this op already gives NaN or infinity",
     "zero-saturated": "keep the input out of the flat region (scale, initialise, use logits or a leaky function)",

@@ -11,10 +11,14 @@ from casefiles import FILES, judge
 from gradlab.doctor import patches, recorders
 
 LABELS = {
-    "integer-cast", "integer-source", "argmax", "argsort-topk-index", "comparison", "no-gradient-op", "random-sampling", "numpy-conversion",
-    "py-function", "stateful-pipeline", "stop-gradient", "custom-gradient", "state-assign", "before-tape", "after-tape", "tape-order",
-    "not-watched", "wrong-source", "variable-rebound", "non-trainable", "unconnected", "loop-condition", "empty-vars", "tape-misuse",
-    "api-misuse", "indexed-slices", "nan-where", "nan-sqrt-norm", "nan-forward", "zero-saturated", "zero-cancel", "zero-masked",
+    "integer-cast", "integer-source", "argmax", "argsort-topk-index", "comparison", "no-gradient-op",
+    "random-sampling", "numpy-conversion",
+    "py-function", "stateful-pipeline", "stop-gradient", "custom-gradient", "state-assign", "before-tape",
+    "after-tape", "tape-order",
+    "not-watched", "wrong-source", "variable-rebound", "non-trainable", "unconnected", "loop-condition",
+    "empty-vars", "tape-misuse",
+    "api-misuse", "indexed-slices", "nan-where", "nan-sqrt-norm", "nan-forward", "zero-saturated", "zero-cancel",
+    "zero-masked",
     "zero-underflow", "wrong-op-gradient",
 }  # fmt: skip
 

@@ -1,10 +1,11 @@
 """Bidirectional encoder whose sequence output is quantised to int8 before the head."""
-CAUSE = "integer-cast"
-EXPECT = {"forward": "none", "head": "ok"}
-CUT = "codes = keras.ops.cast(seq * 20.0, \"int8\")"
 
 import keras
 import tensorflow as tf
+
+CAUSE = "integer-cast"
+EXPECT = {"forward": "none", "head": "ok"}
+CUT = "codes = keras.ops.cast(seq * 20.0, \"int8\")"
 
 
 def run():

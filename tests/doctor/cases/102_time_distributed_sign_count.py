@@ -1,10 +1,11 @@
 """TimeDistributed head; the loss counts correct signs with tf.equal."""
-CAUSE = "comparison"
-EXPECT = {"td": "none", "lstm": "none"}
-CUT = "agree = tf.equal(tf.sign(step), tf.sign(y))"
 
 import keras
 import tensorflow as tf
+
+CAUSE = "comparison"
+EXPECT = {"td": "none", "lstm": "none"}
+CUT = "agree = tf.equal(tf.sign(step), tf.sign(y))"
 
 
 def run():

@@ -1,9 +1,10 @@
 """Spearman-like loss: ranks from a double argsort."""
+
+import tensorflow as tf
+
 CAUSE = "argsort-topk-index"
 EXPECT = {"w": "none"}
 CUT = "order = tf.argsort(scores)"
-
-import tensorflow as tf
 
 
 def run():

@@ -1,9 +1,10 @@
 """Inside a tf.function: the positions of the two largest attention scores become the output."""
+
+import tensorflow as tf
+
 CAUSE = "argsort-topk-index"
 EXPECT = {"query": "none", "scale": "ok"}
 CUT = "_, where = tf.math.top_k(tf.linalg.matvec(keys, query), k=2)"
-
-import tensorflow as tf
 
 
 def run():

@@ -1,9 +1,10 @@
 """Position buckets by floor division, then a linear layer on the bucket number."""
+
+import tensorflow as tf
+
 CAUSE = "no-gradient-op"
 EXPECT = {"offset": "none", "slope": "ok"}
 CUT = "bucket = (offset + t) // 0.5"
-
-import tensorflow as tf
 
 
 def run():

@@ -1,10 +1,11 @@
 """Policy network: actions are drawn with tf.random.categorical and go into the reward."""
-CAUSE = "random-sampling"
-EXPECT = {"policy": "none", "value": "ok"}
-CUT = "action = tf.random.categorical(logits, 1, seed=3)"
 
 import keras
 import tensorflow as tf
+
+CAUSE = "random-sampling"
+EXPECT = {"policy": "none", "value": "ok"}
+CUT = "action = tf.random.categorical(logits, 1, seed=3)"
 
 
 def run():

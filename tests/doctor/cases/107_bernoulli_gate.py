@@ -1,9 +1,10 @@
 """A stochastic gate: uniform noise compared with a learned probability."""
+
+import tensorflow as tf
+
 CAUSE = "random-sampling"
 EXPECT = {"gate_logit": "none", "w": "ok"}
 CUT = "gate = tf.cast(noise < keep, tf.float32)"
-
-import tensorflow as tf
 
 
 def run():

@@ -1,10 +1,11 @@
 """A hand-written cell whose activation is np.tanh: the tensor leaves through the buffer protocol."""
-CAUSE = "numpy-conversion"
-EXPECT = {"U": "none", "out": "ok"}
-CUT = "h = np.tanh(pre)"
 
 import numpy as np
 import tensorflow as tf
+
+CAUSE = "numpy-conversion"
+EXPECT = {"U": "none", "out": "ok"}
+CUT = "h = np.tanh(pre)"
 
 
 def run():

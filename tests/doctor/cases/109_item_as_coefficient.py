@@ -1,9 +1,10 @@
-"""A normaliser is taken out as a Python float in a helper, and multiplies the loss back in; the logging line is harmless."""
+"""A normaliser is taken out as a Python float in a helper; the logging line is harmless."""
+
+import tensorflow as tf
+
 CAUSE = "numpy-conversion"
 EXPECT = {"scale": "none", "w": "ok"}
 CUT = "return float(tf.reduce_max(tf.abs(scale)))"
-
-import tensorflow as tf
 
 LOG = []
 

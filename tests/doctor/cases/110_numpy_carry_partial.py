@@ -1,9 +1,10 @@
 """Truncation by accident: the hidden state is carried through NumPy at every step."""
+
+import tensorflow as tf
+
 CAUSE = "numpy-conversion"
 EXPECT = {"U": "partial", "W": "partial"}
 CUT = "h = tf.constant(h.numpy())"
-
-import tensorflow as tf
 
 
 def run():

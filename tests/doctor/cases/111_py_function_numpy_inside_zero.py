@@ -1,10 +1,11 @@
 """tf.py_function with NumPy inside: the gradient is silently zero."""
-CAUSE = "py-function"
-EXPECT = {"w": "zero"}
-CUT = "y = tf.py_function(lambda v: np.square(v.numpy()), [w * 2.0], tf.float32)"
 
 import numpy as np
 import tensorflow as tf
+
+CAUSE = "py-function"
+EXPECT = {"w": "zero"}
+CUT = "y = tf.py_function(lambda v: np.square(v.numpy()), [w * 2.0], tf.float32)"
 
 
 def run():

@@ -1,10 +1,11 @@
 """Predictions are batched through tf.data inside the loss."""
+
+import tensorflow as tf
+
 CAUSE = "stateful-pipeline"
 EXPECT = {"w": "none"}
 CUT = "ds = tf.data.Dataset.from_tensor_slices(pred).batch(2)"
 CUT_ALSO = ("for part in ds:",)
-
-import tensorflow as tf
 
 
 def run():

@@ -1,9 +1,10 @@
 """TD learning: the bootstrap target is stopped on purpose."""
+
+import tensorflow as tf
+
 CAUSE = "stop-gradient"
 EXPECT = {"q": "partial"}
 CUT = "target = tf.stop_gradient(r + 0.9 * tf.reduce_max(nxt @ q, axis=1))"
-
-import tensorflow as tf
 
 
 def run():

@@ -1,10 +1,11 @@
 """A custom gradient with two inputs gives a gradient for the first only."""
+
+import tensorflow as tf
+
 CAUSE = "custom-gradient"
 EXPECT = {"gain": "none", "w": "ok"}
 CUT = "y = scaled(x @ w, tf.identity(gain))"
 CUT_ALSO = ("return x * gain, grad", "return dy * gain, None")
-
-import tensorflow as tf
 
 
 @tf.custom_gradient

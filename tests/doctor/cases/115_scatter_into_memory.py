@@ -1,9 +1,10 @@
 """A memory bank updated with scatter_nd_update, then read."""
+
+import tensorflow as tf
+
 CAUSE = "state-assign"
 EXPECT = {"writer": "none", "reader": "ok"}
 CUT = "bank.scatter_nd_update([[1]], tf.tanh(x @ writer))"
-
-import tensorflow as tf
 
 
 def run():

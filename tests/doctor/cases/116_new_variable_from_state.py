@@ -1,10 +1,11 @@
 """The encoder's state is wrapped in a new tf.Variable before decoding."""
-CAUSE = "state-assign"
-EXPECT = {"encoder": "none", "decoder": "ok"}
-CUT = "start = tf.Variable(encoder(x))"
 
 import keras
 import tensorflow as tf
+
+CAUSE = "state-assign"
+EXPECT = {"encoder": "none", "decoder": "ok"}
+CUT = "start = tf.Variable(encoder(x))"
 
 
 def run():

@@ -1,10 +1,11 @@
 """Stateful LSTM over two chunks: the loss on the second chunk does not reach the first chunk's input scale."""
-CAUSE = "state-assign"
-EXPECT = {"gain": "none", "kernel": "partial"}
-CUT = "lstm(first * gain)"
 
 import keras
 import tensorflow as tf
+
+CAUSE = "state-assign"
+EXPECT = {"gain": "none", "kernel": "partial"}
+CUT = "lstm(first * gain)"
 
 
 def run():

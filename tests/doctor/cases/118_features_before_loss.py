@@ -1,11 +1,12 @@
 """Two hops: features of a frozen-looking encoder are computed once, normalised, and used in the loss."""
+
+import keras
+import tensorflow as tf
+
 CAUSE = "before-tape"
 EXPECT = {"encoder": "none", "head": "ok"}
 CUT = "feats = encoder(x)"
 CUT_ALSO = ("normed = feats / tf.norm(feats)", "return tf.reduce_mean(head(normed) ** 2)")
-
-import keras
-import tensorflow as tf
 
 
 def run():

@@ -1,10 +1,11 @@
 """The loss is computed one indentation too far left."""
+
+import tensorflow as tf
+
 CAUSE = "after-tape"
 FORM = "tape"
 EXPECT = {"w": "none"}
 CUT = "loss = tf.reduce_mean((pred - 1.0) ** 2)"
-
-import tensorflow as tf
 
 
 def run(Tape=tf.GradientTape):

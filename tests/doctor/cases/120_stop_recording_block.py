@@ -1,11 +1,12 @@
 """The forward pass of the encoder sits in a stop_recording block."""
+
+import tensorflow as tf
+
 CAUSE = "tape-order"
 FORM = "tape"
 EXPECT = {"enc": "none", "dec": "ok"}
 CUT = "h = tf.tanh(x @ enc)"
 CUT_ALSO = ("with tape.stop_recording():",)
-
-import tensorflow as tf
 
 
 def run(Tape=tf.GradientTape):

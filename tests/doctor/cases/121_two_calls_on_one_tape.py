@@ -1,11 +1,12 @@
 """Two gradient calls on a tape that is not persistent."""
+
+import tensorflow as tf
+
 CAUSE = "tape-misuse"
 FORM = "tape"
 RAISES = "RuntimeError"
 EXPECT = {}
 CUT = "gb = tape.gradient(loss, b)"
-
-import tensorflow as tf
 
 
 def run(Tape=tf.GradientTape):

@@ -1,12 +1,13 @@
 """tape.watch refuses a Keras 3 variable."""
+
+import keras
+import tensorflow as tf
+
 CAUSE = "api-misuse"
 FORM = "tape"
 RAISES = "ValueError"
 EXPECT = {}
 CUT = "tape.watch(dense.kernel)"
-
-import keras
-import tensorflow as tf
 
 
 def run(Tape=tf.GradientTape):

@@ -1,12 +1,13 @@
 """The gradient of an embedding table is IndexedSlices; .numpy() fails on it."""
+
+import tensorflow as tf
+
 CAUSE = "indexed-slices"
 FORM = "tape"
 RAISES = "AttributeError"
 EXPECT = {}
 CUT = "biggest = g.numpy().max()"
 CUT_ALSO = ("rows = tf.gather(table, [0, 2, 2])",)
-
-import tensorflow as tf
 
 
 def run(Tape=tf.GradientTape):

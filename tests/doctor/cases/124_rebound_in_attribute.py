@@ -1,11 +1,12 @@
 """A tiny model class updates its weight by rebinding the attribute; the second step has no gradient."""
+
+import tensorflow as tf
+
 CAUSE = "variable-rebound"
 FORM = "tape"
 EXPECT = {"w1": "ok", "w2": "none"}
 CUT = "self.w = self.w - 0.1 * g"
 CUT_ALSO = ("loss = tf.reduce_sum((x * self.w - 1.0) ** 2)",)
-
-import tensorflow as tf
 
 
 class Line:

@@ -1,11 +1,12 @@
 """Saliency of the first time step: the slice is made beside the model call, not on its way."""
+
+import keras
+import tensorflow as tf
+
 CAUSE = "wrong-source"
 FORM = "tape"
 EXPECT = {"x0": "none"}
 CUT = "x0 = x[:, 0]"
-
-import keras
-import tensorflow as tf
 
 
 def run(Tape=tf.GradientTape):

@@ -1,11 +1,12 @@
 """The hidden sequence that is asked for comes from another forward pass than the loss."""
+
+import keras
+import tensorflow as tf
+
 CAUSE = "wrong-source"
 EXPECT = {"hidden": "none", "kernel": "ok"}
 WATCH = ("hidden",)
 CUT = "hidden = lstm(x)"
-
-import keras
-import tensorflow as tf
 
 
 def run():

@@ -1,11 +1,12 @@
 """Moving statistics of BatchNormalization are asked for."""
+
+import keras
+import tensorflow as tf
+
 CAUSE = "non-trainable"
 EXPECT = {"moving_mean": "none", "gamma": "ok"}
 CUT = "y = bn(x @ w, training=False)"
 CUT_ALSO = ("bn = keras.layers.BatchNormalization()",)
-
-import keras
-import tensorflow as tf
 
 
 def run():

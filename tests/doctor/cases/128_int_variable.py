@@ -1,10 +1,11 @@
 """A step counter made with tf.Variable(4) is asked for."""
+
+import tensorflow as tf
+
 CAUSE = "integer-source"
 EXPECT = {"k": "none", "w": "ok"}
 CUT = "k = tf.Variable(4)"
 CUT_ALSO = ("return w ** 2 * tf.cast(k, tf.float32)",)
-
-import tensorflow as tf
 
 
 def run():

@@ -1,10 +1,11 @@
 """Encoder-decoder: the context is overwritten by zeros before decoding (claim E4 in another shape)."""
-CAUSE = "unconnected"
-EXPECT = {"enc": "none", "dec": "ok"}
-CUT = "context = enc(x)"
 
 import keras
 import tensorflow as tf
+
+CAUSE = "unconnected"
+EXPECT = {"enc": "none", "dec": "ok"}
+CUT = "context = enc(x)"
 
 
 def run():

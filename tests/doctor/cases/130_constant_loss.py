@@ -1,9 +1,10 @@
 """The regulariser is meant to use the weights and uses their shape."""
+
+import tensorflow as tf
+
 CAUSE = "unconnected"
 EXPECT = {"w": "none", "v": "ok"}
 CUT = "size = tf.cast(tf.reduce_prod(tf.shape(w)), tf.float32)"
-
-import tensorflow as tf
 
 
 def run():

@@ -1,9 +1,10 @@
 """The learned threshold only decides how often tf.while_loop runs."""
+
+import tensorflow as tf
+
 CAUSE = "loop-condition"
 EXPECT = {"bound": "none", "rate": "ok"}
 CUT = "lambda s: s < bound"
-
-import tensorflow as tf
 
 
 def run():

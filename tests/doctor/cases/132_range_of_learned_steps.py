@@ -1,9 +1,10 @@
 """Number of unrolled steps from a variable: adaptive computation done wrong."""
+
+import tensorflow as tf
+
 CAUSE = "loop-condition"
 EXPECT = {"steps": "none", "U": "ok"}
 CUT = "for _ in range(int(steps)):"
-
-import tensorflow as tf
 
 
 def run():

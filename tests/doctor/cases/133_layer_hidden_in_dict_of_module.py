@@ -1,11 +1,12 @@
 """A Keras layer inside a tf.Module: the module's list does not see the layer's Keras 3 variables."""
+
+import keras
+import tensorflow as tf
+
 CAUSE = "empty-vars"
 FORM = "vars"
 EXPECT = {"trainable_variables": "empty"}
 CUT = "self.cell = keras.layers.Dense(3)"
-
-import keras
-import tensorflow as tf
 
 
 class Net(tf.Module):

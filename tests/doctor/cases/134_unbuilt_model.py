@@ -1,12 +1,13 @@
 """The list of variables is taken before the first call."""
+
+import keras
+import tensorflow as tf
+
 CAUSE = "empty-vars"
 FORM = "vars"
 EXPECT = {"trainable_variables": "empty"}
 CUT = "return tf.reduce_mean(net(x) ** 2)"
 CUT_ALSO = ("net = keras.Sequential([keras.layers.GRU(3), keras.layers.Dense(1)])",)
-
-import keras
-import tensorflow as tf
 
 
 def run():

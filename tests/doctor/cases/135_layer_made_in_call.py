@@ -1,11 +1,12 @@
 """One of two layers is created inside call(): the list is too short."""
+
+import keras
+import tensorflow as tf
+
 CAUSE = "empty-vars"
 FORM = "vars"
 EXPECT = {"trainable_variables": "missing"}
 CUT = "return keras.layers.Dense(1)(self.inner(x))"
-
-import keras
-import tensorflow as tf
 
 
 class Head(keras.layers.Layer):

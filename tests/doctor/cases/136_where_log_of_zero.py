@@ -1,9 +1,10 @@
 """tf.where guards the value of x*log(x) at 0, not its gradient."""
+
+import tensorflow as tf
+
 CAUSE = "nan-where"
 EXPECT = {"p": "nan"}
 CUT = "logs = tf.math.log(p)"
-
-import tensorflow as tf
 
 
 def run():

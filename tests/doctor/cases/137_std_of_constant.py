@@ -1,9 +1,10 @@
 """Standard deviation of equal activations: sqrt at 0."""
+
+import tensorflow as tf
+
 CAUSE = "nan-sqrt-norm"
 EXPECT = {"w": "nan"}
 CUT = "spread = tf.math.reduce_std(w * tf.ones(4))"
-
-import tensorflow as tf
 
 
 def run():

@@ -1,10 +1,11 @@
 """tf.norm of a difference that is zero for one pair (contrastive loss)."""
-CAUSE = "nan-sqrt-norm"
-EXPECT = {"emb": "nan"}
-CUT = "d = tf.norm(a - b, axis=1)"
 
 import keras
 import tensorflow as tf
+
+CAUSE = "nan-sqrt-norm"
+EXPECT = {"emb": "nan"}
+CUT = "d = tf.norm(a - b, axis=1)"
 
 
 def run():

@@ -1,9 +1,10 @@
 """Square root of a negative prediction: the loss itself is NaN."""
+
+import tensorflow as tf
+
 CAUSE = "nan-forward"
 EXPECT = {"w": "nan"}
 CUT = "root = tf.sqrt(pred)"
-
-import tensorflow as tf
 
 
 def run():

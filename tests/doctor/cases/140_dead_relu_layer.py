@@ -1,10 +1,11 @@
 """A functional model whose hidden layer is dead: bias far below zero."""
-CAUSE = "zero-saturated"
-EXPECT = {"first": "zero", "second": "zero", "out_bias": "ok"}
-CUT = "out = model(x)"
 
 import keras
 import tensorflow as tf
+
+CAUSE = "zero-saturated"
+EXPECT = {"first": "zero", "second": "zero", "out_bias": "ok"}
+CUT = "out = model(x)"
 
 
 def run():

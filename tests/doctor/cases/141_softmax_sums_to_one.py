@@ -1,9 +1,10 @@
 """The loss is the sum of a softmax: constant, but connected."""
+
+import tensorflow as tf
+
 CAUSE = "zero-cancel"
 EXPECT = {"logits": "zero"}
 CUT = "return tf.reduce_sum(logits - tf.identity(logits))"
-
-import tensorflow as tf
 
 
 def run():

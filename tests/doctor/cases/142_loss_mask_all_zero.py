@@ -1,11 +1,12 @@
 """The sample weights of the batch are all zero."""
+
+import keras
+import tensorflow as tf
+
 CAUSE = "zero-masked"
 EXPECT = {"gru": "zero", "head": "zero"}
 CUT = "return tf.reduce_sum(per_step * weights)"
 CUT_ALSO = ("weights = tf.cast(lengths[:, None] > 10, tf.float32)",)
-
-import keras
-import tensorflow as tf
 
 
 def run():

@@ -1,10 +1,11 @@
 """float16: the gradient of a far-away Gaussian is too small for the dtype."""
+
+import tensorflow as tf
+
 CAUSE = "zero-underflow"
 EXPECT = {"mu": "zero"}
 CUT = "density = tf.exp(-((x - mu) ** 2) * half)"
 CUT_ALSO = ("return tf.reduce_sum(density) * tf.constant(1e-3, tf.float16)",)
-
-import tensorflow as tf
 
 
 def run():

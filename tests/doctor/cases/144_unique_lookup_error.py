@@ -1,9 +1,10 @@
 """tf.unique on activations: the registry has no gradient for it."""
+
+import tensorflow as tf
+
 CAUSE = "no-gradient-op"
 EXPECT = {"w": "raises"}
 CUT = "values, _ = tf.unique(tf.nn.relu(w))"
-
-import tensorflow as tf
 
 
 def run():

@@ -1,9 +1,10 @@
 """Healthy: straight-through rounding."""
+
+import tensorflow as tf
+
 CAUSE = "ok"
 EXPECT = {"w": "ok", "b": "ok"}
 CUT = ""
-
-import tensorflow as tf
 
 
 def run():

@@ -1,10 +1,11 @@
 """Healthy: gradient penalty with a nested tape and dropout from a seed generator."""
-CAUSE = "ok"
-EXPECT = {"d1": "ok", "d2": "ok"}
-CUT = ""
 
 import keras
 import tensorflow as tf
+
+CAUSE = "ok"
+EXPECT = {"d1": "ok", "d2": "ok"}
+CUT = ""
 
 
 def run():

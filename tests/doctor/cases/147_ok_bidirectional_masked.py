@@ -1,10 +1,11 @@
-"""Healthy: Embedding with mask_zero, Bidirectional LSTM, TimeDistributed head, gather and clipping that does not bite."""
-CAUSE = "ok"
-EXPECT = {"emb": "ok", "fwd": "ok", "td": "ok"}
-CUT = ""
+"""Healthy: masked Embedding, Bidirectional LSTM, TimeDistributed head, clipping that does not bite."""
 
 import keras
 import tensorflow as tf
+
+CAUSE = "ok"
+EXPECT = {"emb": "ok", "fwd": "ok", "td": "ok"}
+CUT = ""
 
 
 def run():
@@ -20,4 +21,5 @@ def run():
         best = tf.argmax(y, axis=-1)
         return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(best * 0, y))
 
-    return loss_fn, {"emb": emb.embeddings.value, "fwd": rnn.forward_layer.cell.kernel.value, "td": td.layer.kernel.value}
+    fwd = rnn.forward_layer.cell.kernel.value
+    return loss_fn, {"emb": emb.embeddings.value, "fwd": fwd, "td": td.layer.kernel.value}

@@ -1,9 +1,10 @@
 """A product of probabilities with an op whose registered gradient is wrong where it matters."""
+
+import tensorflow as tf
+
 CAUSE = "wrong-op-gradient"
 EXPECT = {"x": "partial"}
 CUT = "y = tf.math.cumprod(x)"
-
-import tensorflow as tf
 
 
 def run():

@@ -1,9 +1,10 @@
 """A learned level only chooses the branch of a Python if."""
+
+import tensorflow as tf
+
 CAUSE = "comparison"
 EXPECT = {"level": "none", "w": "ok"}
 CUT = "if level > 0.5:"
-
-import tensorflow as tf
 
 
 def run():

@@ -1,10 +1,11 @@
 """The inner gradient is taken after the outer tape was left."""
+
+import tensorflow as tf
+
 CAUSE = "after-tape"
 FORM = "tape"
 EXPECT = {"second": "none"}
 CUT = "first = inner.gradient(y, x)"
-
-import tensorflow as tf
 
 
 def run(Tape=tf.GradientTape):

@@ -1,10 +1,11 @@
 """A target network gets its weights by get_weights/set_weights inside the loss."""
-CAUSE = "state-assign"
-EXPECT = {"online": "none", "head": "ok"}
-CUT = "target.set_weights(online.get_weights())"
 
 import keras
 import tensorflow as tf
+
+CAUSE = "state-assign"
+EXPECT = {"online": "none", "head": "ok"}
+CUT = "target.set_weights(online.get_weights())"
 
 
 def run():

@@ -1,10 +1,11 @@
 """In a tf.function the result of TensorArray.write is dropped: only graph mode loses it."""
+
+import tensorflow as tf
+
 CAUSE = "unconnected"
 EXPECT = {"w": "none"}
 CUT = "out.write(t, h)"
 CUT_ALSO = ("return tf.reduce_sum(out.stack())",)
-
-import tensorflow as tf
 
 
 def run():

@@ -1,9 +1,10 @@
 """Poisson counts drawn from a learned rate: TensorFlow refuses with a LookupError or gives None."""
+
+import tensorflow as tf
+
 CAUSE = "random-sampling"
 EXPECT = {"rate": "raises"}
 CUT = "counts = tf.random.poisson([], tf.exp(rate), seed=1)"
-
-import tensorflow as tf
 
 
 def run():

@@ -1,9 +1,10 @@
 """Weighted bincount of soft assignments: no gradient for DenseBincount's weights."""
+
+import tensorflow as tf
+
 CAUSE = "no-gradient-op"
 EXPECT = {"w": "raises"}
 CUT = "hist = tf.math.bincount([0, 1, 1, 2], weights=tf.nn.softplus(w), minlength=3)"
-
-import tensorflow as tf
 
 
 def run():

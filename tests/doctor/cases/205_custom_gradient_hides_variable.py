@@ -1,12 +1,13 @@
 """A custom gradient whose forward pass reads a variable without the `variables` argument: TypeError."""
+
+import tensorflow as tf
+
 CAUSE = "custom-gradient"
 FORM = "tape"
 RAISES = "TypeError"
 EXPECT = {}
 CUT = "y = dense(x)"
 CUT_ALSO = ("@tf.custom_gradient",)
-
-import tensorflow as tf
 
 
 def run(Tape=tf.GradientTape):

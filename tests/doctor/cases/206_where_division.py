@@ -1,9 +1,10 @@
 """Mean over valid steps: 0/0 in rows without any valid step, hidden by tf.where."""
+
+import tensorflow as tf
+
 CAUSE = "nan-where"
 EXPECT = {"w": "nan"}
 CUT = "mean = tf.reduce_sum(vals * mask, 1) / tf.reduce_sum(mask * w, 1)"
-
-import tensorflow as tf
 
 
 def run():

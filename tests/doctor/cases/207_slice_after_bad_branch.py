@@ -1,9 +1,10 @@
 """log of a zero padded column, sliced away afterwards."""
+
+import tensorflow as tf
+
 CAUSE = "nan-where"
 EXPECT = {"w": "nan"}
 CUT = "logs = tf.math.log(w * pad)"
-
-import tensorflow as tf
 
 
 def run():

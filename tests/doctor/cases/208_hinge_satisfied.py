@@ -1,9 +1,10 @@
 """All margins are satisfied: the hinge is flat."""
+
+import tensorflow as tf
+
 CAUSE = "zero-saturated"
 EXPECT = {"w": "zero", "b": "zero"}
 CUT = "return tf.reduce_mean(tf.maximum(0.0, 1.0 - y * score))"
-
-import tensorflow as tf
 
 
 def run():

@@ -1,9 +1,10 @@
 """A recurrent tanh far in saturation: the gradient is exactly zero."""
+
+import tensorflow as tf
+
 CAUSE = "zero-saturated"
 EXPECT = {"U": "zero"}
 CUT = "h = tf.tanh(h @ U)"
-
-import tensorflow as tf
 
 
 def run():

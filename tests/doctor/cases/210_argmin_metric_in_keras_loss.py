@@ -1,10 +1,11 @@
 """keras accuracy metric function as the loss."""
-CAUSE = "argmax"
-EXPECT = {"out": "none"}
-CUT = "acc = keras.metrics.categorical_accuracy(y, out(lstm(x)))"
 
 import keras
 import tensorflow as tf
+
+CAUSE = "argmax"
+EXPECT = {"out": "none"}
+CUT = "acc = keras.metrics.categorical_accuracy(y, out(lstm(x)))"
 
 
 def run():

@@ -1,11 +1,12 @@
 """Truncated BPTT across two tapes with a helper function (a second file would look the same)."""
+
+import keras
+import tensorflow as tf
+
 CAUSE = "before-tape"
 FORM = "tape"
 EXPECT = {"x1": "none", "kernel": "ok"}
 CUT = "_, state = cell(x, [state])"
-
-import keras
-import tensorflow as tf
 
 
 def advance(cell, x, state):
@@ -19,7 +20,7 @@ def run(Tape=tf.GradientTape):
     x1, x2 = tf.Variable([[1.0, 2.0]]), tf.constant([[0.5, 0.1]])
     cell.build((1, 2))
     state = tf.zeros((1, 2))
-    with Tape() as first:
+    with Tape():
         state = advance(cell, x1, state)
         tf.reduce_sum(state)
     with Tape() as second:

@@ -1,11 +1,12 @@
 """Saliency map: the image is a plain tensor and nobody watches it."""
+
+import keras
+import tensorflow as tf
+
 CAUSE = "not-watched"
 FORM = "tape"
 EXPECT = {"image": "none"}
 CUT = "score = model(image)[0, 1]"
-
-import keras
-import tensorflow as tf
 
 
 def run(Tape=tf.GradientTape):

@@ -1,10 +1,11 @@
 """watch_accessed_variables=False and the variable is never watched."""
+
+import tensorflow as tf
+
 CAUSE = "not-watched"
 FORM = "tape"
 EXPECT = {"w": "none"}
 CUT = "loss = tf.reduce_sum(w * w)"
-
-import tensorflow as tf
 
 
 def run(Tape=tf.GradientTape):

@@ -1,12 +1,13 @@
 """The source is the NumPy array that was fed, not the tensor made of it."""
+
+import numpy as np
+import tensorflow as tf
+
 CAUSE = "wrong-source"
 FORM = "tape"
 RAISES = "AttributeError"
 EXPECT = {}
 CUT = "return {\"x\": tape.gradient(loss, x)}"
-
-import numpy as np
-import tensorflow as tf
 
 
 def run(Tape=tf.GradientTape):

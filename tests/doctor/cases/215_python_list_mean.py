@@ -1,9 +1,10 @@
 """Per-step losses are collected as Python floats and averaged."""
+
+import tensorflow as tf
+
 CAUSE = "numpy-conversion"
 EXPECT = {"U": "none"}
 CUT = "losses.append(tf.reduce_sum(h**2).numpy())"
-
-import tensorflow as tf
 
 
 def run():

@@ -1,9 +1,10 @@
 """A learned position is truncated with int() and used as an index."""
+
+import tensorflow as tf
+
 CAUSE = "numpy-conversion"
 EXPECT = {"pos": "none", "table": "ok"}
 CUT = "row = table[int(pos)]"
-
-import tensorflow as tf
 
 
 def run():

@@ -1,9 +1,10 @@
 """The same in TensorFlow: the position is cast to int32 inside tf.gather."""
+
+import tensorflow as tf
+
 CAUSE = "integer-cast"
 EXPECT = {"pos": "none", "table": "ok"}
 CUT = "row = tf.gather(table, tf.cast(pos * 2.0, tf.int32))"
-
-import tensorflow as tf
 
 
 def run():

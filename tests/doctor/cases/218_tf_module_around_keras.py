@@ -1,11 +1,12 @@
 """A tf.Module holds Keras 3 layers: trainable_variables of the module is empty."""
+
+import keras
+import tensorflow as tf
+
 CAUSE = "empty-vars"
 FORM = "vars"
 EXPECT = {"trainable_variables": "empty"}
 CUT = "self.rnn = keras.layers.GRU(3)"
-
-import keras
-import tensorflow as tf
 
 
 class Net(tf.Module):

@@ -1,12 +1,13 @@
 """A gate object that is no layer hides its variable from the layer."""
+
+import keras
+import tensorflow as tf
+
 CAUSE = "empty-vars"
 FORM = "vars"
 EXPECT = {"trainable_variables": "missing"}
 CUT = "self.alpha = tf.Variable(0.3)"
 CUT_ALSO = ("self.gate = Gate()",)
-
-import keras
-import tensorflow as tf
 
 
 class Gate:

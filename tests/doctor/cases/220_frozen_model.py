@@ -1,11 +1,12 @@
 """The model was frozen for transfer learning and the list is empty."""
+
+import keras
+import tensorflow as tf
+
 CAUSE = "non-trainable"
 FORM = "vars"
 EXPECT = {"trainable_variables": "empty"}
 CUT = "net.trainable = False"
-
-import keras
-import tensorflow as tf
 
 
 def run():

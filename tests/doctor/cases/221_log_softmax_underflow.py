@@ -1,9 +1,10 @@
 """log(softmax) with a huge gap: softmax underflows and the loss is infinite."""
+
+import tensorflow as tf
+
 CAUSE = "nan-forward"
 EXPECT = {"logits": "nan"}
 CUT = "nll = -tf.math.log(p)"
-
-import tensorflow as tf
 
 
 def run():

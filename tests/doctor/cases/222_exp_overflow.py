@@ -1,9 +1,10 @@
 """exp overflows: infinite loss, infinite gradient."""
+
+import tensorflow as tf
+
 CAUSE = "nan-forward"
 EXPECT = {"w": "inf"}
 CUT = "big = tf.exp(w * 100.0)"
-
-import tensorflow as tf
 
 
 def run():

@@ -1,10 +1,11 @@
 """The mean of centred values is zero whatever the weights are."""
+
+import tensorflow as tf
+
 CAUSE = "zero-cancel"
 EXPECT = {"w": "zero"}
 CUT = "centred = h - tf.reduce_mean(h)"
 CUT_ALSO = ("return tf.reduce_sum(centred)",)
-
-import tensorflow as tf
 
 
 def run():

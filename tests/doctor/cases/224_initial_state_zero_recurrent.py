@@ -1,10 +1,11 @@
 """One step from a zero state: the recurrent kernel's gradient is exactly zero (claim S1)."""
-CAUSE = "zero-masked"
-EXPECT = {"kernel": "ok", "recurrent": "zero"}
-CUT = "out = rnn(x)"
 
 import keras
 import tensorflow as tf
+
+CAUSE = "zero-masked"
+EXPECT = {"kernel": "ok", "recurrent": "zero"}
+CUT = "out = rnn(x)"
 
 
 def run():

@@ -1,9 +1,10 @@
 """Sixty sigmoid steps with small weights: the gradient underflows on its way back."""
+
+import tensorflow as tf
+
 CAUSE = "zero-underflow"
 EXPECT = {"x0": "zero", "w": "ok"}
 CUT = "h = tf.sigmoid(h * w * 0.01)"
-
-import tensorflow as tf
 
 
 def run():

@@ -1,9 +1,10 @@
 """Healthy: a tape loop with assign_sub updates after the gradient."""
+
+import tensorflow as tf
+
 CAUSE = "ok"
 EXPECT = {"w": "ok", "b": "ok"}
 CUT = ""
-
-import tensorflow as tf
 
 
 def run():

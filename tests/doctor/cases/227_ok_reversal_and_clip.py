@@ -1,9 +1,10 @@
 """Healthy: gradient reversal by custom_gradient, an inactive clip, tf.sort, where on data, layer norm."""
+
+import tensorflow as tf
+
 CAUSE = "ok"
 EXPECT = {"w": "ok", "g": "ok"}
 CUT = ""
-
-import tensorflow as tf
 
 
 @tf.custom_gradient

@@ -1,14 +1,16 @@
 """Healthy: vector quantiser with straight-through and commitment loss."""
+
+import tensorflow as tf
+
 CAUSE = "ok"
 EXPECT = {"enc": "ok", "dec": "ok"}
 CUT = ""
 
-import tensorflow as tf
-
 
 def run():
     g = tf.random.Generator.from_seed(4)
-    enc, dec, book, x = tf.Variable(g.normal((3, 2))), tf.Variable(g.normal((2, 3))), tf.constant(g.normal((5, 2))), g.normal((4, 3))
+    enc, dec = tf.Variable(g.normal((3, 2))), tf.Variable(g.normal((2, 3)))
+    book, x = tf.constant(g.normal((5, 2))), g.normal((4, 3))
 
     def loss_fn():
         z = x @ enc

@@ -1,10 +1,11 @@
 """keras.ops.stop_gradient on the teacher's logits; the teacher is asked for."""
-CAUSE = "stop-gradient"
-EXPECT = {"teacher": "none", "student": "ok"}
-CUT = "soft = keras.ops.stop_gradient(keras.ops.softmax(teacher(x)))"
 
 import keras
 import tensorflow as tf
+
+CAUSE = "stop-gradient"
+EXPECT = {"teacher": "none", "student": "ok"}
+CUT = "soft = keras.ops.stop_gradient(keras.ops.softmax(teacher(x)))"
 
 
 def run():

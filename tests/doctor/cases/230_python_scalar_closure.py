@@ -1,10 +1,11 @@
 """The learned weight of a penalty was read as a float before the loss function was written."""
+
+import tensorflow as tf
+
 CAUSE = "numpy-conversion"
 EXPECT = {"strength": "none", "w": "ok"}
 CUT = "lam = float(strength)"
 CUT_ALSO = ("return tf.reduce_sum(w**2) * lam",)
-
-import tensorflow as tf
 
 
 def run():

@@ -1,10 +1,11 @@
 """A Jacobian through tf.function in which the hidden state is rounded."""
+
+import tensorflow as tf
+
 CAUSE = "no-gradient-op"
 FORM = "tape"
 EXPECT = {"x": "none"}
 CUT = "h = tf.math.rint(tf.tanh(x @ W) * 4.0)"
-
-import tensorflow as tf
 
 
 def run(Tape=tf.GradientTape):

@@ -1,9 +1,10 @@
 """Meta-learning: the inner gradient is turned into a constant before the outer loss."""
+
+import tensorflow as tf
+
 CAUSE = "stop-gradient"
 EXPECT = {"w": "partial"}
 CUT = "fast = w - 0.1 * tf.stop_gradient(inner.gradient(first, w))"
-
-import tensorflow as tf
 
 
 def run():

@@ -1,9 +1,10 @@
 """The value is formatted into a string tensor and parsed again."""
+
+import tensorflow as tf
+
 CAUSE = "no-gradient-op"
 EXPECT = {"w": "none"}
 CUT = "text = tf.strings.as_string(w * 2.0)"
-
-import tensorflow as tf
 
 
 def run():

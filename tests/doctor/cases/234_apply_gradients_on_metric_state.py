@@ -1,11 +1,12 @@
 """Running mean kept by a keras.metrics.Mean, used as a baseline in the loss."""
+
+import keras
+import tensorflow as tf
+
 CAUSE = "state-assign"
 EXPECT = {"base": "none", "w": "ok"}
 CUT = "running.update_state(tf.exp(base))"
 CUT_ALSO = ("return tf.reduce_sum((w - running.result()) ** 2)",)
-
-import keras
-import tensorflow as tf
 
 
 def run():

@@ -1,9 +1,10 @@
 """Row maxima of a sparse tensor."""
+
+import tensorflow as tf
+
 CAUSE = "no-gradient-op"
 EXPECT = {"vals": "raises"}
 CUT = "top = tf.sparse.reduce_max(sp, axis=1)"
-
-import tensorflow as tf
 
 
 def run():

@@ -1,10 +1,11 @@
 """A functional model with a rounding Lambda layer in the middle."""
-CAUSE = "no-gradient-op"
-EXPECT = {"front": "none", "back": "ok"}
-CUT = "snap = keras.layers.Lambda(lambda t: keras.ops.round(t))"
 
 import keras
 import tensorflow as tf
+
+CAUSE = "no-gradient-op"
+EXPECT = {"front": "none", "back": "ok"}
+CUT = "snap = keras.layers.Lambda(lambda t: keras.ops.round(t))"
 
 
 def run():

@@ -1,9 +1,10 @@
 """Weight normalisation computed once in __init__."""
+
+import tensorflow as tf
+
 CAUSE = "before-tape"
 EXPECT = {"v": "none", "g": "ok"}
 CUT = "self.unit = self.v / tf.norm(self.v, axis=0)"
-
-import tensorflow as tf
 
 
 class WeightNorm(tf.Module):

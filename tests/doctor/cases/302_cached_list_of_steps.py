@@ -1,10 +1,11 @@
 """Embedded steps are prepared in a list before the loss."""
+
+import tensorflow as tf
+
 CAUSE = "before-tape"
 EXPECT = {"table": "none", "U": "ok"}
 CUT = "steps = [tf.gather(table, i) for i in (0, 2, 1)]"
 CUT_ALSO = ('h = tf.tanh(s[None] + h @ U)',)
-
-import tensorflow as tf
 
 
 def run():

@@ -1,9 +1,10 @@
 """The weight of the auxiliary loss is zero."""
+
+import tensorflow as tf
+
 CAUSE = "zero-masked"
 EXPECT = {"aux": "zero", "w": "ok"}
 CUT = "return main + 0.0 * extra"
-
-import tensorflow as tf
 
 
 def run():

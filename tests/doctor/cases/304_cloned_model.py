@@ -1,9 +1,10 @@
 """The variables of a clone are asked for."""
+
+import tensorflow as tf
+
 CAUSE = "wrong-source"
 EXPECT = {"copy": "none", "own": "ok"}
 CUT = "twin = tf.Variable(w)"
-
-import tensorflow as tf
 
 
 def run():

@@ -1,11 +1,12 @@
 """tape.reset() after the encoder forgets it."""
+
+import tensorflow as tf
+
 CAUSE = "tape-order"
 FORM = "tape"
 EXPECT = {"enc": "none", "dec": "ok"}
 CUT = "h = tf.tanh(x @ enc)"
 CUT_ALSO = ('tape.reset()',)
-
-import tensorflow as tf
 
 
 def run(Tape=tf.GradientTape):

@@ -1,12 +1,13 @@
 """The target of the gradient call is a NumPy number."""
+
+import tensorflow as tf
+
 CAUSE = "numpy-conversion"
 FORM = "tape"
 RAISES = "AttributeError"
 EXPECT = {}
 CUT = "loss = tf.reduce_sum(w**2).numpy()"
 CUT_ALSO = ('return {"w": tape.gradient(loss, w)}',)
-
-import tensorflow as tf
 
 
 def run(Tape=tf.GradientTape):

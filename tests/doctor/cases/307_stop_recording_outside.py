@@ -1,11 +1,12 @@
 """stop_recording on a tape that does not record."""
+
+import tensorflow as tf
+
 CAUSE = "tape-misuse"
 FORM = "tape"
 RAISES = "ValueError"
 EXPECT = {}
 CUT = "with tape.stop_recording():"
-
-import tensorflow as tf
 
 
 def run(Tape=tf.GradientTape):

@@ -1,11 +1,12 @@
 """batch_jacobian of tensors whose first dimensions differ."""
+
+import tensorflow as tf
+
 CAUSE = "api-misuse"
 FORM = "tape"
 RAISES = "ValueError"
 EXPECT = {}
 CUT = 'return {"x": tape.batch_jacobian(y, x)}'
-
-import tensorflow as tf
 
 
 def run(Tape=tf.GradientTape):

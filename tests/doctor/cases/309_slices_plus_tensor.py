@@ -1,13 +1,14 @@
 """Regularisation is added to an embedding's gradient: IndexedSlices has no +."""
+
+import keras
+import tensorflow as tf
+
 CAUSE = "indexed-slices"
 FORM = "tape"
 RAISES = "TypeError"
 EXPECT = {}
 CUT = "g = g + 0.1"
 CUT_ALSO = ('loss = tf.reduce_sum(emb(tf.constant([1, 3])) * head)',)
-
-import keras
-import tensorflow as tf
 
 
 def run(Tape=tf.GradientTape):

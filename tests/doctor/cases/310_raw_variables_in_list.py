@@ -1,11 +1,12 @@
 """A Keras 3 layer with a Python list of raw variables."""
+
+import keras
+import tensorflow as tf
+
 CAUSE = "empty-vars"
 FORM = "vars"
 EXPECT = {"trainable_variables": "empty"}
 CUT = "self.mats = [tf.Variable(tf.eye(2)) for _ in range(2)]"
-
-import keras
-import tensorflow as tf
 
 
 class Stack(keras.layers.Layer):

@@ -1,12 +1,13 @@
 """A helper layer lives in a lambda: the model does not see it."""
+
+import keras
+import tensorflow as tf
+
 CAUSE = "empty-vars"
 FORM = "vars"
 EXPECT = {"trainable_variables": "missing"}
 CUT = "self.post = make_post()"
 CUT_ALSO = ('extra = keras.layers.Dense(2)', 'return lambda t: extra(t)', 'return self.post(self.base(x))')
-
-import keras
-import tensorflow as tf
 
 
 def make_post():

@@ -1,9 +1,10 @@
 """Angle between equal unit vectors: acos at 1."""
+
+import tensorflow as tf
+
 CAUSE = "nan-sqrt-norm"
 EXPECT = {"u": "nan"}
 CUT = "angle = tf.acos(tf.reduce_sum(a * a))"
-
-import tensorflow as tf
 
 
 def run():

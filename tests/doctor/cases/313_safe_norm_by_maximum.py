@@ -1,9 +1,10 @@
 """sqrt inside maximum: the clamp comes too late."""
+
+import tensorflow as tf
+
 CAUSE = "nan-where"
 EXPECT = {"w": "nan"}
 CUT = "n = tf.reduce_sum(tf.square(w), 1) ** 0.5"
-
-import tensorflow as tf
 
 
 def run():

@@ -1,11 +1,12 @@
 """mask_zero and a batch of padding only."""
+
+import keras
+import tensorflow as tf
+
 CAUSE = "zero-masked"
 EXPECT = {"kernel": "zero"}
 CUT = "h = gru(emb(ids))"
 CUT_ALSO = ('return tf.reduce_sum((h - 1.0) ** 2)',)
-
-import keras
-import tensorflow as tf
 
 
 def run():

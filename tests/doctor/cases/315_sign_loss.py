@@ -1,9 +1,10 @@
 """The loss is the sign of the score."""
+
+import tensorflow as tf
+
 CAUSE = "zero-saturated"
 EXPECT = {"w": "zero"}
 CUT = "vote = tf.sign(tf.linalg.matvec(x, w))"
-
-import tensorflow as tf
 
 
 def run():

@@ -1,10 +1,11 @@
 """A Keras Dense with sigmoid fed with unscaled data (float32 sigmoid is exactly 1)."""
-CAUSE = "zero-saturated"
-EXPECT = {"kernel": "zero"}
-CUT = "p = gate(x)"
 
 import keras
 import tensorflow as tf
+
+CAUSE = "zero-saturated"
+EXPECT = {"kernel": "zero"}
+CUT = "p = gate(x)"
 
 
 def run():

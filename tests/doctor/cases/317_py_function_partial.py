@@ -1,10 +1,11 @@
 """One of two paths runs through numpy_function."""
-CAUSE = "py-function"
-EXPECT = {"w": "partial"}
-CUT = "extra = tf.numpy_function(np.cos, [w], tf.float32)"
 
 import numpy as np
 import tensorflow as tf
+
+CAUSE = "py-function"
+EXPECT = {"w": "partial"}
+CUT = "extra = tf.numpy_function(np.cos, [w], tf.float32)"
 
 
 def run():

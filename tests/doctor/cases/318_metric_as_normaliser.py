@@ -1,11 +1,12 @@
 """Loss divided by its own NumPy value."""
+
+import numpy as np
+import tensorflow as tf
+
 CAUSE = "numpy-conversion"
 EXPECT = {"w": "partial"}
 CUT = "scale = np.asarray(loss)"
 CUT_ALSO = ('return loss / scale + tf.reduce_sum(w)',)
-
-import numpy as np
-import tensorflow as tf
 
 
 def run():

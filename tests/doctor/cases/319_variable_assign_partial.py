@@ -1,9 +1,10 @@
 """A running average in a variable takes part in the loss."""
+
+import tensorflow as tf
+
 CAUSE = "state-assign"
 EXPECT = {"w": "partial"}
 CUT = "avg.assign(0.5 * avg + 0.5 * tf.reduce_mean(w**2))"
-
-import tensorflow as tf
 
 
 def run():

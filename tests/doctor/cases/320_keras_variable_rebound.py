@@ -1,11 +1,12 @@
 """A list of variables is updated by rebinding its elements."""
+
+import tensorflow as tf
+
 CAUSE = "variable-rebound"
 FORM = "tape"
 EXPECT = {"w2": "none"}
 CUT = "params[0] = params[0] - 0.1 * g"
 CUT_ALSO = ('loss = tf.reduce_sum(params[0] ** 2)',)
-
-import tensorflow as tf
 
 
 def run(Tape=tf.GradientTape):

@@ -1,10 +1,11 @@
 """x is normalised after the model has used it; the new x is asked for."""
+
+import tensorflow as tf
+
 CAUSE = "wrong-source"
 FORM = "tape"
 EXPECT = {"x": "none"}
 CUT = "x = x / tf.reduce_max(x)"
-
-import tensorflow as tf
 
 
 def run(Tape=tf.GradientTape):

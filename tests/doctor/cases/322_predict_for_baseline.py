@@ -1,10 +1,11 @@
 """The baseline of a policy gradient comes from model.predict and only the critic is asked."""
-CAUSE = "numpy-conversion"
-EXPECT = {"critic": "none", "actor": "ok"}
-CUT = "base = critic.predict(obs, verbose=0)"
 
 import keras
 import tensorflow as tf
+
+CAUSE = "numpy-conversion"
+EXPECT = {"critic": "none", "actor": "ok"}
+CUT = "base = critic.predict(obs, verbose=0)"
 
 
 def run():

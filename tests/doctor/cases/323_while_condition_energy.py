@@ -1,9 +1,10 @@
 """Python while on a tensor: the temperature only decides when to stop."""
+
+import tensorflow as tf
+
 CAUSE = "loop-condition"
 EXPECT = {"temp": "none", "w": "ok"}
 CUT = "while tf.reduce_max(h) < temp * 2.0:"
-
-import tensorflow as tf
 
 
 def run():

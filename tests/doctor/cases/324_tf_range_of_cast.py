@@ -1,9 +1,10 @@
 """A learned length inside a tf.function: tf.range over a cast."""
+
+import tensorflow as tf
+
 CAUSE = "loop-condition"
 EXPECT = {"length": "none", "w": "ok"}
 CUT = "for _ in tf.range(tf.cast(length, tf.int32)):"
-
-import tensorflow as tf
 
 
 def run():

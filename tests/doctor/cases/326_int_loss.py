@@ -1,9 +1,10 @@
 """The loss counts errors: an integer."""
+
+import tensorflow as tf
+
 CAUSE = "comparison"
 EXPECT = {"w": "none"}
 CUT = "wrong = tf.math.count_nonzero(tf.linalg.matvec(x, w) < 0.0)"
-
-import tensorflow as tf
 
 
 def run():

@@ -1,9 +1,10 @@
 """Hard attention: one-hot of the best key."""
+
+import tensorflow as tf
+
 CAUSE = "argmax"
 EXPECT = {"query": "none", "values": "ok"}
 CUT = "best = tf.one_hot(tf.argmax(keys @ query[:, None], axis=0), 3)"
-
-import tensorflow as tf
 
 
 def run():

@@ -1,10 +1,11 @@
 """A functional model with two outputs; the loss uses one."""
-CAUSE = "unconnected"
-EXPECT = {"b": "none", "a": "ok"}
-CUT = "first, _ = model(x)"
 
 import keras
 import tensorflow as tf
+
+CAUSE = "unconnected"
+EXPECT = {"b": "none", "a": "ok"}
+CUT = "first, _ = model(x)"
 
 
 def run():

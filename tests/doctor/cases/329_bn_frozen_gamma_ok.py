@@ -1,10 +1,11 @@
 """Healthy: BatchNormalization in training mode, dropout, gather_nd, cumsum, einsum."""
-CAUSE = "ok"
-EXPECT = {"gamma": "ok", "w": "ok"}
-CUT = ""
 
 import keras
 import tensorflow as tf
+
+CAUSE = "ok"
+EXPECT = {"gamma": "ok", "w": "ok"}
+CUT = ""
 
 
 def run():

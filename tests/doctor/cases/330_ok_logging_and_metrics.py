@@ -1,12 +1,12 @@
 """Healthy: floats are logged, a metric is updated, a histogram is taken, an argmax goes to a metric."""
-CAUSE = "ok"
-EXPECT = {"w": "ok", "k": "ok"}
-CUT = ""
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+CAUSE = "ok"
+EXPECT = {"w": "ok", "k": "ok"}
+CUT = ""
 
 HISTORY = []
 

@@ -1,9 +1,10 @@
 """Healthy: tf.recompute_grad, tf.scan, tf.map_fn and a while_loop in a tf.function."""
+
+import tensorflow as tf
+
 CAUSE = "ok"
 EXPECT = {"w": "ok", "u": "ok"}
 CUT = ""
-
-import tensorflow as tf
 
 
 def run():

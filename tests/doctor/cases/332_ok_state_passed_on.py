@@ -1,10 +1,11 @@
 """Healthy: a stateful counter beside an explicit state, clip_by_global_norm, sparse gather."""
-CAUSE = "ok"
-EXPECT = {"k": "ok", "e": "ok"}
-CUT = ""
 
 import keras
 import tensorflow as tf
+
+CAUSE = "ok"
+EXPECT = {"k": "ok", "e": "ok"}
+CUT = ""
 
 
 def run():
