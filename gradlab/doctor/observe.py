@@ -90,7 +90,7 @@ class Run:
         self.gradients: dict[int, Any] = {}
         self.asked: set[int] = set()  # keys whose gradient was asked for
         self.error: BaseException | None = None  # why the table of gradients could not be made
-        self.reads: dict[int, int] = {}  # tensor that was read from a variable unseen -> the variable's handle
+        self.reads: dict[int, int] = dict(trace.reads)  # tensor that was read from a variable unseen -> the variable's handle
         self.upstream: list[Any] | None = None  # gradients that arrive at the float targets (default: ones)
         self._kinds: dict[int, str] = {}
 

@@ -63,6 +63,7 @@ class Trace:
         default_factory=list
     )  # (before op, function, args, kwargs) of those left as graphs
     tape: Any = None  # the persistent tape that watched every float tensor
+    reads: dict[int, int] = field(default_factory=dict)  # resolved while its tape lived: tensor -> the variable's handle
     truncated: bool = False  # the limit on ops was reached
 
     def add(self, op: Op, inputs: Iterable[Any], outputs: Iterable[Any]) -> None:
@@ -114,6 +115,7 @@ class Ghost:
 def remembered(trace: Trace, limit: int) -> Trace:
     """The last ops of a trace without its tensors: enough to say where a value came from."""
     light = Trace(
+        reads=dict(trace.reads),
         ops=[Op(op.index, op.type, op.ins, op.outs, op.stack, op.marks, None, op.tapes) for op in trace.ops[-limit:]]
     )
     for op in light.ops:
@@ -136,6 +138,7 @@ def joined(first: Trace, second: Trace) -> Trace:
     conversions = [Conversion(c.key, c.kind, c.before + shift, c.stack, c.marks) for c in second.conversions]
     calls = [(n + shift, f, a, k) for n, f, a, k in second.calls]
     both = Trace([*first.ops, *second.ops], {**first.tensors, **second.tensors}, {**first.producer, **second.producer})
+    both.reads = {**first.reads, **second.reads}
     both.conversions, both.calls = conversions, calls
     both.external = {k: op for k, op in second.external.items() if k not in first.producer}
     both.first_key, both.functions, both.tape, both.truncated = (
@@ -156,7 +159,7 @@ def since(trace: Trace, start: int) -> Trace:
             if k not in part.producer:
                 part.external.setdefault(k, op)
     part.conversions = [c for c in trace.conversions if c.before >= start]
-    part.calls = trace.calls
+    part.calls, part.reads = trace.calls, trace.reads
     part.first_key, part.functions, part.tape, part.truncated = (
         trace.first_key,
         trace.functions,

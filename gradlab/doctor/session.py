@@ -19,12 +19,13 @@ import tensorflow as tf
 
 from gradlab.doctor import flow, patches
 from gradlab.doctor.frames import Place, is_user_file, places, stack, user_frame
-from gradlab.doctor.observe import MAX_OPS, Witness
+from gradlab.doctor.observe import MAX_OPS, Run, Witness
 from gradlab.doctor.record import Op, Trace, remembered
 from gradlab.doctor.recorders import recorder
-from gradlab.doctor.sources import FLOATS, is_owner
+from gradlab.doctor.sources import FLOATS, is_owner, unwrap
 
 HISTORY = 20_000
+MAX_READS = 2_000  # constants and variable reads looked through when a session ends
 SITES = 5  # lines that asked for gradients whose last calls are kept
 ROLL = 5_000  # ops after which a long recording starts anew between two tapes
 _local = threading.local()
@@ -107,9 +108,20 @@ class Session:
         """Start a new trace between two tapes, so that a training loop does not grow without bound."""
         if len(self.trace.ops) > ROLL and not self.waiting and not self.active:
             self.stack.close()
+            self._resolve()
             _local.history = remembered(self.trace, HISTORY)
             self.trace = Trace()
             self._begin()
+
+    def _resolve(self) -> None:
+        """While the tape still knows: which tensors did fast ops read from which variable?"""
+        fresh = [k for k in self.trace.external if k >= self.trace.first_key]
+        variables = [unwrap(v) for v in self.trace.tape.watched_variables()]
+        if not variables or len(fresh) > MAX_READS:
+            return
+        run = Run(self.trace, [], recorder().key)
+        run.resolve_reads({recorder().key(v): v for v in variables})
+        self.trace.reads = run.reads
 
     def close(self) -> None:
         """Stop recording and leave the light memory."""
@@ -117,6 +129,7 @@ class Session:
             return
         self.closed = True
         self.stack.close()
+        self._resolve()
         _local.history = remembered(self.trace, HISTORY)
         if getattr(_local, "session", None) is self:
             _local.session = None
