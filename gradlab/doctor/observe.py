@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from gradlab.doctor import flow, patches
@@ -90,7 +91,9 @@ class Run:
         self.gradients: dict[int, Any] = {}
         self.asked: set[int] = set()  # keys whose gradient was asked for
         self.error: BaseException | None = None  # why the table of gradients could not be made
-        self.reads: dict[int, int] = dict(trace.reads)  # tensor that was read from a variable unseen -> the variable's handle
+        self.reads: dict[int, int] = dict(
+            trace.reads
+        )  # tensor that was read from a variable unseen -> the variable's handle
         self.upstream: list[Any] | None = None  # gradients that arrive at the float targets (default: ones)
         self._kinds: dict[int, str] = {}
 
@@ -171,6 +174,12 @@ class Run:
             for h, g in zip(order, self.trace.tape.gradient(tensor, things), strict=True):
                 if g is not None:
                     self.reads[k] = h
+            consumer = self.trace.external[k]
+            if k not in self.reads and consumer.type in ("StopGradient", "PreventGradient"):
+                # These run while the tape looks away, so only the value tells.
+                for h, variable in handles.items():
+                    if variable.shape == tensor.shape and np.array_equal(variable.read_value(), tensor):
+                        self.reads[k] = h
 
     def between(self, source: Source) -> flow.Flow:
         return flow.between(self.trace, [self.seed(source)], self.target_keys, self.reads)

@@ -63,7 +63,9 @@ class Trace:
         default_factory=list
     )  # (before op, function, args, kwargs) of those left as graphs
     tape: Any = None  # the persistent tape that watched every float tensor
-    reads: dict[int, int] = field(default_factory=dict)  # resolved while its tape lived: tensor -> the variable's handle
+    reads: dict[int, int] = field(
+        default_factory=dict
+    )  # resolved while its tape lived: tensor -> the variable's handle
     truncated: bool = False  # the limit on ops was reached
 
     def add(self, op: Op, inputs: Iterable[Any], outputs: Iterable[Any]) -> None:
@@ -116,7 +118,7 @@ def remembered(trace: Trace, limit: int) -> Trace:
     """The last ops of a trace without its tensors: enough to say where a value came from."""
     light = Trace(
         reads=dict(trace.reads),
-        ops=[Op(op.index, op.type, op.ins, op.outs, op.stack, op.marks, None, op.tapes) for op in trace.ops[-limit:]]
+        ops=[Op(op.index, op.type, op.ins, op.outs, op.stack, op.marks, None, op.tapes) for op in trace.ops[-limit:]],
     )
     for op in light.ops:
         for k in (*op.ins, *op.outs):
