@@ -41,6 +41,8 @@ _WHERE = {
     "Tape": "gradlab.doctor",
     "last_report": "gradlab.doctor",
     "Report": "gradlab.doctor",
+    "load_ipython_extension": "gradlab.doctor.magic",
+    "unload_ipython_extension": "gradlab.doctor.magic",
 }
 
 

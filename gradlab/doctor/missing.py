@@ -1,0 +1,173 @@
+"""Variables that the loss depends on and the learner's list lacks, and why it lacks them."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gradlab.doctor import binding
+from gradlab.doctor.frames import Place, places
+from gradlab.doctor.origin import _class_file, way_to
+from gradlab.doctor.record import Op
+from gradlab.doctor.report import Row
+from gradlab.doctor.sources import Source, unwrap
+from gradlab.doctor.wording import finish
+
+if TYPE_CHECKING:
+    from gradlab.doctor.explain import _Explanation
+
+
+@dataclass
+class OwnerState:
+    """What the owner looked like before the run."""
+
+    built: bool = True
+    count: int = 0
+
+
+def listed(sources: Any) -> bool:
+    """Did the learner pass a list (not named sources)?"""
+    return isinstance(sources, (list, tuple))
+
+
+def _own(owner: Any) -> list[Any]:
+    out = []
+    for name in ("variables", "weights", "trainable_variables"):
+        try:
+            out += [unwrap(v) for v in getattr(owner, name, None) or ()]
+        except ValueError:
+            continue  # a model that is not built yet has no weights to list
+    return out
+
+
+def state(owner: Any) -> OwnerState:
+    """Remember whether the owner was built and how many variables it had."""
+    if owner is None:
+        return OwnerState()
+    return OwnerState(bool(getattr(owner, "built", True)), len(_own(owner)))
+
+
+def _frozen(ex: _Explanation, variable: Any) -> Place | None:
+    """The line `x.trainable = False` if the variable belongs to something that was frozen."""
+    owner = ex.owner
+    layers = [owner]
+    flatten = getattr(owner, "_flatten_layers", None)
+    if callable(flatten):
+        layers = list(flatten())
+    frozen = [m for m in layers if getattr(m, "trainable", True) is False]
+    if variable is not None:
+        frozen = [m for m in frozen if any(unwrap(v) is variable for v in getattr(m, "weights", ()))]
+    if not frozen:
+        return None
+    for file, _ in ex.scene.spots:
+        tree = binding.module(file)
+        for s in binding.statements(tree) if tree else ():
+            if isinstance(s, ast.Assign) and any(
+                isinstance(t, ast.Attribute) and t.attr == "trainable" for t in s.targets
+            ):
+                if isinstance(s.value, ast.Constant) and s.value.value is False:
+                    return Place(file, s.lineno)
+            for call in binding.calls(s) if isinstance(s, (ast.Expr, ast.Assign)) else ():
+                if any(
+                    k.arg == "trainable" and isinstance(k.value, ast.Constant) and k.value.value is False
+                    for k in call.keywords
+                ):
+                    return Place(file, call.lineno)
+    return Place("", 0)
+
+
+def _reason(ex: _Explanation, variable: Any) -> tuple[str, list[Place], str]:
+    """Cause, places and a sentence for one missing variable."""
+    key = ex.key(variable)
+    use = next((op for op in ex.run.trace.ops if key in op.ins and op.type != "VarHandleOp" and op.stack), None)
+    using = places(use.stack) if use is not None else []
+    frozen = _frozen(ex, variable)
+    if frozen is not None:
+        return (
+            "non-trainable",
+            ([frozen] if frozen.file else []) + using,
+            "the layer that holds it was frozen (trainable = False)",
+        )
+    maker = ex.run.trace.producer.get(key)
+    if maker is None and ex.snapshot.variable(key) is None:
+        maker = _made_alike(ex, variable)
+    tracked = any(v is variable for v in _own(ex.owner))
+    if maker is not None:
+        spots = places(maker.stack)
+        if tracked:
+            return (
+                "empty-vars",
+                spots,
+                "it did not exist when the list was made: the layer builds its variables in its first call, here",
+            )
+        return "empty-vars", spots, "it is made anew in the call and belongs to no layer that is tracked"
+    for thing, attribute in reversed(way_to(ex.owner, variable)):
+        file = _class_file(thing)
+        if file:
+            found = binding.attribute_definitions(file, attribute)
+            if found:
+                own = [d for d in found if _in_class(file, d, type(thing).__name__)] or found
+                sentence = (
+                    "the list was made without it"
+                    if tracked
+                    else f"`{own[0].name}` holds it where {type(ex.owner).__name__} does not look"
+                )
+                return "empty-vars", [own[0].place, *using], sentence
+    made = ex.scene.definition(Source(str(getattr(variable, "name", "")), variable, variable))
+    if made is not None:
+        return "empty-vars", [made, *using], "the loss uses it, and the owner of the list does not hold it"
+    return "empty-vars", using, "the loss depends on it and the list lacks it"
+
+
+def _made_alike(ex: _Explanation, variable: Any) -> Op | None:
+    """The op of the recorded run that made the variable of which this one, of the plain run, is the twin."""
+    for op in ex.run.trace.ops:
+        if op.type == "AssignVariableOp" and op.ins[0] in ex.run.trace.producer:
+            value = ex.run.value(op.ins[1])
+            if value is not None and value.dtype == variable.dtype and value.shape == variable.shape:
+                return ex.run.trace.producer[op.ins[0]]
+    return None
+
+
+def _in_class(file: str, definition: binding.Definition, name: str) -> bool:
+    tree = binding.module(file)
+    for node in ast.walk(tree) if tree else ():
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            return node.lineno <= definition.statement.lineno <= (node.end_lineno or node.lineno)
+    return False
+
+
+def rows(ex: _Explanation, made: list[Row]) -> list[Row]:
+    """One row for each missing variable, or one for an empty list."""
+    have = {ex.key(s.value) for s in ex.sources}
+    lacking = []
+    for variable, gradient in zip(ex.watched_variables, ex.missing_gradients, strict=False):
+        if gradient is not None and ex.key(variable) not in have:
+            lacking.append(variable)
+    kind = type(ex.owner).__name__
+    if not ex.sources:
+        row = Row("trainable_variables", "empty", "empty-vars")
+        if lacking:
+            row.cause, row.where, sentence = _reason(ex, lacking[0])
+            names = ", ".join(str(getattr(v, "name", "?")).removesuffix(":0") for v in lacking[:5])
+            row.evidence = f"the tape saw {len(lacking)} variable(s) with a gradient ({names}); {sentence}"
+            row.confidence = 0.9
+        else:
+            frozen = _frozen(ex, None)
+            if frozen is not None:
+                row.cause = "non-trainable"
+                row.where = [frozen] if frozen.file else []
+                row.evidence, row.confidence = f"{kind} is frozen (trainable = False)", 0.8
+            else:
+                last = [op for op in ex.run.trace.ops if op.index in ex.run_needed() and op.stack]
+                row.where = places(last[-1].stack) if last else []
+                row.evidence, row.confidence = "the loss depends on no variable that a tape watches", 0.5
+        return [finish(row)]
+    out = []
+    for variable in lacking:
+        row = Row(str(getattr(variable, "name", "variable")).removesuffix(":0"), "missing")
+        row.cause, row.where, row.evidence = _reason(ex, variable)
+        row.confidence = 0.85
+        out.append(finish(row))
+    return out

@@ -1,0 +1,176 @@
+"""Where a source comes from in the learner's text: its definition, its names, and values made from it before the
+run."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import FrameType, ModuleType
+from typing import Any
+
+from gradlab.doctor import binding
+from gradlab.doctor.frames import Place, code_of, is_user_file
+from gradlab.doctor.sources import Source, unwrap
+
+
+@dataclass
+class Scene:
+    """The learner's places around one explanation: the loss function and whoever called explain."""
+
+    function: Callable[..., Any] | None
+    spots: list[tuple[str, int]] = field(default_factory=list)  # (file, line) whose scopes are searched, in order
+    values: dict[str, Any] = field(default_factory=dict)  # names the function takes from outside
+
+    def expression(self, source: Source) -> ast.AST | None:
+        """How the learner spells a source: the expression in a dict literal under its name, or the name itself."""
+        for file, line in self.spots:
+            found = binding.dict_expression(file, source.name, line)
+            if found is not None:
+                return found
+        return None
+
+    def aliases(self, source: Source) -> set[str]:
+        """Names that stand for the source, or for the object that holds it."""
+        found = set()
+        expression = self.expression(source)
+        if expression is not None:
+            d = binding.dotted(expression)
+            while d:
+                found.add(d)
+                d = d.rpartition(".")[0]
+        elif source.name.isidentifier():
+            found.add(source.name)
+        for n, v in self.values.items():
+            if v is source.value or v is source.given:
+                found.add(n)
+            elif isinstance(v, (list, tuple)) and len(v) < 1000:
+                found |= {f"{n}[{i}]" for i, held in enumerate(v) if held is source.value or held is source.given}
+            elif isinstance(v, dict) and len(v) < 1000:
+                found |= {f"{n}[{k!r}]" for k, held in list(v.items()) if held is source.value or held is source.given}
+            elif hasattr(v, "__dict__") and not isinstance(v, (type, ModuleType)) and _class_file(v):
+                found |= {
+                    f"{n}.{a}" for a, held in list(vars(v).items()) if held is source.value or held is source.given
+                }
+        found.discard("self")
+        return found
+
+    def definitions(self, name: str, before: bool = True) -> list[binding.Definition]:
+        """Assignments to a name, seen from the scene's places (those above the place, unless `before` is False)."""
+        for file, line in self.spots:
+            found = binding.definitions(file, name, line, before)
+            if "." in name:
+                known = {d.statement for d in found}
+                found += [
+                    d for d in binding.attribute_definitions(file, name.rpartition(".")[2]) if d.statement not in known
+                ]
+            if not found and "." in name:
+                found = binding.attribute_definitions(file, name.rpartition(".")[2])
+            if found:
+                return found
+        return []
+
+    def definition(self, source: Source) -> Place | None:
+        """The line that made the source (or the layer that holds it)."""
+        places = [*self._attribute_places(source)]
+        if places:
+            return places[0]
+        expression = self.expression(source)
+        d = binding.dotted(expression) if expression is not None else ""
+        if not d and source.name.isidentifier():
+            d = source.name
+        while d:
+            found = self.definitions(d)
+            if found:
+                return found[-1].place
+            d = d.rpartition(".")[0]
+        for n in sorted(self.aliases(source)):
+            found = self.definitions(n)
+            if found:
+                return found[-1].place
+        return self._holder_place(source)
+
+    def _attribute_places(self, source: Source) -> list[Place]:
+        """`self.name = ...` lines in the learner's classes, for a variable that is reached through their objects."""
+        for thing, attribute in reversed(way_to(self.values, source.value)):
+            file = _class_file(thing)
+            if file:
+                found = binding.attribute_definitions(file, attribute)
+                if found:
+                    return [d.place for d in found]
+        return []
+
+    def _holder_place(self, source: Source) -> Place | None:
+        """The line that made the object (a Keras layer) through which the variable is reached."""
+        way = way_to(self.values, source.value)
+        name = way[0][1][2:-2] if way and way[0][1].startswith("['") else ""
+        found = self.definitions(name) if name else []
+        return found[-1].place if found else None
+
+
+def scene(function: Callable[..., Any] | None, caller: FrameType | None) -> Scene:
+    """The places to search for a function, and for the frame that asked."""
+    spots: list[tuple[str, int]] = []
+    code = code_of(function) if function is not None else None
+    if code is not None and is_user_file(code.co_filename):
+        spots.append((code.co_filename, code.co_firstlineno))
+    if caller is not None:
+        spots.append((caller.f_code.co_filename, caller.f_lineno))
+    values = binding.free_values(function) if function is not None else {}
+    return Scene(function, spots, values)
+
+
+def _class_file(thing: Any) -> str | None:
+    try:
+        file = inspect.getfile(type(thing))
+    except (TypeError, OSError):
+        module = type(thing).__dict__.get("call") or type(thing).__dict__.get("__init__")
+        code = getattr(module, "__code__", None)
+        file = code.co_filename if code is not None else ""
+    return file if file and is_user_file(file) else None
+
+
+def _children(thing: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(thing, dict):
+        yield from ((f"[{k!r}]", v) for k, v in list(thing.items()))
+    elif isinstance(thing, (list, tuple, set, frozenset)):
+        yield from ((f"[{i}]", v) for i, v in enumerate(thing))
+    elif getattr(thing, "__closure__", None):
+        for n, cell in zip(thing.__code__.co_freevars, thing.__closure__, strict=False):
+            try:
+                yield n, cell.cell_contents
+            except ValueError:
+                continue  # an empty cell
+    elif inspect.ismethod(thing):
+        yield "__self__", thing.__self__
+    elif hasattr(thing, "__dict__") and not isinstance(thing, (type, ModuleType)):
+        yield from list(vars(thing).items())
+
+
+def way_to(owner: Any, variable: Any, limit: int = 20_000) -> list[tuple[Any, str]]:
+    """(object, attribute) steps from an object down to a variable, the learner's own attributes rather than a layer's
+    bookkeeping."""
+    queue: deque[tuple[Any, list[tuple[Any, str]]]] = deque([(owner, [])])
+    seen = {id(owner)}
+    fallback: list[tuple[Any, str]] = []
+    while queue and len(seen) < limit:
+        thing, way = queue.popleft()
+        for name, child in _children(thing):
+            here = [*way, (thing, name)]
+            if child is variable or (hasattr(child, "handle") and unwrap(child) is variable):
+                if any(_class_file(o) for o, _ in here):
+                    return here
+                fallback = fallback or here
+                continue
+            if (
+                id(child) in seen
+                or len(here) > 8
+                or isinstance(child, (str, bytes, int, float, type, ModuleType))
+                or name.startswith("_tracker")
+            ):
+                continue
+            seen.add(id(child))
+            queue.append((child, here))
+    return fallback

@@ -1,0 +1,127 @@
+"""A recorder on public API alone: `sys.setprofile` watches the calls of TensorFlow's generated op wrappers.
+
+Every op that Python code asks for goes through a function of a module `gen_..._ops`. Its arguments are the op's inputs
+and its return
+value the outputs, so the trace is nearly that of the op callbacks. Needs only the naming of those generated modules,
+which the self-test
+checks. Slower, since Python reports every call.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import CodeType, FrameType
+from typing import Any
+
+import tensorflow as tf
+
+from gradlab.doctor.frames import stack
+from gradlab.doctor.record import Op, Trace
+
+name = "generated op wrappers (sys.setprofile)"
+sees_functions = False  # the call of a tf.function is an op of its own
+
+_RAW = {n.lower(): n for n in dir(tf.raw_ops) if n[0].isupper()}
+_wrappers: dict[CodeType, str] = {}
+_SILENT = ("Assign", "ResourceScatter", "ResourceApply", "ResourceStrided", "MakeIterator", "LookupTable", "Queue")
+_Eager = type(tf.constant(0.0))
+
+
+def key(tensor: Any) -> int:
+    """The identity of an eager tensor, or of a variable's handle, unique while the trace keeps it alive."""
+    handle = getattr(tensor, "handle", None)
+    return id(tensor if handle is None else handle)
+
+
+def _op_type(code: CodeType) -> str:
+    """The op behind a generated wrapper, "" for any other function."""
+    kind = ""
+    base = os.path.basename(code.co_filename)
+    if base.startswith("gen_") and "_ops" in base and "tensorflow" in code.co_filename:
+        kind = _RAW.get(code.co_name.lstrip("_").replace("_", "").lower(), "")
+        if code.co_name.endswith(("_eager_fallback", "_dispatch")):
+            kind = ""
+    _wrappers[code] = kind
+    return kind
+
+
+def _flat(value: Any) -> list[Any]:
+    if isinstance(value, _Eager):
+        return [value]
+    if isinstance(value, (list, tuple)):
+        return [t for v in value for t in _flat(v)]
+    if getattr(value, "handle", None) is not None:
+        return [value.handle]
+    return []
+
+
+@contextmanager
+def recording(
+    trace: Trace,
+    *,
+    limit: int,
+    on_op: Callable[[Op, Any, Any], None],
+    tapes: Callable[[], frozenset[int]] = frozenset,
+) -> Iterator[None]:
+    """Append every eager op of this thread to `trace`; `on_op(op, inputs, outputs)` is called after each."""
+    ops = trace.ops
+    depth = 0
+
+    def profile(frame: FrameType, event: str, arg: Any) -> None:
+        nonlocal depth
+        if event not in ("call", "return"):
+            return
+        code = frame.f_code
+        kind = _wrappers.get(code)
+        if kind is None:
+            kind = _op_type(code)
+        if not kind:
+            return
+        if event == "call":
+            depth += 1
+            return
+        depth -= 1
+        # A wrapper that raises returns None as well; ops without output are those that write.
+        if depth or (arg is None and not kind.startswith(_SILENT)) or not tf.executing_eagerly():
+            return
+        if len(ops) >= limit:
+            trace.truncated = True
+            return
+        # Wrappers rebind some arguments to plain values; tensors and variables stay as they were passed.
+        inputs, names, attrs = [], [], []
+        for n in code.co_varnames[: code.co_argcount]:
+            value = frame.f_locals.get(n)
+            found = _flat(value)
+            inputs += found
+            names += [n] * len(found)
+            if not found and value is not None and n != "name":
+                attrs += [n, value]
+        outputs = _flat(arg)
+        frames, marks = stack()
+        keys = tuple(map(id, inputs)), tuple(map(id, outputs))
+        op = Op(len(ops), kind, *keys, frames, marks, ("@names", names, *attrs), tapes())
+        trace.add(op, inputs, outputs)
+        on_op(op, inputs, outputs)
+
+    trace.first_key = 0
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        yield
+    finally:
+        sys.setprofile(before)
+
+
+def self_test() -> str:
+    """Empty if the generated wrappers are found, else what is wrong."""
+    trace = Trace()
+    seen: list[Op] = []
+    with recording(trace, limit=100, on_op=lambda op, ins, outs: seen.append(op)):
+        one = tf.ones([1])
+        two = tf.add(one, one)
+    if not any(key(two) in op.outs and key(one) in op.ins and op.type == "AddV2" for op in seen):
+        return "the generated op wrappers were not seen"
+    return ""

@@ -1,0 +1,170 @@
+"""`gradlab.Tape`: a tf.GradientTape that can say why a gradient is missing."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import tensorflow as tf
+
+from gradlab.doctor import session
+from gradlab.doctor.report import Report
+from gradlab.doctor.session import Session, TapeLog
+
+
+class Tape(tf.GradientTape):
+    """Drop-in `tf.GradientTape`: same arguments, same gradients, same exceptions; `report()` explains the last
+    gradient call.
+
+    Beside the learner's tape a second one watches every intermediate value, from the first `with` to the last gradient
+    call, so memory is that
+    of a persistent tape; meant for one step at a time, not for whole training runs. Recording ends with the gradient
+    call of a non-persistent
+    tape; a persistent one is recorded until it is deleted or `report()` was called.
+    """
+
+    def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True) -> None:
+        super().__init__(persistent=persistent, watch_accessed_variables=watch_accessed_variables)
+        self._gradlab_session: Session | None = None
+        self._gradlab_log: TapeLog | None = None
+        self._gradlab_arguments = (persistent, watch_accessed_variables)
+
+    def _gradlab_open(self) -> tuple[Session, TapeLog] | None:
+        """This tape's session and log, opened at need; None inside an explain, where it is a plain tape."""
+        from gradlab.doctor import patches
+
+        if self._gradlab_session is not None and not self._gradlab_session.closed and self._gradlab_log is not None:
+            return self._gradlab_session, self._gradlab_log
+        if not tf.executing_eagerly():
+            return None
+        found = session.current()
+        if found is None:
+            if patches.listener() is not None:
+                return None
+            found = session.open_session("tape")
+        log = self._gradlab_log
+        if log is None:
+            log = self._gradlab_log = found.add(*self._gradlab_arguments)
+            self._gradlab_end = weakref.finalize(self, _finished, found, log)
+        else:
+            found.waiting.add(log.token)
+        self._gradlab_session = found
+        return found, log
+
+    def __enter__(self) -> Tape:
+        opened = self._gradlab_open()
+        super().__enter__()
+        if opened:
+            opened[0].enter(opened[1])
+        return self
+
+    def __exit__(self, typ: Any, value: Any, traceback: Any) -> None:
+        super().__exit__(typ, value, traceback)
+        opened = self._gradlab_open()
+        if opened:
+            opened[0].exit(opened[1])
+            if value is not None and not getattr(value, "_gradlab_seen", False):
+                opened[0].asked(opened[1], "with", None, None, None, value, len(opened[0].trace.ops))
+                opened[0].done(opened[1])
+
+    def watch(self, tensor: Any) -> None:
+        opened = self._gradlab_open()
+        try:
+            super().watch(tensor)
+        except Exception as error:
+            if opened:
+                opened[0].asked(opened[1], "watch", None, tensor, None, error, len(opened[0].trace.ops))
+                _mark(error)
+            raise
+        if opened:
+            opened[0].watch(opened[1], tensor)
+
+    @contextmanager
+    def stop_recording(self) -> Iterator[None]:
+        opened = self._gradlab_open()
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(super().stop_recording())
+            except Exception as error:
+                if opened:
+                    opened[0].asked(opened[1], "stop_recording", None, None, None, error, len(opened[0].trace.ops))
+                    _mark(error)
+                raise
+            if opened:
+                opened[0].pause(opened[1])
+                stack.callback(opened[0].resume, opened[1])
+            yield
+
+    def reset(self) -> None:
+        super().reset()
+        if self._gradlab_log is not None:
+            self._gradlab_log.watched.clear()
+            if self._gradlab_session is not None:
+                self._gradlab_log.reset = len(self._gradlab_session.trace.ops)
+
+    def gradient(self, target: Any, sources: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._gradlab_ask("gradient", target, sources, args, kwargs)
+
+    def jacobian(self, target: Any, sources: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._gradlab_ask("jacobian", target, sources, args, kwargs)
+
+    def batch_jacobian(self, target: Any, source: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._gradlab_ask("batch_jacobian", target, source, args, kwargs)
+
+    def _gradlab_ask(self, what: str, target: Any, sources: Any, args: Any, kwargs: Any) -> Any:
+        plain = getattr(super(), what)
+        opened = self._gradlab_open()
+        if not opened or (self._gradlab_log is not None and getattr(self, "_gradlab_asking", False)):
+            return plain(target, sources, *args, **kwargs)
+        found, log = opened
+        log.calls += 1
+        at = len(found.trace.ops)
+        self._gradlab_asking = True
+        try:
+            result = plain(target, sources, *args, **kwargs)
+        except Exception as error:
+            found.asked(log, what, target, sources, None, error, at)
+            _mark(error)
+            found.done(log)
+            raise
+        finally:
+            self._gradlab_asking = False
+        found.asked(log, what, target, sources, result, None, at)
+        if not log.persistent:
+            found.done(log)
+        return result
+
+    def report(self) -> Report:
+        """Explain the last gradient, jacobian or batch_jacobian call of this tape. RuntimeError if there was none
+        yet."""
+        call = session.last_call()
+        if call is None or self._gradlab_log is None or call.tape is not self._gradlab_log:
+            raise RuntimeError(
+                "this tape has no gradient call to explain: call tape.gradient(loss, sources) first (only "
+                "the last call of the thread is kept)"
+            )
+        if self._gradlab_session is not None:
+            self._gradlab_session.done(self._gradlab_log)
+        return last_report()  # type: ignore[return-value]
+
+
+def _mark(error: BaseException) -> None:
+    try:
+        error._gradlab_seen = True  # type: ignore[attr-defined]
+    except AttributeError:
+        return  # an exception class with slots: it may be reported twice
+
+
+def _finished(found: Session, log: TapeLog) -> None:
+    """A recorded tape is gone."""
+    found.done(log)
+
+
+def last_report() -> Report | None:
+    """The report on the last gradient call of this thread's recorded tapes, also after an exception; None if there was
+    none."""
+    from gradlab.doctor.replay import explain_last
+
+    return explain_last()

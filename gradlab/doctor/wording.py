@@ -1,0 +1,66 @@
+"""One line of what happened and one line of what to do, for every cause."""
+
+from __future__ import annotations
+
+from gradlab.doctor.report import Row
+
+FIXES = {
+    "integer-cast": "keep the values in floating point; if you need levels, use a soft version (tf.sigmoid) "
+    "or a straight-through estimator",
+    "integer-source": "make the source a float (tf.Variable(4.0)), or differentiate with respect to what is "
+    "looked up with it, e.g. the embedding's output",
+    "argmax": "use the probabilities (softmax, Gumbel-softmax) instead of the index of the largest one",
+    "argsort-topk-index": "use the sorted values (tf.sort, tf.math.top_k(...).values), not their positions",
+    "comparison": "replace the threshold by a smooth one (tf.sigmoid) or by a loss on the values themselves",
+    "no-gradient-op": "replace the op by a differentiable one, or pass the gradient straight through: x + "
+    "tf.stop_gradient(op(x) - x)",
+    "random-sampling": "draw noise that does not depend on the parameters and transform it "
+    "(reparameterisation), or use a score-function estimator",
+    "numpy-conversion": "stay in TensorFlow: use tf functions on the tensor and call the model instead of predict",
+    "py-function": "write the function with TensorFlow ops, or give it a gradient with tf.custom_gradient",
+    "stateful-pipeline": "compute with the tensor itself; a tf.data pipeline carries values, not gradients",
+    "stop-gradient": "nothing to do if it is meant; otherwise remove the tf.stop_gradient",
+    "custom-gradient": "return a gradient for every input (and for every variable) from the custom gradient function",
+    "state-assign": "keep the state a tensor and pass it on (new = f(old)) instead of assigning it to a variable",
+    "before-tape": "move this computation inside the tape, or inside the loss function",
+    "after-tape": "move this computation inside the tape's with-block",
+    "tape-order": "watch the tensor before its first use, and do not stop the recording around it",
+    "not-watched": "call tape.watch(x) before x is used (explain: watch=('x',)), or make it a tf.Variable",
+    "wrong-source": "ask for the object that the loss really uses",
+    "variable-rebound": "update in place: v.assign_sub(lr * g); the name now refers to a plain tensor",
+    "non-trainable": "create it with trainable=True, or tape.watch it, if it should have a gradient",
+    "unconnected": "use it in the loss, or leave it out of the sources",
+    "loop-condition": "a number of iterations has no derivative: make the quantity enter the computed values",
+    "empty-vars": "use add_weight (or track the object as an attribute), and ask for the variables after the "
+    "first call",
+    "tape-misuse": "open the tape with persistent=True, or make one gradient call for all sources",
+    "api-misuse": "pass what the call accepts (see the message)",
+    "indexed-slices": "convert it first: tf.convert_to_tensor(g)",
+    "nan-where": "make the branch that is not taken safe as well: put a harmless number in before the op "
+    "(the double where)",
+    "nan-sqrt-norm": "keep the argument away from 0: tf.sqrt(x + 1e-12), tf.maximum(x, 1e-6)",
+    "nan-forward": "mend the values of the forward pass first: this op already gives NaN or infinity",
+    "zero-saturated": "keep the input out of the flat region (scale, initialise, use logits or a leaky function)",
+    "zero-cancel": "the terms cancel: change the loss (a stop_gradient on one of them, or another estimator)",
+    "zero-masked": "check the mask, the mask value and the zeros that multiply it",
+    "zero-underflow": "use a wider dtype, scale the loss, or compute with logarithms",
+    "wrong-op-gradient": "rewrite with other ops; the op's registered gradient is wrong here",
+}
+BY_DESIGN = {"stop-gradient"}
+
+
+def finish(row: Row, *, statistic: bool = False, index_in_metric: bool = False) -> Row:
+    """Add the fix and the words for gradients that are absent by design."""
+    if row.cause:
+        row.fix = FIXES.get(row.cause, row.fix)
+    if row.cause in BY_DESIGN:
+        row.by_design = True
+        row.message = "no gradient by design here: tf.stop_gradient says so"
+    elif statistic:
+        row.by_design = True
+        row.message = "no gradient by design here: a statistic that the layer updates itself"
+        row.fix = "nothing to do: leave it out of the sources"
+    elif index_in_metric:
+        row.by_design = True
+        row.message = "no gradient by design here: a metric counts, it is not a loss"
+    return row

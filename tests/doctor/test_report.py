@@ -1,0 +1,119 @@
+"""Reports in a terminal, in a notebook and as data."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import linecache
+
+import tensorflow as tf
+
+import gradlab
+from gradlab.doctor.report import WORDS
+
+
+def cell(source: str, name: str) -> dict:
+    """Run source the way a notebook kernel does: compiled under a pseudo file name, with its lines in linecache."""
+    linecache.cache[name] = (len(source), None, source.splitlines(True), name)
+    namespace: dict = {"tf": tf, "gradlab": gradlab}
+    exec(compile(source, name, "exec"), namespace)
+    return namespace
+
+
+class Checker(html.parser.HTMLParser):
+    """Every tag that is opened is closed, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[str] = []
+        self.attributes: dict[str, str] = {}
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append(tag)
+        self.attributes |= {k: v or "" for k, v in attrs}
+        if tag not in ("meta", "line", "circle", "rect", "path"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in ("line", "circle", "rect", "path"):
+            assert self.open.pop() == tag
+
+
+CELL = """w = tf.Variable([1.0, 2.0])
+def loss():
+    h = tf.tanh(w * 3.0)
+    code = tf.round(h) if len(h) < 5 else h
+    return tf.reduce_sum(code * 2.0)
+report = gradlab.explain(loss, {"<b>w</b>": w})
+"""
+
+
+def test_notebook_cells_are_the_learners_code():
+    for name in ("/tmp/ipykernel_77/123.py", "<ipython-input-3-abc>"):
+        row = cell(CELL, name)["report"].problems[0]
+        assert (row.where[0].file, row.where[0].line, row.cause) == (name, 4, "no-gradient-op")
+        assert row.where[0].code == "code = tf.round(h) if len(h) < 5 else h"
+
+
+def test_html_is_escaped_marked_and_whole():
+    report = cell(CELL, "<ipython-input-4-abc>")["report"]
+    text = report._repr_html_()
+    checker = Checker()
+    checker.feed(text)
+    assert checker.open == []
+    assert "<b>w</b>" not in text and "&lt;b&gt;w&lt;/b&gt;" in text
+    assert "len(h) &lt; 5" in text
+    assert '<span class="gl-cut">▶' in text and "cut here" in text
+    assert "svg" in checker.seen and "cut" in checker.attributes["aria-label"]
+    assert WORDS["none"] in text and "∅" in text
+    assert "http://" not in text and "https://" not in text and "<script" not in text
+
+
+def test_path_has_norms_and_the_cut():
+    row = cell(CELL, "<ipython-input-5-abc>")["report"].problems[0]
+    cut = [s for s in row.path if s.cut]
+    assert [s.place.line for s in cut] == [4]
+    assert [s.place.line for s in row.path] == sorted(s.place.line for s in row.path)
+    before = [s.norm for s in row.path if s.place.line == 3]
+    after = [s.norm for s in row.path if s.place.line == 5]
+    assert before == [None] and after[0] is not None and after[0] > 0
+
+
+def test_repr_and_dict():
+    report = cell(CELL, "<ipython-input-6-abc>")["report"]
+    text = repr(report)
+    assert "no-gradient-op" in text and "<ipython-input-6-abc>:4" in text and "fix:" in text and "evidence:" in text
+    data = json.loads(json.dumps(report.to_dict()))
+    assert data["rows"][0]["where"][0] == {
+        "file": "<ipython-input-6-abc>",
+        "line": 4,
+        "function": "loss",
+        "code": "code = tf.round(h) if len(h) < 5 else h",
+    }
+    assert {"name", "status", "cause", "where", "op", "evidence", "fix", "confidence"} <= set(data["rows"][0])
+
+
+def test_problems_are_worst_first():
+    a, b, c = tf.Variable([1.0]), tf.Variable([0.0]), tf.Variable([2.0])
+
+    def loss():
+        return tf.reduce_sum(tf.round(a)) + tf.reduce_sum(b**0.5) + tf.reduce_sum(c * 0.0) + tf.reduce_sum(c * 0.0)
+
+    report = gradlab.explain(loss, {"c": c, "a": a, "b": b})
+    assert [r.name for r in report.problems] == ["b", "a", "c"]
+    assert [r.status for r in report.problems] == ["inf", "none", "zero"]
+
+
+def test_function_in_a_second_file(tmp_path, monkeypatch):
+    (tmp_path / "my_model_part.py").write_text(
+        "import tensorflow as tf\n\n\ndef quantise(x):\n    y = x * 4.0\n    return tf.cast(tf.cast(y, tf.int32), tf.float32)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import my_model_part
+
+    w = tf.Variable([1.0, 2.0])
+    row = gradlab.explain(lambda: tf.reduce_sum(my_model_part.quantise(w) * 2.0), {"w": w}).row("w")
+    assert (row.cause, row.where[0].line) == ("integer-cast", 6)
+    assert row.where[0].file == str(tmp_path / "my_model_part.py")
+    assert row.where[1].file == __file__
