@@ -1,6 +1,7 @@
 """The static picture of both positions of a switch, for places that show no widget. matplotlib's object API only.
 
 - `picture`: two `Side`s -> `Picture`, a PNG with its alternative text.
+- `as_picture`: any figure, with the alternative text that you give.
 - `draw`: the same onto a matplotlib `Figure`, to build on.
 """
 
@@ -38,10 +39,14 @@ class Picture:
 
 def picture(positions: Sequence[str], sides: Sequence[Side]) -> Picture:
     """Every source (columns) at every position (rows), on one colour scale."""
-    figure = draw(positions, sides)
+    return as_picture(draw(positions, sides), describe(positions, sides))
+
+
+def as_picture(figure: Figure, alt: str) -> Picture:
+    """Any matplotlib figure as a PNG with its alternative text."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100)
-    return Picture(buffer.getvalue(), describe(positions, sides))
+    return Picture(buffer.getvalue(), alt)
 
 
 def describe(positions: Sequence[str], sides: Sequence[Side]) -> str:

@@ -1,0 +1,183 @@
+# %% [markdown]
+# # 11. Race for a Jacobian
+#
+# Notebook 4 took Jacobians one state at a time, and waited. Here you get *all* of them, `d h_t / d x_s` for every pair of steps, exactly,
+# and fast enough to drag a slider; you check them against the definition; and you let five ways to compute them race.
+#
+# **You need**: notebook 4, and to know what a matrix product is.
+# **Time**: about 20 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can break anything.
+
+# %% tags=["parameters"]
+bug = False  # where each switch stands at first
+device = "/CPU:0"  # or "/GPU:0"
+keras = 3  # or 2 for legacy Keras
+
+# %%
+import gradlab
+
+gradlab.start(keras=keras, device=device)
+
+# %% [markdown]
+# ## 1. Ask for all Jacobians at once
+#
+# `gradlab.jacobian(layer, inputs)` takes any recurrent Keras layer. The shapes below use B for batch, T for time steps, H for units and I
+# for inputs.
+
+# %%
+import numpy as np
+import tensorflow as tf
+
+tf.keras.utils.set_random_seed(0)
+layer = tf.keras.layers.LSTM(6, return_sequences=True)
+x = tf.random.normal((2, 12, 3))  # B, T, I
+jac = gradlab.jacobian(layer, x)
+print("full, d h_t / d x_s        (B, T, H, T, I):", jac.full.shape)
+print("diagonal, d h_t / d x_t    (B, T, H, I):   ", jac.diagonal.shape)
+print("last, d h_T / d x_s        (B, T, H, I):   ", jac.last.shape)
+print("step, d state_t / d state_t-1 (B, T, S, S):", jac.step.shape, "with S = H for h and H for c")
+print("norms, log10 |d h_t / d x_s|  (B, T, T):   ", jac.norms().shape)
+
+# %% [markdown]
+# **Check it.** Move one input a little, up and down, and look at all states: that is the derivative by its definition. In double
+# precision, so that little can be small.
+
+# %%
+tf.keras.backend.set_floatx("float64")
+exact_layer = tf.keras.layers.LSTM(6, return_sequences=True)
+x64 = tf.cast(x, tf.float64)
+exact_layer(x64)
+exact_layer.set_weights([np.float64(w) for w in layer.get_weights()])
+full = np.asarray(gradlab.jacobian(exact_layer, x64).full)
+worst = 0.0
+for s in range(x.shape[1]):
+    for i in range(x.shape[2]):
+        step = np.zeros(x.shape)
+        step[:, s, i] = 1e-6
+        slope = np.asarray(exact_layer(x64 + step) - exact_layer(x64 - step)) / 2e-6  # (B, T, H)
+        worst = max(worst, np.abs(slope - full[:, :, :, s, i]).max())
+tf.keras.backend.set_floatx("float32")
+print("all", full.size, "entries agree with finite differences to 8 digits:", bool(worst < 1e-8))
+print("an input never moves an earlier state:", not full[:, 3, :, 4:].any())
+
+# %% [markdown]
+# ## 2. See how far back a network looks
+#
+# The map of norms has a row for every state and a column for every input. `norms` gives powers of ten, and computes them without ever
+# holding the tiny numbers themselves: in `float32` everything below 1e-45 would be an exact zero, and a vanished gradient is *not*
+# zero.
+
+# %%
+from matplotlib.figure import Figure
+
+from gradlab.heatmap import as_picture
+from gradlab.jacobians.plots import draw_norms
+
+steps, gain = 200, 0.5
+fading = tf.keras.layers.SimpleRNN(16, return_sequences=True, recurrent_initializer="orthogonal")
+long = tf.random.normal((1, steps, 4))
+fading(long)
+fading.set_weights([w * (gain if k == 1 else 1.0) for k, w in enumerate(fading.get_weights())])
+logs = np.asarray(gradlab.jacobian(fading, long).norms())[0]
+figure = Figure(figsize=(5, 4.2), layout="constrained")
+axes = figure.subplots()
+figure.colorbar(draw_norms(axes, logs), ax=axes, label="log10")
+as_picture(
+    figure,
+    f"Map of log10 norms, {steps} by {steps}: largest on the diagonal, falling evenly to the lower left corner; "
+    "above the diagonal empty, because an input does not move an earlier state.",
+)
+
+# %%
+below = np.tril(np.ones_like(logs, bool))
+with np.errstate(under="ignore"):
+    as_float32 = np.float32(10.0) ** np.float32(logs)
+print("smallest norm below the diagonal is under 1e-45:", bool(logs[below].min() < -45))
+print("share that plain float32 would call zero is over a quarter:", bool((as_float32[below] == 0).mean() > 0.25))
+print("none of them is zero in the map of logarithms:", bool(np.isfinite(logs[below]).all()))
+
+# %% [markdown]
+# ## 3. Let five ways race
+#
+# Here they are, from what a learner writes to what gradlab does. All but the last stand in one small file; read them.
+
+# %%
+import inspect
+
+from gradlab.jacobians import readable
+
+for function in (
+    readable.folk_loop,
+    readable.jacobian_per_step,
+    readable.jacobian_at_once,
+    readable.jacobian_structured,
+):
+    print(inspect.getsource(function))
+
+# %% [markdown]
+# **Predict.** Which one is wrong, whatever it costs? How many times faster is the fastest right one than `batch_jacobian` per step: 2, 20, or
+# 200 times? Then run the race (some seconds; bars are medians on a logarithmic scale, and your machine decides).
+
+# %% tags=["nbval-ignore-output"]
+from gradlab.jacobians import race
+from gradlab.jacobians.plots import draw_race
+
+rnn = tf.keras.layers.SimpleRNN(8, return_sequences=True)
+lanes = race(rnn, tf.random.normal((1, 10, 4)), repeats=5, budget=4.0)
+figure = Figure(figsize=(9, 3), layout="constrained")
+draw_race(figure.subplots(), lanes)
+as_picture(figure, "Race: " + "; ".join(f"{lane.name}: {1000 * lane.median:.1f} ms" for lane in lanes))
+
+# %%
+wrong = [lane.name for lane in lanes if lane.error is None or lane.error > 1e-4]
+print("not the Jacobian:", ", ".join(wrong))
+print(
+    "the slowest right way takes over ten times as long as gradlab.jacobian:",
+    bool(
+        max(lane.median for lane in lanes if lane.name not in wrong)
+        > 10 * min(lane.median for lane in lanes if lane.name == "gradlab.jacobian")
+    ),
+)
+
+# %% [markdown]
+# **Explain.** The fast ways use what a recurrent network is. One forward pass gives all states. Then the Jacobians of all *single* steps
+# are taken at once: A_t = d state_t / d state_t-1 and B_t = d state_t / d x_t, small matrices with a formula. Everything else is products of them, by the
+# **chain rule**: d h_t / d x_s = A_t · ... · A_s+1 · B_s. A tape that does not know this goes back through all steps for every
+# entry of every state.
+#
+# ## 4. See what it costs
+#
+# The full tensor and the map have T × T blocks; diagonal and single steps have T. The cell below measures the time for growing T and fits
+# the exponent: 2 means four times the work for twice the length.
+
+# %% tags=["nbval-ignore-output"]
+from gradlab.jacobians import cost
+from gradlab.jacobians.plots import draw_cost
+
+costs = cost()
+figure = Figure(figsize=(7, 4), layout="constrained")
+draw_cost(figure.subplots(), costs)
+as_picture(figure, "Cost over T: " + "; ".join(f"{c.name}: T to the {c.exponent:.1f}" for c in costs))
+
+# %% [markdown]
+# **Exercise.** Compute `d h_2 / d x_0` of the fading network from single steps only: `.step` holds the A_t, `.diagonal` the B_t (for a SimpleRNN the
+# state is h, so S = H). Which product is it?
+
+# %%
+short = gradlab.jacobian(fading, long[:, :3])
+A, B = np.asarray(short.step)[0], np.asarray(short.diagonal)[0]
+answer = A[1] @ B[0]  # your answer; this is d h_1 / d x_0
+wanted = np.asarray(short.full)[0, 2, :, 0]
+print(
+    "right"
+    if np.allclose(answer, wanted, atol=1e-6)
+    else "not yet: hint, one more step lies between state 1 and state 2"
+)
+
+# %% [markdown]
+# ## What you take home
+#
+# - `gradlab.jacobian(layer, x)` is exact, for any recurrent layer, at the price of a few matrix products.
+# - A vanished gradient is a small number. Look at logarithms before you call it zero.
+# - Faster is not another approximation: it is the chain rule, used where the structure is.
+#
+# Next: [ask the gradient doctor](12_gradient_doctor.ipynb)
