@@ -193,7 +193,7 @@ def main() -> None:
     todo = [] if options.rest else POINT if quick else POINT + GRID
     for number, (kind, batch, steps, units) in enumerate(todo):
         case = Case(kind, batch, steps, units, slow=number < len(POINT)).run()
-        case["sgemm"], case["copy"] = sgemm_speed(), copy_speed()
+        case["sgemm"], case["copy"], case["load"] = sgemm_speed(), copy_speed(), os.getloadavg()[0]
         case["floor"] = floor_seconds(kind, batch, steps, units, INPUTS, case["sgemm"], case["copy"])
         cases.append(case)
         if not quick:  # so that nothing is lost when the run is stopped: --rest goes on from here

@@ -2,6 +2,7 @@
 
 import json
 import platform
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,11 @@ def write(found: dict[str, Any], folder: Path) -> None:
     _plot(found, folder / "jacobian.svg")
 
 
+def _load(found: dict[str, Any]) -> str:
+    loads = [case["load"] for case in found["cases"] if "load" in case] or found.get("load", [])
+    return f"Load average of the machine meanwhile: {min(loads):.1f} to {max(loads):.1f}. " if loads else ""
+
+
 def _ms(seconds: float | None) -> str:
     if seconds is None:
         return ""
@@ -22,21 +28,19 @@ def _ms(seconds: float | None) -> str:
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
-    import jax
-    import tensorflow as tf
-    import torch
-
     lines = [
         "# Jacobians of recurrent layers: how fast",
         "",
         f"Made by `{COMMAND}`, which writes this file, `jacobian.json` and `jacobian.svg`; the figures are from its "
         f"run on "
-        f"{platform.machine()} {platform.system()}, Python {platform.python_version()}, TensorFlow {tf.__version__}, "
-        f"JAX {jax.__version__}, PyTorch {torch.__version__}. float32, 10 inputs.",
+        f"{platform.machine()} {platform.system()}, Python {platform.python_version()}, TensorFlow "
+        f"{version(packages_distributions()['tensorflow'][0])}, "
+        f"JAX {version('jax')}, PyTorch {version('torch')}. float32, 10 inputs.",
         "",
         "Medians in milliseconds of at least 9 calls (eager `tape.batch_jacobian`: 3), all methods called in turn in "
         "one process; "
-        "the first call is apart. The full tensor d h_t / d x_s, (B, T, H, T, I), from weights and inputs to the last "
+        "the first call is apart. " + _load(found) + "The full tensor d h_t / d x_s, (B, T, H, T, I), from weights and "
+        "inputs to the last "
         "number.",
         "",
         "## T 50, H 32: against the others",
@@ -68,31 +72,36 @@ def _lines(found: dict[str, Any]) -> list[str]:
                 f"| {NAMES[case['kind']]} | {case['steps']} | {case['units']} | {_ms(ours)} | {_ms(theirs)} "
                 f"| {ours / theirs:.2f} | {ours / case['floor']:.1f} |"
             )
-    lines += [
-        "",
-        "## First call, and large maps",
-        "",
-        "| layer | first call, s | norms T 500, H 128, s | memory of that process, GB |",
-    ]
-    lines.append("|---|---|---|---|")
-    for kind, seconds in found["first"].items():
-        large, memory = found["large"][kind]
-        lines.append(f"| {NAMES[kind]} | {seconds:.3f} | {large:.2f} | {memory / 1e9:.2f} |")
-    lines += [
-        "",
-        "The first call is in a fresh process that has run the layer itself before (T 50, H 32). ",
-        "",
-        "## Growth with T",
-        "",
-    ]
-    lines += [
-        "Exponent k of seconds = c T^k, fitted to T 400 and 800, H 32, B 1.",
-        "",
-        "| layer | full | norms | diagonal | step |",
-    ]
-    lines.append("|---|---|---|---|---|")
-    for kind, costs in found["cost"].items():
-        lines.append(f"| {NAMES[kind]} | " + " | ".join(f"{c['exponent']:.2f}" for c in costs) + " |")
+    return lines + _rest(found)
+
+
+def _rest(found: dict[str, Any]) -> list[str]:
+    """First calls, large maps and growth, as far as they were measured."""
+    lines: list[str] = []
+    if "first" in found:
+        lines += [
+            "",
+            "## First call",
+            "",
+            "In a fresh process that has run the layer itself before (T 50, H 32, B 1).",
+            "",
+        ]
+        lines += ["| layer | s |", "|---|---|"]
+        lines += [f"| {NAMES[kind]} | {seconds:.3f} |" for kind, seconds in found["first"].items()]
+    if "large" in found:
+        lines += [
+            "",
+            "## The map of norms, T 500, H 128, B 1",
+            "",
+            "| layer | s | memory of its process, GB |",
+            "|---|---|---|",
+        ]
+        lines += [f"| {NAMES[kind]} | {s:.2f} | {memory / 1e9:.2f} |" for kind, (s, memory) in found["large"].items()]
+    if "cost" in found:
+        lines += ["", "## Growth with T", "", "Exponent k of seconds = c T^k, fitted to T 400 and 800, H 32, B 1.", ""]
+        lines += ["| layer | full | norms | diagonal | step |", "|---|---|---|---|---|"]
+        for kind, costs in found["cost"].items():
+            lines.append(f"| {NAMES[kind]} | " + " | ".join(f"{c['exponent']:.2f}" for c in costs) + " |")
     return lines
 
 
@@ -115,8 +124,9 @@ def _point(case: dict[str, Any]) -> str:
 def _plot(found: dict[str, Any], path: Path) -> None:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 4.2), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    grown = "cost" in found
+    figure = Figure(figsize=(11 if grown else 6, 4.2), layout="constrained")
+    left, *others = figure.subplots(1, 2 if grown else 1, squeeze=False)[0]
     names = ["gradlab", "jax jacfwd", "jax jacrev", "torch jacfwd", "tape.jacobian"]
     cases = [c for c in found["cases"] if (c["batch"], c["steps"], c["units"]) == (1, 50, 32)]
     for k, (name, hatch) in enumerate(zip(names, ["", "//", "\\\\", "..", "xx"], strict=True)):
@@ -132,12 +142,15 @@ def _plot(found: dict[str, Any], path: Path) -> None:
     left.set_xticks(range(len(cases)), [NAMES[c["kind"]] for c in cases])
     left.set(yscale="log", ylabel="ms (median)", title="Full tensor, T 50, H 32, I 10, B 1")
     left.legend(fontsize="small")
-    for item, marker in zip(found["cost"]["lstm"], "osd^", strict=True):
-        right.plot(item["steps"], item["seconds"], marker=marker, label=f"{item['quantity']}: T^{item['exponent']:.2f}")
-    right.set(
-        xscale="log", yscale="log", xlabel="steps T", ylabel="seconds (median)", title="LSTM, H 32: growth with T"
-    )
-    right.legend()
+    for right in others:
+        for item, marker in zip(found["cost"]["lstm"], "osd^", strict=True):
+            right.plot(
+                item["steps"], item["seconds"], marker=marker, label=f"{item['quantity']}: T^{item['exponent']:.2f}"
+            )
+        right.set(
+            xscale="log", yscale="log", xlabel="steps T", ylabel="seconds (median)", title="LSTM, H 32: growth with T"
+        )
+        right.legend()
     figure.savefig(path)
 
 

@@ -6,9 +6,10 @@ import pytest
 import tensorflow as tf
 
 from gradlab.jacobians import jacobian
-from tests.jacobians.conftest import randomise, relative
-from tests.jacobians.test_exact import LAYERS, _inputs
-from tests.jacobians.test_states import MASK
+
+from .conftest import randomise, relative
+from .test_exact import LAYERS, _inputs
+from .test_states import MASK
 
 
 @pytest.mark.parametrize(

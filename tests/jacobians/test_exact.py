@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 from gradlab.jacobians import jacobian
-from tests.jacobians.conftest import autodiff, randomise, relative
+
+from .conftest import autodiff, randomise, relative
 
 L = keras.layers
 B, T, I = 2, 5, 3  # noqa: E741

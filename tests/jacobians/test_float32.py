@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from gradlab.jacobians import jacobian
-from tests.jacobians.conftest import relative
+
+from .conftest import relative
 
 KINDS = ["rnn", "lstm", "gru", "norm"]
 

@@ -11,7 +11,8 @@ import pytest
 import tensorflow as tf
 
 from gradlab.jacobians import jacobian
-from tests.jacobians.conftest import autodiff, randomise, relative
+
+from .conftest import autodiff, randomise, relative
 
 tf_keras = pytest.importorskip("tf_keras", reason="tf_keras is not installed: legacy Keras was NOT tested")
 L = tf_keras.layers

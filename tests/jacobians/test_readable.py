@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 
 from gradlab.jacobians import cost, folk_loop, jacobian, jacobian_at_once, jacobian_per_step, jacobian_structured, race
 from gradlab.jacobians.plots import draw_cost, draw_norms, draw_race
-from tests.jacobians.conftest import randomise, relative
+
+from .conftest import randomise, relative
 
 X = np.random.default_rng(0).standard_normal((2, 4, 3)).astype("float32")
 

@@ -8,8 +8,9 @@ import pytest
 import tensorflow as tf
 
 from gradlab.jacobians import jacobian
-from tests.jacobians.conftest import autodiff, randomise, relative
-from tests.jacobians.test_exact import F64, LAYERS, SEQ, B, I, L, T, _inputs
+
+from .conftest import autodiff, randomise, relative
+from .test_exact import F64, LAYERS, SEQ, B, I, L, T, _inputs
 
 MASK = np.array([[0, 1, 1, 0, 1], [1, 1, 0, 0, 0]], bool)  # skipped at the start, in the middle and at the end
 
