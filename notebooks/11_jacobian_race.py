@@ -42,8 +42,7 @@ print("norms, log10 |d h_t / d x_s|  (B, T, T):   ", jac.norms().shape)
 # precision, so that little can be small.
 
 # %%
-tf.keras.backend.set_floatx("float64")
-exact_layer = tf.keras.layers.LSTM(6, return_sequences=True)
+exact_layer = tf.keras.layers.LSTM(6, return_sequences=True, dtype="float64")
 x64 = tf.cast(x, tf.float64)
 exact_layer(x64)
 exact_layer.set_weights([np.float64(w) for w in layer.get_weights()])
@@ -55,7 +54,6 @@ for s in range(x.shape[1]):
         step[:, s, i] = 1e-6
         slope = np.asarray(exact_layer(x64 + step) - exact_layer(x64 - step)) / 2e-6  # (B, T, H)
         worst = max(worst, np.abs(slope - full[:, :, :, s, i]).max())
-tf.keras.backend.set_floatx("float32")
 print("all", full.size, "entries agree with finite differences to 8 digits:", bool(worst < 1e-8))
 print("an input never moves an earlier state:", not full[:, 3, :, 4:].any())
 
@@ -72,7 +70,7 @@ from matplotlib.figure import Figure
 from gradlab.heatmap import as_picture
 from gradlab.jacobians.plots import draw_norms
 
-steps, gain = 200, 0.5
+steps, gain = 200, 0.3
 fading = tf.keras.layers.SimpleRNN(16, return_sequences=True, recurrent_initializer="orthogonal")
 long = tf.random.normal((1, steps, 4))
 fading(long)
@@ -153,10 +151,10 @@ print(
 from gradlab.jacobians import cost
 from gradlab.jacobians.plots import draw_cost
 
-costs = cost()
+costs = cost(tf.keras.layers.SimpleRNN(16, return_sequences=True), steps=(50, 100, 200, 400), repeats=3)
 figure = Figure(figsize=(7, 4), layout="constrained")
 draw_cost(figure.subplots(), costs)
-as_picture(figure, "Cost over T: " + "; ".join(f"{c.name}: T to the {c.exponent:.1f}" for c in costs))
+as_picture(figure, "Cost over T: " + "; ".join(f"{c.quantity}: T to the {c.exponent:.1f}" for c in costs))
 
 # %% [markdown]
 # **Exercise.** Compute `d h_2 / d x_0` of the fading network from single steps only: `.step` holds the A_t, `.diagonal` the B_t (for a SimpleRNN the

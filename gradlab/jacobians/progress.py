@@ -1,5 +1,6 @@
 """A progress bar that shows itself only when the work takes longer than two seconds."""
 
+import os
 import time
 from types import TracebackType
 from typing import Any
@@ -15,6 +16,8 @@ class progress_bar:
     def __init__(self, total: int, what: str, shown: bool) -> None:
         self._total, self._what, self._shown = total, what, shown
         self._done, self._started, self._bar = 0, time.monotonic(), None
+        if os.environ.get("GRADLAB_STRICT"):  # a page that is compared must not depend on how long it took
+            self._shown = False
 
     def __enter__(self) -> "progress_bar":
         return self

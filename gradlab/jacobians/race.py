@@ -1,7 +1,9 @@
 """Measure the ways to a Jacobian against each other, and how their cost grows; data only, drawn by plots.py."""
 
+import contextlib
+import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -60,7 +62,7 @@ def race(layer: Any, x: Any, *, repeats: int = 9, budget: float = 20.0, progress
     first: dict[str, float] = {}
     results: dict[str, np.ndarray] = {}
     times: dict[str, list[float]] = {name: [] for name in lanes}
-    with progress_bar(len(lanes) * (repeats + 1), "race", progress) as bar:
+    with _without_retracing_warnings(), progress_bar(len(lanes) * (repeats + 1), "race", progress) as bar:
         for name, call in lanes.items():
             started = time.perf_counter()
             results[name] = np.asarray(call())
@@ -76,6 +78,22 @@ def race(layer: Any, x: Any, *, repeats: int = 9, budget: float = 20.0, progress
     exact = _in_float64(layer, x)
     done = [Lane(n, first[n], tuple(times[n]), results[n].shape, _error(results[n], exact)) for n in lanes]
     return sorted(done, key=lambda lane: -lane.median)
+
+
+@contextlib.contextmanager
+def _without_retracing_warnings() -> Iterator[None]:
+    """Eager Jacobians trace anew at every call. That is part of what is raced, and need not be said each time."""
+    import tensorflow as tf
+
+    def other(record: logging.LogRecord) -> bool:
+        return "retracing" not in record.getMessage()
+
+    logger = tf.get_logger()
+    logger.addFilter(other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(other)
 
 
 def _in_float64(layer: Any, x: Any) -> np.ndarray:

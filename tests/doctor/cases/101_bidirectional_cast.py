@@ -5,7 +5,7 @@ import tensorflow as tf
 
 CAUSE = "integer-cast"
 EXPECT = {"forward": "none", "head": "ok"}
-CUT = "codes = keras.ops.cast(seq * 20.0, \"int8\")"
+CUT = 'codes = keras.ops.cast(seq * 20.0, "int8")'
 
 
 def run():

@@ -13,6 +13,6 @@ def run():
     k = tf.Variable(4)
 
     def loss_fn():
-        return w ** 2 * tf.cast(k, tf.float32)
+        return w**2 * tf.cast(k, tf.float32)
 
     return loss_fn, {"k": k, "w": w}

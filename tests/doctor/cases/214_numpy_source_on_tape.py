@@ -7,7 +7,7 @@ CAUSE = "wrong-source"
 FORM = "tape"
 RAISES = "AttributeError"
 EXPECT = {}
-CUT = "return {\"x\": tape.gradient(loss, x)}"
+CUT = 'return {"x": tape.gradient(loss, x)}'
 
 
 def run(Tape=tf.GradientTape):

@@ -5,7 +5,7 @@ import tensorflow as tf
 CAUSE = "before-tape"
 EXPECT = {"table": "none", "U": "ok"}
 CUT = "steps = [tf.gather(table, i) for i in (0, 2, 1)]"
-CUT_ALSO = ('h = tf.tanh(s[None] + h @ U)',)
+CUT_ALSO = ("h = tf.tanh(s[None] + h @ U)",)
 
 
 def run():

@@ -6,7 +6,7 @@ CAUSE = "tape-order"
 FORM = "tape"
 EXPECT = {"enc": "none", "dec": "ok"}
 CUT = "h = tf.tanh(x @ enc)"
-CUT_ALSO = ('tape.reset()',)
+CUT_ALSO = ("tape.reset()",)
 
 
 def run(Tape=tf.GradientTape):

@@ -8,7 +8,7 @@ FORM = "tape"
 RAISES = "TypeError"
 EXPECT = {}
 CUT = "g = g + 0.1"
-CUT_ALSO = ('loss = tf.reduce_sum(emb(tf.constant([1, 3])) * head)',)
+CUT_ALSO = ("loss = tf.reduce_sum(emb(tf.constant([1, 3])) * head)",)
 
 
 def run(Tape=tf.GradientTape):

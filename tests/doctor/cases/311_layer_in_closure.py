@@ -7,7 +7,7 @@ CAUSE = "empty-vars"
 FORM = "vars"
 EXPECT = {"trainable_variables": "missing"}
 CUT = "self.post = make_post()"
-CUT_ALSO = ('extra = keras.layers.Dense(2)', 'return lambda t: extra(t)', 'return self.post(self.base(x))')
+CUT_ALSO = ("extra = keras.layers.Dense(2)", "return lambda t: extra(t)", "return self.post(self.base(x))")
 
 
 def make_post():

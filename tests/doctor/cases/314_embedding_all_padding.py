@@ -6,7 +6,7 @@ import tensorflow as tf
 CAUSE = "zero-masked"
 EXPECT = {"kernel": "zero"}
 CUT = "h = gru(emb(ids))"
-CUT_ALSO = ('return tf.reduce_sum((h - 1.0) ** 2)',)
+CUT_ALSO = ("return tf.reduce_sum((h - 1.0) ** 2)",)
 
 
 def run():

@@ -6,7 +6,7 @@ import tensorflow as tf
 CAUSE = "numpy-conversion"
 EXPECT = {"w": "partial"}
 CUT = "scale = np.asarray(loss)"
-CUT_ALSO = ('return loss / scale + tf.reduce_sum(w)',)
+CUT_ALSO = ("return loss / scale + tf.reduce_sum(w)",)
 
 
 def run():

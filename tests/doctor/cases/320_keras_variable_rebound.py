@@ -6,7 +6,7 @@ CAUSE = "variable-rebound"
 FORM = "tape"
 EXPECT = {"w2": "none"}
 CUT = "params[0] = params[0] - 0.1 * g"
-CUT_ALSO = ('loss = tf.reduce_sum(params[0] ** 2)',)
+CUT_ALSO = ("loss = tf.reduce_sum(params[0] ** 2)",)
 
 
 def run(Tape=tf.GradientTape):

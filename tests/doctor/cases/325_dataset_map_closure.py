@@ -5,7 +5,7 @@ import tensorflow as tf
 CAUSE = "stateful-pipeline"
 EXPECT = {"w": "none"}
 CUT = "ds = tf.data.Dataset.range(1, 4).map(lambda i: tf.cast(i, tf.float32) * w)"
-CUT_ALSO = ('return tf.add_n([v**2 for v in ds])',)
+CUT_ALSO = ("return tf.add_n([v**2 for v in ds])",)
 
 
 def run():
