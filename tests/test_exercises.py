@@ -58,6 +58,37 @@ SOLUTIONS = {
         ("tape.watch(x)\n", "tape.watch(x)\n        other.watch(x)\n"),
         ("tape.gradient(carried, x)", "other.gradient(carried, x)"),
     ],
+    "assigned_state": [
+        ("as tape:\n", "as tape:\n        h = tf.zeros((1, cell.units))\n"),
+        ("[memory.read_value()])  # mend this", "[h])"),
+        ("(memory - 1) ** 2", "(h - 1) ** 2"),
+    ],
+    "branch_condition": [
+        ("tf.where(h > threshold, h, 0.1 * h)", "h * (0.1 + 0.9 * tf.sigmoid(10 * (h - threshold)))"),
+    ],
+    "numpy_function": [
+        (
+            'tf.numpy_function(lambda v: np.mean((v - 1) ** 2, dtype="float32"), [y], tf.float32)',
+            "tf.reduce_mean((y - 1) ** 2)",
+        )
+    ],
+    "straight_through": [("0 * upstream", "upstream")],
+    "nested_tapes": [
+        (
+            "    slope = inner.gradient(y, x)  # mend this\n    loss",
+            "        slope = inner.gradient(y, x)\n        loss",
+        )
+    ],
+    "flat_function": [("20.0, 30.0", "-9.9, 9.9")],
+    "where_over_log": [("tf.math.log(p)", "tf.math.log(tf.where(p > 0, p, 1.0))")],
+    "norm_at_zero": [("tf.sqrt(tf.reduce_sum(gap**2, axis=-1))", "tf.sqrt(tf.reduce_sum(gap**2, axis=-1) + 1e-6)")],
+    "slice_after_loss": [
+        (
+            "        loss = tf.reduce_mean((states[:, -1] - 1)",
+            "        wanted = states[:, -1]\n        loss = tf.reduce_mean((wanted - 1)",
+        ),
+        ("    wanted = states[:, -1]  # mend this\n", ""),
+    ],
 }
 FINE_AS_IT_IS = {"state_outside_tape"}  # that exercise asks the learner to break it
 
