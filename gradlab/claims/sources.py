@@ -60,7 +60,12 @@ CLAIMS = {
             "S1", _STATE, "An initial state that is no variable makes the cell's gradients None.", ("initial_state",)
         ),
         Claim("S2", _STATE, "A state that is made outside the tape stops the gradient."),
-        Claim("V1", _LIST, "Variables made in __init__ instead of build are not tracked.", ("init_or_build",)),
+        Claim(
+            "V1",
+            _LIST,
+            "Variables made in __init__ instead of build are not tracked.",
+            ("init_or_build", "raw_variable"),
+        ),
         Claim("V2", _LIST, "Variables that the model does not track get no gradient."),
         Claim("J1", _JACOBIAN, "tape.gradient of each state gives the Jacobian with respect to its own input."),
         Claim("J2", _JACOBIAN, "The gradient shows the whole sequence's influence, not that of each step."),
