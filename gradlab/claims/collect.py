@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gradlab import loading
-from gradlab.reading import Side, format_shape
+from gradlab.reading import Kind, Side, format_shape
 from gradlab.scenario import load, names
 from gradlab.verdict import judge
 
@@ -57,17 +57,13 @@ def two_digits(number: float | None) -> float | str | None:
 
 
 def _side(side: Side) -> dict[str, Any]:
-    error = "" if side.error is None else f"{type(side.error).__name__}: {_first_line(side.error)}"
+    # `measure` has already put the exception into one sentence, as the note of what it left without a gradient.
+    error = "" if side.error is None else next(r.note for r in side.readings if r.kind is Kind.RAISES)
     readings = {
         r.name: {"kind": r.kind.value, "largest": two_digits(r.largest), "shape": format_shape(r.shape), "note": r.note}
         for r in side.readings
     }
     return {"loss": two_digits(side.loss), "error": error, "readings": readings}
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else ""
 
 
 def _versions(keras: int) -> dict[str, str]:

@@ -30,7 +30,7 @@ def run(bug, weight, threshold, x):
 scenario = Scenario(
     title="Learn the threshold of an if",
     claims=("T2",),
-    claim="The tape differentiates a whole `if`, so the threshold in its condition is learned like any other weight.",
+    claim="The tape differentiates a whole if, so the threshold in its condition is learned like any other weight.",
     switch=("fade between the branches with a sigmoid", "compare with the threshold in an if"),
     setup=setup,
     run=run,

@@ -28,7 +28,7 @@ def run(bug, weights, x, squash, wrapped):
 scenario = Scenario(
     title="Wrap an operation of your own",
     claims=("T3",),
-    claim="A custom operation in a `tf.function` (or behind a Python call) may give an inaccurate gradient.",
+    claim="A custom operation in a tf.function (or behind a Python call) may give an inaccurate gradient.",
     switch=("call the operation directly", "call it through a wrapper"),
     setup=setup,
     run=run,

@@ -39,7 +39,7 @@ def run(bug, weights, bias, forward, in_graph):
 scenario = Scenario(
     title="Take gradients in a graph, without a tape",
     claims=("T4",),
-    claim="`tf.gradients` inside a `tf.function` does without the tape and gives the same gradients.",
+    claim="tf.gradients inside a tf.function does without the tape and gives the same gradients.",
     switch=("tf.GradientTape", "tf.gradients inside a tf.function"),
     setup=setup,
     run=run,

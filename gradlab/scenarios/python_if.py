@@ -27,7 +27,7 @@ def run(bug, x, limit):
 scenario = Scenario(
     title="Choose a branch with a Python if",
     claims=("T2",),
-    claim="A Python `if` inside the tape gives a wrong gradient, because the other branch may be taken in the backward pass.",
+    claim="A Python if inside the tape gives a wrong gradient, because the other branch may be taken in the backward pass.",
     switch=("choose the branch with tf.cond", "choose the branch with a Python if"),
     setup=setup,
     run=run,

@@ -29,7 +29,7 @@ def run(bug, weights, x, real):
 scenario = Scenario(
     title="Guard a logarithm with tf.where",
     claims=("T2",),
-    claim="`tf.where` chooses a branch, so what the other branch would have given can do no harm.",
+    claim="tf.where chooses a branch, so what the other branch would have given can do no harm.",
     switch=("make the argument of the logarithm safe first", "choose after the logarithm"),
     setup=setup,
     run=run,

@@ -1,0 +1,87 @@
+"""Exercises whose answer is a value or a few lines of one's own: the cell says "right" to the answer, and not before."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import jupytext
+import pytest
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+GUARD = '    """Raise an exception if there is nothing to train."""\n'
+COMPLETE = '    """Raise an exception unless every variable that the tape watched has a gradient."""\n'
+
+# notebook, a text that only the exercise's cell has, the answer as replacements, what the cell then says
+ANSWERS = [
+    ("07_state_and_control_flow", "expected_runs", [("expected_runs = 2", "expected_runs = 1")], "right"),
+    ("07_state_and_control_flow", "slope_at_half", [("slope_at_half = 0.0", "slope_at_half = 2.0")], "right"),
+    ("07_state_and_control_flow", "steps_from", [("{0.1: 0, 0.5: 0}", "{0.1: 8, 0.5: 3}")], "right"),
+    ("07_state_and_control_flow", "by_difference", [("step = 1.5", "step = 0.01")], "they agree"),
+    ("07_state_and_control_flow", "expected_exception", [('"ValueError"', '"InvalidArgumentError"')], "right"),
+    ("08_zero_and_nan", "alive", [("bias.shape, -6.0", "bias.shape, 0.0")], "alive"),
+    ("08_zero_and_nan", "steps_needed", [("steps_needed = 0", "steps_needed = 2")], "right"),
+    (
+        "09_the_list_too_short",
+        "self.slope = tf.Variable(5.0)",
+        [
+            ("tf.Variable(5.0)", 'self.add_weight(shape=(), name="slope")'),
+            ("tf.Variable(0.5)", 'self.add_weight(shape=(), name="offset")'),
+        ],
+        "mended",
+    ),
+    (
+        "09_the_list_too_short",
+        "def guard",
+        [(GUARD, GUARD + "    if not model.trainable_variables:\n        raise ValueError('nothing to train')\n")],
+        "right",
+    ),
+    (
+        "09_the_list_too_short",
+        "def complete",
+        [
+            (
+                COMPLETE,
+                COMPLETE + "    if None in gradients or len(variables) < len(tape.watched_variables()):\n"
+                "        raise ValueError('a gradient is missing')\n",
+            )
+        ],
+        "right",
+    ),
+]
+
+
+def cells(notebook):
+    """The code cells, without those that set the notebook up or show a panel."""
+    found = jupytext.read(NOTEBOOKS / f"{notebook}.py", fmt="py:percent").cells
+    sources = [c.source for c in found if c.cell_type == "code" and not c.source.startswith("gradlab.Panel(")]
+    return [s for s in sources if "gradlab.start(" not in s]
+
+
+def said(notebook, marker, replacements=()):
+    """What the one cell with the marker prints, after the definitions of the cells before it."""
+    space, found = {}, None
+    exec("import gradlab", space)
+    for source in cells(notebook):
+        mine = marker in source and found is None
+        if not mine and not re.search(r"^(import |class |def |expected = )", source, re.M):
+            continue
+        for old, new in replacements if mine else ():
+            assert source.count(old) == 1, f"{old!r} is not in the exercise once"
+            source = source.replace(old, new)
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(source, space)
+        if mine:
+            found = printed.getvalue()
+            break
+    assert found is not None, f"no cell of {notebook} has {marker!r}"
+    return found.splitlines()
+
+
+@pytest.mark.parametrize(("notebook", "marker", "replacements", "word"), ANSWERS, ids=lambda v: str(v)[:24])
+def test_an_answer_is_asked_for_and_known_when_given(notebook, marker, replacements, word):
+    assert "not yet" in "\n".join(said(notebook, marker))
+    lines = said(notebook, marker, replacements)
+    assert "not yet" not in "\n".join(lines)
+    assert lines[-1].endswith(word)
