@@ -58,6 +58,27 @@ SOLUTIONS = {
         ("tape.watch(x)\n", "tape.watch(x)\n        other.watch(x)\n"),
         ("tape.gradient(carried, x)", "other.gradient(carried, x)"),
     ],
+    "watched_state": [("tape.watch(c)", "tape.watch([h, c])")],
+    "state_leaves": [("            h = tf.constant(record[t : t + 1])  # mend this\n", "")],
+    "two_tapes": [
+        (
+            "    for window in (x1, x2):  # mend this\n        with tf.GradientTape() as tape:\n",
+            "    with tf.GradientTape() as tape:\n        for window in (x1, x2):\n",
+        ),
+    ],
+    "stateful_layer": [("        keeper(x1)\n", "        _, h, c = plain(x1)\n"), ("list(keeper.states)", "[h, c]")],
+    "one_state_for_two": [("encoded = encoder(read)[0]", "_, h, c = encoder(read)"), ("[encoded]", "[h, c]")],
+    "bidirectional_state": [
+        (
+            "[join([forward_h, backward_h]), join([forward_c, backward_c])]",
+            "[fit_h(join([forward_h, backward_h])), fit_c(join([forward_c, backward_c]))]",
+        ),
+    ],
+    "ignored_encoder": [("[tf.zeros_like(h), tf.zeros_like(c)]", "[h, c]")],
+    "encoder_before_tape": [
+        ("    _, h, c = encoder(x)  # mend this\n", ""),
+        ("        guess", "        _, h, c = encoder(x)\n        guess"),
+    ],
 }
 FINE_AS_IT_IS = {"state_outside_tape"}  # that exercise asks the learner to break it
 
