@@ -124,7 +124,7 @@ def computed_state(w, t):
 def norm_at_zero(w, t):
     cell = w["kernel"], t.cell[1], w["bias"]
     gap = simple_rnn(cell, t.first[:, None])[:, -1] - simple_rnn(cell, t.second[:, None])[:, -1]
-    return jnp.square(jnp.sqrt(jnp.square(gap).sum() + 1e-6) - 1)
+    return distance(jnp.sqrt(jnp.square(gap).sum(-1) + 1e-6), 1)
 
 
 @twin
