@@ -9,8 +9,10 @@ checks. Slower, since Python reports every call.
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import CodeType, FrameType
@@ -26,14 +28,24 @@ sees_functions = False  # the call of a tf.function is an op of its own
 
 _RAW = {n.lower(): n for n in dir(tf.raw_ops) if n[0].isupper()}
 _wrappers: dict[CodeType, str] = {}
+_numbers: dict[int, tuple[Any, int]] = {}
+_count = itertools.count(1)
+_KEEP = 20_000
 _SILENT = ("Assign", "ResourceScatter", "ResourceApply", "ResourceStrided", "MakeIterator", "LookupTable", "Queue")
 _Eager = type(tf.constant(0.0))
 
 
 def key(tensor: Any) -> int:
-    """The identity of an eager tensor, or of a variable's handle, unique while the trace keeps it alive."""
+    """A number for an eager tensor, or for a variable's handle, that no other tensor ever gets."""
     handle = getattr(tensor, "handle", None)
-    return id(tensor if handle is None else handle)
+    thing = tensor if handle is None else handle
+    known = _numbers.get(id(thing))
+    if known is None or known[0]() is not thing:
+        known = _numbers[id(thing)] = weakref.ref(thing), next(_count)
+        if len(_numbers) > 2 * _KEEP:
+            for stale in [k for k, (ref, _) in list(_numbers.items()) if ref() is None]:
+                _numbers.pop(stale, None)
+    return known[1]
 
 
 def _op_type(code: CodeType) -> str:
@@ -101,7 +113,7 @@ def recording(
                 attrs += [n, value]
         outputs = _flat(arg)
         frames, marks = stack()
-        keys = tuple(map(id, inputs)), tuple(map(id, outputs))
+        keys = tuple(map(key, inputs)), tuple(map(key, outputs))
         op = Op(len(ops), kind, *keys, frames, marks, ("@names", names, *attrs), tapes())
         trace.add(op, inputs, outputs)
         on_op(op, inputs, outputs)

@@ -52,19 +52,19 @@ def test_sources_that_are_refused():
 
     with pytest.raises(ValueError, match="empty dict"):
         gradlab.explain(loss, {})
-    with pytest.raises(ValueError, match="empty list.*owner"):
+    with pytest.raises(ValueError, match=r"empty list.*owner"):
         gradlab.explain(loss, [])
     with pytest.raises(TypeError, match=r"'x' is a numpy\.ndarray"):
         gradlab.explain(loss, {"x": np.ones(2)})
-    with pytest.raises(TypeError, match="'x'.*KerasTensor"):
+    with pytest.raises(TypeError, match=r"'x'.*KerasTensor"):
         gradlab.explain(loss, {"x": keras.Input((2,))})
     with tf.Graph().as_default():
         other = tf.constant(1.0)
     with pytest.raises(ValueError, match="'x' belongs to another graph"):
         gradlab.explain(loss, {"x": other})
-    with pytest.raises(LookupError, match="'y'.*'w'"):
+    with pytest.raises(LookupError, match=r"'y'.*'w'"):
         gradlab.explain(loss, {"w": w}, watch=("y",))
-    with pytest.raises(TypeError, match="fn is a Tensor|fn is a EagerTensor"):
+    with pytest.raises(TypeError, match=r"fn is a Tensor|fn is a EagerTensor"):
         gradlab.explain(tf.constant(1.0), {"w": w})
     with pytest.raises(ValueError, match="'full' or 'quick'"):
         gradlab.explain(loss, {"w": w}, level="deep")

@@ -107,7 +107,8 @@ def test_problems_are_worst_first():
 
 def test_function_in_a_second_file(tmp_path, monkeypatch):
     (tmp_path / "my_model_part.py").write_text(
-        "import tensorflow as tf\n\n\ndef quantise(x):\n    y = x * 4.0\n    return tf.cast(tf.cast(y, tf.int32), tf.float32)\n"
+        "import tensorflow as tf\n\n\ndef quantise(x):\n    y = x * 4.0\n"
+        "    return tf.cast(tf.cast(y, tf.int32), tf.float32)\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     import my_model_part
