@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import random
 from collections.abc import Iterable
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,8 @@ def live_variables() -> list[Any]:
     # By class, not by isinstance, which would run an object's own __class__ property; and fast: there are hundreds of
     # thousands.
     kinds = _kinds()
-    candidates = [thing for thing in gc.get_objects() if type(thing) in kinds]
+    things = gc.get_objects()
+    candidates = compress(things, map(kinds.__contains__, map(type, things)))
     return [v for v in candidates if isinstance(getattr(v, "_handle", None), Eager)]
 
 
