@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 from gradlab import claims
 
@@ -23,7 +26,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rendering.set_defaults(run=_render)
     claims.configure(truth := commands.add_parser("claims", help="measure every claim; write or check the truth table"))
     truth.set_defaults(run=claims.run)
-    chosen = parser.parse_args(arguments)
+    explaining = commands.add_parser("explain", help="run a script and explain the gradients its tapes were asked for")
+    explaining.set_defaults(run=_explain)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["explain"]:  # the doctor imports TensorFlow: only when it is called
+        _doctor().configure(explaining)
+    chosen = parser.parse_args(words)
     return int(chosen.run(chosen))
 
 
@@ -39,6 +47,17 @@ def _list(chosen: argparse.Namespace) -> int:
         chosen.into.write_text(with_table(chosen.into.read_text(encoding="utf-8"), table), encoding="utf-8")
         print(f"wrote the table of scenarios into {chosen.into}")
     return 0
+
+
+def _doctor() -> ModuleType:
+    from gradlab import loading
+
+    loading.wait()
+    return importlib.import_module("gradlab.doctor.command")
+
+
+def _explain(chosen: argparse.Namespace) -> int:
+    return int(_doctor().run(chosen))
 
 
 def _render(chosen: argparse.Namespace) -> int:

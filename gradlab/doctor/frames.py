@@ -57,8 +57,17 @@ class Place:
         """The text of the line, stripped; empty if the source is not available."""
         return linecache.getline(self.file, self.line).strip()
 
+    @property
+    def shown(self) -> str:
+        """Where it is, for a reader: a notebook cell's file is a temporary one whose name says nothing."""
+        return f"notebook cell, line {self.line}" if self._in_cell else f"{self.file}:{self.line}"
+
+    @property
+    def _in_cell(self) -> bool:
+        return f"{os.sep}ipykernel_" in self.file or self.file.startswith("<ipython")
+
     def __str__(self) -> str:
-        return f"{os.path.basename(self.file)}:{self.line}"
+        return self.shown if self._in_cell else f"{os.path.basename(self.file)}:{self.line}"
 
     def to_dict(self) -> dict[str, Any]:
         return {"file": self.file, "line": self.line, "function": self.function, "code": self.code}

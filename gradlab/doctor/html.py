@@ -96,7 +96,7 @@ def _source(place: Place) -> str:
             continue
         shown = escape(f"{n:>5} {text.rstrip()}")
         lines.append(f'<span class="gl-cut">▶{shown}</span>' if n == place.line else f" {shown}")
-    name = escape(f"{place.file}:{place.line}")
+    name = escape(place.shown)
     return f"<p><small>{name}</small></p><pre><code>{chr(10).join(lines)}</code></pre>"
 
 

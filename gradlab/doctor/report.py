@@ -139,7 +139,7 @@ class Report:
             lines.append(head)
             pad = "  " + " " * width + "       "
             for p in r.where[:1]:
-                lines.append(f"{pad}{p.file}:{p.line}")
+                lines.append(f"{pad}{p.shown}")
                 if p.code:
                     lines.append(f"{pad}  > {p.code}")
             if r.message:

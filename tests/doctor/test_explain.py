@@ -50,7 +50,7 @@ def test_sources_that_are_refused():
     def loss():
         return w * 1.0
 
-    with pytest.raises(ValueError, match="empty dict"):
+    with pytest.raises(ValueError, match=r"empty dict"):
         gradlab.explain(loss, {})
     with pytest.raises(ValueError, match=r"empty list.*owner"):
         gradlab.explain(loss, [])
@@ -60,13 +60,13 @@ def test_sources_that_are_refused():
         gradlab.explain(loss, {"x": keras.Input((2,))})
     with tf.Graph().as_default():
         other = tf.constant(1.0)
-    with pytest.raises(ValueError, match="'x' belongs to another graph"):
+    with pytest.raises(ValueError, match=r"'x' belongs to another graph"):
         gradlab.explain(loss, {"x": other})
     with pytest.raises(LookupError, match=r"'y'.*'w'"):
         gradlab.explain(loss, {"w": w}, watch=("y",))
     with pytest.raises(TypeError, match=r"fn is a Tensor|fn is a EagerTensor"):
         gradlab.explain(tf.constant(1.0), {"w": w})
-    with pytest.raises(ValueError, match="'full' or 'quick'"):
+    with pytest.raises(ValueError, match=r"'full' or 'quick'"):
         gradlab.explain(loss, {"w": w}, level="deep")
 
 
@@ -100,7 +100,7 @@ def test_state_is_as_before():
         loss()
         raise ArithmeticError("late")
 
-    with pytest.raises(RuntimeError, match="late"):
+    with pytest.raises(RuntimeError, match=r"late"):
         gradlab.explain(failing, {"w": w})
     for a, b in zip(before, state(), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -128,7 +128,7 @@ def test_nested_call_is_refused_and_leaves_no_trace():
         gradlab.explain(lambda: w * 1.0, {"w": w})
         return w * 1.0
 
-    with pytest.raises(RuntimeError, match="already"):
+    with pytest.raises(RuntimeError, match=r"already"):
         gradlab.explain(loss, {"w": w})
     assert not patches.installed()
     assert gradlab.explain(lambda: w * 1.0, {"w": w}).problems == []
@@ -255,7 +255,7 @@ def test_fallback_is_chosen_with_a_warning(monkeypatch):
     monkeypatch.setattr(recorder_callbacks, "self_test", lambda: "it is gone")
     recorders.use(None)
     try:
-        with pytest.warns(RuntimeWarning, match="generated op wrappers.*it is gone"):
+        with pytest.warns(RuntimeWarning, match=r"generated op wrappers.*it is gone"):
             report = gradlab.explain(lambda: tf.Variable(1.0) * 1.0, {"w": tf.Variable(1.0)})
         assert "setprofile" in report.recorder
     finally:
