@@ -11,7 +11,9 @@ taken only where the doctor's status is the measured kind; where neither look ag
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +66,7 @@ def find(scenario: Scenario, side: Side, device: str | None, knobs: Mapping[str,
     wanted = {name: kind for name, kind in side.kinds.items() if kind in STATUSES}
     if not wanted:
         return {}
-    with tf.device(check_device(device or loading.device())), quietly():
+    with tf.device(check_device(device or loading.device())), quietly(), _generators_kept():
         things = scenario.setup(**knobs)
         try:
             report = explain_call(scenario.run, True, **things)
@@ -93,6 +95,17 @@ def _second_look(
     watch = [n for n, source in given.items() if not hasattr(source, "assign")]
     report = explain(lambda: scenario.run(True, **things)[0], given, watch=watch)
     return {row.name: row for row in report.rows if row.name in given and _agrees(row, wanted[row.name])}
+
+
+@contextmanager
+def _generators_kept() -> Iterator[None]:
+    """Python's and NumPy's generators are put back: a look that nobody asked for must not change the next numbers."""
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
 
 
 def _rows(report: Report | None, wanted: Mapping[str, Kind]) -> dict[str, Row]:

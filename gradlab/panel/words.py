@@ -78,7 +78,7 @@ def cut_html(side: Side, cuts: Mapping[str, Cut]) -> str:
             groups.setdefault(cuts[name], []).append(name)
     parts = [
         f"<code>{html.escape(cut.line)}</code> (line {cut.number}) for {html.escape(', '.join(names))}: "
-        f"{html.escape(cut.words)}" + (" (by design)" if cut.by_design else "")
+        f"{html.escape(cut.words)}"
         for cut, names in groups.items()
     ]
     left = [name for name, kind in broken(side).items() if name not in cuts and kind is not Kind.RAISES]
