@@ -5,6 +5,21 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_quiet = threading.local()
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """No progress lines from this thread while the context lasts: the caller shows progress in its own way."""
+    before = getattr(_quiet, "on", False)
+    _quiet.on = True
+    try:
+        yield
+    finally:
+        _quiet.on = before
 
 
 class Progress:
@@ -18,7 +33,7 @@ class Progress:
     def step(self, what: str) -> None:
         """Tell what is being done now."""
         now = time.monotonic()
-        if now - self.started < self.after or now - self.shown < 0.2:
+        if getattr(_quiet, "on", False) or now - self.started < self.after or now - self.shown < 0.2:
             return
         self.shown, self.open = now, True
         sys.stderr.write(f"\rgradlab.explain: {what} ({now - self.started:.0f} s)".ljust(79))

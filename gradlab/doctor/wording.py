@@ -1,4 +1,4 @@
-"""One line of what happened and one line of what to do, for every cause."""
+"""A few words on what happened and one line of what to do, for every cause."""
 
 from __future__ import annotations
 
@@ -45,6 +45,42 @@ FIXES = {
     "zero-masked": "check the mask, the mask value and the zeros that multiply it",
     "zero-underflow": "use a wider dtype, scale the loss, or compute with logarithms",
     "wrong-op-gradient": "rewrite with other ops; the op's registered gradient is wrong here",
+}
+CAUSES = {
+    "integer-cast": "a float goes through an integer type",
+    "integer-source": "the source itself is an integer",
+    "argmax": "an index is taken and used as a value",
+    "argsort-topk-index": "positions are taken and used as values",
+    "comparison": "a comparison turns the value into true or false",
+    "no-gradient-op": "this operation has no gradient",
+    "random-sampling": "a sample is drawn from it",
+    "numpy-conversion": "the value leaves TensorFlow",
+    "py-function": "the path runs through a Python function that TensorFlow can't differentiate",
+    "stateful-pipeline": "the value goes through a tf.data pipeline",
+    "stop-gradient": "tf.stop_gradient ends the path",
+    "custom-gradient": "a custom gradient returns nothing for it",
+    "state-assign": "the value is written into a variable, and read from there it has no past",
+    "before-tape": "it was computed before the tape began to record",
+    "after-tape": "it was computed after the tape had stopped recording",
+    "tape-order": "it was watched too late, or while the tape did not record",
+    "not-watched": "no tape watches this tensor",
+    "wrong-source": "the loss was made from another object than the one asked for",
+    "variable-rebound": "the name of the variable was given to a plain tensor",
+    "non-trainable": "the variable is not trainable, so no tape watches it",
+    "unconnected": "it is used here, and nothing of that reaches the loss",
+    "loop-condition": "it only decides how often a loop runs",
+    "empty-vars": "the list of variables is empty or too short",
+    "tape-misuse": "the tape can't be asked this, or not again",
+    "api-misuse": "the call refuses what it was given",
+    "indexed-slices": "the gradient is an IndexedSlices where a tensor is expected",
+    "nan-where": "the branch that tf.where does not take has no finite derivative",
+    "nan-sqrt-norm": "a root or a norm is taken at 0, where its derivative is infinite",
+    "nan-forward": "the value is not finite already in the forward pass",
+    "zero-saturated": "the function is flat here",
+    "zero-cancel": "the contributions cancel",
+    "zero-masked": "everything here is masked or multiplied by zero",
+    "zero-underflow": "the gradient is too small for its type",
+    "wrong-op-gradient": "the operation's registered gradient is wrong here",
 }
 BY_DESIGN = {"stop-gradient"}
 

@@ -6,18 +6,22 @@ import base64
 import html
 import os
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
 from gradlab import loading
 from gradlab.heatmap import describe, picture
 from gradlab.panel.curves import training_html
+from gradlab.panel.cutting import CutRow, after_this_cell
 from gradlab.panel.heat import Heat
 from gradlab.panel.words import error_html, no_error, source_html, verdict_html
 from gradlab.quiet import chosen_keras
 from gradlab.reading import Kind, Side
 from gradlab.scenario import Scenario, load
+
+if TYPE_CHECKING:
+    from gradlab.cut import Cut
 
 STEPS = 30  # of the training button
 
@@ -28,6 +32,10 @@ class Panel(ipywidgets.VBox):
     `scenario` is a name (`gradlab.names()` lists them) or a `Scenario` of your own; `bug` is where the switch stands at
     first. Raises LookupError for an unknown name. An exception in the scenario is shown in the panel; with
     GRADLAB_STRICT=1 in the environment, as in tests, it is raised as well.
+
+    The line that cuts the gradient is looked for by the doctor once the cell that made the panel is done and its
+    heatmaps are on the page, and again after a knob has changed the kinds of the switched side; with GRADLAB_STRICT=1
+    only when `find_cut` is called, so that a compared page does not depend on it.
     """
 
     def __init__(self, scenario: str | Scenario, bug: bool = False, device: str | None = None) -> None:
@@ -36,6 +44,7 @@ class Panel(ipywidgets.VBox):
         self.scenario = load(scenario) if isinstance(scenario, str) else scenario
         self.device = device or loading.device()
         self.sides: tuple[Side, Side] | None = None
+        self._cut = CutRow(self.scenario, self.device)
         self._lock = threading.Lock()  # a callback may run beside a cell, in a thread of the kernel
         self._switch = ipywidgets.RadioButtons(
             options=list(self.scenario.switch), index=int(bug), description="Switch:", layout={"width": "max-content"}
@@ -68,6 +77,7 @@ class Panel(ipywidgets.VBox):
             ]
         )
         self.add_class("gradlab-panel")
+        self._cut.awaited = not _strict() and after_this_cell(self.find_cut)
         self._measure()
 
     @property
@@ -95,9 +105,33 @@ class Panel(ipywidgets.VBox):
         """What the training button does."""
         self._on_train(self._train)
 
+    def find_cut(self) -> dict[str, Cut]:
+        """Ask the doctor which lines cut the gradients of the switched side, and show them in the verdict.
+
+        Returns {source: `gradlab.cut.Cut`}, from the last look if the kinds are the same. An error of the doctor is
+        shown in words, and the result is empty; with GRADLAB_STRICT=1 it is raised as well.
+        """
+        with self._lock:
+            if self.sides is None:
+                return {}
+            try:
+                return self._cut.look(self.sides[1], self.knobs, _strict())
+            finally:
+                self._cut.awaited = False
+                self._show_verdict()
+
     def _on_knob(self, _: Any) -> None:
         self._trained.value = ""
         self._measure()
+        if not _strict() and not self._cut.awaited:
+            self.find_cut()  # from memory unless the kinds are new; the heatmaps are on their way already
+
+    def _show_verdict(self) -> None:
+        from gradlab.measure import keras_version
+
+        if self.sides is not None:
+            row = self._cut.html(self.sides[1])
+            self._verdict.value = verdict_html(self.scenario, self.sides, keras_version(), row)
 
     def _measure(self) -> None:
         from gradlab.measure import compare, keras_version
@@ -109,7 +143,7 @@ class Panel(ipywidgets.VBox):
                 breaks = self.scenario.expected(keras)[1]
                 self.sides = sides
                 self._heat.show(self.scenario.switch, sides)
-                self._verdict.value = verdict_html(self.scenario, sides, keras)
+                self._show_verdict()
                 self._error.value, unexpected = _raised(self.scenario, sides, breaks)
                 self._train.disabled, self._train.tooltip = _trainable(sides, self._train.tooltip)
             except Exception as error:

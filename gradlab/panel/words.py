@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import html
 import traceback
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from gradlab.faults import place, plain, sentence
 from gradlab.reading import Kind, Side
 from gradlab.scenario import MARK, Scenario
 from gradlab.verdict import in_words, judge
+
+if TYPE_CHECKING:
+    from gradlab.cut import Cut  # which imports TensorFlow; this module must not
 
 _MONO = "font-family:var(--jp-code-font-family,monospace);font-size:12px;line-height:1.45"
 
@@ -31,8 +36,11 @@ def source_html(scenario: Scenario) -> str:
     )
 
 
-def verdict_html(scenario: Scenario, sides: tuple[Side, Side], keras: int) -> str:
-    """What the claim predicted, what was measured just now, and the verdict that follows."""
+def verdict_html(scenario: Scenario, sides: tuple[Side, Side], keras: int, cut: str = "") -> str:
+    """What the claim predicted, what was measured just now, and the verdict that follows.
+
+    `cut` is the HTML of the row "Cut at" (see `cut_html`); without it there is no such row.
+    """
     predicted = scenario.expected(keras)[0]
     on = sides[1]
     missing = [name for name in predicted if name not in on.kinds]
@@ -46,6 +54,8 @@ def verdict_html(scenario: Scenario, sides: tuple[Side, Side], keras: int) -> st
         ("Measured just now", html.escape(in_words(found))),
         ("Verdict", f"<b>{verdict}</b> (Keras {keras}, claim {', '.join(scenario.claims)})"),
     ]
+    if cut:
+        rows.append(("Cut at", cut))
     if on.watched is not None:
         rows.append(("Watched by the tape", html.escape(", ".join(on.watched)) or "nothing"))
         listed = [r.name for r in on.readings if r.kind not in (Kind.MISSING, Kind.RAISES)]
@@ -53,6 +63,38 @@ def verdict_html(scenario: Scenario, sides: tuple[Side, Side], keras: int) -> st
     body = "".join(f'<tr><th scope="row" style="text-align:left;padding-right:10px">{a}</th>'
                    f'<td style="text-align:left">{b}</td></tr>' for a, b in rows)  # fmt: skip
     return f'<table role="status" style="margin:4px 0">{body}</table>'
+
+
+def broken(side: Side) -> dict[str, Kind]:
+    """The sources that can have a line that cuts them: not those with a gradient, nor those not in the list."""
+    return {name: kind for name, kind in side.kinds.items() if kind not in (Kind.OK, Kind.MISSING)}
+
+
+def cut_html(side: Side, cuts: Mapping[str, Cut]) -> str:
+    """The lines that cut the gradient, the sources of each beside it. A source without a line is said to have none."""
+    groups: dict[Cut, list[str]] = {}
+    for name in broken(side):
+        if name in cuts:
+            groups.setdefault(cuts[name], []).append(name)
+    parts = [
+        f"<code>{html.escape(cut.line)}</code> (line {cut.number}) for {html.escape(', '.join(names))}: "
+        f"{html.escape(cut.words)}"
+        for cut, names in groups.items()
+    ]
+    left = [name for name, kind in broken(side).items() if name not in cuts and kind is not Kind.RAISES]
+    if left:
+        parts.append(f"the doctor found no line for {html.escape(', '.join(left))}")
+    return "<br>".join(parts)
+
+
+def no_cut_html(error: BaseException) -> str:
+    """The same place when the doctor failed: in words, and the panel goes on."""
+    return f"the doctor could not look: {html.escape(sentence(error))}"
+
+
+def looking_html() -> str:
+    """The same place while the doctor looks."""
+    return "the doctor is looking for the line …"
 
 
 def error_html(heading: str, error: BaseException) -> str:

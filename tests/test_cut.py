@@ -1,0 +1,273 @@
+"""The line that the doctor finds in a scenario, against where its switch stands and against lines written down here."""
+
+import ast
+import inspect
+import json
+import os
+import random
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import gradlab
+from gradlab import cut as cutting
+from gradlab.doctor import Report, Row
+from gradlab.doctor.frames import Place
+from gradlab.doctor.wording import CAUSES, FIXES
+from gradlab.panel.words import broken, cut_html
+from gradlab.reading import Kind
+from gradlab.scenario import MARK
+
+# The cut is not in the switch's own block, and the line that cuts is another one. Written by reading the scenario.
+ELSEWHERE = {
+    "all_masked": "h = layer(x, mask=real)",  # the switch makes the mask, the layer obeys it
+    "bidirectional_state": "guess = model([x, y])",  # Keras 3 builds the wrong model and refuses it when called
+    "computed_state": "before = encoder(facts)",  # before the tape; the switch only picks it up
+    "dead_relu": "y = activation(x @ kernel + bias)",  # the switch chooses the function, this line applies it
+    "encoder_before_tape": "early = encoder(x)",
+    "flat_function": 'flat = {"clip": lambda v: tf.clip_by_value(v, 20.0, 30.0), "sign": tf.sign}[op]',  # runs in a lambda
+    "ignored_encoder": "_, h, c = encoder(x)",  # the last line that uses the encoder's weights
+    "initial_state": "h, _ = cell(x[:, t], [h])",  # the zero state meets the recurrent kernel here
+    "learned_state": "h = tf.identity(h0)",  # the first use of a tensor that nobody watches
+    "one_state_for_two": "guess = model([x, y])",
+    "py_function_numpy": "y = tf.py_function(positive, [scale], tf.float32) * tf.tanh(x @ weights)",
+    "states_before_tape": "_, _, before = lstm(x)",
+    "tape_used_twice": 'gradients = {"d h_T / d x": tape.gradient(hidden, x), "d c_T / d x": tape.gradient(carried, x)}',
+    "two_tapes": "_, h, c = lstm(x1)",  # under the first tape, so before the second
+    "watched_state": "output = lstm(x, initial_state=[h, c])",  # the first use of tensors that nobody watches
+}
+# Sources without a line, and why none is there.
+NOT_FOUND = {
+    "state_leaves": {"x"},  # an input that is used at every step: its gradient is there, and short by a part
+    "stateful_layer": {"recurrent_kernel"},  # the part that is lost is too small for the doctor's own test
+    "summed_over_units": {"share of each unit"},  # no cut: another question was asked, and `run` has no scalar loss
+    "timestep_jacobian": {"d h_t / d x_t"},  # the same
+    "two_tapes": {"kernel", "recurrent_kernel", "bias"},  # `explain` has one tape, under which nothing is lost
+}
+# Legacy Keras refuses these while the model is built, before a tape is asked for anything.
+BUILT = ("bidirectional_state", "one_state_for_two")
+IN_OTHER_PROCESS = """
+import json, gradlab
+from gradlab.cut import find
+from gradlab.measure import keras_version
+gradlab.load(gradlab.names()[0])
+assert keras_version() == 2
+out = {}
+for name in gradlab.names():
+    side = gradlab.compare(name)[1]
+    found = find(gradlab.load(name), side, None, {})
+    out[name] = [{n: k.value for n, k in side.kinds.items()}, {n: [c.line, c.number] for n, c in found.items()}]
+print(json.dumps(out))
+"""
+
+
+def with_a_cut(keras):
+    return [n for n in gradlab.names() if set(gradlab.load(n).expected(keras)[1].values()) & set(cutting.STATUSES)]
+
+
+def numbers_of_switch(scenario):
+    """Line numbers of the marked line and, where it is an `if`, of both its branches."""
+    lines, start = inspect.getsourcelines(scenario.run)
+    marked = next(i for i, line in enumerate(lines, 1) if MARK in line)
+    for node in ast.walk(ast.parse("".join(lines))):
+        if isinstance(node, ast.If) and node.lineno == marked:
+            return set(range(start + marked - 1, start + node.end_lineno))
+    return {start + marked - 1}
+
+
+def own_lines(scenario):
+    """Line number -> text of what a learner reads: `setup` and `run`."""
+    found = {}
+    for part in (scenario.setup, scenario.run):
+        lines, start = inspect.getsourcelines(part)
+        found |= {start + i: line.strip() for i, line in enumerate(lines)}
+    return found
+
+
+def check(name, kinds, found, absent):
+    """`found`: source -> (line, number)."""
+    scenario = gradlab.load(name)
+    assert set(found) == {n for n, kind in kinds.items() if Kind(kind) in cutting.STATUSES} - absent
+    own, switch = own_lines(scenario), numbers_of_switch(scenario)
+    for source, (line, number) in found.items():
+        assert own[number] == line, source
+        if name in ELSEWHERE:
+            assert line == ELSEWHERE[name] and number not in switch, source
+        else:
+            assert number in switch, f"{source}: {line}"
+
+
+@pytest.mark.parametrize("name", with_a_cut(3))
+def test_the_line_is_where_the_switch_cuts(name):
+    scenario = gradlab.load(name)
+    side = gradlab.compare(name)[1]
+    found = cutting.find(scenario, side, None, {})
+    check(name, side.kinds, {n: (c.line, c.number) for n, c in found.items()}, NOT_FOUND.get(name, set()))
+    assert all(c.cause in CAUSES and c.words and c.fix for c in found.values())
+
+
+def test_every_written_line_belongs_to_a_scenario_that_is_checked():
+    assert {*ELSEWHERE, *NOT_FOUND} <= set(with_a_cut(3))
+
+
+@pytest.fixture(scope="module")
+def legacy():
+    environment = {**os.environ, "TF_USE_LEGACY_KERAS": "1"}
+    done = subprocess.run([sys.executable, "-c", IN_OTHER_PROCESS], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.xdist_group("legacy-keras")
+@pytest.mark.parametrize("name", with_a_cut(2))
+def test_the_line_is_the_same_under_legacy_keras(name, legacy):
+    kinds, found = legacy[name]
+    check(name, kinds, found, set(kinds) if name in BUILT else NOT_FOUND.get(name, set()))
+
+
+def test_a_source_that_is_not_listed_or_fine_has_no_line():
+    for name in ("raw_variable", "unbuilt_layer", "layer_in_call", "python_list"):
+        assert cutting.cuts(name) == {}
+
+
+def test_a_switch_without_effect_has_no_line():
+    scenario = gradlab.load("integer_cast")
+    assert cutting.cuts(replace(scenario, run=lambda bug, **things: scenario.run(False, **things))) == {}
+
+
+def test_a_line_in_another_file_is_not_taken():
+    scenario = gradlab.load("integer_cast")
+    assert cutting.cuts(replace(scenario, run=lambda bug, **things: scenario.run(bug, **things))) == {}
+
+
+def said(row):
+    return lambda *_, **__: Report([row])
+
+
+@pytest.mark.parametrize(("status", "confidence"), [("ok", 1.0), ("zero", 1.0), ("partial", 1.0), ("none", 0.4)])
+def test_a_row_that_contradicts_the_measurement_or_is_unsure_is_not_shown(monkeypatch, status, confidence):
+    own = gradlab.load("integer_cast").run.__code__
+    row = Row("kernel", status, "before-tape", [Place(own.co_filename, own.co_firstlineno)], confidence=confidence)
+    report = Report([row], returned=(np.zeros(3), {"kernel": None}, {}))
+    monkeypatch.setattr(cutting, "explain_call", lambda *_, **__: report)
+    monkeypatch.setattr(cutting, "explain", said(row))
+    panel = gradlab.Panel("integer_cast")
+    assert panel.sides[1]["kernel"].kind is Kind.NONE
+    monkeypatch.setattr(cutting, "_second_look", lambda *_: {})
+    assert panel.find_cut() == {}
+    assert "no line for kernel, recurrent_kernel, bias" in panel._verdict.value
+    assert "def run" not in panel._verdict.value
+    row.status, row.confidence = "none", 1.0  # the same row with the measured status is
+    assert cutting.find(panel.scenario, panel.sides[1], None, {})["kernel"].line.startswith("def run")
+
+
+def test_the_second_look_is_held_against_the_measurement_too(monkeypatch):
+    own = gradlab.load("integer_cast").run.__code__
+    row = Row("kernel", "zero", "zero-masked", [Place(own.co_filename, own.co_firstlineno)])
+    monkeypatch.setattr(cutting, "explain_call", lambda run, *args, **things: Report([], returned=run(*args, **things)))
+    monkeypatch.setattr(cutting, "explain", said(row))
+    assert cutting.cuts("integer_cast") == {}
+    row.status = "none"
+    assert set(cutting.cuts("integer_cast")) == {"kernel"}
+
+
+def test_looking_changes_no_generator_and_prints_nothing(capfd):
+    side = gradlab.compare("far_past")[1]
+    random.seed(5), np.random.seed(5)
+    before = random.getstate(), np.random.get_state()
+    cutting.find(gradlab.load("far_past"), side, None, {})
+    assert random.getstate() == before[0] and np.array_equal(np.random.get_state()[1], before[1][1])
+    assert capfd.readouterr() == ("", "")
+
+
+def test_every_cause_has_words():
+    assert set(CAUSES) == set(FIXES)
+
+
+def test_the_panel_names_the_line_when_asked():
+    panel = gradlab.Panel("integer_cast")
+    assert "Cut at" not in panel._verdict.value  # headless, nothing happens unasked
+    found = panel.find_cut()
+    assert set(found) == {"kernel", "recurrent_kernel", "bias"}
+    assert "<code>level = tf.cast(tf.cast(level, tf.int32), tf.float32)</code>" in panel._verdict.value
+    assert "a float goes through an integer type" in panel._verdict.value
+    panel.turn(units=7)  # the same kinds: the row stays, without another look
+    assert "Cut at" in panel._verdict.value
+
+
+def test_one_look_for_each_set_of_kinds(monkeypatch):
+    looks = []
+    real = cutting.find
+    monkeypatch.setattr(cutting, "find", lambda *args: looks.append(args) or real(*args))
+    panel = gradlab.Panel("norm_at_zero")
+    panel.find_cut()
+    panel.find_cut()
+    assert len(looks) == 1
+    panel.turn(distance=1.0)
+    assert not broken(panel.sides[1]) and "Cut at" not in panel._verdict.value
+    panel.turn(distance=0.0)
+    assert len(looks) == 1 and "tf.norm" in panel._verdict.value
+
+
+def test_the_line_is_escaped_and_the_sources_of_one_line_stand_together():
+    side = gradlab.compare("integer_cast")[1]
+    one = cutting.Cut("h = a < b", 3, "comparison", "a & b", "", True)
+    text = cut_html(side, {"kernel": one, "recurrent_kernel": one})
+    assert "<code>h = a &lt; b</code> (line 3) for kernel, recurrent_kernel: a &amp; b" in text
+    assert text.endswith("no line for bias")
+
+
+def failing(*_):
+    raise ValueError("<no> idea")
+
+
+def test_an_error_of_the_doctor_is_words_and_the_panel_goes_on(monkeypatch):
+    monkeypatch.setattr(cutting, "find", failing)
+    panel = gradlab.Panel("integer_cast")
+    with pytest.raises(ValueError, match="<no> idea"):
+        panel.find_cut()
+    monkeypatch.delenv("GRADLAB_STRICT")
+    panel = gradlab.Panel("integer_cast")
+    assert panel.find_cut() == {}
+    assert "the doctor could not look: ValueError: &lt;no&gt; idea" in panel._verdict.value
+    assert "<b>confirmed</b>" in panel._verdict.value
+    panel.turn(steps=3)
+    assert panel._error.value == ""
+
+
+def test_in_a_notebook_the_line_comes_after_the_cell_has_shown_the_heatmaps(monkeypatch):
+    from IPython.core.interactiveshell import InteractiveShell
+
+    monkeypatch.delenv("GRADLAB_STRICT")
+    shell = InteractiveShell()
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+    shell.user_ns["seen"] = seen = []
+    done = shell.run_cell("import gradlab; p = gradlab.Panel('integer_cast'); seen.append(p._verdict.value)")
+    assert done.success
+    panel = shell.user_ns["p"]
+    assert "the doctor is looking" in seen[0] and "<code>" not in seen[0] and panel._heat.data
+    assert "<code>level = tf.cast(" in panel._verdict.value
+    assert not any(c.__qualname__.startswith("after_this_cell") for c in shell.events.callbacks["post_run_cell"])
+
+
+def test_a_knob_that_changes_the_kinds_brings_another_look_outside_of_strict_runs(monkeypatch):
+    monkeypatch.delenv("GRADLAB_STRICT")
+    panel = gradlab.Panel("norm_at_zero")
+    panel.turn(distance=1.0)
+    assert "Cut at" not in panel._verdict.value
+    panel.turn(distance=0.0)
+    assert "tf.norm" in panel._verdict.value
+
+
+def test_a_recording_of_the_learner_is_left_alone():
+    import tensorflow as tf
+
+    v = tf.Variable(2.0)
+    with gradlab.Tape() as tape:
+        loss = v * v
+        assert gradlab.Panel("integer_cast").find_cut()
+    assert float(tape.gradient(loss, v)) == 4.0
+    assert [row.status for row in gradlab.last_report().rows] == ["ok"]
