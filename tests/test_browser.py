@@ -78,6 +78,9 @@ def test_a_learner_flips_the_switch_by_mouse_and_by_keyboard(page):
     page.keyboard.press("End")
     expect(panel.locator(".gl-cursor")).to_contain_text("kernel[1, 3]: ")
 
+    canvas.hover(position={"x": 5, "y": 5})
+    expect(panel.locator(".gl-cursor")).to_contain_text("kernel[0, 0]: ")
+
     handle = panel.get_by_role("slider", name="units")
     handle.focus()
     page.keyboard.press("ArrowRight")

@@ -59,6 +59,14 @@ def test_a_knob_measures_anew_at_both_positions():
     assert tiles(panel, 0)["kernel"]["shape"] == tiles(panel, 1)["kernel"]["shape"] == [3, 7]
 
 
+@pytest.mark.parametrize("name", gradlab.names())
+def test_every_slider_starts_on_one_of_its_own_steps(name):
+    for knob in gradlab.Panel(name)._knobs.values():
+        if hasattr(knob, "step"):
+            steps = (knob.value - knob.min) / knob.step
+            assert abs(steps - round(steps)) < 1e-6, "the browser would move it, and measure anew"
+
+
 def test_an_unknown_knob_is_refused_by_name(cast):
     with pytest.raises(LookupError, match=r"no knob `stepz`.*steps"):
         cast.turn(stepz=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import math
 import os
 import threading
 from typing import TYPE_CHECKING, Any
@@ -192,7 +193,9 @@ def _knob(name: str, span: tuple[Any, ...], scenario: Scenario) -> Any:
     if len(span) == 2 and all(type(end) is int for end in span):
         return ipywidgets.IntSlider(start, *span, description=name)
     if len(span) == 2 and all(isinstance(end, int | float) for end in span):
-        return ipywidgets.FloatSlider(start, min=span[0], max=span[1], step=(span[1] - span[0]) / 50, description=name)
+        # A round step: the browser moves the handle to the nearest one, which would turn the knob at once.
+        step = 10.0 ** math.floor(math.log10((span[1] - span[0]) / 20))
+        return ipywidgets.FloatSlider(start, min=span[0], max=span[1], step=step, description=name)
     return ipywidgets.RadioButtons(options=list(span), value=start, description=name, layout={"width": "max-content"})
 
 
