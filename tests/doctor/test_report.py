@@ -83,7 +83,7 @@ def test_path_has_norms_and_the_cut():
 def test_repr_and_dict():
     report = cell(CELL, "<ipython-input-6-abc>")["report"]
     text = repr(report)
-    assert "no-gradient-op" in text and "<ipython-input-6-abc>:4" in text and "fix:" in text and "evidence:" in text
+    assert "no-gradient-op" in text and "notebook cell, line 4" in text and "fix:" in text and "evidence:" in text
     data = json.loads(json.dumps(report.to_dict()))
     assert data["rows"][0]["where"][0] == {
         "file": "<ipython-input-6-abc>",
