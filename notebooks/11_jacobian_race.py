@@ -145,13 +145,14 @@ print(
 # ## 4. See what it costs
 #
 # The full tensor and the map have T × T blocks; diagonal and single steps have T. The cell below measures the time for growing T and fits
-# the exponent: 2 means four times the work for twice the length.
+# the exponent: 2 means four times the work for twice the length, 1 twice the work. (The fixed cost of a call pulls the exponent down,
+# arrays that no longer fit the processor's cache push it up.)
 
 # %% tags=["nbval-ignore-output"]
 from gradlab.jacobians import cost
 from gradlab.jacobians.plots import draw_cost
 
-costs = cost(tf.keras.layers.SimpleRNN(16, return_sequences=True), steps=(50, 100, 200, 400), repeats=3)
+costs = cost(tf.keras.layers.SimpleRNN(8, return_sequences=True), steps=(100, 200, 400, 800), features=2, repeats=3)
 figure = Figure(figsize=(7, 4), layout="constrained")
 draw_cost(figure.subplots(), costs)
 as_picture(figure, "Cost over T: " + "; ".join(f"{c.quantity}: T to the {c.exponent:.1f}" for c in costs))
