@@ -21,10 +21,11 @@ import numpy as np
 import tensorflow as tf
 
 from gradlab import loading
+from gradlab.devices import check_device
 from gradlab.doctor import Report, Row, explain, explain_call
 from gradlab.doctor.progress import quietly
 from gradlab.doctor.wording import CAUSES
-from gradlab.measure import as_scenario, check_device, compare
+from gradlab.measure import as_scenario, compare
 from gradlab.reading import Kind, Side
 from gradlab.scenario import Scenario
 

@@ -86,7 +86,7 @@ def _load() -> None:
             import tensorflow as tf
 
             tf.constant(0.0) + 1.0  # the first operation writes start-up lines of its own
-            from gradlab.measure import check_device
+            from gradlab.devices import check_device
 
         check_device(_loading.device)
         _still_pyplot()

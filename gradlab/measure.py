@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from gradlab import loading
+from gradlab.devices import check_device
 from gradlab.faults import sentence
 from gradlab.reading import Kind, Reading, Side, classify, format_shape
 from gradlab.scenario import Scenario, load
@@ -34,18 +35,6 @@ class Taken(NamedTuple):
 def keras_version() -> int:
     """3, or 2 when `tf.keras` is legacy Keras."""
     return int(tf.keras.__version__[0]) if hasattr(tf.keras, "__version__") else 2
-
-
-def check_device(device: str) -> str:
-    """The device, if this machine has it. TensorFlow itself would quietly use another one.
-
-    Raises ValueError naming the devices that there are.
-    """
-    wanted = device.upper().lstrip("/").removeprefix("DEVICE:")
-    have = [d.name.removeprefix("/device:") for d in tf.config.list_logical_devices()]
-    if wanted not in have:
-        raise ValueError(f"There is no device `{device}` here. There are: {', '.join('/' + name for name in have)}.")
-    return "/" + wanted
 
 
 def take(scenario: Scenario, bug: bool, things: dict[str, Any]) -> Taken:

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gradlab.measure import check_device, take, to_array, value_of
+from gradlab.devices import check_device
+from gradlab.measure import take, to_array, value_of
 from gradlab.scenario import Scenario
 
 

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 import gradlab
-from gradlab.measure import check_device, compare, directional, take
+from gradlab.devices import check_device
+from gradlab.measure import compare, directional, take
 from gradlab.reading import Kind
 
 BASE = gradlab.load("integer_cast")
