@@ -127,4 +127,4 @@ def _same(ours: np.ndarray, theirs: np.ndarray) -> bool:
     return bool(np.allclose(ours, theirs, rtol=1e-11, atol=1e-14))
 
 
-SIGMOID = _KNOWN["sigmoid"][0]
+SIGMOID, TANH = _KNOWN["sigmoid"][0], _KNOWN["tanh"][0]

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from gradlab.jacobians import walk
 from gradlab.jacobians.activations import SIGMOID, Activation, closed_form
 from gradlab.jacobians.linear import Linear, LstmLinear
 from gradlab.jacobians.ops import Array, Ops
@@ -29,7 +30,9 @@ class Traced:
 
 @dataclass
 class _Weights:
-    """A cell's weights and activations, ready for closed forms; the `_T` ones (rows are units) in the layer's dtype."""
+    """A cell's weights and activations, ready for closed forms. `rows`, one (H, H + I) per gate in the layer's dtype, are
+    [recurrent kernel, kernel] transposed: how a gate moves with the state and with the input, side by side.
+    """
 
     ops: Ops
     dtype: str
@@ -37,8 +40,7 @@ class _Weights:
     kernel: Array
     recurrent: Array
     bias: Array
-    kernel_T: list[Array]
-    recurrent_T: list[Array]
+    rows: list[Array]
     act: Activation
     gate: Activation
 
@@ -59,19 +61,10 @@ def trace(cell: Any, kind: str, x: Array, states: list[Array], masked: Array | N
 
 
 def _read(cell: Any, gates: int, ops: Ops, dtype: str) -> _Weights:
-    def value(variable: Any) -> Array:
-        if ops.name == "numpy":
-            return variable.numpy()
-        return variable.value if not callable(variable.value) else variable.value()
-
-    kernel, recurrent = value(cell.kernel), value(cell.recurrent_kernel)
+    kernel, recurrent = ops.weights(cell.kernel), ops.weights(cell.recurrent_kernel)
     units = int(recurrent.shape[0])
-    bias = ops.asarray(value(cell.bias), EXACT) if cell.bias is not None else ops.zeros([gates * units], EXACT)
-
-    def rows(matrix: Array) -> list[Array]:
-        whole = ops.transpose(ops.asarray(matrix, dtype))
-        return [whole[g * units : (g + 1) * units] for g in range(gates)]
-
+    bias = ops.zeros([gates * units], EXACT) if cell.bias is None else ops.asarray(ops.weights(cell.bias), EXACT)
+    rows = ops.transpose(ops.asarray(ops.concat([recurrent, kernel], 0), dtype))
     act = closed_form(cell.activation)
     gate = closed_form(getattr(cell, "recurrent_activation", None))
     if act is None or gate is None:
@@ -83,8 +76,7 @@ def _read(cell: Any, gates: int, ops: Ops, dtype: str) -> _Weights:
         ops.asarray(kernel, EXACT),
         ops.asarray(recurrent, EXACT),
         bias,
-        rows(kernel),
-        rows(recurrent),
+        [rows[g * units : (g + 1) * units] for g in range(gates)],
         act,
         gate,
     )
@@ -133,58 +125,75 @@ def _add_diagonal(w: _Weights, matrices: Array, diagonal: Array | None) -> Array
     return matrices + diagonal[..., None] * w.ops.eye(w.units, w.dtype)
 
 
+def _plain(ops: Ops, masked: Array | None) -> bool:
+    """Whether the trajectory is one that walk.py can take."""
+    return ops.name == "numpy" and masked is None
+
+
+def _dense(w: _Weights, a: Array, b: Array, diagonal: Array | None) -> Linear:
+    return Linear(w.ops, w.dtype, _add_diagonal(w, a, diagonal), b, w.units, slice(0, w.units))
+
+
 def _simple(cell: Any, w: _Weights, x: Array, states: list[Array], masked: Array | None) -> Traced:
     ops, h = w.ops, states[0]
     driven = x @ w.kernel + w.bias
-    pre, post = [], []
-    for t in range(int(x.shape[1])):
-        z = driven[:, t] + h @ w.recurrent
-        h = _keep(masked, t, w.act.value(ops, z), h, ops)
-        pre.append(z)
-        post.append(h)
-    z, h_all = ops.over_time(pre), ops.over_time(post)
+    if _plain(ops, masked):
+        z, h_all = walk.simple(w.act, driven, w.recurrent, h)
+    else:
+        pre, post = [], []
+        for t in range(int(x.shape[1])):
+            z = driven[:, t] + h @ w.recurrent
+            h = _keep(masked, t, w.act.value(ops, z), h, ops)
+            pre.append(z)
+            post.append(h)
+        z, h_all = ops.over_time(pre), ops.over_time(post)
     # recomputed, not h_all: where a step was skipped the two differ, and the slope is dropped there anyway
     (slope,) = _unless(masked, ops, w.act.slope(ops, z, w.act.value(ops, z) if masked is not None else h_all))
-    a = _add_diagonal(w, _mix(w, [slope], w.recurrent_T), _hold(masked, ops, slope, w.dtype))
-    return Traced(Linear(ops, w.dtype, a, _mix(w, [slope], w.kernel_T), w.units, slice(0, w.units)), h_all)
+    both = _mix(w, [slope], w.rows)
+    return Traced(_dense(w, both[..., : w.units], both[..., w.units :], _hold(masked, ops, slope, w.dtype)), h_all)
 
 
 def _lstm(cell: Any, w: _Weights, x: Array, states: list[Array], masked: Array | None) -> Traced:
     ops, n = w.ops, w.units
     h, c = states
     driven = x @ w.kernel + w.bias
-    pre, entering, cells, post = [], [], [], []
-    for t in range(int(x.shape[1])):
-        z = driven[:, t] + h @ w.recurrent
-        entering.append(c)
-        if w.gate is SIGMOID:  # one pass over all gates instead of three
-            gates = w.gate.value(ops, z)
-            i, f, o = gates[:, :n], gates[:, n : 2 * n], gates[:, 3 * n :]
-        else:
-            i, f, o = (w.gate.value(ops, z[:, k * n : (k + 1) * n]) for k in (0, 1, 3))
-        new_c = f * c + i * w.act.value(ops, z[:, 2 * n : 3 * n])
-        h = _keep(masked, t, o * w.act.value(ops, new_c), h, ops)
-        c = _keep(masked, t, new_c, c, ops)
-        pre.append(z)
-        cells.append(new_c)
-        post.append(h)
-    z, c_prev, c_all = ops.over_time(pre), ops.over_time(entering), ops.over_time(cells)
+    if _plain(ops, masked):
+        z, gates, c_all, tc, h_all = walk.lstm(w.act, w.gate, driven, w.recurrent, h, c)
+        c_prev = np.concatenate([c[:, None], c_all[:, :-1]], 1)
+        i, f, g, o = (gates[..., k * n : (k + 1) * n] for k in range(4))
+    else:
+        pre, entering, cells, post = [], [], [], []
+        for t in range(int(x.shape[1])):
+            z = driven[:, t] + h @ w.recurrent
+            entering.append(c)
+            if w.gate is SIGMOID:  # one pass over all gates instead of three
+                gates = w.gate.value(ops, z)
+                i, f, o = gates[:, :n], gates[:, n : 2 * n], gates[:, 3 * n :]
+            else:
+                i, f, o = (w.gate.value(ops, z[:, k * n : (k + 1) * n]) for k in (0, 1, 3))
+            new_c = f * c + i * w.act.value(ops, z[:, 2 * n : 3 * n])
+            h = _keep(masked, t, o * w.act.value(ops, new_c), h, ops)
+            c = _keep(masked, t, new_c, c, ops)
+            pre.append(z)
+            cells.append(new_c)
+            post.append(h)
+        z, c_prev, c_all = ops.over_time(pre), ops.over_time(entering), ops.over_time(cells)
+        h_all = ops.over_time(post)
+        i, f, o = (w.gate.value(ops, z[..., k * n : (k + 1) * n]) for k in (0, 1, 3))
+        g, tc = w.act.value(ops, z[..., 2 * n : 3 * n]), w.act.value(ops, c_all)
     zi, zf, zg, zo = (z[..., k * n : (k + 1) * n] for k in range(4))
-    i, f, o = (w.gate.value(ops, v) for v in (zi, zf, zo))
-    g, tc = w.act.value(ops, zg), w.act.value(ops, c_all)
     ki, kf = g * w.gate.slope(ops, zi, i), c_prev * w.gate.slope(ops, zf, f)
     kg, ko = i * w.act.slope(ops, zg, g), tc * w.gate.slope(ops, zo, o)
     ki, kf, kg, ko, out = _unless(masked, ops, ki, kf, kg, ko, o * w.act.slope(ops, c_all, tc))
     hold = _hold(masked, ops, f, w.dtype)
     forget = ops.cast(f if masked is None else ops.where(masked[..., None], f * 0 + 1, f), w.dtype)
     carry = ops.cast(out, w.dtype)
-    ui, uf, ug, uo = w.recurrent_T
-    wi, wf, wg, wo = w.kernel_T
-    halves = ops.concat([_add_diagonal(w, _mix(w, [ko], [uo]), hold), _mix(w, [ki, kf, kg], [ui, uf, ug])], 2)
-    upper = _mix(w, [ko, out * ki, out * kf, out * kg], [wo, wi, wf, wg])
-    drive = ops.concat([upper, _mix(w, [ki, kf, kg], [wi, wf, wg])], 2)
+    on_i, on_f, on_g, on_o = w.rows
+    upper, lower = _mix(w, [ko], [on_o]), _mix(w, [ki, kf, kg], [on_i, on_f, on_g])
+    halves = ops.concat([_add_diagonal(w, upper[..., :n], hold), lower[..., :n]], 2)
+    drive = ops.concat([upper[..., n:] + carry[..., None] * lower[..., n:], lower[..., n:]], 2)
     linear = LstmLinear(ops, w.dtype, None, drive, n, slice(0, n), halves=halves, forget=forget, carry=carry)
-    return Traced(linear, ops.over_time(post))
+    return Traced(linear, h_all)
 
 
 def _gru(cell: Any, w: _Weights, x: Array, states: list[Array], masked: Array | None) -> Traced:
@@ -197,35 +206,43 @@ def _gru(cell: Any, w: _Weights, x: Array, states: list[Array], masked: Array | 
     added = ops.concat([inner_bias[: 2 * n], inner_bias[2 * n :] * 0], 0)
     driven = x @ w.kernel + (input_bias + added)
     candidate_u, candidate_bias = w.recurrent[:, 2 * n :], inner_bias[2 * n :]
-    entering, pre_gates, gates, inners, candidates, post = [], [], [], [], [], []
-    for t in range(int(x.shape[1])):
-        here, through = driven[:, t], h @ w.recurrent
-        zr = here[:, : 2 * n] + through[:, : 2 * n]
-        zr_value = w.gate.value(ops, zr)
-        z, r = zr_value[:, :n], zr_value[:, n:]
-        inner = through[:, 2 * n :] + candidate_bias if after else h  # what the reset gate multiplies
-        pre = here[:, 2 * n :] + (r * inner if after else (r * h) @ candidate_u)
-        hh = w.act.value(ops, pre)
-        entering.append(h)
-        h = _keep(masked, t, hh + z * (h - hh), h, ops)
-        pre_gates.append(zr)
-        gates.append(zr_value)
-        inners.append(inner)
-        candidates.append(pre)
-        post.append(h)
-    h_prev, zr, gate, inner, pre = (ops.over_time(v) for v in (entering, pre_gates, gates, inners, candidates))
-    z, r, hh = gate[..., :n], gate[..., n:], w.act.value(ops, pre)
+    if _plain(ops, masked):
+        pre_all, gate, inner, hh, h_all = walk.gru(w.act, w.gate, driven, w.recurrent, candidate_bias, h, after)
+        h_prev = np.concatenate([h[:, None], h_all[:, :-1]], 1)
+        zr, pre = pre_all[..., : 2 * n], pre_all[..., 2 * n :]
+    else:
+        entering, pre_gates, gates, inners, candidates, post = [], [], [], [], [], []
+        for t in range(int(x.shape[1])):
+            here, through = driven[:, t], h @ w.recurrent
+            zr = here[:, : 2 * n] + through[:, : 2 * n]
+            zr_value = w.gate.value(ops, zr)
+            z, r = zr_value[:, :n], zr_value[:, n:]
+            inner = through[:, 2 * n :] + candidate_bias if after else h  # what the reset gate multiplies
+            pre = here[:, 2 * n :] + (r * inner if after else (r * h) @ candidate_u)
+            hh = w.act.value(ops, pre)
+            entering.append(h)
+            h = _keep(masked, t, hh + z * (h - hh), h, ops)
+            pre_gates.append(zr)
+            gates.append(zr_value)
+            inners.append(inner)
+            candidates.append(pre)
+            post.append(h)
+        h_prev, zr, gate, inner, pre = (ops.over_time(v) for v in (entering, pre_gates, gates, inners, candidates))
+        hh, h_all = w.act.value(ops, pre), ops.over_time(post)
+    z, r = gate[..., :n], gate[..., n:]
     reset = inner * w.gate.slope(ops, zr[..., n:], r)  # how the reset gate's own input moves r * inner
     kz, kh = (h_prev - hh) * w.gate.slope(ops, zr[..., :n], z), (1 - z) * w.act.slope(ops, pre, hh)
     kz, kh = _unless(masked, ops, kz, kh)
     keep = ops.cast(z if masked is None else ops.where(masked[..., None], z * 0 + 1, z), w.dtype)
-    (uz, ur, uh), (wz, wr, wh) = w.recurrent_T, w.kernel_T
+    on_z, on_r, on_h = w.rows
     if after:
-        a = _mix(w, [kz, kh * r, kh * reset], [uz, uh, ur])
-        b = _mix(w, [kz, kh, kh * reset], [wz, wh, wr])
+        # the reset gate stands between the state and the candidate, not between the input and the candidate
+        a = _mix(w, [kz, kh * r, kh * reset], [on_z[:, :n], on_h[:, :n], on_r[:, :n]])
+        b = _mix(w, [kz, kh, kh * reset], [on_z[:, n:], on_h[:, n:], on_r[:, n:]])
     else:
-        through = _mix(w, [kh], [uh])  # the candidate sees r * h through the recurrent weights
-        by_reset = through * ops.cast(reset, w.dtype)[:, :, None, :]
-        a = _mix(w, [kz], [uz]) + through * ops.cast(r, w.dtype)[:, :, None, :] + by_reset @ ur
-        b = _mix(w, [kz, kh], [wz, wh]) + by_reset @ wr
-    return Traced(Linear(ops, w.dtype, _add_diagonal(w, a, keep), b, n, slice(0, n)), ops.over_time(post))
+        through = _mix(w, [kh], [on_h])  # the candidate sees r * h through the recurrent weights
+        by_reset = (through[..., :n] * ops.cast(reset, w.dtype)[:, :, None, :]) @ on_r
+        through = ops.concat([through[..., :n] * ops.cast(r, w.dtype)[:, :, None, :], through[..., n:]], 3)
+        both = _mix(w, [kz], [on_z]) + through + by_reset
+        a, b = both[..., :n], both[..., n:]
+    return Traced(_dense(w, a, b, keep), h_all)
