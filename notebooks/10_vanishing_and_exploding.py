@@ -48,18 +48,18 @@ InfluencePanel(bug=bug)
 # - a forget bias that makes the LSTM forget faster than the SimpleRNN.
 
 # %% [markdown]
-# **Measure.** One entry of each map, bottom left: how much the first input moves the last state, for three radii. The size is given as
-# a power of ten.
+# **Measure.** One entry of each map, bottom left: how much the first input moves the last state, for three radii. `gradlab.jacobian` takes
+# a layer of yours as well, and `norms` gives log10 of the sizes: -3 means a thousandth.
 
 # %%
 import numpy as np
 
-from gradlab.influence import influence, tuned_cell
+from gradlab.influence import tuned_layer
 
-x = 0.1 * np.random.default_rng(0).standard_normal((20, 3))
+x = 0.1 * np.random.default_rng(0).standard_normal((1, 20, 3))
 for kind in ("SimpleRNN", "GRU", "LSTM"):
-    sizes = [influence(tuned_cell(kind, 8, 3, radius, 1.0), x)[-1, 0] for radius in (0.5, 1.0, 1.5)]
-    print(f"{kind}: " + ", ".join(f"about 1e{round(np.log10(size)):+d}" for size in sizes))
+    maps = [gradlab.jacobian(tuned_layer(kind, 8, 3, radius, 1.0), x).norms()[0] for radius in (0.5, 1.0, 1.5)]
+    print(f"{kind}: " + ", ".join(f"about 1e{round(powers[-1, 0]):+d}" for powers in maps))
 
 # %% [markdown]
 # **Explain.** From state s to state t the gradient passes t - s steps, and each multiplies it by the Jacobian of one step. A product of
@@ -117,8 +117,8 @@ for name in off.kinds:
 
 # %%
 radius, forget_bias = 0.5, 1.0  # your answer
-last_row = influence(tuned_cell("LSTM", 8, 3, radius, forget_bias), x)[-1]
-ratio = last_row[0] / last_row[-1]
+last_row = gradlab.jacobian(tuned_layer("LSTM", 8, 3, radius, forget_bias), x).norms()[0, -1]
+ratio = 10 ** (last_row[0] - last_row[-1])
 if ratio < 0.5:
     print("not yet: the past fades; hint: which gate keeps the cell state?")
 elif ratio > 20:

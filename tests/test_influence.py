@@ -1,42 +1,37 @@
-"""The T x T map against one gradient for every entry of every state."""
+"""The layers of the T x T maps, and the panel that draws them."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from gradlab.influence import GATES, influence, tuned_cell
-from gradlab.panel.influence import InfluencePanel
+from gradlab.influence import GATES, Tunable, tuned_layer
+from gradlab.panel.influence import UNITS, InfluencePanel
 
 
 @pytest.mark.parametrize("kind", GATES)
-def test_the_map_is_that_of_the_plain_gradients(kind):
-    cell, steps = tuned_cell(kind, 3, 2, 1.2, 0.5), 4
-    x = tf.constant(np.random.default_rng(1).standard_normal((1, steps, 2)), tf.float32)
-    with tf.GradientTape(persistent=True) as tape:
+def test_a_map_is_that_of_the_plain_gradients(kind):
+    steps = 4
+    panel = InfluencePanel(steps=steps, radius=1.2, forget_bias=0.5)
+    shown = next(r.values for r in panel.sides[1].readings if r.name.startswith(kind))
+    layer = tuned_layer(kind, UNITS, 3, 1.2, 0.5)
+    x = tf.constant(0.1 * np.random.default_rng(0).standard_normal((1, steps, 3)), tf.float32)
+    with tf.GradientTape() as tape:
         tape.watch(x)
-        state = [tf.zeros((1, 3))] * (2 if kind == "LSTM" else 1)
-        entries = []
-        for t in range(steps):
-            h, state = cell(x[:, t], state)
-            state = tf.nest.flatten(state)
-            entries.append(tf.unstack(h[0]))
-    plain = np.zeros((steps, steps))
-    for t in range(steps):
-        rows = np.stack([np.asarray(tape.gradient(entry, x))[0] for entry in entries[t]])
-        plain[t] = np.linalg.norm(rows, axis=(0, 2))
-    np.testing.assert_allclose(influence(cell, np.asarray(x)[0]), plain, rtol=1e-4, atol=1e-7)
+        states = layer(x)
+    plain = np.linalg.norm(np.asarray(tape.jacobian(states, x))[0, :, :, 0], axis=(1, 3))
+    np.testing.assert_allclose(shown, plain, rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.parametrize("kind", GATES)
 def test_every_recurrent_matrix_has_the_radius(kind):
-    cell = tuned_cell(kind, 5, 2, 0.7, 1.0)
+    cell = tuned_layer(kind, 5, 2, 0.7, 1.0).cell
     for block in np.split(np.asarray(cell.recurrent_kernel), GATES[kind], axis=1):
         assert np.abs(np.linalg.eigvals(block)).max() == pytest.approx(0.7, rel=1e-4)
 
 
-def test_an_unknown_cell_is_refused():
+def test_an_unknown_layer_is_refused():
     with pytest.raises(LookupError, match="SimpleRNN, GRU, LSTM"):
-        tuned_cell("Elman", 3, 2, 1.0, 1.0)
+        Tunable("Elman", 3, 2)
 
 
 def test_the_knobs_make_it_vanish_and_remember():
@@ -46,7 +41,11 @@ def test_the_knobs_make_it_vanish_and_remember():
     assert after["Sim"][first_to_last] < 1e-3 * before["Sim"][first_to_last]
     assert after["LST"][first_to_last] > 2 * before["LST"][first_to_last]
     assert not np.triu(after["GRU"], 1).any()
+    unchanged = panel.sides[0]
     panel.turn(forget_bias=-4.0)
+    assert panel.sides[0] is unchanged
     assert panel.sides[1].readings[2].values[first_to_last] < 1e-3 * after["LST"][first_to_last]
+    panel.turn(steps=9)
+    assert [r.values.shape for side in panel.sides for r in side.readings] == [(9, 9)] * 6
     with pytest.raises(LookupError, match="radius"):
         panel.turn(radios=1.0)

@@ -1,7 +1,6 @@
 """gradlab.jacobian: the one entry to everything in this package."""
 
 import sys
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -55,7 +54,7 @@ def jacobian(
         raise ValueError(f"the layers compute in different dtypes ({', '.join(sorted(dtypes))}): use one")
     dtype = dtypes.pop()
     ops = _ops(device)
-    where = nullcontext() if device is None else _device(device)
+    where = ops.scope() if device is None else _device(device)
     with where:
         x = ops.asarray(values, dtype)
         keep = _mask(mask, x)

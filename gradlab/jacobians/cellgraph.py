@@ -37,9 +37,9 @@ def _flat(sizes: Any) -> list[Any]:
 
 
 class CellGraph:
-    """One cell traced for one number of inputs, with or without a mask."""
+    """One cell traced for inputs of a shape (B, T, I), or for any B and T; with or without a mask."""
 
-    def __init__(self, cell: Any, shape: list[int], dtype: str, masked: bool) -> None:
+    def __init__(self, cell: Any, shape: list[int], dtype: str, masked: bool, *, any_shape: bool) -> None:
         import tensorflow as tf
 
         self._cell = (
@@ -51,16 +51,15 @@ class CellGraph:
         self.out: slice | None = None
         self.made_for: tuple[Any, ...] = ()
         self.checked: set[tuple[int, ...]] = set()
-        self._static: list[int] | None = None
+        self._static: list[int] | None = None if any_shape else shape
         before = plain_attributes(cell)
         with without_dropout_masks(cell):
             try:
-                self._concrete = self._trace([None, None, shape[2]])
-            except (
-                TypeError,
-                ValueError,
-            ):  # perhaps a cell that needs to know the batch size; if not, the same error comes again
-                self._static = shape
+                self._concrete = self._trace(self._static or [None, None, shape[2]])
+            except (TypeError, ValueError):
+                if self._static is not None:
+                    raise
+                self._static = shape  # perhaps a cell that needs to know the batch size; if not, the error comes again
                 self._concrete = self._trace(shape)
         changed = [name for name, value in plain_attributes(cell).items() if before.get(name, value) != value]
         if changed:
@@ -116,7 +115,7 @@ class CellGraph:
     def _all_steps(self, x: Any, *rest: Any) -> list[Any]:
         tf, count = self._tf, len(self.sizes)
         start = rest[:count]
-        steps, batch = tf.shape(x)[1], tf.shape(x)[0]
+        batch, steps = (size or tf.shape(x)[axis] for axis, size in enumerate(x.shape[:2]))
         by_time = tf.TensorArray(self.dtype, steps, element_shape=[x.shape[0], self.inputs]).unstack(
             tf.transpose(x, [1, 0, 2])
         )

@@ -19,18 +19,22 @@ _COLUMNS = (
 _ELEMENTS = 1 << 17
 
 
+def is_simple(node: Linear, kind: str) -> bool:
+    """Whether the output is the whole state (of an LSTM, its h), with nothing skipped, and the source is one per step."""
+    if node.masked is not None or kind not in ("inputs", "states") or node.out is None or node.out.start != 0:
+        return False
+    return isinstance(node, LstmLinear) or node.outputs == node.states
+
+
 def full(node: Linear, kind: str, threads: int | None = None) -> np.ndarray | None:
     """(B, T, H, T, w), columns in processing order; None when this recurrence is not one of the simple shapes."""
-    if node.masked is not None or kind not in ("inputs", "states") or node.out is None or node.out.start != 0:
-        return None
-    lstm = isinstance(node, LstmLinear)
-    if not lstm and node.outputs != node.states:
+    if not is_simple(node, kind):
         return None
     width = node.inputs if kind == "inputs" else node.states
     source = node.B if kind == "inputs" else node.A
     out = np.zeros((node.batch, node.steps, node.outputs, node.steps * width), node.dtype)
     kernel = _lstm if isinstance(node, LstmLinear) else _dense
-    work = node.batch * node.steps**2 * width * node.states * node.outputs
+    work = _work(node, width)
     windows = _windows(node.steps, width, node.batch, work)
     together = max(1, _ELEMENTS // (node.states * max(stop - first for first, stop in windows) * width))
     together = min(together, -(-node.batch // workers())) if work >= _SMALL else together
@@ -38,6 +42,16 @@ def full(node: Linear, kind: str, threads: int | None = None) -> np.ndarray | No
     parts = [(node, source, out, width, b, *w) for b in samples for w in windows]
     run_parts(kernel, parts, 1 if work < _SMALL else threads, "full Jacobian")
     return out.reshape(node.batch, node.steps, node.outputs, node.steps, width)
+
+
+def _work(node: Linear, width: int) -> float:
+    return node.batch * node.steps**2 * width * node.states * node.outputs
+
+
+def work_parts(node: Linear, width: int) -> tuple[list[tuple[int, int]], bool]:
+    """Windows of source steps for each sample, and whether the whole is too little for a second thread."""
+    work = _work(node, width)
+    return _windows(node.steps, width, node.batch, work), work < _SMALL
 
 
 def _windows(steps: int, width: int, batch: int, work: float) -> list[tuple[int, int]]:

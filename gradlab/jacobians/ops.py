@@ -5,10 +5,12 @@ eager TensorFlow operation), and no tracing. TensorFlow is for a named device, w
 """
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
+
+from gradlab.jacobians.threads import one_blas_thread
 
 Array = Any  # numpy.ndarray, or tf.Tensor when a device was named
 
@@ -43,8 +45,8 @@ class NumpyOps:
     flip: Any = staticmethod(np.flip)
 
     def scope(self) -> AbstractContextManager[Any]:
-        """Where operations run: here."""
-        return nullcontext()
+        """Where operations run: here, no product split over cores (threads.py says why)."""
+        return one_blas_thread()
 
     def asarray(self, value: Any, dtype: str) -> Array:
         return np.asarray(value, dtype=dtype)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gradlab.jacobians import fast, memory
+from gradlab.jacobians import fast, fastnorms, memory
 from gradlab.jacobians.linear import Linear, Node, Pair, holders
 from gradlab.jacobians.local import feedthrough, joint_step
 from gradlab.jacobians.norms import log10_norms
@@ -152,6 +152,11 @@ class Jacobian:
             return result if log else self._ops.exp(result * float(np.log(10.0)))
 
     def _norm_map(self, ord: Any, progress: bool) -> Array:
+        single = self._nodes[0]
+        if ord == "fro" and len(self._nodes) == 1 and isinstance(single, Linear) and self._ops.name == "numpy":
+            done = fastnorms.log10_norms(single, self.wrt, progress=progress)
+            if done is not None:
+                return done[:, :, ::-1] if single.reverse else done
         parts = []
         windows = self._windows(self._step_bytes(), None)
         with progress_bar(len(windows) * self._steps, "norms", progress) as bar:

@@ -3,7 +3,7 @@
 One step of a small cell is a dozen array operations of half a microsecond each, so what counts is how many there are
 and that none makes a new array. Everything is written straight into its place, and the local Jacobians of all steps
 then read it there. Float64 throughout (cells.py says why). Sequences with a mask, and TensorFlow on a
-device, take the plain loops in cells.py; the tests compare the two.
+device, take the plain loops in cells.py; a test compares the two.
 """
 
 from collections.abc import Callable

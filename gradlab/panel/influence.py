@@ -14,7 +14,7 @@ from gradlab.panel.heat import Heat
 from gradlab.reading import Reading, Side, classify
 
 KINDS = ("SimpleRNN", "GRU", "LSTM")
-UNITS, INPUTS = 8, 3
+UNITS, INPUTS = 32, 3
 POSITIONS = ("radius 1, forget bias 1", "the knobs' values")
 INITIAL = {"radius": 1.0, "forget_bias": 1.0}
 
@@ -22,17 +22,21 @@ INITIAL = {"radius": 1.0, "forget_bias": 1.0}
 class InfluencePanel(ipywidgets.VBox):
     """Row t, column s of each map is |d h_t / d x_s|. `bug` shows the second position first, as a panel's switch does.
 
-    Knobs: `steps`, `radius` (spectral radius of the recurrent matrices) and `forget_bias` (the LSTM's).
+    Knobs: `steps`, `radius` (spectral radius of the recurrent matrices) and `forget_bias` (the LSTM's). The maps follow
+    a knob while it is dragged.
     """
 
-    def __init__(self, bug: bool = False, steps: int = 20, radius: float = 0.5, forget_bias: float = 1.0) -> None:
+    def __init__(self, bug: bool = False, steps: int = 50, radius: float = 0.5, forget_bias: float = 1.0) -> None:
         loading.wait()
+        from gradlab.influence import Tunable
+
+        self._layers = {kind: Tunable(kind, UNITS, INPUTS) for kind in KINDS}
         self._lock = threading.Lock()
         self._switch = ipywidgets.RadioButtons(
             options=list(POSITIONS), index=int(bug), description="Weights:", layout={"width": "max-content"}
         )
         self._knobs = {
-            "steps": ipywidgets.IntSlider(steps, 2, 40, description="steps", continuous_update=False),
+            "steps": ipywidgets.IntSlider(steps, 2, 100, description="steps"),
             "radius": ipywidgets.FloatSlider(radius, min=0.1, max=2.0, step=0.05, description="radius"),
             "forget_bias": ipywidgets.FloatSlider(forget_bias, min=-4.0, max=6.0, step=0.5, description="forget_bias"),
         }
@@ -59,8 +63,25 @@ class InfluencePanel(ipywidgets.VBox):
     def _measure(self) -> None:
         with self._lock:
             steps, *values = (knob.value for knob in self._knobs.values())
-            self.sides = _side(steps, *INITIAL.values()), _side(steps, *values)
+            if self.sides is None or self.sides[0].readings[0].shape != (steps, steps):
+                first = self._side(steps, *INITIAL.values())
+            else:
+                first = self.sides[0]  # the knobs of its weights are not there
+            self.sides = first, self._side(steps, *values)
             self._heat.show(POSITIONS, self.sides)
+
+    def _side(self, steps: int, radius: float, forget_bias: float) -> Side:
+        from gradlab.jacobians import jacobian
+
+        x = 0.1 * np.random.default_rng(0).standard_normal(
+            (1, steps, INPUTS)
+        )  # small: a saturated tanh would hide an explosion
+        readings = []
+        for kind, tunable in self._layers.items():
+            logs = jacobian(tunable.tune(radius, forget_bias), x).norms(progress=False)[0]
+            values = np.power(10.0, logs)
+            readings.append(Reading(f"{kind}: |d h_t / d x_s|", classify(values), values, values.shape))
+        return Side(tuple(readings))
 
     def __repr__(self) -> str:
         return f"InfluencePanel({self._switch.options[self._switch.index]})"
@@ -72,16 +93,3 @@ class InfluencePanel(ipywidgets.VBox):
             words = describe(POSITIONS, self.sides)
             bundle |= {"image/png": shown["image/png"], "text/plain": f"{self!r}\n{words}"}
         return bundle
-
-
-def _side(steps: int, radius: float, forget_bias: float) -> Side:
-    from gradlab.influence import influence, tuned_cell
-
-    x = 0.1 * np.random.default_rng(0).standard_normal(
-        (steps, INPUTS)
-    )  # small: a saturated tanh would hide an explosion
-    readings = []
-    for kind in KINDS:
-        values = influence(tuned_cell(kind, UNITS, INPUTS, radius, forget_bias), x)
-        readings.append(Reading(f"{kind}: |d h_t / d x_s|", classify(values), values, values.shape))
-    return Side(tuple(readings))

@@ -131,11 +131,64 @@ def test_zero_and_not_finite_are_told_apart() -> None:
 
 def test_norms_in_windows_are_the_same() -> None:
     layer, x, _ = _linear(0.25, 60, "float32", units=8)
-    found = jacobian(layer, x)
-    whole = found.norms()
+    found = jacobian([L.Masking(5.0), layer], x)  # a mask, if only in name: the general way
+    alone = jacobian(layer, x)
     found.memory_limit = 60_000
     assert len(found._windows(found._step_bytes(), None)) > 1
-    assert np.allclose(found.norms(), whole, rtol=1e-5)  # another width of products rounds otherwise
+    assert np.allclose(found.norms(), alone.norms(), rtol=1e-5)  # another width of products rounds otherwise
+
+
+@pytest.mark.parametrize("kind", ["SimpleRNN", "LSTM", "GRU"])
+@pytest.mark.parametrize("wrt", ["inputs", "states"])
+def test_one_layer_in_parts_on_two_threads_and_backwards(kind: str, wrt: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = getattr(L, kind)(6, return_sequences=True, go_backwards=True, dtype="float64")
+    x = np.random.default_rng(3).standard_normal((2, 23, 4))
+    layer(x)
+    found = jacobian(layer, x, wrt=wrt)
+    expected = np.linalg.norm(found.full, axis=(2, 4))
+    monkeypatch.setattr("gradlab.jacobians.fast._COLUMNS", 20)
+    monkeypatch.setattr("gradlab.jacobians.fast._SMALL", 0.0)
+    log = found.norms(progress=False)
+    assert (np.isneginf(log) == (expected == 0)).all()
+    assert np.abs(10**log - expected).max() < 1e-12 * expected.max()
+
+
+def test_an_output_far_smaller_than_the_cell_state_keeps_its_digits() -> None:
+    """An output gate that is all but closed: in float32 the squares of the output's changes underflow, while those of
+    the cell state are calm.
+    """
+    x = np.random.default_rng(0).standard_normal((1, 30, 3))
+    logs = {}
+    for dtype in ("float32", "float64"):
+        layer = L.LSTM(4, return_sequences=True, dtype=dtype)
+        layer(x.astype(dtype))
+        layer.set_weights(
+            [
+                np.random.default_rng(1).standard_normal((3, 16)),
+                0.1 * np.random.default_rng(2).standard_normal((4, 16)),
+                np.repeat([1.0, 3.0, 0.0, -70.0], 4),
+            ]
+        )
+        logs[dtype] = jacobian(layer, x.astype(dtype)).norms(progress=False)[0]
+        if dtype == "float64":
+            exact = np.linalg.norm(jacobian(layer, x).full[0], axis=(1, 3))
+    t, s = np.tril_indices(30)
+    assert (np.abs(logs["float64"][t, s] - np.log10(exact[t, s])) < 1e-12 * 30).all()
+    assert np.log10(exact[t, s]).max() < -25
+    assert np.abs(logs["float32"][t, s] - logs["float64"][t, s]).max() < 1e-5
+
+
+def test_a_state_that_dies_and_lives_again_for_later_inputs() -> None:
+    layer = L.SimpleRNN(3, activation="relu", return_sequences=True)
+    x = np.ones((1, 40, 2), "float32")
+    layer.build(x.shape)
+    layer.set_weights([np.ones((2, 3)), 1e-3 * np.eye(3), np.zeros(3)])
+    x[0, 20] = -100.0
+    log = jacobian(layer, x).norms(progress=False)[0]
+    t, s = np.indices(log.shape)
+    alive = ((t < 20) | (s > 20)) & (s <= t)
+    assert (np.isfinite(log) == alive).all() and (np.isneginf(log) == ~alive).all()
+    assert np.abs(log[alive] - (np.log10(6**0.5) - 3.0 * (t - s)[alive])).max() < 1e-4  # below 1e-58
 
 
 def test_a_wrong_order_is_refused() -> None:
