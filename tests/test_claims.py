@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from kerases import GROUP
 
 import gradlab
 from gradlab.claims.page import page, summary
@@ -22,7 +23,7 @@ def table():
     return json.loads((DOCS / "claims.json").read_text(encoding="utf-8"))
 
 
-@pytest.mark.xdist_group("legacy-keras")
+@pytest.mark.xdist_group(GROUP)
 def test_the_committed_table_agrees_with_a_run_on_both_keras_versions(capsys):
     assert main(["claims", "--check", "--folder", str(DOCS)]) == 0, capsys.readouterr().out
 
