@@ -15,8 +15,8 @@ from gradlab.quiet import chosen_keras
 def other_keras(scenario: str, **knobs: Any) -> Checked:
     """Run the scenario with the switch on under both Keras versions: here, and in a process of its own (some seconds).
 
-    Returns a line for every source and version. Raises ModuleNotFoundError without tf_keras, and RuntimeError with the
-    other process's own words if it fails.
+    Returns a line for every source and version. Raises ModuleNotFoundError without tf_keras, and RuntimeError where
+    tf_keras can't work, or with the other process's own words if it fails.
     """
     here = chosen_keras()
     lines = []

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import importlib.util
 import os
 import sys
@@ -40,18 +41,29 @@ def chosen_keras() -> int:
 
 
 def require_keras(version: int) -> None:
-    """Raise ValueError for a number that is not 2 or 3, ModuleNotFoundError if 2 is asked for without tf_keras."""
+    """Raise ValueError for a number that is not 2 or 3; if 2 is asked for, ModuleNotFoundError without tf_keras.
+
+    RuntimeError for a tf_keras that can't draw a random number on this Python: it asks for one below 1e9, a float, which
+    Python refuses from 3.12 on. tf_keras 2.19 mended it.
+    """
     if version not in (2, 3):
         raise ValueError(f"`keras` is {version!r}; it must be 3 (Keras 3) or 2 (legacy Keras through tf_keras).")
     if version == 2 and importlib.util.find_spec("tf_keras") is None:
         raise ModuleNotFoundError("`keras=2` needs the package tf_keras: pip install 'gradlab[keras2]'.")
+    if version == 2 and sys.version_info >= (3, 12):
+        release = importlib.metadata.version("tf_keras")
+        if tuple(map(int, release.split(".")[:2])) < (2, 19):
+            raise RuntimeError(
+                f"`keras=2` fails here: tf_keras {release} can't draw random numbers on Python 3.12 and later. "
+                "Take TensorFlow and tf_keras 2.19 or later, or Python 3.11."
+            )
 
 
 def choose_keras(version: int) -> None:
     """Make `tf.keras` mean Keras 3 (`version=3`) or legacy Keras (`version=2`, the package tf_keras).
 
-    Raises ValueError for another number, ModuleNotFoundError without tf_keras, RuntimeError when TensorFlow is already
-    loaded with the other Keras: that choice is made once, at import.
+    Raises what `require_keras` does, and RuntimeError when TensorFlow is already loaded with the other Keras: that choice
+    is made once, at import.
     """
     require_keras(version)
     if "tensorflow" in sys.modules and version != chosen_keras():

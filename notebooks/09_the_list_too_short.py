@@ -134,13 +134,19 @@ print("as you said" if all(found[key] == expected[key] for key in expected) else
 # the numbers are printed, and the loss stays where it was. Under legacy Keras both variables are in the list, and `Plain` trains.
 #
 # **Exercise.** Write the line that you would put after every `compile` of your own: something that stops when the list is empty. The check
-# tries it on both models.
+# tries it on both models, and on a frozen one, whose list is empty under either Keras.
 
 
 # %%
 def guard(model):
     """Raise an exception if there is nothing to train."""
     # your line
+
+
+class Frozen(Listed):
+    def __init__(self):
+        super().__init__()
+        self.trainable = False
 
 
 def stops(model):
@@ -152,8 +158,8 @@ def stops(model):
     return False
 
 
-answers = [stops(make()) for make in (Listed, Plain)]
-right = [False, not Plain().trainable_variables]
+answers = [stops(make()) for make in (Listed, Plain, Frozen)]
+right = [False, not Plain().trainable_variables, True]
 print("right" if answers == right else "not yet: hint, an empty list is false")
 
 # %% [markdown]

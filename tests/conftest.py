@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 from gradlab.quiet import settle, silenced
 
 os.environ["GRADLAB_STRICT"] = "1"  # an exception in a panel is raised as well as shown
@@ -10,3 +12,15 @@ with silenced():
     import tensorflow as tf
 
     tf.constant(0.0) + 1.0
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Make `--dist loadgroup` group: pytest-xdist 3.8 writes the group where pytest 9.2 no longer reads it.
+
+    Without it every worker starts its own JupyterLab and its own process of the other Keras (pytest-xdist issue 1386).
+    """
+    for item in items:
+        written = getattr(item, "_nodeid", item.nodeid)
+        if written != item.nodeid and hasattr(item, "_id"):
+            item._id = type(item._id).parse(written)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jupytext
 import pytest
+from kerases import only_there
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 GUARD = '    """Raise an exception if there is nothing to train."""\n'
@@ -49,6 +50,8 @@ ANSWERS = [
         "right",
     ),
 ]
+# A text that only the exercise's cell has -> the scenario whose bug it mends, which not every Keras has
+MENDS = {"self.slope = tf.Variable(5.0)": "guide_model"}
 
 
 def cells(notebook):
@@ -81,7 +84,8 @@ def said(notebook, marker, replacements=()):
 
 @pytest.mark.parametrize(("notebook", "marker", "replacements", "word"), ANSWERS, ids=lambda v: str(v)[:24])
 def test_an_answer_is_asked_for_and_known_when_given(notebook, marker, replacements, word):
-    assert "not yet" in "\n".join(said(notebook, marker))
+    done = marker in MENDS and only_there(MENDS[marker])
+    assert ("not yet" not in "\n".join(said(notebook, marker))) == done
     lines = said(notebook, marker, replacements)
     assert "not yet" not in "\n".join(lines)
     assert lines[-1].endswith(word)

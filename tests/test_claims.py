@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from kerases import GROUP
 
 import gradlab
 from gradlab.claims.page import page, summary
@@ -22,7 +23,7 @@ def table():
     return json.loads((DOCS / "claims.json").read_text(encoding="utf-8"))
 
 
-@pytest.mark.xdist_group("legacy-keras")
+@pytest.mark.xdist_group(GROUP)
 def test_the_committed_table_agrees_with_a_run_on_both_keras_versions(capsys):
     assert main(["claims", "--check", "--folder", str(DOCS)]) == 0, capsys.readouterr().out
 
@@ -127,7 +128,7 @@ def test_numbers_agree_within_one_unit_of_the_second_digit(a, b, same):
 def test_a_missing_table_and_a_missing_tf_keras_are_said(tmp_path, capsys, monkeypatch):
     assert main(["claims", "--check", "--folder", str(tmp_path)]) == 2
     assert "there is no file" in capsys.readouterr().err
-    monkeypatch.setattr("gradlab.claims.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("gradlab.quiet.importlib.util.find_spec", lambda name: None)
     assert main(["claims", "--folder", str(tmp_path)]) == 2
     assert "tf_keras" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

@@ -2,15 +2,12 @@
 
 import ast
 import inspect
-import json
-import os
 import random
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from kerases import GROUP, HERE, OTHER, under_the_other_keras
 
 import gradlab
 from gradlab import cut as cutting
@@ -52,9 +49,6 @@ BUILT = ("bidirectional_state", "one_state_for_two")
 IN_OTHER_PROCESS = """
 import json, gradlab
 from gradlab.cut import find
-from gradlab.measure import keras_version
-gradlab.load(gradlab.names()[0])
-assert keras_version() == 2
 out = {}
 for name in gradlab.names():
     side = gradlab.compare(name)[1]
@@ -87,9 +81,10 @@ def own_lines(scenario):
     return found
 
 
-def check(name, kinds, found, absent):
-    """`found`: source -> (line, number)."""
+def check(name, kinds, found, keras):
+    """`found`: source -> (line, number), as measured under that version of Keras."""
     scenario = gradlab.load(name)
+    absent = set(kinds) if keras == 2 and name in BUILT else NOT_FOUND.get(name, set())
     assert set(found) == {n for n, kind in kinds.items() if Kind(kind) in cutting.STATUSES} - absent
     own, switch = own_lines(scenario), numbers_of_switch(scenario)
     for source, (line, number) in found.items():
@@ -100,32 +95,29 @@ def check(name, kinds, found, absent):
             assert number in switch, f"{source}: {line}"
 
 
-@pytest.mark.parametrize("name", with_a_cut(3))
+@pytest.mark.parametrize("name", with_a_cut(HERE))
 def test_the_line_is_where_the_switch_cuts(name):
     scenario = gradlab.load(name)
     side = gradlab.compare(name)[1]
     found = cutting.find(scenario, side, None, {})
-    check(name, side.kinds, {n: (c.line, c.number) for n, c in found.items()}, NOT_FOUND.get(name, set()))
+    check(name, side.kinds, {n: (c.line, c.number) for n, c in found.items()}, HERE)
     assert all(c.cause in CAUSES and c.words and c.fix for c in found.values())
 
 
 def test_every_written_line_belongs_to_a_scenario_that_is_checked():
-    assert {*ELSEWHERE, *NOT_FOUND} <= set(with_a_cut(3))
+    assert {*ELSEWHERE, *NOT_FOUND} <= set(with_a_cut(HERE))
 
 
 @pytest.fixture(scope="module")
-def legacy():
-    environment = {**os.environ, "TF_USE_LEGACY_KERAS": "1"}
-    done = subprocess.run([sys.executable, "-c", IN_OTHER_PROCESS], env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
+def there():
+    return under_the_other_keras(IN_OTHER_PROCESS)
 
 
-@pytest.mark.xdist_group("legacy-keras")
-@pytest.mark.parametrize("name", with_a_cut(2))
-def test_the_line_is_the_same_under_legacy_keras(name, legacy):
-    kinds, found = legacy[name]
-    check(name, kinds, found, set(kinds) if name in BUILT else NOT_FOUND.get(name, set()))
+@pytest.mark.xdist_group(GROUP)
+@pytest.mark.parametrize("name", with_a_cut(OTHER))
+def test_the_line_is_the_same_under_the_other_keras(name, there):
+    kinds, found = there[name]
+    check(name, kinds, found, OTHER)
 
 
 def test_a_source_that_is_not_listed_or_fine_has_no_line():

@@ -1,4 +1,4 @@
-"""Every exercise can be solved, and is not solved as it stands."""
+"""Every exercise can be solved, and is not solved as it stands, unless only the other Keras has its bug."""
 
 import ast
 from pathlib import Path
@@ -7,6 +7,7 @@ import jupytext
 import numpy as np
 import pytest
 import tensorflow as tf
+from kerases import only_there
 
 import gradlab
 
@@ -139,7 +140,7 @@ def test_every_exercise_has_a_solution_here():
 @pytest.mark.parametrize("name", sorted(SOLUTIONS))
 def test_an_exercise_is_open_until_it_is_solved(name):
     source = EXERCISES[name]
-    assert not outcome(source).passed
+    assert outcome(source).passed == only_there(name)
     for old, new in SOLUTIONS[name]:
         assert source.count(old) == 1, f"{old!r} is not in the exercise once"
         source = source.replace(old, new)

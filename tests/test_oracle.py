@@ -5,14 +5,11 @@ recurrent scenarios are computed once more in JAX, from copied weights.
 """
 
 import dataclasses
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import tensorflow as tf
+from kerases import under_the_other_keras
 from oracle.differences import contradictions
 
 import gradlab
@@ -21,7 +18,7 @@ NAMES = gradlab.names()
 SCENARIOS = Path(gradlab.__file__).with_name("scenarios")
 RECURRENT = [n for n in NAMES if any(w in (SCENARIOS / f"{n}.py").read_text() for w in ("RNN", "LSTM", "GRU"))]
 IN_OTHER_PROCESS = """
-import json, sys
+import json
 import gradlab
 from oracle.differences import contradictions
 print(json.dumps({name: contradictions(gradlab.load(name)) for name in gradlab.names()}))
@@ -34,17 +31,14 @@ def test_finite_differences_in_float64_confirm_every_reading(name):
 
 
 @pytest.fixture(scope="module")
-def legacy():
-    environment = {**os.environ, "TF_USE_LEGACY_KERAS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", IN_OTHER_PROCESS], env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
+def there():
+    return under_the_other_keras(IN_OTHER_PROCESS)
 
 
-@pytest.mark.xdist_group("legacy-oracle")
+@pytest.mark.xdist_group("other-oracle")
 @pytest.mark.parametrize("name", NAMES)
-def test_finite_differences_confirm_every_reading_under_legacy_keras(name, legacy):
-    assert legacy[name] == []
+def test_finite_differences_confirm_every_reading_under_the_other_keras(name, there):
+    assert there[name] == []
 
 
 @pytest.mark.parametrize("name", RECURRENT)

@@ -1,14 +1,11 @@
 """The promise that every scenario keeps. New files are found by themselves."""
 
-import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from kerases import GROUP, HERE, OTHER, under_the_other_keras
 
 import gradlab
 from gradlab.contents import notebook_of
@@ -20,16 +17,13 @@ from gradlab.verdict import changed, judge
 
 NAMES = gradlab.names()
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
-IN_OTHER_PROCESS = """
+IN_OTHER_PROCESS = f"""
 import json, gradlab
 from gradlab.verdict import changed, judge
-from gradlab.measure import keras_version
-gradlab.load(gradlab.names()[0])
-assert keras_version() == 2
-out = {}
+out = {{}}
 for name in gradlab.names():
     off, on = gradlab.compare(name)
-    out[name] = [dict(changed(off)), dict(changed(on)), judge(gradlab.load(name).expected(2)[0], on)]
+    out[name] = [dict(changed(off)), dict(changed(on)), judge(gradlab.load(name).expected({OTHER})[0], on)]
 print(json.dumps(out))
 """
 
@@ -38,25 +32,22 @@ print(json.dumps(out))
 def test_the_run_agrees_with_what_the_scenario_says(name):
     scenario = gradlab.load(name)
     off, on = compare(scenario)
-    predicts, breaks, verdict = scenario.expected(3)
+    predicts, breaks, verdict = scenario.expected(HERE)
     assert not changed(off), "with the switch off every source has its gradient"
     assert changed(on) == dict(breaks)
     assert judge(predicts, on) == verdict
 
 
 @pytest.fixture(scope="module")
-def legacy():
-    environment = {**os.environ, "TF_USE_LEGACY_KERAS": "1"}
-    done = subprocess.run([sys.executable, "-c", IN_OTHER_PROCESS], env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
+def there():
+    return under_the_other_keras(IN_OTHER_PROCESS)
 
 
-@pytest.mark.xdist_group("legacy-keras")
+@pytest.mark.xdist_group(GROUP)
 @pytest.mark.parametrize("name", NAMES)
-def test_the_run_agrees_under_legacy_keras(name, legacy):
-    _, breaks, verdict = gradlab.load(name).expected(2)
-    assert legacy[name] == [{}, {n: k.value for n, k in breaks.items()}, verdict]
+def test_the_run_agrees_under_the_other_keras(name, there):
+    _, breaks, verdict = gradlab.load(name).expected(OTHER)
+    assert there[name] == [{}, {n: k.value for n, k in breaks.items()}, verdict]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -97,7 +88,7 @@ def test_every_end_of_every_knob_runs(name):
         for value in span:
             off, on = compare(scenario, **{knob: value})
             assert off.error is None, f"{knob}={value}"
-            assert on.error is None or Kind.RAISES in scenario.expected(3)[1].values(), f"{knob}={value}"
+            assert on.error is None or Kind.RAISES in scenario.expected(HERE)[1].values(), f"{knob}={value}"
 
 
 @pytest.mark.parametrize("name", NAMES)

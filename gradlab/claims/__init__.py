@@ -9,7 +9,6 @@ versions put together, and what differs from a committed table), `page` (the tab
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
 import subprocess
@@ -21,6 +20,7 @@ from typing import Any
 
 from gradlab.claims.page import page, summary
 from gradlab.claims.table import build, differences, unmeasured
+from gradlab.quiet import require_keras
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -31,8 +31,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, print the table, write or check the files. 0: done, nothing differs; 1: not so; 2: could not start."""
-    if importlib.util.find_spec("tf_keras") is None:
-        return _stop("the table needs legacy Keras too: pip install 'gradlab[keras2]' (the package tf_keras)")
+    try:
+        require_keras(2)
+    except (ModuleNotFoundError, RuntimeError) as error:
+        return _stop(f"the table needs legacy Keras too: {error}")
     stored = arguments.folder / "claims.json"
     if arguments.check and not stored.is_file():
         return _stop(f"there is no file {stored} to check; `gradlab claims` writes it")

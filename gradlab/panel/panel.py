@@ -16,7 +16,7 @@ from gradlab.heatmap import describe, picture
 from gradlab.panel.curves import training_html
 from gradlab.panel.cutting import CutRow, after_this_cell
 from gradlab.panel.heat import Heat
-from gradlab.panel.words import error_html, no_error, source_html, verdict_html
+from gradlab.panel.words import error_html, source_html, verdict_html
 from gradlab.quiet import chosen_keras
 from gradlab.reading import Kind, Side
 from gradlab.scenario import Scenario, load
@@ -207,7 +207,7 @@ def _raised(scenario: Scenario, sides: tuple[Side, Side], breaks: Any) -> tuple[
             parts.append(error_html(f"With the switch at “{position}”, the code raised", side.error))
             if Kind.RAISES not in announced:
                 unexpected = unexpected or side.error
-    return "".join(parts) or no_error(), unexpected
+    return "".join(parts), unexpected
 
 
 def _trainable(sides: tuple[Side, Side], tooltip: str) -> tuple[bool, str]:

@@ -108,8 +108,3 @@ def error_html(heading: str, error: BaseException) -> str:
         f'<details><summary>Traceback</summary><pre tabindex="0" style="{_MONO};overflow-x:auto">'
         f"{html.escape(plain(trace))}</pre></details></div>"
     )
-
-
-def no_error() -> str:
-    """The same place when nothing is wrong."""
-    return ""

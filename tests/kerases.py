@@ -1,0 +1,46 @@
+"""The Keras version that the tests run under, and the other one, in a process of its own.
+
+The same tests serve both: what they do here they expect of the version that is here, by `scenario.expected(HERE)`. What
+is also asked of the other version is one script there for all tests of a module.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+import gradlab
+from gradlab.measure import keras_version
+from gradlab.quiet import require_keras
+
+HERE = keras_version()
+OTHER = 5 - HERE
+GROUP = "other-keras"  # of pytest-xdist: the tests that share one such process
+
+
+def only_there(scenario: str) -> bool:
+    """Whether the scenario's bug is one of the other Keras alone: here the switch breaks nothing."""
+    here, there = (gradlab.load(scenario).expected(keras)[1] for keras in (HERE, OTHER))
+    return bool(there) and not here
+
+
+def under_the_other_keras(script: str) -> Any:
+    """Run a script under the other Keras version; what its last line prints, read as JSON.
+
+    Skips, and says why, where gradlab itself says that the other version can't be had.
+    """
+    try:
+        require_keras(OTHER)
+    except (ModuleNotFoundError, RuntimeError) as error:
+        pytest.skip(f"KERAS {OTHER} WAS NOT TESTED: {error}")
+    environment = {**os.environ, "TF_USE_LEGACY_KERAS": "1" if OTHER == 2 else "0"}
+    environment["PYTHONPATH"] = os.pathsep.join(p for p in sys.path if p)
+    check = f"from gradlab.measure import keras_version\nassert keras_version() == {OTHER}\n"
+    done = subprocess.run([sys.executable, "-c", check + script], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
