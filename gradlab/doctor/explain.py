@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from gradlab.doctor import locate, missing, opcheck, patches, rows
-from gradlab.doctor.disconnected import Finding
+from gradlab.doctor.finding import Finding
 from gradlab.doctor.flow import backward
 from gradlab.doctor.frames import traceback_places, user_frame
 from gradlab.doctor.host import changed_externals, exit_place

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from gradlab.doctor import cause, locate, rows
-from gradlab.doctor.flow import between
+from gradlab.doctor.flow import between, is_call
 from gradlab.doctor.observe import Run, run_recorded
 from gradlab.doctor.record import Op
 from gradlab.doctor.recorders import recorder
@@ -16,11 +16,6 @@ from gradlab.doctor.report import Row
 from gradlab.doctor.snapshot import Snapshot, written
 from gradlab.doctor.sources import FLOATS, Eager, Source
 from gradlab.doctor.wording import finish
-
-
-def is_call(kind: str) -> bool:
-    """Is this the op of a tf.function?"""
-    return kind.startswith(("__forward_", "__inference_")) or kind in ("PartitionedCall", "StatefulPartitionedCall")
 
 
 def _blamed(run: Run, source: Source, status: str) -> Op | None:

@@ -11,10 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from gradlab.doctor import cause, functions, rows, session
+from gradlab.doctor.binding import free_values
 from gradlab.doctor.disconnected import first_use
 from gradlab.doctor.explain import alone
 from gradlab.doctor.flow import Flow
-from gradlab.doctor.frames import Place, places
+from gradlab.doctor.frames import Place, code_of, places
 from gradlab.doctor.host import CONTROL
 from gradlab.doctor.locate import Cut, cuts
 from gradlab.doctor.observe import Run, kind_of
@@ -74,7 +75,7 @@ def _rows(call: Call) -> list[Row]:
     sources = [Source(n, g, unwrap(g)) for n, g in named if isinstance(unwrap(g), (tf.Variable, Eager))]
     run.differentiate(sources)
     run.resolve_reads(_handles(run, sources))
-    scene = Scene(None, [(p.file, p.line) for p in call.where], dict(call.names))
+    scene = _scene(call, trace)
     results = _leaves(call.result) if call.error is None else [None] * len(named)
     if len(results) != len(named):
         results = [call.result] * len(named)
@@ -89,6 +90,20 @@ def _rows(call: Call) -> list[Row]:
         else:
             made.append(_row(call, run, source, gradient, scene, shift))
     return made
+
+
+def _scene(call: Call, trace: Trace) -> Scene:
+    """The places and names around a call, with those of the functions of the learner's that ran."""
+    spots = [(p.file, p.line) for p in call.where]
+    values = dict(call.names)
+    ran = {code for op in trace.ops for code, _ in op.stack}
+    for function in call.functions:
+        code = code_of(function)
+        if code is not None and code in ran:
+            spots.append((code.co_filename, code.co_firstlineno))
+            for name, value in free_values(function).items():
+                values.setdefault(name, value)
+    return Scene(None, spots, values)
 
 
 def _named(call: Call) -> list[tuple[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from gradlab.doctor import binding, cause, disconnected, graphs, locate
+from gradlab.doctor.finding import Finding
 from gradlab.doctor.flow import Flow
 from gradlab.doctor.frames import Place, places
 from gradlab.doctor.locate import Cut
@@ -256,9 +257,7 @@ def suspicions(run: Run, source: Source) -> tuple[Flow, list[Cut]]:
     return flow, found
 
 
-def partial_row(
-    run: Run, flow: Flow, source: Source, cut: Cut | None, found: disconnected.Finding | None, sentence: str
-) -> Row:
+def partial_row(run: Run, flow: Flow, source: Source, cut: Cut | None, found: Finding | None, sentence: str) -> Row:
     """A row for a gradient that misses a path."""
     row = Row(source.name, "partial")
     if cut is not None:

@@ -13,12 +13,13 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any
 
 import tensorflow as tf
 
 from gradlab.doctor import flow, patches
-from gradlab.doctor.frames import Place, is_user_file, places, stack, user_frame
+from gradlab.doctor.frames import Place, code_of, is_user_file, places, stack, user_frame
 from gradlab.doctor.observe import MAX_OPS, Run, Witness
 from gradlab.doctor.record import Op, Trace, remembered
 from gradlab.doctor.recorders import recorder
@@ -61,6 +62,7 @@ class Call:
     trace: Trace
     history: Trace | None
     names: dict[str, Any]
+    functions: list[Any] = field(default_factory=list)  # the learner's functions that the caller can name
     frame: Any = None
     made: set[int] = field(default_factory=set)
 
@@ -184,11 +186,9 @@ class Session:
         """Remember this call as the thread's last. One that recording code outside the learner's made does not
         count."""
         frame = user_frame()
-        names = {n: v for n, v in (frame.f_locals if frame else {}).items() if _telling(v)}
-        if frame is not None and frame.f_code.co_name != "<module>":
-            for n in frame.f_code.co_names:
-                if n in frame.f_globals and n not in names and _telling(frame.f_globals[n]):
-                    names[n] = frame.f_globals[n]
+        seen = _visible(frame)
+        names = {n: v for n, v in seen.items() if _telling(v)}
+        functions = [v for v in seen.values() if _is_theirs(v)]
         slices = any(isinstance(g, tf.IndexedSlices) for g in _leaves(result))
         call = Call(
             what,
@@ -202,6 +202,7 @@ class Session:
             self.trace,
             _history(),
             names,
+            functions,
             frame if slices else None,
         )
         remember(call)
@@ -219,6 +220,24 @@ def _leaves(result: Any) -> list[Any]:
     if isinstance(result, (list, tuple)) and not isinstance(result, tf.IndexedSlices):
         return [x for v in result for x in _leaves(v)]
     return [result]
+
+
+def _visible(frame: FrameType | None) -> dict[str, Any]:
+    """What a frame can name: its own names, and the globals that its code mentions."""
+    if frame is None:
+        return {}
+    seen = dict(frame.f_locals)
+    if frame.f_code.co_name != "<module>":
+        for n in frame.f_code.co_names:
+            if n in frame.f_globals:
+                seen.setdefault(n, frame.f_globals[n])
+    return seen
+
+
+def _is_theirs(value: Any) -> bool:
+    """Is it a function, or an object to be called, of the learner's?"""
+    code = code_of(value) if callable(value) and not isinstance(value, type) else None
+    return code is not None and is_user_file(code.co_filename)
 
 
 def _telling(value: Any) -> bool:
