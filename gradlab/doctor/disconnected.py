@@ -67,10 +67,11 @@ def explain(run: Run, flow: Flow, source: Source, scene: Scene, again: Again | N
             return _returned(run, flow, entries[0].op, f"{moved}, but only as a plain number")
         if control and (diverged or change):
             return _steered(run, flow, control, moved)
-    if rerun is None:
-        left = leaving.find(run, flow, source, scene)
-        if left is not None:
-            return left
+    left = leaving.find(run, flow, source, scene) if rerun is None or not control else None
+    if left is not None:
+        if rerun is not None:
+            left.evidence += f"; {moved}"
+        return left
     if (control and rerun is None) or (control and not [c for c in tainted if c not in control]):
         return _steered(run, flow, control, "its value only went into a condition")
     before = made_before(run, flow, source, scene)

@@ -11,11 +11,11 @@ import numpy as np
 from gradlab.doctor import binding, host
 from gradlab.doctor.finding import Finding
 from gradlab.doctor.flow import Flow
-from gradlab.doctor.frames import places
+from gradlab.doctor.frames import Place, places
 from gradlab.doctor.observe import Run
 from gradlab.doctor.origin import Scene
 from gradlab.doctor.record import Op
-from gradlab.doctor.sources import Eager, Source
+from gradlab.doctor.sources import Eager, Source, is_owner, unwrap
 
 
 def _captured(run: Run, flow: Flow, scene: Scene) -> list[tuple[str, Any]]:
@@ -45,12 +45,15 @@ def _uses(run: Run, needed: set[int], value: Any) -> bool:
 def made_before(run: Run, flow: Flow, source: Source, scene: Scene) -> Finding | None:
     """A value the loss used that the text computes from the source before the run."""
     aliases = scene.aliases(source)
-    if not aliases:
-        return None
+    layers = scene.holders(source.value)
     for name, value in _captured(run, flow, scene):
+        if not aliases and not layers:
+            break
         if name in aliases and value is source.value:
             continue
         chain = _depends(scene, name, aliases, 6, set())
+        if not chain and layers and not isinstance(value, (float, np.ndarray, np.generic)):
+            chain = _depends(scene, name, layers, 6, set(), called=True)
         if chain and not any(_ran(run, d) for d in chain):
             place = chain[0].place
             text = ast.unparse(chain[0].value)
@@ -83,19 +86,28 @@ def _ran(run: Run, definition: binding.Definition) -> bool:
     )
 
 
-def _depends(scene: Scene, name: str, aliases: set[str], depth: int, seen: set[str]) -> list[binding.Definition]:
-    """The chain of definitions from a name back to one of the aliases, nearest first; empty if there is none."""
+def _depends(
+    scene: Scene, name: str, aliases: set[str], depth: int, seen: set[str], called: bool = False
+) -> list[binding.Definition]:
+    """The chain of definitions from a name back to one of the aliases, nearest first; empty if there is none.
+
+    With `called` the aliases are layers, and only a call of one counts.
+    """
     if depth == 0 or name in seen:
         return []
     seen.add(name)
     for d in reversed(scene.definitions(name)):
         reads = binding.names(d.value) - {name}
+        if called:
+            if any(binding.dotted(c.func) in aliases for c in binding.calls(d.value)):
+                return [d]
+            reads -= aliases
         # Inside a class the same attribute is spelt self.name.
         own = {a.rpartition(".")[2] for a in aliases if "." in a}
         if reads & aliases or any(r.startswith("self.") and r[5:] in own for r in reads):
             return [d]
         for other in sorted(reads):
-            further = _depends(scene, other, aliases, depth - 1, seen)
+            further = _depends(scene, other, aliases, depth - 1, seen, called)
             if further:
                 return [d, *further]
     return []
@@ -145,10 +157,31 @@ def another_object(run: Run, flow: Flow, source: Source, scene: Scene) -> Findin
                 ):
                     continue
                 if np.array_equal(np.asarray(twin), value):
+                    text = "the loss uses another tensor with exactly these values"
+                    made = _copied(run, scene, source, _handle(run, k))
+                    if made is not None:
+                        return Finding("wrong-source", [made, *places(op.stack)], "", f"{text}: `{made.code}`", 0.8)
                     where = ([place] if place else []) + places(op.stack)
-                    return Finding(
-                        "wrong-source", where, "", "the loss uses another tensor with exactly these values", 0.75
-                    )
+                    return Finding("wrong-source", where, "", text, 0.75)
+    return None
+
+
+def _handle(run: Run, k: int) -> int:
+    """The variable that a value was read from, or the value itself."""
+    maker = run.trace.producer.get(k)
+    return maker.ins[0] if maker is not None and maker.type == "ReadVariableOp" else run.reads.get(k, k)
+
+
+def _copied(run: Run, scene: Scene, source: Source, key: int) -> Place | None:
+    """The line that made a copy, which the loss uses, of what holds the source."""
+    for name, thing in scene.values.items():
+        held = getattr(thing, "variables", ()) if is_owner(thing) else (thing,)
+        if not any(hasattr(v, "handle") and run.key(v) == key for v in map(unwrap, held)):
+            continue
+        originals = scene.aliases(source) | scene.holders(source.value)
+        for d in reversed(scene.definitions(name)):
+            if binding.names(d.value) & originals - {name}:
+                return d.place
     return None
 
 

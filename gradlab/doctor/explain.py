@@ -127,6 +127,10 @@ def check_loss(result: Any) -> Any:
     )
 
 
+# Library files on whose behalf an exception counts as a refusal of the gradient machinery.
+_GRADIENT_FILES = ("backprop.py", "custom_gradient.py", "gradients_impl.py", "gradients_util.py", "forwardprop.py")
+
+
 class Refused(Exception):
     """The gradient machinery refused inside the learner's function (its cause is the original exception)."""
 
@@ -236,13 +240,16 @@ class _Explanation:
             variable = self.snapshot.variable(k)
             if variable is not None and variable.dtype in FLOATS:
                 handles.setdefault(k, variable)
+        for variable in map(unwrap, trace.tape.watched_variables()):
+            if self.snapshot.variable(self.key(variable)) is None:  # made in the run
+                handles.setdefault(self.key(variable), variable)
         run.resolve_reads(handles)
         return run
 
     def _failed(self, error: Exception) -> Exception:
         """What to raise for an exception of the learner's function."""
         names = [f.f_code.co_filename for f, _ in _walk(error)]
-        tape = any(n.endswith(("backprop.py", "custom_gradient.py")) and "tensorflow" in n for n in names)
+        tape = any(n.endswith(_GRADIENT_FILES) and "tensorflow" in n for n in names)
         if tape or "IndexedSlices" in str(error):
             refused = Refused(str(error))
             refused.__cause__ = error
@@ -324,7 +331,7 @@ class _Explanation:
                 )
                 self._evidence(s, made[-1])
             elif status == "zero":
-                made.append(rows.zero_row(run, s))
+                made.append(rows.zero_row(run, s, self.scene, self._again if self.level == "full" else None))
             elif status in ("nan", "inf"):
                 made.append(rows.not_finite_row(run, s, status))
             else:
@@ -363,6 +370,7 @@ class _Explanation:
         direction = rng.choice([-1.0, 1.0], size=tuple(source.value.shape))
         best: tuple[Trace, float, float] | None = None
         handles = {self.key(source.value)}
+        bare = any(self.run.from_host(k) for k in self.run.target_keys)
         for scale in SCALES:
             for sign in (1, -1):
                 if self.probe.spent():
@@ -377,7 +385,11 @@ class _Explanation:
                 entries, diverged = changed_externals(self.run.trace, trace, handles | set(self.run.reads))
                 if best is None:
                     best = (trace, scale, 0.0)
-                if change == change and abs(change) > 1e-6 * max(abs(self.base), 1e-6) and (entries or diverged):
+                if (
+                    change == change
+                    and abs(change) > 1e-6 * max(abs(self.base), 1e-6)
+                    and (entries or diverged or bare)
+                ):
                     return (trace, scale, change) if self.probe.steady() else None
         return best
 

@@ -39,6 +39,8 @@ def control_of(c: Conversion) -> str:
     """ "loop", "branch", or "" for a conversion that hands on a value."""
     if c.marks and "while_loop" in c.marks:
         return "loop"
+    if "cond" in c.marks:
+        return "branch"
     if not c.stack:
         return ""
     code, line = c.stack[0]

@@ -43,8 +43,7 @@ def entries(run: Run, flow: Flow, source: Source) -> list[Op]:
     for op in trace.ops:
         if op.index not in flow.needed or not op.stack:
             continue
-        fresh = (k for k in op.ins if k not in trace.producer and k not in run.reads and k != own)
-        if any(k >= trace.first_key and not run.is_resource(k) for k in fresh):
+        if any(k != own and run.from_host(k) and not run.is_resource(k) for k in op.ins):
             found.append(op)
     # A number that was passed to a tf.function is a constant of its graph: the call has no input for it.
     for before, _, args, kwargs in trace.calls:
@@ -55,10 +54,7 @@ def entries(run: Run, flow: Flow, source: Source) -> list[Op]:
 
 def find(run: Run, flow: Flow, source: Source, scene: Scene) -> Finding | None:
     """The exit whose value came back into the loss, nearest the loss first; None if there is none."""
-    bare = any(
-        k not in run.trace.producer and k not in run.reads and k != run.seed(source) and k >= run.trace.first_key
-        for k in run.target_keys
-    )
+    bare = any(k != run.seed(source) and run.from_host(k) for k in run.target_keys)
     back = entries(run, flow, source)
     reach = Reach(back, (op for op in run.trace.ops if op.index in flow.needed), scene.spots if bare else (), bare)
     unsure: Exit | None = None
@@ -132,6 +128,9 @@ def in_text(spots: list[Place]) -> Iterator[tuple[list[Place], str]]:
         call = host.host_call(statement)
         if call is not None and not host.is_speech_statement(statement):
             yield [Place(spot.file, call.lineno, spot.function), *spots[level + 1 :]], host.how_of(call)
+        for inner, passed, line in _passed_on(tree, statement, None):
+            here = [Place(spot.file, inner.lineno, inner.name), Place(spot.file, line, spot.function)]
+            yield from _readers(tree, spot.file, inner, passed, 0, [*here, *spots[level + 1 :]], 1)
         if isinstance(statement, ast.Assign):
             names = {d for t in statement.targets for d in binding.names(t)}
             scope = binding.scopes(tree, spot.line)[0]
@@ -159,10 +158,10 @@ def _readers(
 
 
 def _passed_on(
-    tree: ast.Module, statement: ast.stmt, names: set[str]
+    tree: ast.Module, statement: ast.stmt, names: set[str] | None
 ) -> Iterator[tuple[ast.FunctionDef, set[str], int]]:
     """(function of the file, its parameters that get one of the names, line of the call) for the calls in a
-    statement."""
+    statement. Without names: the parameters that get a value which is computed in the call itself."""
     known = {n.name: n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
     for head in binding.headers(statement):
         for call in binding.calls(head):
@@ -172,10 +171,16 @@ def _passed_on(
             parameters = [a.arg for a in inner.args.args]
             if parameters[:1] == ["self"]:
                 parameters = parameters[1:]
-            passed = {p for p, a in zip(parameters, call.args, strict=False) if binding.names(a) & names}
-            passed |= {k.arg for k in call.keywords if k.arg is not None and binding.names(k.value) & names}
+            given = [*zip(parameters, call.args, strict=False), *((k.arg, k.value) for k in call.keywords if k.arg)]
+            passed = {p for p, a in given if _takes(a, names)}
             if passed:
                 yield inner, passed, call.lineno
+
+
+def _takes(argument: ast.AST, names: set[str] | None) -> bool:
+    if names is None:
+        return any(isinstance(n, (ast.Call, ast.BinOp)) for n in ast.walk(argument))
+    return bool(binding.names(argument) & names)
 
 
 def _fills_array(tree: ast.Module, statement: ast.stmt) -> bool:

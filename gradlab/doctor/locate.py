@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gradlab.doctor.flow import OVERWRITES, READS, Flow, is_write
+from gradlab.doctor.flow import OVERWRITES, READS, Flow, forward, is_write
 from gradlab.doctor.observe import Run
 from gradlab.doctor.opcheck import local_vjp
-from gradlab.doctor.record import Op
+from gradlab.doctor.record import Op, Trace
 from gradlab.doctor.sources import FLOATS
 
 
@@ -94,6 +94,17 @@ def cuts(run: Run, flow: Flow) -> list[Cut]:
             seen.add(cut.op.index)
             out.append(cut)
     return out
+
+
+def decisive(run: Run, found: list[Cut], seed: int) -> Cut:
+    """Of several cuts the one nearest the loss that alone parts the source from it; the first if none does."""
+    for cut in found[:8] if len(found) > 1 else ():
+        line = cut.op.stack[:1]
+        rest = [op for op in run.trace.ops if op is not cut.op and (op.type != cut.op.type or op.stack[:1] != line)]
+        reached, _, _ = forward(Trace(rest), [seed], run.reads)
+        if not any(k in reached for k in run.target_keys):
+            return cut
+    return found[0]
 
 
 def _dead(run: Run, flow: Flow, op: Op, k: int) -> bool:
@@ -190,6 +201,25 @@ def _spoilers(run: Run, flow: Flow) -> Iterator[Cut]:
             and any(run.kind(k) in ("nan", "inf") for k in flow.carriers[op.index])
         ):
             yield Cut(op, "blown", flow.carriers[op.index][0])
+
+
+def meeting(run: Run, flow: Flow, key: int) -> Op | None:
+    """Where the ways on which a value is used more than once meet again, nearest the loss: a difference if there is
+    one."""
+    marks: dict[int, frozenset[int]] = {}
+    met: list[Op] = []
+    for op in flow.path:
+        ways = [marks.get(k, frozenset()) for k in op.ins]
+        # A fast op reads the variable without an op of its own.
+        if any(k == key or run.reads.get(k) == key for k in op.ins):
+            ways.append(frozenset([op.index]))
+        joint = frozenset().union(*ways)
+        if len({w for w in ways if w}) > 1 and op.stack:
+            met.append(op)
+        for k in op.outs:
+            marks[k] = joint
+    differences = [op for op in met if op.type == "Sub"]
+    return differences[-1] if differences else met[-1] if met else None
 
 
 def zero_origin(run: Run, k: int, limit: int = 400) -> Op | None:

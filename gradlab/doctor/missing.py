@@ -93,13 +93,15 @@ def _reason(ex: _Explanation, variable: Any) -> tuple[str, list[Place], str]:
     if maker is None and ex.snapshot.variable(key) is None:
         maker = _made_alike(ex, variable)
     tracked = any(v is variable for v in _own(ex.owner))
+    early = _list_line(ex) if tracked and not ex.before.built else None
     if maker is not None:
         spots = places(maker.stack)
         if tracked:
             return (
                 "empty-vars",
-                spots,
-                "it did not exist when the list was made: the layer builds its variables in its first call, here",
+                ([early] if early is not None else []) + spots,
+                "it did not exist when the list was made: the layer builds its variables in its first call"
+                + (f", {spots[0]}" if spots else ""),
             )
         return "empty-vars", spots, "it is made anew in the call and belongs to no layer that is tracked"
     for thing, attribute in reversed(way_to(ex.owner, variable)):
@@ -118,6 +120,24 @@ def _reason(ex: _Explanation, variable: Any) -> tuple[str, list[Place], str]:
     if made is not None:
         return "empty-vars", [made, *using], "the loss uses it, and the owner of the list does not hold it"
     return "empty-vars", using, "the loss depends on it and the list lacks it"
+
+
+_LISTS = {"trainable_variables", "trainable_weights", "variables", "weights"}
+
+
+def _list_line(ex: _Explanation) -> Place | None:
+    """The line that took the list of an owner which had no variables yet, or the one that made the owner."""
+    names = {n for n, v in ex.scene.values.items() if v is ex.owner}
+    for file, line in ex.scene.spots:
+        tree = binding.module(file)
+        for scope in binding.scopes(tree, line) if tree is not None else ():
+            for s in binding.statements(scope):
+                if isinstance(s, (ast.Assign, ast.AnnAssign)) and s.value is not None:
+                    taken = [n for n in ast.walk(s.value) if isinstance(n, ast.Attribute) and n.attr in _LISTS]
+                    if any(binding.dotted(n.value) in names for n in taken):
+                        return Place(file, s.lineno, getattr(scope, "name", "<module>"))
+    made = [d for n in sorted(names) for d in ex.scene.definitions(n)]
+    return made[-1].place if made else None
 
 
 def _made_alike(ex: _Explanation, variable: Any) -> Op | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from gradlab.doctor import binding
 from gradlab.doctor.frames import Place, code_of, is_user_file
-from gradlab.doctor.sources import Source, unwrap
+from gradlab.doctor.sources import Source, is_owner, unwrap
 
 
 @dataclass
@@ -55,6 +55,19 @@ class Scene:
                     f"{n}.{a}" for a, held in list(vars(v).items()) if held is source.value or held is source.given
                 }
         found.discard("self")
+        return found
+
+    def holders(self, variable: Any) -> set[str]:
+        """Names of layers, models and modules that have a variable among theirs."""
+        found = set()
+        for n, v in self.values.items():
+            if is_owner(v) and n != "self":
+                try:
+                    held = getattr(v, "variables", ())
+                except ValueError:
+                    continue  # a model that is not built has none yet
+                if any(unwrap(h) is variable for h in held):
+                    found.add(n)
         return found
 
     def definitions(self, name: str, before: bool = True) -> list[binding.Definition]:

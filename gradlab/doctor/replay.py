@@ -165,7 +165,7 @@ def _row(call: Call, run: Run, source: Source, gradient: Any, scene: Scene, shif
         row = state or rows.none_row(run, source, scene, None, True)
         return functions.sharpen(run, row, source, "none")
     if status == "zero":
-        return functions.sharpen(run, rows.zero_row(run, source), source, "zero")
+        return functions.sharpen(run, rows.zero_row(run, source, scene), source, "zero")
     if status in ("nan", "inf"):
         return functions.sharpen(run, rows.not_finite_row(run, source, status), source, status)
     return rows.ok_row(run, source, gradient)
@@ -229,7 +229,7 @@ def _not_recorded(call: Call, run: Run, flow: Flow, source: Source, outside: lis
     forgotten = call.tape.reset + shift if call.tape.reset is not None else -1
     stopped = [op for op in outside if max(entered, forgotten) <= op.index < exited]
     if late:
-        label, op, words = "after-tape", late[0], "ran after the tape had stopped recording"
+        label, op, words = "after-tape", _meeting(call, run, flow, late), "ran after the tape had stopped recording"
     elif stopped:
         label, op, words = "tape-order", stopped[0], "ran while the tape's recording was stopped"
     elif call.tape.reset is not None and any(op.index >= entered for op in outside):
@@ -246,6 +246,16 @@ def _not_recorded(call: Call, run: Run, flow: Flow, source: Source, outside: lis
     return finish(rows._drawn(run, flow, row, op))
 
 
+def _meeting(call: Call, run: Run, flow: Flow, late: list[Op]) -> Op:
+    """The first late op that takes in something which the tape recorded; the first of all if there is none."""
+    token = call.tape.token
+    for op in late:
+        makers = [run.trace.producer.get(k) for k in flow.carriers[op.index]]
+        if any(m is not None and m.type != "ReadVariableOp" and token in m.tapes for m in makers):
+            return op
+    return late[0]
+
+
 def _failed_later(call: Call) -> Place | None:
     """The learner's line that raised after the call, if the function that made the call ended with an exception."""
     frame = call.frame
@@ -256,10 +266,15 @@ def _failed_later(call: Call) -> Place | None:
         if running is frame:
             return None
         running = running.f_back  # type: ignore[assignment]
-    last = next((i for i in dis.get_instructions(frame.f_code) if i.offset == frame.f_lasti), None)
+    # Where a call went on, the offset may lie in the inline cache behind the instruction.
+    last = max((i for i in dis.get_instructions(frame.f_code) if i.offset <= frame.f_lasti), key=_offset, default=None)
     if last is None or last.opname.startswith(("RETURN", "YIELD")):
         return None
     return Place(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+
+
+def _offset(instruction: dis.Instruction) -> int:
+    return instruction.offset
 
 
 def _slices(run: Run, source: Source, at: Place) -> Row:

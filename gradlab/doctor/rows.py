@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from gradlab.doctor import binding, cause, disconnected, graphs, locate
+from gradlab.doctor import binding, cause, disconnected, graphs, leaving, locate
 from gradlab.doctor.finding import Finding
 from gradlab.doctor.flow import Flow
 from gradlab.doctor.frames import Place, places
@@ -41,7 +41,7 @@ def none_row(run: Run, source: Source, scene: Scene, again: disconnected.Again |
     if flow.reached:
         found = locate.cuts(run, flow)
         if found:
-            cut = found[0]
+            cut = locate.decisive(run, found, run.seed(source))
             row.cause = cause.of_cut(run, flow, cut)
             _describe(run, flow, row, cut)
             row.evidence = _gradient_sentence(run, flow, cut, "none")
@@ -128,22 +128,50 @@ def rebinding(source: Source, scene: Scene) -> Place | None:
         ]
         updates = [
             d
-            for d in found
-            if any(n == name or n.endswith("." + last) for n in binding.names(d.value)) and d not in made
+            for d in [*found, *whole]
+            if any(n == name or n == name.partition("[")[0] or n.endswith("." + last) for n in binding.names(d.value))
+            and d not in made
         ]
         if made and updates:
             return updates[-1].place
     return None
 
 
-def zero_row(run: Run, source: Source) -> Row:
+# Ops that hand on a part of what they get: a zero behind them says that this part is not used.
+_PARTS = {
+    "Pack", "Unpack", "ConcatV2", "StridedSlice", "Slice", "Split", "SplitV", "GatherV2", "GatherNd", "TensorListStack",
+    "TensorListGetItem", "Transpose", "Reshape", "ReverseV2",
+}  # fmt: skip
+_SEVERED = {"stop-gradient", "state-assign", "py-function", "numpy-conversion", "custom-gradient"}
+
+
+def _severed(run: Run, flow: Flow, source: Source, scene: Scene) -> Finding | None:
+    """The cut on the path that the loss does use, where what is left of the source is a part that it does not use."""
+    for cut in locate.cuts(run, flow):
+        label = cause.of_cut(run, flow, cut)
+        if label in _SEVERED:
+            evidence = _gradient_sentence(run, flow, cut, "none")
+            return Finding(label, place_of(cut.op), cut.op.type, evidence, 0.75, cut.op)
+    return leaving.find(run, flow, source, scene)
+
+
+def zero_row(run: Run, source: Source, scene: Scene, again: disconnected.Again | None = None) -> Row:
     """A row for a gradient of zeros."""
     row = Row(source.name, "zero", norm=0.0)
     flow = run.between(source)
     if run.kind(run.seed(source)) == "ok" and run.trace.calls:
         return graphs.mode_row(run, flow, source, "zero", disconnected.last_use(run, flow))
-    cut = _python_zero(run, flow) if run.error is not None else None
-    cut = cut or locate.where_zero(run, flow, run.seed(source)) or _python_zero(run, flow)
+    cut = _python_zero(flow) if run.error is not None else None
+    cut = cut or locate.where_zero(run, flow, run.seed(source)) or _python_zero(flow)
+    other = None
+    if cut is None and not flow.reached:
+        other = disconnected.explain(run, flow, source, scene, again)
+    elif cut is not None and cut.how == "flat" and cut.op.type in _PARTS:
+        other = _severed(run, flow, source, scene)
+    if other is not None:
+        row.cause, row.where, row.op = other.cause, other.where, other.op
+        row.evidence, row.confidence = other.evidence, min(other.confidence, 0.75)
+        return finish(_drawn(run, flow, row, other.cut))
     if cut is None:
         row.cause, row.evidence, row.confidence = "zero-saturated", "every step passes on zero", 0.3
         row.where = place_of(disconnected.last_use(run, flow))
@@ -157,11 +185,14 @@ def zero_row(run: Run, source: Source) -> Row:
     return finish(_drawn(run, flow, row, blamed))
 
 
-def _python_zero(run: Run, flow: Flow) -> Cut | None:
-    for op in reversed(flow.path):
-        if op.type in cause.PYTHON:
-            return Cut(op, "flat", flow.carriers[op.index][0])
-    return None
+def _python_op(flow: Flow) -> Op | None:
+    """The op nearest the loss that runs a Python function."""
+    return next((op for op in reversed(flow.path) if op.type in cause.PYTHON), None)
+
+
+def _python_zero(flow: Flow) -> Cut | None:
+    op = _python_op(flow)
+    return Cut(op, "flat", flow.carriers[op.index][0]) if op is not None else None
 
 
 def not_finite_row(run: Run, source: Source, status: str) -> Row:
@@ -190,6 +221,10 @@ def raises_row(run: Run | None, source: Source, error: BaseException, where: lis
     label, op, kind = cause.raised_by(run, flow, error)
     row.op = kind
     row.cause = label or refusal(error)
+    inner = _python_op(flow) if row.cause == "api-misuse" and flow is not None else None
+    if inner is not None and not where:
+        # Nothing of the learner's raised it: going back through the Python function did.
+        row.cause, op, row.op = "py-function", inner, inner.type
     row.where = place_of(op) or where
     row.evidence = "the gradient call raised this"
     row.confidence = 0.9 if label else 0.6
