@@ -6,7 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from gradlab.doctor.flow import Flow
-from gradlab.doctor.locate import Cut, after, descends, meeting, zero_origin
+from gradlab.doctor.locate import Cut, after, descends
+from gradlab.doctor.locate_zero import meeting, zero_origin
 from gradlab.doctor.observe import Run
 from gradlab.doctor.record import Op
 
