@@ -110,7 +110,9 @@ def _dead(run: Run, flow: Flow, op: Op, k: int) -> bool:
     """Does this input carry the source without a gradient? A read of a variable does so only after a write that came
     from the source."""
     if run.is_resource(k):
-        return flow.read_by.get(-op.index - 1) is not None
+        # An op other than a read may take the variable as it is; then the variable's own gradient tells.
+        whole = op.type not in READS and k in run.asked and not run.live(k)
+        return whole or flow.read_by.get(-op.index - 1) is not None
     if k in run.reads:
         return k in flow.read_by or (k in run.asked and not run.live(k))
     return not run.live(k)
