@@ -91,7 +91,7 @@ def headers(statement: ast.stmt) -> list[ast.AST]:
     return [statement]
 
 
-def _targets(s: ast.stmt) -> list[tuple[ast.AST, ast.AST]]:
+def assigned(s: ast.stmt) -> list[tuple[ast.AST, ast.AST]]:
     """(target, value) pairs of an assignment, tuples taken apart."""
     pairs: list[tuple[ast.AST, ast.AST]] = []
     if isinstance(s, ast.Assign):
@@ -110,7 +110,7 @@ def _targets(s: ast.stmt) -> list[tuple[ast.AST, ast.AST]]:
     return pairs
 
 
-def _scope(tree: ast.Module, line: int) -> list[ast.AST]:
+def scopes(tree: ast.Module, line: int) -> list[ast.AST]:
     """The functions around a line, innermost first, then the module."""
     found: list[ast.AST] = []
     for node in ast.walk(tree):
@@ -129,6 +129,19 @@ def _own_statements(scope: ast.AST) -> Iterator[ast.stmt]:
             yield child
         if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
             yield from _own_statements(child)
+
+
+def is_count(node: ast.AST) -> bool:
+    """Is what a loop runs over a range, so that numbers in it only count?"""
+    return isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] in ("range", "arange", "trange")
+
+
+def in_loop(scope: ast.AST, statement: ast.stmt) -> bool:
+    """Does a statement stand in a loop of its scope?"""
+    return any(
+        isinstance(n, (ast.For, ast.While, ast.AsyncFor)) and n.lineno < statement.lineno <= (n.end_lineno or n.lineno)
+        for n in ast.walk(scope)
+    )
 
 
 class Definition:
@@ -153,10 +166,10 @@ def definitions(file: str, name: str, line: int, before: bool = True) -> list[De
     tree = module(file)
     if tree is None:
         return []
-    for i, scope in enumerate(_scope(tree, line)):
+    for i, scope in enumerate(scopes(tree, line)):
         found = []
         for s in _own_statements(scope):
-            for target, value in _targets(s):
+            for target, value in assigned(s):
                 if dotted(target) == name and not (before and i == 0 and s.lineno > line):
                     found.append(Definition(file, name, value, s, getattr(scope, "name", "<module>")))
         if found:
@@ -169,7 +182,7 @@ def attribute_definitions(file: str, attribute: str) -> list[Definition]:
     tree = module(file)
     found = []
     for s in statements(tree) if tree else ():
-        for target, value in _targets(s):
+        for target, value in assigned(s):
             if isinstance(target, ast.Attribute) and target.attr == attribute:
                 found.append(Definition(file, dotted(target), value, s, ""))
     return found
@@ -181,7 +194,7 @@ def dict_expression(file: str, key: str, line: int) -> ast.AST | None:
     tree = module(file)
     if tree is None:
         return None
-    for scope in _scope(tree, line):
+    for scope in scopes(tree, line):
         for node in ast.walk(scope):
             if isinstance(node, ast.Dict):
                 for k, v in zip(node.keys, node.values, strict=True):

@@ -5,18 +5,20 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import CodeType
 from typing import Any
 
 import tensorflow as tf
 
 from gradlab.doctor import patches, session
-from gradlab.doctor.explain import alone
+from gradlab.doctor.asked import TapeLog
 from gradlab.doctor.frames import code_of, is_user_file
+from gradlab.doctor.patches import alone
 from gradlab.doctor.replay import explain_last, explain_recorded
 from gradlab.doctor.report import Report
-from gradlab.doctor.session import Session, TapeLog
-from gradlab.doctor.tape import Tape, _finished, _mark
+from gradlab.doctor.session import Session
+from gradlab.doctor.tape import Tape, finished
 
 
 def explain_call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Report | None:
@@ -132,7 +134,7 @@ def _init(original: Any) -> Any:
             return
         log = opened.add(persistent, watch_accessed_variables)
         _logs[self] = opened, log
-        weakref.finalize(self, _finished, opened, log)
+        weakref.finalize(self, finished, opened, log)
 
     return hooked
 
@@ -154,9 +156,8 @@ def _exit(original: Any) -> Any:
         found = _of(self)
         if found:
             found[0].exit(found[1])
-            if value is not None and not getattr(value, "_gradlab_seen", False):
-                found[0].asked(found[1], "with", None, None, None, value, len(found[0].trace.ops))
-                _mark(value)
+            if value is not None:
+                found[0].raised(found[1], "with", value)
         return out
 
     return hooked
@@ -169,8 +170,7 @@ def _watch(original: Any) -> Any:
             original(self, tensor)
         except Exception as error:
             if found:
-                found[0].asked(found[1], "watch", None, tensor, None, error, len(found[0].trace.ops))
-                _mark(error)
+                found[0].raised(found[1], "watch", error, tensor)
             raise
         if found:
             found[0].watch(found[1], tensor)
@@ -208,41 +208,20 @@ def _reset(original: Any) -> Any:
 
 def _ask(what: str) -> Callable[[Any], Any]:
     def make(original: Any) -> Any:
-        def hooked(self: Any, target: Any, sources: Any, *args: Any, **kwargs: Any) -> Any:
-            found = _of(self)
+        def ask(tape: Any, target: Any, sources: Any, args: Any, kwargs: Any) -> Any:
+            found = _of(tape)
             if not found or found[0].asking:
-                return original(self, target, sources, *args, **kwargs)
-            opened, log = found
-            log.calls += 1
-            at = len(opened.trace.ops)
-            opened.asking = True
-            try:
-                result = original(self, target, sources, *args, **kwargs)
-            except Exception as error:
-                opened.asked(log, what, target, sources, None, error, at)
-                _mark(error)
-                opened.done(log)
-                raise
-            finally:
-                opened.asking = False
-            opened.asked(log, what, target, sources, result, None, at)
-            if not log.persistent:
-                opened.done(log)
-            return result
+                return original(tape, target, sources, *args, **kwargs)
+            return found[0].ask(found[1], what, partial(original, tape), target, sources, args, kwargs)
 
-        return hooked
+        def hooked(self: Any, target: Any, sources: Any, *args: Any, **kwargs: Any) -> Any:
+            return ask(self, target, sources, args, kwargs)
 
-    if what == "batch_jacobian":
+        def hooked_batch(self: Any, target: Any, source: Any, *args: Any, **kwargs: Any) -> Any:
+            return ask(self, target, source, args, kwargs)
 
-        def named(original: Any) -> Any:
-            inner = make(original)
+        return hooked_batch if what == "batch_jacobian" else hooked
 
-            def hooked(self: Any, target: Any, source: Any, *args: Any, **kwargs: Any) -> Any:
-                return inner(self, target, source, *args, **kwargs)
-
-            return hooked
-
-        return named
     return make
 
 

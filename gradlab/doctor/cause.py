@@ -6,7 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from gradlab.doctor.flow import Flow
-from gradlab.doctor.locate import Cut, after, descends, zero_origin
+from gradlab.doctor.locate import Cut, after, descends
+from gradlab.doctor.locate_zero import meeting, zero_origin
 from gradlab.doctor.observe import Run
 from gradlab.doctor.record import Op
 
@@ -116,7 +117,7 @@ def of_zero(run: Run, flow: Flow, cut: Cut) -> tuple[str, Op]:
     if kind in PYTHON:
         return "py-function", op
     if cut.how == "cancel":
-        return "zero-cancel", op
+        return "zero-cancel", (meeting(run, flow, cut.key) if cut.key is not None else None) or op
     carriers = flow.carriers[op.index]
     if kind in SELECTS:
         return ("zero-saturated" if op.ins[0] in carriers else "zero-masked"), op
@@ -157,7 +158,19 @@ def of_zero(run: Run, flow: Flow, cut: Cut) -> tuple[str, Op]:
         ), op
     if kind == "Exp" or kind == "Cast" or _tiny(run, op):
         return "zero-underflow", op
-    if kind in ("Mean", "Sum", "StridedSlice", "GatherV2", "Slice"):
+    if kind in (
+        "Mean",
+        "Sum",
+        "StridedSlice",
+        "GatherV2",
+        "GatherNd",
+        "Slice",
+        "Pack",
+        "Unpack",
+        "ConcatV2",
+        "Split",
+        "SplitV",
+    ):
         return "zero-masked", op
     if kind in ("Round", "Rint", "Floor", "Ceil", "FloorDiv"):
         return "no-gradient-op", op

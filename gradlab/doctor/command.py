@@ -10,6 +10,7 @@ import sys
 import traceback
 
 from gradlab.doctor.call import recorded_tapes, reports
+from gradlab.doctor.html import document
 from gradlab.doctor.report import Report
 
 FOUND, FAILED = 1, 2
@@ -60,10 +61,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _show(found: list[Report], args: argparse.Namespace) -> None:
     if args.html:
-        from gradlab.doctor.html import document
-
         with open(args.html, "w", encoding="utf-8") as file:
-            file.write(document(found))
+            file.write(document(r._repr_html_() for r in found))
     if args.json:
         print(json.dumps([r.to_dict() for r in found], indent=1))
         return

@@ -25,6 +25,11 @@ def is_write(op: Op) -> bool:
     )
 
 
+def is_call(kind: str) -> bool:
+    """Is this the op of a tf.function?"""
+    return kind.startswith(("__forward_", "__inference_")) or kind in ("PartitionedCall", "StatefulPartitionedCall")
+
+
 def state(handle: int) -> int:
     """The key under which the content of a resource is tracked (tensor keys are never negative)."""
     return -handle - 1

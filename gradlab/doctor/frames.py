@@ -40,6 +40,9 @@ _MARKS = {
     "custom_gradient.py": "custom_gradient",
     "while_loop.py": "while_loop",
     "control_flow_ops.py": "while_loop",
+    "cond.py": "cond",
+    "control_flow_switch_case.py": "cond",
+    "control_flow_case.py": "cond",
     "script_ops.py": "py_function",
 }
 

@@ -3,24 +3,17 @@ afterwards."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 
-from gradlab.doctor import cause, locate, rows
-from gradlab.doctor.flow import between
+from gradlab.doctor import cause, drawn, locate, locate_zero
+from gradlab.doctor.flow import between, is_call
 from gradlab.doctor.observe import Run, run_recorded
-from gradlab.doctor.record import Op
+from gradlab.doctor.record import Op, Trace
 from gradlab.doctor.recorders import recorder
-from gradlab.doctor.report import Row
+from gradlab.doctor.row import Row
 from gradlab.doctor.snapshot import Snapshot, written
 from gradlab.doctor.sources import FLOATS, Eager, Source
 from gradlab.doctor.wording import finish
-
-
-def is_call(kind: str) -> bool:
-    """Is this the op of a tf.function?"""
-    return kind.startswith(("__forward_", "__inference_")) or kind in ("PartitionedCall", "StatefulPartitionedCall")
 
 
 def _blamed(run: Run, source: Source, status: str) -> Op | None:
@@ -29,7 +22,7 @@ def _blamed(run: Run, source: Source, status: str) -> Op | None:
         found = locate.cuts(run, flow)
         cut = found[0] if found else None
     elif status == "zero":
-        cut = locate.where_zero(run, flow, run.seed(source))
+        cut = locate_zero.where_zero(run, flow, run.seed(source))
     else:
         cut = locate.where_not_finite(run, flow)
     if cut is not None:
@@ -56,7 +49,7 @@ def sharpen(run: Run, row: Row, source: Source, status: str) -> Row:
         touched = written(trace)
     except Exception as error:
         row.evidence += f" (its body could not be run again: {type(error).__name__})"
-        touched = written(getattr(error, "gradlab_trace", trace_of(error)))
+        touched = written(getattr(error, "gradlab_trace", Trace()))
         return row
     finally:
         snapshot.restore(touched)
@@ -83,7 +76,7 @@ def sharpen(run: Run, row: Row, source: Source, status: str) -> Row:
         if found:
             row.cause, where = cause.of_cut(inner, flow, found[0]), found[0].op
     elif status == "zero":
-        cut = locate.where_zero(inner, flow, inner.seed(source))
+        cut = locate_zero.where_zero(inner, flow, inner.seed(source))
         if cut is not None:
             row.cause, where = cause.of_zero(inner, flow, cut)
     else:
@@ -92,15 +85,9 @@ def sharpen(run: Run, row: Row, source: Source, status: str) -> Row:
             row.cause, where = cause.of_not_finite(inner, flow, cut), cut.op
     if where is not None:
         outer = row.where
-        row.where = [*rows.place_of(where), *[p for p in outer if p not in rows.place_of(where)]]
+        row.where = [*drawn.place_of(where), *[p for p in outer if p not in drawn.place_of(where)]]
         row.op = where.type
         row.evidence = f"inside the tf.function, {where.type} is where it stops"
         row.confidence = 0.85
         return finish(row)
     return row
-
-
-def trace_of(error: BaseException) -> Any:
-    from gradlab.doctor.record import Trace
-
-    return Trace()

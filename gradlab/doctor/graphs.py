@@ -11,10 +11,10 @@ import gc
 from typing import Any
 
 from gradlab.doctor.flow import Flow
-from gradlab.doctor.frames import Place, is_user_file
+from gradlab.doctor.frames import Place, is_user_file, places
 from gradlab.doctor.observe import Run
 from gradlab.doctor.record import Op
-from gradlab.doctor.report import Row
+from gradlab.doctor.row import Row
 from gradlab.doctor.sources import FLOATS, Source
 from gradlab.doctor.wording import finish
 
@@ -89,8 +89,6 @@ def mode_row(run: Run, flow: Flow, source: Source, status: str, last: Op | None)
         )
         row.confidence = 0.8
     else:
-        from gradlab.doctor.frames import places
-
         row.where = places(last.stack) if last is not None else []
         row.evidence = f"run eagerly the gradient is there (norm {shown}); the traced graph of the tf.function lacks it"
         row.confidence = 0.4

@@ -32,13 +32,15 @@ _HOST_METHODS = {
     *PYTHON_OPS,
 }
 _SPEAKING = {"print", "log", "info", "debug", "warning", "write", "format", "set_description", "set_postfix"}
-_HOST_MODULES = {"np", "numpy", "scipy", "math", "sklearn", "pd", "pandas", "statistics"}
+HOST_MODULES = {"np", "numpy", "scipy", "math", "sklearn", "pd", "pandas", "statistics"}
 
 
 def control_of(c: Conversion) -> str:
     """ "loop", "branch", or "" for a conversion that hands on a value."""
     if c.marks and "while_loop" in c.marks:
         return "loop"
+    if "cond" in c.marks:
+        return "branch"
     if not c.stack:
         return ""
     code, line = c.stack[0]
@@ -62,13 +64,13 @@ def only_counts(c: Conversion) -> bool:
         return False
     names = {t.id for t in statement.targets if isinstance(t, ast.Name)}
     tree = binding.module(code.co_filename)
-    scope = binding._scope(tree, line)[0] if tree else None
+    scope = binding.scopes(tree, line)[0] if tree else None
     if scope is None:
         return False
     uses = [n for n in ast.walk(scope) if isinstance(n, ast.Name) and n.id in names and isinstance(n.ctx, ast.Load)]
     counted: set[int] = set()
     for n in ast.walk(scope):
-        if isinstance(n, (ast.For, ast.comprehension)):
+        if isinstance(n, (ast.For, ast.comprehension)) and binding.is_count(n.iter):
             counted |= {id(x) for x in ast.walk(n.iter)}
         if isinstance(n, ast.While):
             counted |= {id(x) for x in ast.walk(n.test)}
@@ -81,6 +83,11 @@ def is_speech(stack: Any) -> bool:
         return False
     code, line = stack[0]
     statement = binding.statement_at(code.co_filename, line)
+    return statement is not None and is_speech_statement(statement)
+
+
+def is_speech_statement(statement: ast.stmt) -> bool:
+    """Does a statement only say something?"""
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
         return binding.dotted(statement.value.func).rpartition(".")[2] in _SPEAKING
     return False
@@ -93,7 +100,7 @@ def host_call(statement: ast.stmt, names: set[str] | None = None) -> ast.Call | 
             d = binding.dotted(call.func)
             root, _, last = d.partition(".")
             method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
-            hit = (root in _HOST_MODULES and last) or d in _HOST_CALLS or method in _HOST_METHODS
+            hit = (root in HOST_MODULES and last) or d in _HOST_CALLS or method in _HOST_METHODS
             if hit and (names is None or names & binding.names(call)):
                 return call
     return None
@@ -188,21 +195,22 @@ def _refine(op: Op, back: Place | None) -> tuple[Place, str] | None:
             continue
         call = host_call(statement)
         if call is not None:
-            return Place(spot.file, call.lineno, spot.function), _how(call)
+            return Place(spot.file, call.lineno, spot.function), how_of(call)
         if not isinstance(statement, ast.Assign):
             continue
         names = {d for t in statement.targets for d in binding.names(t)}
         last = back.line if back is not None and back.file == spot.file and back.function == spot.function else 10**9
         tree = binding.module(spot.file)
-        scope = binding._scope(tree, spot.line)[0] if tree else None
+        scope = binding.scopes(tree, spot.line)[0] if tree else None
         for s in binding.statements(scope) if scope is not None else ():
             if spot.line <= s.lineno <= last:
                 call = host_call(s, names)
                 if call is not None:
-                    return Place(spot.file, call.lineno, spot.function), _how(call)
+                    return Place(spot.file, call.lineno, spot.function), how_of(call)
     return None
 
 
-def _how(call: ast.Call) -> str:
+def how_of(call: ast.Call) -> str:
+    """The name of a host call, or py_function."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else binding.dotted(call.func)
     return "py_function" if name in PYTHON_OPS else name

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from html import escape
 
 from gradlab.doctor.frames import Place
-from gradlab.doctor.report import MARKS, WORDS, Report, Row, Step
+from gradlab.doctor.row import MARKS, WORDS, Row, Step
 
 AROUND = 2
 _COLOURS = {
@@ -34,31 +34,24 @@ _STYLE = """<style>
 </style>"""
 
 
-def page(report: Report) -> str:
-    """One report as an HTML fragment."""
-    bad = report.problems
-    healthy = [r for r in report.rows if r.status == "ok" and not r.cause]
-    what = f"gradlab.explain, {escape(report.title)}" if report.title else "gradlab.explain"
-    title = (
-        f"{what}: every source has its gradient" if not bad else f"{what}: {len(bad)} of {len(report.rows)} to look at"
-    )
-    parts = [_STYLE, f'<section class="gl-report" aria-label="Gradient report"><p><strong>{title}</strong></p>']
+def page(bad: list[Row], healthy: list[Row], *, title: str, notes: Iterable[str], footer: str) -> str:
+    """One report as an HTML fragment: the rows to look at, worst first, then the healthy ones."""
+    what = f"gradlab.explain, {escape(title)}" if title else "gradlab.explain"
+    count = len(bad) + len(healthy)
+    head = f"{what}: every source has its gradient" if not bad else f"{what}: {len(bad)} of {count} to look at"
+    parts = [_STYLE, f'<section class="gl-report" aria-label="Gradient report"><p><strong>{head}</strong></p>']
     parts += [_row(r, n == 0) for n, r in enumerate(bad)]
     parts += [_row(r, False) for r in healthy]
-    parts += [f"<p>Note: {escape(n)}</p>" for n in report.notes]
-    parts.append(
-        f"<p><small>{report.ops} ops recorded with {escape(report.recorder)}, {report.seconds:.1f} "
-        f"s</small></p></section>"
-    )
+    parts += [f"<p>Note: {escape(n)}</p>" for n in notes]
+    parts.append(f"<p><small>{escape(footer)}</small></p></section>")
     return "".join(parts)
 
 
-def document(reports: Iterable[Report]) -> str:
-    """Several reports as a page of their own."""
-    body = "".join(page(r) for r in reports)
+def document(pages: Iterable[str]) -> str:
+    """Several reports, each as `page` gives it, as a page of their own."""
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>gradlab '
-        f"explain</title></head><body>{body}</body></html>"
+        f"explain</title></head><body>{''.join(pages)}</body></html>"
     )
 
 

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gradlab.doctor.flow import OVERWRITES, READS, Flow, is_write
+from gradlab.doctor.flow import OVERWRITES, READS, Flow, forward, is_write
 from gradlab.doctor.observe import Run
 from gradlab.doctor.opcheck import local_vjp
-from gradlab.doctor.record import Op
-from gradlab.doctor.sources import FLOATS
+from gradlab.doctor.record import Op, Trace
 
 
 @dataclass
@@ -96,41 +95,27 @@ def cuts(run: Run, flow: Flow) -> list[Cut]:
     return out
 
 
+def decisive(run: Run, found: list[Cut], seed: int) -> Cut:
+    """Of several cuts the one nearest the loss that alone parts the source from it; the first if none does."""
+    for cut in found[:8] if len(found) > 1 else ():
+        line = cut.op.stack[:1]
+        rest = [op for op in run.trace.ops if op is not cut.op and (op.type != cut.op.type or op.stack[:1] != line)]
+        reached, _, _ = forward(Trace(rest), [seed], run.reads)
+        if not any(k in reached for k in run.target_keys):
+            return cut
+    return found[0]
+
+
 def _dead(run: Run, flow: Flow, op: Op, k: int) -> bool:
     """Does this input carry the source without a gradient? A read of a variable does so only after a write that came
     from the source."""
     if run.is_resource(k):
-        return flow.read_by.get(-op.index - 1) is not None
+        # An op other than a read may take the variable as it is; then the variable's own gradient tells.
+        whole = op.type not in READS and k in run.asked and not run.live(k)
+        return whole or flow.read_by.get(-op.index - 1) is not None
     if k in run.reads:
         return k in flow.read_by or (k in run.asked and not run.live(k))
     return not run.live(k)
-
-
-def where_zero(run: Run, flow: Flow, source_key: int) -> Cut | None:
-    """The op nearest the loss that turns a non-zero gradient into zero for the source."""
-    last_read = None
-    for op in reversed(flow.path):
-        outs = [o for o in op.outs if run.kind(o) == "ok"]
-        if not outs:
-            continue
-        carriers = [k for k in flow.carriers[op.index] if run.is_float(k) or run.is_resource(k)]
-        if (source_key in carriers and run.is_resource(source_key)) or any(
-            run.reads.get(k) == source_key for k in carriers
-        ):
-            last_read = last_read or op
-        tensors = [k for k in carriers if run.is_float(k)]
-        zeros = [k for k in tensors if run.kind(k) in ("zero", "none")]
-        if not zeros:
-            continue
-        for k in zeros:
-            own = local_vjp(run, op, k)
-            if own is not None and np.any(np.asarray(tf.convert_to_tensor(own))):
-                return Cut(op, "cancel", k)
-        if len(zeros) == len(tensors):
-            return Cut(op, "flat", zeros[-1])
-    if last_read is not None:
-        return Cut(last_read, "cancel", source_key)
-    return None
 
 
 def where_not_finite(run: Run, flow: Flow) -> Cut | None:
@@ -190,23 +175,6 @@ def _spoilers(run: Run, flow: Flow) -> Iterator[Cut]:
             and any(run.kind(k) in ("nan", "inf") for k in flow.carriers[op.index])
         ):
             yield Cut(op, "blown", flow.carriers[op.index][0])
-
-
-def zero_origin(run: Run, k: int, limit: int = 400) -> Op | None:
-    """The op that made an all-zero value zero (its inputs are not all zero), or None for a constant."""
-    for _ in range(limit):
-        maker = run.trace.producer.get(k)
-        if maker is None:
-            return None
-        zero_in = [i for i in maker.ins if run.is_float(i) and _is_zero(run.value(i))]
-        if not zero_in or maker.type in ("SelectV2", "Select", "ZerosLike", "Fill") or maker.type.startswith("Relu"):
-            return maker
-        k = zero_in[0]
-    return None
-
-
-def _is_zero(value: Any) -> bool:
-    return isinstance(value, tf.Tensor) and value.dtype in FLOATS and not np.any(np.asarray(value))
 
 
 def descends(run: Run, k: int, types: set[str], limit: int = 200) -> Op | None:

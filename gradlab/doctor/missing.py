@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gradlab.doctor import binding
+from gradlab.doctor.flow import backward
 from gradlab.doctor.frames import Place, places
-from gradlab.doctor.origin import _class_file, way_to
+from gradlab.doctor.observe import Run
+from gradlab.doctor.origin import Scene, class_file, way_to
 from gradlab.doctor.record import Op
-from gradlab.doctor.report import Row
+from gradlab.doctor.row import Row
+from gradlab.doctor.snapshot import Snapshot
 from gradlab.doctor.sources import Source, unwrap
 from gradlab.doctor.wording import finish
-
-if TYPE_CHECKING:
-    from gradlab.doctor.explain import _Explanation
 
 
 @dataclass
@@ -26,9 +26,17 @@ class OwnerState:
     count: int = 0
 
 
-def listed(sources: Any) -> bool:
-    """Did the learner pass a list (not named sources)?"""
-    return isinstance(sources, (list, tuple))
+@dataclass
+class Listing:
+    """A list of variables, where it came from, and what the run says."""
+
+    owner: Any
+    before: OwnerState
+    scene: Scene
+    run: Run
+    snapshot: Snapshot
+    sources: list[Source]
+    watched: list[tuple[Any, Any]]  # variables that the plain tape watched, with their gradients
 
 
 def _own(owner: Any) -> list[Any]:
@@ -48,7 +56,7 @@ def state(owner: Any) -> OwnerState:
     return OwnerState(bool(getattr(owner, "built", True)), len(_own(owner)))
 
 
-def _frozen(ex: _Explanation, variable: Any) -> Place | None:
+def _frozen(ex: Listing, variable: Any) -> Place | None:
     """The line `x.trainable = False` if the variable belongs to something that was frozen."""
     owner = ex.owner
     layers = [owner]
@@ -77,9 +85,9 @@ def _frozen(ex: _Explanation, variable: Any) -> Place | None:
     return Place("", 0)
 
 
-def _reason(ex: _Explanation, variable: Any) -> tuple[str, list[Place], str]:
+def _reason(ex: Listing, variable: Any) -> tuple[str, list[Place], str]:
     """Cause, places and a sentence for one missing variable."""
-    key = ex.key(variable)
+    key = ex.run.key(variable)
     use = next((op for op in ex.run.trace.ops if key in op.ins and op.type != "VarHandleOp" and op.stack), None)
     using = places(use.stack) if use is not None else []
     frozen = _frozen(ex, variable)
@@ -93,17 +101,19 @@ def _reason(ex: _Explanation, variable: Any) -> tuple[str, list[Place], str]:
     if maker is None and ex.snapshot.variable(key) is None:
         maker = _made_alike(ex, variable)
     tracked = any(v is variable for v in _own(ex.owner))
+    early = _list_line(ex) if tracked and not ex.before.built else None
     if maker is not None:
         spots = places(maker.stack)
         if tracked:
             return (
                 "empty-vars",
-                spots,
-                "it did not exist when the list was made: the layer builds its variables in its first call, here",
+                ([early] if early is not None else []) + spots,
+                "it did not exist when the list was made: the layer builds its variables in its first call"
+                + (f", {spots[0]}" if spots else ""),
             )
         return "empty-vars", spots, "it is made anew in the call and belongs to no layer that is tracked"
     for thing, attribute in reversed(way_to(ex.owner, variable)):
-        file = _class_file(thing)
+        file = class_file(thing)
         if file:
             found = binding.attribute_definitions(file, attribute)
             if found:
@@ -120,7 +130,25 @@ def _reason(ex: _Explanation, variable: Any) -> tuple[str, list[Place], str]:
     return "empty-vars", using, "the loss depends on it and the list lacks it"
 
 
-def _made_alike(ex: _Explanation, variable: Any) -> Op | None:
+_LISTS = {"trainable_variables", "trainable_weights", "variables", "weights"}
+
+
+def _list_line(ex: Listing) -> Place | None:
+    """The line that took the list of an owner which had no variables yet, or the one that made the owner."""
+    names = {n for n, v in ex.scene.values.items() if v is ex.owner}
+    for file, line in ex.scene.spots:
+        tree = binding.module(file)
+        for scope in binding.scopes(tree, line) if tree is not None else ():
+            for s in binding.statements(scope):
+                if isinstance(s, (ast.Assign, ast.AnnAssign)) and s.value is not None:
+                    taken = [n for n in ast.walk(s.value) if isinstance(n, ast.Attribute) and n.attr in _LISTS]
+                    if any(binding.dotted(n.value) in names for n in taken):
+                        return Place(file, s.lineno, getattr(scope, "name", "<module>"))
+    made = [d for n in sorted(names) for d in ex.scene.definitions(n)]
+    return made[-1].place if made else None
+
+
+def _made_alike(ex: Listing, variable: Any) -> Op | None:
     """The op of the recorded run that made the variable of which this one, of the plain run, is the twin."""
     for op in ex.run.trace.ops:
         if op.type == "AssignVariableOp" and op.ins[0] in ex.run.trace.producer:
@@ -138,12 +166,12 @@ def _in_class(file: str, definition: binding.Definition, name: str) -> bool:
     return False
 
 
-def rows(ex: _Explanation, made: list[Row]) -> list[Row]:
+def rows(ex: Listing) -> list[Row]:
     """One row for each missing variable, or one for an empty list."""
-    have = {ex.key(s.value) for s in ex.sources}
+    have = {ex.run.key(s.value) for s in ex.sources}
     lacking = []
-    for variable, gradient in zip(ex.watched_variables, ex.missing_gradients, strict=False):
-        if gradient is not None and ex.key(variable) not in have:
+    for variable, gradient in ex.watched:
+        if gradient is not None and ex.run.key(variable) not in have:
             lacking.append(variable)
     kind = type(ex.owner).__name__
     if not ex.sources:
@@ -160,7 +188,8 @@ def rows(ex: _Explanation, made: list[Row]) -> list[Row]:
                 row.where = [frozen] if frozen.file else []
                 row.evidence, row.confidence = f"{kind} is frozen (trainable = False)", 0.8
             else:
-                last = [op for op in ex.run.trace.ops if op.index in ex.run_needed() and op.stack]
+                needed = backward(ex.run.trace, ex.run.target_keys, ex.run.reads)
+                last = [op for op in ex.run.trace.ops if op.index in needed and op.stack]
                 row.where = places(last[-1].stack) if last else []
                 row.evidence, row.confidence = "the loss depends on no variable that a tape watches", 0.5
         return [finish(row)]

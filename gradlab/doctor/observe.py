@@ -106,6 +106,10 @@ class Run:
     def seed(self, source: Source) -> int:
         return self.key(source.value)
 
+    def from_host(self, k: int) -> bool:
+        """Did Python hand this value in during the run?"""
+        return k not in self.trace.producer and k not in self.reads and k >= self.trace.first_key
+
     def is_float(self, k: int) -> bool:
         tensor = self.trace.tensors.get(k)
         return tensor is not None and getattr(tensor, "dtype", None) in FLOATS

@@ -13,7 +13,7 @@ from typing import Any
 
 from gradlab.doctor import binding
 from gradlab.doctor.frames import Place, code_of, is_user_file
-from gradlab.doctor.sources import Source, unwrap
+from gradlab.doctor.sources import Source, is_owner, unwrap
 
 
 @dataclass
@@ -50,11 +50,24 @@ class Scene:
                 found |= {f"{n}[{i}]" for i, held in enumerate(v) if held is source.value or held is source.given}
             elif isinstance(v, dict) and len(v) < 1000:
                 found |= {f"{n}[{k!r}]" for k, held in list(v.items()) if held is source.value or held is source.given}
-            elif hasattr(v, "__dict__") and not isinstance(v, (type, ModuleType)) and _class_file(v):
+            elif hasattr(v, "__dict__") and not isinstance(v, (type, ModuleType)) and class_file(v):
                 found |= {
                     f"{n}.{a}" for a, held in list(vars(v).items()) if held is source.value or held is source.given
                 }
         found.discard("self")
+        return found
+
+    def holders(self, variable: Any) -> set[str]:
+        """Names of layers, models and modules that have a variable among theirs."""
+        found = set()
+        for n, v in self.values.items():
+            if is_owner(v) and n != "self":
+                try:
+                    held = getattr(v, "variables", ())
+                except ValueError:
+                    continue  # a model that is not built has none yet
+                if any(unwrap(h) is variable for h in held):
+                    found.add(n)
         return found
 
     def definitions(self, name: str, before: bool = True) -> list[binding.Definition]:
@@ -95,7 +108,7 @@ class Scene:
     def _attribute_places(self, source: Source) -> list[Place]:
         """`self.name = ...` lines in the learner's classes, for a variable that is reached through their objects."""
         for thing, attribute in reversed(way_to(self.values, source.value)):
-            file = _class_file(thing)
+            file = class_file(thing)
             if file:
                 found = binding.attribute_definitions(file, attribute)
                 if found:
@@ -122,7 +135,7 @@ def scene(function: Callable[..., Any] | None, caller: FrameType | None) -> Scen
     return Scene(function, spots, values)
 
 
-def _class_file(thing: Any) -> str | None:
+def class_file(thing: Any) -> str | None:
     try:
         file = inspect.getfile(type(thing))
     except (TypeError, OSError):
@@ -160,7 +173,7 @@ def way_to(owner: Any, variable: Any, limit: int = 20_000) -> list[tuple[Any, st
         for name, child in _children(thing):
             here = [*way, (thing, name)]
             if child is variable or (hasattr(child, "handle") and unwrap(child) is variable):
-                if any(_class_file(o) for o, _ in here):
+                if any(class_file(o) for o, _ in here):
                     return here
                 fallback = fallback or here
                 continue

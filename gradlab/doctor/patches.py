@@ -168,3 +168,19 @@ def stop(who: Listener) -> None:
         _users -= 1
         if _users == 0:
             _uninstall()
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Refuse an explain inside an explain of the same thread."""
+    if getattr(_local, "busy", False) or listener() is not None:
+        raise RuntimeError(
+            "gradlab.explain was called while this thread is being explained or recorded already (inside the "
+            "loss function, or under "
+            "a gradlab.Tape that has not given its gradient yet): call it after that has finished"
+        )
+    _local.busy = True
+    try:
+        yield
+    finally:
+        _local.busy = False

@@ -1,10 +1,15 @@
-"""A recorder on public API alone: `sys.setprofile` watches the calls of TensorFlow's generated op wrappers.
+"""A recorder without private TensorFlow imports: `sys.setprofile` watches the calls of TensorFlow's generated op
+wrappers.
 
 Every op that Python code asks for goes through a function of a module `gen_..._ops`. Its arguments are the op's inputs
-and its return
-value the outputs, so the trace is nearly that of the op callbacks. Needs only the naming of those generated modules,
-which the self-test
-checks. Slower, since Python reports every call.
+and its return value the outputs, so the trace is nearly that of the op callbacks. It is slower, since Python reports
+every call.
+
+What it calls is public: `sys.setprofile`, frames and their code objects, `tf.raw_ops` for the names of the ops, a
+variable's `handle`. What it relies on beside that is no promise of TensorFlow: that the wrappers live in files called
+`gen_..._ops`, and that their functions and parameters are named as in `tf.raw_ops`. `self_test` checks it, and without
+it there is no recorder. Not seen: ops that C code runs by itself (the gradient's own, a fast path inside an op), and
+what goes on inside a tf.function that runs as a graph.
 """
 
 from __future__ import annotations
@@ -24,7 +29,7 @@ from gradlab.doctor.frames import stack
 from gradlab.doctor.record import Op, Trace
 
 name = "generated op wrappers (sys.setprofile)"
-sees_functions = False  # the call of a tf.function is an op of its own
+sees_functions = False  # no wrapper is called for a tf.function: the hook on its __call__ tells
 
 _RAW = {n.lower(): n for n in dir(tf.raw_ops) if n[0].isupper()}
 _wrappers: dict[CodeType, str] = {}

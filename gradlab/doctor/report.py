@@ -1,87 +1,14 @@
-"""What the doctor answers: rows, the path from source to loss, and how they read in a terminal, a notebook and as
-data."""
+"""The answer of the doctor: rows, and how they read in a terminal, a notebook and as data."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from gradlab.doctor.frames import Place
+from gradlab.doctor import html
+from gradlab.doctor.row import MARKS, SEVERITY, WORDS, Row, Step
 
-# Worst first. `ok` is no problem.
-SEVERITY = ("raises", "nan", "inf", "empty", "missing", "none", "zero", "partial", "ok")
-WORDS = {
-    "ok": "gradient flows",
-    "none": "no gradient (None)",
-    "zero": "gradient is exactly zero",
-    "nan": "gradient is not a number (NaN)",
-    "inf": "gradient is infinite",
-    "partial": "gradient is incomplete",
-    "raises": "the gradient call raised",
-    "missing": "not in the list",
-    "empty": "the list is empty",
-}
-MARKS = {
-    "ok": "✓",
-    "none": "∅",
-    "zero": "0",
-    "nan": "NaN",
-    "inf": "∞",
-    "partial": "◐",
-    "raises": "!",
-    "missing": "–",
-    "empty": "[]",
-}
-
-
-@dataclass(frozen=True)
-class Step:
-    """One learner line on the way from the source to the loss, with the norm of d loss / d (its last value)."""
-
-    place: Place
-    op: str
-    norm: float | None
-    cut: bool = False
-
-
-@dataclass
-class Row:
-    """What was found for one source.
-
-    `status` is what a plain tf.GradientTape gives (`partial`: an `ok` that a finite difference contradicts). `cause`
-    is a label of the
-    vocabulary or None, `where` the places with the cut first, `evidence` a sentence with numbers, `fix` one line.
-    """
-
-    name: str
-    status: str
-    cause: str | None = None
-    where: list[Place] = field(default_factory=list)
-    op: str = ""
-    evidence: str = ""
-    fix: str | None = None
-    confidence: float = 1.0
-    by_design: bool = False
-    norm: float | None = None
-    path: list[Step] = field(default_factory=list)
-    message: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data, ready for JSON."""
-        return {
-            "name": self.name,
-            "status": self.status,
-            "cause": self.cause,
-            "where": [p.to_dict() for p in self.where],
-            "op": self.op,
-            "evidence": self.evidence,
-            "fix": self.fix,
-            "confidence": self.confidence,
-            "by_design": self.by_design,
-            "norm": self.norm,
-            "message": self.message,
-            "path": [{**s.place.to_dict(), "op": s.op, "norm": s.norm, "cut": s.cut} for s in self.path],
-        }
+__all__ = ["Report", "Row", "Step"]
 
 
 @dataclass
@@ -154,6 +81,10 @@ class Report:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        from gradlab.doctor.html import page
-
-        return page(self)
+        return html.page(
+            self.problems,
+            [r for r in self.rows if r.status == "ok" and not r.cause],
+            title=self.title,
+            notes=self.notes,
+            footer=f"{self.ops} ops recorded with {self.recorder}, {self.seconds:.1f} s",
+        )

@@ -8,61 +8,26 @@ traced back.
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import Any
 
 import tensorflow as tf
 
 from gradlab.doctor import flow, patches
-from gradlab.doctor.frames import Place, is_user_file, places, stack, user_frame
+from gradlab.doctor.asked import Call, TapeLog, is_theirs, leaves, telling, visible
+from gradlab.doctor.frames import places, stack, user_frame
 from gradlab.doctor.observe import MAX_OPS, Run, Witness
 from gradlab.doctor.record import Op, Trace, remembered
 from gradlab.doctor.recorders import recorder
-from gradlab.doctor.sources import FLOATS, is_owner, unwrap
+from gradlab.doctor.sources import FLOATS, unwrap
 
 HISTORY = 20_000
 MAX_READS = 2_000  # constants and variable reads looked through when a session ends
 SITES = 5  # lines that asked for gradients whose last calls are kept
 ROLL = 5_000  # ops after which a long recording starts anew between two tapes
 _local = threading.local()
-
-
-@dataclass
-class TapeLog:
-    """What one tape did."""
-
-    token: int
-    persistent: bool
-    watches_variables: bool = True
-    entered: int | None = None  # op number
-    exited: int | None = None
-    watched: dict[int, tuple[int, list[Place]]] = field(default_factory=dict)  # key -> (op number, places)
-    stopped: list[list[Place]] = field(default_factory=list)
-    calls: int = 0
-    reset: int | None = None  # op number of the last reset
-
-
-@dataclass
-class Call:
-    """One gradient, jacobian or batch_jacobian call (or another call on a tape that raised)."""
-
-    what: str
-    tape: TapeLog
-    target: Any
-    sources: Any
-    result: Any
-    error: BaseException | None
-    where: list[Place]
-    at: int
-    trace: Trace
-    history: Trace | None
-    names: dict[str, Any]
-    frame: Any = None
-    made: set[int] = field(default_factory=set)
 
 
 class Session:
@@ -178,18 +143,50 @@ class Session:
         if not self.waiting and self.owner == "tape":
             self.close()
 
+    def ask(
+        self,
+        log: TapeLog,
+        what: str,
+        plain: Callable[..., Any],
+        target: Any,
+        sources: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """Ask the tape by its own method `plain`, and remember the call and how it ended."""
+        log.calls += 1
+        at = len(self.trace.ops)
+        self.asking = True
+        try:
+            result = plain(target, sources, *args, **kwargs)
+        except Exception as error:
+            self.asked(log, what, target, sources, None, error, at)
+            mark(error)
+            self.done(log)
+            raise
+        finally:
+            self.asking = False
+        self.asked(log, what, target, sources, result, None, at)
+        if not log.persistent:
+            self.done(log)
+        return result
+
+    def raised(self, log: TapeLog, what: str, error: BaseException, sources: Any = None) -> None:
+        """Remember a call other than for a gradient that ended with an exception."""
+        if not getattr(error, "_gradlab_seen", False):
+            self.asked(log, what, None, sources, None, error, len(self.trace.ops))
+            mark(error)
+
     def asked(
         self, log: TapeLog, what: str, target: Any, sources: Any, result: Any, error: BaseException | None, at: int
     ) -> None:
         """Remember this call as the thread's last. One that recording code outside the learner's made does not
         count."""
         frame = user_frame()
-        names = {n: v for n, v in (frame.f_locals if frame else {}).items() if _telling(v)}
-        if frame is not None and frame.f_code.co_name != "<module>":
-            for n in frame.f_code.co_names:
-                if n in frame.f_globals and n not in names and _telling(frame.f_globals[n]):
-                    names[n] = frame.f_globals[n]
-        slices = any(isinstance(g, tf.IndexedSlices) for g in _leaves(result))
+        seen = visible(frame)
+        names = {n: v for n, v in seen.items() if telling(v)}
+        functions = [v for v in seen.values() if is_theirs(v)]
+        slices = any(isinstance(g, tf.IndexedSlices) for g in leaves(result))
         call = Call(
             what,
             log,
@@ -202,6 +199,7 @@ class Session:
             self.trace,
             _history(),
             names,
+            functions,
             frame if slices else None,
         )
         remember(call)
@@ -213,26 +211,12 @@ class Session:
                 self.calls.pop(next(iter(self.calls)))
 
 
-def _leaves(result: Any) -> list[Any]:
-    if isinstance(result, dict):
-        return [x for v in result.values() for x in _leaves(v)]
-    if isinstance(result, (list, tuple)) and not isinstance(result, tf.IndexedSlices):
-        return [x for v in result for x in _leaves(v)]
-    return [result]
-
-
-def _telling(value: Any) -> bool:
-    """Worth remembering from the learner's names: tensors, variables, containers of them, layers, models, numbers."""
-    if hasattr(value, "__dict__") and is_user_file(
-        getattr(sys.modules.get(type(value).__module__), "__file__", None) or ""
-    ):
-        return True
-    return (
-        isinstance(value, (tf.Tensor, tf.Variable, float, list, tuple, dict))
-        or is_owner(value)
-        or hasattr(value, "handle")
-        or type(value).__module__ == "numpy"
-    )
+def mark(error: BaseException) -> None:
+    """Remember on an exception that a report tells of it."""
+    try:
+        error._gradlab_seen = True  # type: ignore[attr-defined]
+    except AttributeError:
+        return  # an exception class with slots: it may be reported twice
 
 
 def next_token() -> int:

@@ -36,7 +36,14 @@ def live_variables() -> list[Any]:
     kinds = _kinds()
     things = gc.get_objects()
     candidates = compress(things, map(kinds.__contains__, map(type, things)))
-    return [v for v in candidates if isinstance(getattr(v, "_handle", None), Eager)]
+    return [v for v in candidates if isinstance(_handle(v), Eager)]
+
+
+def _handle(variable: Any) -> Any:
+    try:
+        return getattr(variable, "handle", None)
+    except (ValueError, RuntimeError):
+        return None  # a variable spread over devices has one handle for each, outside of their context none
 
 
 class Snapshot:

@@ -9,9 +9,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from gradlab.doctor import session
+from gradlab.doctor import patches, session
+from gradlab.doctor.asked import TapeLog
+from gradlab.doctor.replay import explain_last
 from gradlab.doctor.report import Report
-from gradlab.doctor.session import Session, TapeLog
+from gradlab.doctor.session import Session
 
 
 class Tape(tf.GradientTape):
@@ -33,8 +35,6 @@ class Tape(tf.GradientTape):
 
     def _gradlab_open(self) -> tuple[Session, TapeLog] | None:
         """This tape's session and log, opened at need; None inside an explain, where it is a plain tape."""
-        from gradlab.doctor import patches
-
         if self._gradlab_session is not None and not self._gradlab_session.closed and self._gradlab_log is not None:
             return self._gradlab_session, self._gradlab_log
         if not tf.executing_eagerly():
@@ -47,7 +47,7 @@ class Tape(tf.GradientTape):
         log = self._gradlab_log
         if log is None:
             log = self._gradlab_log = found.add(*self._gradlab_arguments)
-            self._gradlab_end = weakref.finalize(self, _finished, found, log)
+            self._gradlab_end = weakref.finalize(self, finished, found, log)
         else:
             found.waiting.add(log.token)
         self._gradlab_session = found
@@ -66,7 +66,7 @@ class Tape(tf.GradientTape):
         if opened:
             opened[0].exit(opened[1])
             if value is not None and not getattr(value, "_gradlab_seen", False):
-                opened[0].asked(opened[1], "with", None, None, None, value, len(opened[0].trace.ops))
+                opened[0].raised(opened[1], "with", value)
                 opened[0].done(opened[1])
 
     def watch(self, tensor: Any) -> None:
@@ -75,8 +75,7 @@ class Tape(tf.GradientTape):
             super().watch(tensor)
         except Exception as error:
             if opened:
-                opened[0].asked(opened[1], "watch", None, tensor, None, error, len(opened[0].trace.ops))
-                _mark(error)
+                opened[0].raised(opened[1], "watch", error, tensor)
             raise
         if opened:
             opened[0].watch(opened[1], tensor)
@@ -89,8 +88,7 @@ class Tape(tf.GradientTape):
                 stack.enter_context(super().stop_recording())
             except Exception as error:
                 if opened:
-                    opened[0].asked(opened[1], "stop_recording", None, None, None, error, len(opened[0].trace.ops))
-                    _mark(error)
+                    opened[0].raised(opened[1], "stop_recording", error)
                 raise
             if opened:
                 opened[0].pause(opened[1])
@@ -116,25 +114,9 @@ class Tape(tf.GradientTape):
     def _gradlab_ask(self, what: str, target: Any, sources: Any, args: Any, kwargs: Any) -> Any:
         plain = getattr(super(), what)
         opened = self._gradlab_open()
-        if not opened or (self._gradlab_log is not None and getattr(self, "_gradlab_asking", False)):
+        if not opened or opened[0].asking:
             return plain(target, sources, *args, **kwargs)
-        found, log = opened
-        log.calls += 1
-        at = len(found.trace.ops)
-        self._gradlab_asking = True
-        try:
-            result = plain(target, sources, *args, **kwargs)
-        except Exception as error:
-            found.asked(log, what, target, sources, None, error, at)
-            _mark(error)
-            found.done(log)
-            raise
-        finally:
-            self._gradlab_asking = False
-        found.asked(log, what, target, sources, result, None, at)
-        if not log.persistent:
-            found.done(log)
-        return result
+        return opened[0].ask(opened[1], what, plain, target, sources, args, kwargs)
 
     def report(self) -> Report:
         """Explain the last gradient, jacobian or batch_jacobian call of this tape. RuntimeError if there was none
@@ -150,14 +132,7 @@ class Tape(tf.GradientTape):
         return last_report()  # type: ignore[return-value]
 
 
-def _mark(error: BaseException) -> None:
-    try:
-        error._gradlab_seen = True  # type: ignore[attr-defined]
-    except AttributeError:
-        return  # an exception class with slots: it may be reported twice
-
-
-def _finished(found: Session, log: TapeLog) -> None:
+def finished(found: Session, log: TapeLog) -> None:
     """A recorded tape is gone."""
     found.done(log)
 
@@ -165,6 +140,4 @@ def _finished(found: Session, log: TapeLog) -> None:
 def last_report() -> Report | None:
     """The report on the last gradient call of this thread's recorded tapes, also after an exception; None if there was
     none."""
-    from gradlab.doctor.replay import explain_last
-
     return explain_last()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradlab.doctor.report import Row
+from gradlab.doctor.row import Row
 
 FIXES = {
     "integer-cast": "keep the values in floating point; if you need levels, use a soft version (tf.sigmoid) "

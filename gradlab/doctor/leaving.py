@@ -1,0 +1,198 @@
+"""Did the source's value leave TensorFlow and come back as a number? Answered from one recorded run and the text alone,
+for code that must not run again.
+
+Three things must hold: the value was handed to Python or NumPy at a line (a conversion was heard, or the text of the
+line says so), an op that the loss needs took in a number that Python made later, and the text leads from the one to
+the other.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from gradlab.doctor import binding, host
+from gradlab.doctor.finding import Finding
+from gradlab.doctor.flow import Flow, is_call, is_write
+from gradlab.doctor.frames import Place, places
+from gradlab.doctor.observe import Run
+from gradlab.doctor.origin import Scene
+from gradlab.doctor.record import Op
+from gradlab.doctor.sources import Source
+from gradlab.doctor.textflow import BRANCH, LOSS, NOWHERE, Reach, reads
+
+
+@dataclass
+class Exit:
+    """A line that takes a value out of TensorFlow, with the calls around it, after op number `after`."""
+
+    spots: list[Place]
+    how: str
+    after: int
+    heard: bool  # a conversion was heard there; otherwise the text says so
+
+
+def entries(run: Run, flow: Flow, source: Source) -> list[Op]:
+    """Ops on the way to the loss that took in a number which nobody in TensorFlow had made before."""
+    own, trace = run.seed(source), run.trace
+    found = []
+    for op in trace.ops:
+        if op.index not in flow.needed or not op.stack:
+            continue
+        if any(k != own and run.from_host(k) and not run.is_resource(k) for k in op.ins):
+            found.append(op)
+    # A number that was passed to a tf.function is a constant of its graph: the call has no input for it.
+    for before, _, args, kwargs in trace.calls:
+        if any(isinstance(v, (float, int, np.number, np.ndarray)) for v in tf.nest.flatten((args, kwargs))):
+            found += [op for op in trace.ops if op.index >= before and is_call(op.type) and op.index in flow.needed][:1]
+    return found
+
+
+def find(run: Run, flow: Flow, source: Source, scene: Scene) -> Finding | None:
+    """The exit whose value came back into the loss, nearest the loss first; None if there is none."""
+    bare = any(k != run.seed(source) and run.from_host(k) for k in run.target_keys)
+    back = entries(run, flow, source)
+    reach = Reach(back, (op for op in run.trace.ops if op.index in flow.needed), scene.spots if bare else (), bare)
+    unsure: Exit | None = None
+    for way_out in _exits(run, flow, source, scene):
+        hit = reach.follow(way_out.spots, way_out.after)
+        if hit is None and way_out.heard:
+            unsure = unsure or way_out
+        elif hit is not None and hit != NOWHERE:
+            return _finding(way_out, hit)
+    if unsure is None or not (back or bare):
+        return None
+    found = _finding(unsure, "")
+    found.confidence = 0.5
+    return found
+
+
+def _finding(way_out: Exit, hit: Op | str) -> Finding:
+    spots = way_out.spots[:1]
+    back = hit if isinstance(hit, Op) else None
+    again = places(back.stack) if back is not None else []
+    words = {LOSS: " and came back as the loss", BRANCH: " and only decides what runs", "": ""}
+    evidence = "its value left TensorFlow here" + (
+        words[hit] if isinstance(hit, str) else f" and came back as a plain number in line {again[0].line}"
+    )
+    if back is not None and is_write(back):
+        return Finding("state-assign", again + [p for p in spots if p not in again], back.type, evidence, 0.8)
+    where = spots + [p for p in again if p not in spots]
+    if back is not None and any(p in back.type for p in ("Dataset", "Iterator")):
+        return Finding("stateful-pipeline", where, back.type, evidence, 0.7)
+    cause = "py-function" if way_out.how == "py_function" else "numpy-conversion"
+    return Finding(cause, where, way_out.how, evidence, 0.85 if way_out.heard else 0.8)
+
+
+def _exits(run: Run, flow: Flow, source: Source, scene: Scene) -> Iterator[Exit]:
+    """Lines where the source's value left TensorFlow, the latest first."""
+    found: list[Exit] = []
+    for c in run.trace.conversions:
+        if c.key in flow.tainted and c.kind not in host.CONTROL and c.stack and not host.is_speech(c.stack):
+            how = "py_function" if "py_function" in c.marks else c.kind
+            found.append(Exit(places(c.stack), how, c.before - 1, True))
+    seen: set[tuple[Place, ...]] = set()
+    for op in reversed(run.trace.ops):
+        spots = tuple(places(op.stack))
+        if op.index not in flow.carriers or not spots or spots in seen:
+            continue
+        seen.add(spots)
+        found += [Exit(way, how, op.index, False) for way, how in in_text(list(spots))]
+    if not source.is_variable:
+        found += [Exit(way, how, -1, False) for way, how in _of_names(scene.aliases(source), scene)]
+    order = {id(e): n for n, e in enumerate(found)}
+    yield from sorted(found, key=lambda e: (-e.after, not e.heard, order[id(e)]))
+
+
+def _of_names(names: set[str], scene: Scene) -> Iterator[tuple[list[Place], str]]:
+    """Host calls on a source that has one of these names."""
+    for file, line in scene.spots:
+        tree = binding.module(file)
+        if tree is not None and names:
+            yield from _readers(tree, file, binding.scopes(tree, line)[0], names, 0, [Place(file, line)], 2)
+
+
+def in_text(spots: list[Place]) -> Iterator[tuple[list[Place], str]]:
+    """Host calls that the text makes on what the op at `spots` gave: in its own statement, or on the names that it was
+    assigned to, also inside functions of the file that get them."""
+    for level, spot in enumerate(spots):
+        tree = binding.module(spot.file)
+        statement = binding.statement_at(spot.file, spot.line)
+        if tree is None or statement is None:
+            continue
+        around = spots[level:]
+        call = host.host_call(statement)
+        if call is not None and not host.is_speech_statement(statement):
+            yield [Place(spot.file, call.lineno, spot.function), *spots[level + 1 :]], host.how_of(call)
+        for inner, passed, line in _passed_on(tree, statement, None):
+            here = [Place(spot.file, inner.lineno, inner.name), Place(spot.file, line, spot.function)]
+            yield from _readers(tree, spot.file, inner, passed, 0, [*here, *spots[level + 1 :]], 1)
+        if isinstance(statement, ast.Assign):
+            names = {d for t in statement.targets for d in binding.names(t)}
+            scope = binding.scopes(tree, spot.line)[0]
+            first = spot.line if not binding.in_loop(scope, statement) else 0
+            yield from _readers(tree, spot.file, scope, names, first, around, 2)
+
+
+def _readers(
+    tree: ast.Module, file: str, scope: ast.AST, names: set[str], first: int, around: list[Place], depth: int
+) -> Iterator[tuple[list[Place], str]]:
+    function = getattr(scope, "name", "<module>")
+    for s in sorted(binding.statements(scope), key=lambda s: s.lineno):
+        if s.lineno < first or not reads(s) & names or host.is_speech_statement(s):
+            continue
+        outside = [p for p in around[1:]]
+        call = host.host_call(s, names)
+        if call is not None:
+            yield [Place(file, call.lineno, function), *outside], host.how_of(call)
+        elif _fills_array(tree, s):
+            yield [Place(file, s.lineno, function), *outside], "numpy"
+        if depth:
+            for inner, passed, line in _passed_on(tree, s, names):
+                here = [Place(file, inner.lineno, inner.name), Place(file, line, function), *outside]
+                yield from _readers(tree, file, inner, passed, 0, here, depth - 1)
+
+
+def _passed_on(
+    tree: ast.Module, statement: ast.stmt, names: set[str] | None
+) -> Iterator[tuple[ast.FunctionDef, set[str], int]]:
+    """(function of the file, its parameters that get one of the names, line of the call) for the calls in a
+    statement. Without names: the parameters that get a value which is computed in the call itself."""
+    known = {n.name: n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
+    for head in binding.headers(statement):
+        for call in binding.calls(head):
+            inner = known.get(binding.dotted(call.func).rpartition(".")[2])
+            if inner is None:
+                continue
+            parameters = [a.arg for a in inner.args.args]
+            if parameters[:1] == ["self"]:
+                parameters = parameters[1:]
+            given = [*zip(parameters, call.args, strict=False), *((k.arg, k.value) for k in call.keywords if k.arg)]
+            passed = {p for p, a in given if _takes(a, names)}
+            if passed:
+                yield inner, passed, call.lineno
+
+
+def _takes(argument: ast.AST, names: set[str] | None) -> bool:
+    if names is None:
+        return any(isinstance(n, (ast.Call, ast.BinOp)) for n in ast.walk(argument))
+    return bool(binding.names(argument) & names)
+
+
+def _fills_array(tree: ast.Module, statement: ast.stmt) -> bool:
+    """Is it `array[i] = value` with an array that NumPy made?"""
+    if not isinstance(statement, (ast.Assign, ast.AugAssign)):
+        return False
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    bases = {binding.dotted(t.value) for t in targets if isinstance(t, ast.Subscript)} - {""}
+    return any(
+        binding.dotted(target) in bases
+        and isinstance(value, ast.Call)
+        and binding.dotted(value.func).partition(".")[0] in host.HOST_MODULES
+        for s in binding.statements(tree)
+        for target, value in binding.assigned(s)
+    )

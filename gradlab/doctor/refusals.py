@@ -1,0 +1,104 @@
+"""Rows for recorded calls that raised, could not be asked at all, or whose result the learner's next line refused."""
+
+from __future__ import annotations
+
+import dis
+import sys
+from typing import Any
+
+import numpy as np
+
+from gradlab.doctor import cause
+from gradlab.doctor.asked import Call
+from gradlab.doctor.frames import Place, places, traceback_places
+from gradlab.doctor.host import CONTROL
+from gradlab.doctor.observe import Run
+from gradlab.doctor.record import Trace
+from gradlab.doctor.row import Row
+from gradlab.doctor.rows_raises import refusal
+from gradlab.doctor.sources import Source
+from gradlab.doctor.wording import finish
+
+
+def failed_later(call: Call) -> Place | None:
+    """The learner's line that raised after the call, if the function that made the call ended with an exception."""
+    frame = call.frame
+    if frame is None:
+        return None
+    running = sys._getframe()
+    while running is not None:
+        if running is frame:
+            return None
+        running = running.f_back  # type: ignore[assignment]
+    # Where a call went on, the offset may lie in the inline cache behind the instruction.
+    last = max((i for i in dis.get_instructions(frame.f_code) if i.offset <= frame.f_lasti), key=_offset, default=None)
+    if last is None or last.opname.startswith(("RETURN", "YIELD")):
+        return None
+    return Place(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+
+
+def _offset(instruction: dis.Instruction) -> int:
+    return instruction.offset
+
+
+def slices(run: Run, source: Source, at: Place) -> Row:
+    """A row for a gradient whose rows-only form the learner's line at `at` could not take."""
+    row = Row(source.name, "raises", "indexed-slices", [at])
+    flow = run.between(source)
+    lookup = next((op for op in reversed(flow.path) if "Gather" in op.type), None)
+    if lookup is not None:
+        row.where += places(lookup.stack)
+        row.op = lookup.type
+    row.evidence = (
+        "the gradient is an IndexedSlices (only the rows that were looked up), and this line treats it as a tensor"
+    )
+    row.confidence = 0.8
+    return finish(row)
+
+
+def refused(call: Call, run: Run | None, name: str, source: Source | None = None) -> Row:
+    """A row for a call that raised."""
+    error = call.error
+    if error is None:
+        error = TypeError(f"the target {type(call.target).__name__} is no tensor")
+    where = call.where
+    label, op, kind = "", None, ""
+    if run is not None and source is not None:
+        label, op, kind = cause.raised_by(run, run.between(source), error)
+    row = Row(name, "raises", message=f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:300]}")
+    if call.what == "with":
+        where = traceback_places(error) or where
+    foreign = source is None and call.what != "with" and "_id" in str(error)
+    row.cause = label or ("wrong-source" if foreign else refusal(error))
+    row.op = kind
+    row.where = places(op.stack) if op is not None else where
+    if call.what == "gradient" and call.tape.calls > 1 and not call.tape.persistent:
+        row.cause = "tape-misuse"
+    row.evidence = (
+        f"tape.{call.what} raised it" if call.what != "with" else "it was raised inside the tape's with-block"
+    )
+    row.confidence = 0.8
+    return finish(row)
+
+
+def number(call: Call, trace: Trace) -> Row:
+    """The target is no tensor: its value has left TensorFlow."""
+    row = Row("target", "raises", message=f"{type(call.error).__name__}: {call.error}" if call.error else "")
+    exits = [c for c in trace.conversions if c.kind not in CONTROL and c.stack]
+    row.cause = (
+        "numpy-conversion" if exits or isinstance(call.target, (float, int, np.generic, np.ndarray)) else "api-misuse"
+    )
+    row.where = [*(places(exits[-1].stack)[:1] if exits and row.cause == "numpy-conversion" else []), *call.where]
+    row.evidence = (
+        f"the target of tape.{call.what} is a "
+        f"{type(call.target).__module__}.{type(call.target).__qualname__}, not a tensor"
+    )
+    row.confidence = 0.85
+    return finish(row)
+
+
+def foreign(call: Call, name: str, given: Any) -> Row:
+    """A row for a source that TensorFlow knows nothing of."""
+    row = Row(name, "none", "wrong-source", call.where)
+    row.evidence = f"it is a {type(given).__module__}.{type(given).__qualname__}, which TensorFlow did not compute with"
+    return finish(row)

@@ -1,0 +1,127 @@
+"""Rows for sources without a gradient: dispatches to the locators and words what they found."""
+
+from __future__ import annotations
+
+from gradlab.doctor import binding, cause, disconnected, graphs, locate
+from gradlab.doctor.drawn import describe, drawn, gradient_sentence, place_of
+from gradlab.doctor.flow import Flow
+from gradlab.doctor.frames import Place
+from gradlab.doctor.observe import Run
+from gradlab.doctor.origin import Scene
+from gradlab.doctor.row import Row
+from gradlab.doctor.sources import FLOATS, Source
+from gradlab.doctor.wording import finish
+
+
+def none_row(run: Run, source: Source, scene: Scene, again: disconnected.Again | None, watched: bool = False) -> Row:
+    """A row for a source without gradient."""
+    row = Row(source.name, "none")
+    flow = run.between(source)
+    if source.dtype not in FLOATS:
+        return _integer(run, flow, source, scene, row)
+    alive = run.gradients.get(run.seed(source)) is not None
+    if source.is_variable and not source.trainable and not watched:
+        return not_trainable(run, flow, source, scene, row)
+    if alive and run.trace.calls and (watched or source.is_variable):
+        return graphs.mode_row(run, flow, source, "none", disconnected.last_use(run, flow))
+    if alive:
+        return not_watched(run, flow, source, scene, row)
+    if flow.reached:
+        found = locate.cuts(run, flow)
+        if found:
+            cut = locate.decisive(run, found, run.seed(source))
+            row.cause = cause.of_cut(run, flow, cut)
+            describe(run, flow, row, cut)
+            row.evidence = gradient_sentence(run, flow, cut, "none")
+            row.confidence = 0.95
+            return finish(drawn(run, flow, row, cut.op))
+        if any(t.dtype not in FLOATS for t in run.targets):
+            return _whole_target(run, flow, row)
+    found_out = disconnected.explain(run, flow, source, scene, again)
+    row.cause, row.where, row.op = found_out.cause, found_out.where, found_out.op
+    row.evidence, row.confidence = found_out.evidence, found_out.confidence
+    return finish(drawn(run, flow, row, found_out.cut or disconnected.last_use(run, flow)))
+
+
+def _whole_target(run: Run, flow: Flow, row: Row) -> Row:
+    """The loss itself is not a float: walk back from it."""
+    op = flow.path[-1]
+    k = op.outs[0]
+    cut = locate.walk_back(run, flow, op, k)
+    row.cause = cause.of_cut(run, flow, cut)
+    describe(run, flow, row, cut)
+    row.evidence = f"the loss itself is {run.targets[0].dtype.name}, which has no gradient"
+    row.confidence = 0.9
+    return finish(row)
+
+
+def _integer(run: Run, flow: Flow, source: Source, scene: Scene, row: Row) -> Row:
+    row.cause = "integer-source"
+    use = place_of(disconnected.first_use(run, flow))
+    made = scene.definition(source) if source.is_variable else None
+    row.where = ([made] if made else []) + use
+    row.evidence = f"its dtype is {source.dtype.name}: a gradient exists only for floating point"
+    row.confidence = 0.95
+    return finish(row)
+
+
+def not_trainable(run: Run, flow: Flow, source: Source, scene: Scene, row: Row) -> Row:
+    """A row for a variable that a tape does not watch by itself."""
+    row.cause = "non-trainable"
+    made = scene.definition(source)
+    use = place_of(disconnected.first_use(run, flow))
+    text = made.code if made else ""
+    row.where = (
+        ([made] if made and "trainable" in text else []) + use + ([made] if made and "trainable" not in text else [])
+    )
+    row.evidence = "it was created with trainable=False, so a tape does not watch it by itself"
+    row.confidence = 0.9
+    name = str(getattr(source.value, "name", "")) + str(getattr(source.given, "path", ""))
+    return finish(row, statistic="moving_" in name)
+
+
+def not_watched(run: Run, flow: Flow, source: Source, scene: Scene, row: Row) -> Row:
+    """A row for a tensor that no tape watches."""
+    rebound = rebinding(source, scene)
+    if rebound is not None:
+        row.cause, row.where = "variable-rebound", [rebound, *place_of(disconnected.first_use(run, flow))]
+        row.evidence = f"`{rebound.code}` made a plain tensor of the variable; watched, its gradient would be there"
+    else:
+        row.cause, row.where = "not-watched", place_of(disconnected.first_use(run, flow))
+        norm = run.norm(run.seed(source))
+        row.evidence = (
+            f"watched, its gradient would be there (norm {norm:.3g})"
+            if norm is not None
+            else "a tape does not watch plain tensors"
+        )
+    first = disconnected.first_use(run, flow)
+    row.op = first.type if first else ""
+    row.confidence = 0.95
+    return finish(drawn(run, flow, row, first))
+
+
+def rebinding(source: Source, scene: Scene) -> Place | None:
+    """The line that made a tensor of a variable's name: `w = w - lr * g` after `w = tf.Variable(...)`."""
+    if source.is_variable:
+        return None
+    for name in sorted(scene.aliases(source)):
+        last = name.rpartition(".")[2]
+        found = scene.definitions(name, before=False)  # in a loop the update may stand below
+        whole = scene.definitions(name.partition("[")[0], before=False) if "[" in name else []
+        made = [
+            d
+            for d in [*found, *whole]
+            if any(
+                "Variable" in binding.dotted(c.func) or "add_weight" in binding.dotted(c.func)
+                for c in binding.calls(d.value)
+            )
+        ]
+        updates = [
+            d
+            for d in [*found, *whole]
+            if any(n == name or n == name.partition("[")[0] or n.endswith("." + last) for n in binding.names(d.value))
+            and d not in made
+        ]
+        if made and updates:
+            return updates[-1].place
+    return None
