@@ -82,21 +82,39 @@ def _read(cell: Any, gates: int, ops: Ops, dtype: str) -> _Weights:
     )
 
 
-def _mix(w: _Weights, coefficients: list[Array], matrices: list[Array]) -> Array:
-    """sum_g diag(coefficients_g) matrices_g for all steps: (B, T, H) and (H, J) to (B, T, H, J)."""
+def _mix(w: _Weights, *rows: tuple[list[Array], list[Array]]) -> Array:
+    """sum_g diag(coefficients_g) matrices_g for all steps, from (B, T, H) and (H, J), for each pair given one block of H
+    rows below the other: (B, T, H * pairs, J).
+    """
     ops = w.ops
-    if ops.name != "numpy" or len(coefficients) == 1:
+    if ops.name == "numpy":
+        return _mix_in_place(w, rows)
+    blocks = []
+    for coefficients, matrices in rows:
         total = None
         for k, matrix in zip(coefficients, matrices, strict=True):
             term = ops.cast(k, w.dtype)[..., None] * matrix
             total = term if total is None else total + term
-        return total
-    # for each unit a small product (steps x g) (g x J): one pass over the result, where a sum of terms takes many
-    batch, steps, units = coefficients[0].shape
-    k = np.stack([c.reshape(-1, units) for c in coefficients], 2).astype(w.dtype)
-    made = np.empty((batch * steps, units, matrices[0].shape[1]), w.dtype)
-    np.matmul(k.transpose(1, 0, 2), np.stack(matrices, 1), out=made.transpose(1, 0, 2))
-    return made.reshape(batch, steps, units, -1)
+        blocks.append(total)
+    return blocks[0] if len(blocks) == 1 else ops.concat(blocks, 2)
+
+
+def _mix_in_place(w: _Weights, rows: tuple[tuple[list[Array], list[Array]], ...]) -> Array:
+    """For each unit a small product (steps x g) (g x J), written where it belongs: one pass over the result, where a sum
+    of terms and a concatenation take many.
+    """
+    (batch, steps, units), width = rows[0][0][0].shape, rows[0][1][0].shape[1]
+    made = np.empty((batch, steps, units * len(rows), width), w.dtype)
+    by_unit = made.reshape(batch * steps, units * len(rows), width).transpose(1, 0, 2)
+    for r, (coefficients, matrices) in enumerate(rows):
+        block = by_unit[r * units : (r + 1) * units]
+        if len(coefficients) == 1:
+            k = coefficients[0].reshape(-1, units).astype(w.dtype)
+            np.multiply(k.T[..., None], matrices[0][:, None, :], out=block)
+            continue
+        k = np.stack([c.reshape(-1, units) for c in coefficients], 2).astype(w.dtype)
+        np.matmul(k.transpose(1, 0, 2), np.stack(matrices, 1), out=block)
+    return made
 
 
 def _keep(masked: Array | None, t: int, new: Array, old: Array, ops: Ops) -> Array:
@@ -149,7 +167,7 @@ def _simple(cell: Any, w: _Weights, x: Array, states: list[Array], masked: Array
         z, h_all = ops.over_time(pre), ops.over_time(post)
     # recomputed, not h_all: where a step was skipped the two differ, and the slope is dropped there anyway
     (slope,) = _unless(masked, ops, w.act.slope(ops, z, w.act.value(ops, z) if masked is not None else h_all))
-    both = _mix(w, [slope], w.rows)
+    both = _mix(w, ([slope], w.rows))
     return Traced(_dense(w, both[..., : w.units], both[..., w.units :], _hold(masked, ops, slope, w.dtype)), h_all)
 
 
@@ -189,9 +207,14 @@ def _lstm(cell: Any, w: _Weights, x: Array, states: list[Array], masked: Array |
     forget = ops.cast(f if masked is None else ops.where(masked[..., None], f * 0 + 1, f), w.dtype)
     carry = ops.cast(out, w.dtype)
     on_i, on_f, on_g, on_o = w.rows
-    upper, lower = _mix(w, [ko], [on_o]), _mix(w, [ki, kf, kg], [on_i, on_f, on_g])
-    halves = ops.concat([_add_diagonal(w, upper[..., :n], hold), lower[..., :n]], 2)
-    drive = ops.concat([upper[..., n:] + carry[..., None] * lower[..., n:], lower[..., n:]], 2)
+    both = _mix(w, ([ko], [on_o]), ([ki, kf, kg], [on_i, on_f, on_g]))
+    halves, drive = both[..., :n], both[..., n:]
+    if ops.name == "numpy":
+        _add_diagonal(w, halves[:, :, :n], hold)
+        drive[:, :, :n] += carry[..., None] * drive[:, :, n:]
+    else:
+        halves = ops.concat([_add_diagonal(w, halves[:, :, :n], hold), halves[:, :, n:]], 2)
+        drive = ops.concat([drive[:, :, :n] + carry[..., None] * drive[:, :, n:], drive[:, :, n:]], 2)
     linear = LstmLinear(ops, w.dtype, None, drive, n, slice(0, n), halves=halves, forget=forget, carry=carry)
     return Traced(linear, h_all)
 
@@ -237,12 +260,12 @@ def _gru(cell: Any, w: _Weights, x: Array, states: list[Array], masked: Array | 
     on_z, on_r, on_h = w.rows
     if after:
         # the reset gate stands between the state and the candidate, not between the input and the candidate
-        a = _mix(w, [kz, kh * r, kh * reset], [on_z[:, :n], on_h[:, :n], on_r[:, :n]])
-        b = _mix(w, [kz, kh, kh * reset], [on_z[:, n:], on_h[:, n:], on_r[:, n:]])
+        a = _mix(w, ([kz, kh * r, kh * reset], [on_z[:, :n], on_h[:, :n], on_r[:, :n]]))
+        b = _mix(w, ([kz, kh, kh * reset], [on_z[:, n:], on_h[:, n:], on_r[:, n:]]))
     else:
-        through = _mix(w, [kh], [on_h])  # the candidate sees r * h through the recurrent weights
+        through = _mix(w, ([kh], [on_h]))  # the candidate sees r * h through the recurrent weights
         by_reset = (through[..., :n] * ops.cast(reset, w.dtype)[:, :, None, :]) @ on_r
         through = ops.concat([through[..., :n] * ops.cast(r, w.dtype)[:, :, None, :], through[..., n:]], 3)
-        both = _mix(w, [kz], [on_z]) + through + by_reset
+        both = _mix(w, ([kz], [on_z])) + through + by_reset
         a, b = both[..., :n], both[..., n:]
     return Traced(_dense(w, a, b, keep), h_all)
