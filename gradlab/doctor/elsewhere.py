@@ -77,6 +77,13 @@ def made_before(run: Run, flow: Flow, source: Source, scene: Scene) -> Finding |
     return None
 
 
+def _runs(call: ast.Call, layers: set[str]) -> bool:
+    """Does a call run one of these layers: itself, a method of it, or a function that gets it?"""
+    name = binding.dotted(call.func)
+    given = {binding.dotted(a) for a in (*call.args, *(k.value for k in call.keywords))}
+    return name in layers or any(name.startswith(layer + ".") for layer in layers) or bool(given & layers)
+
+
 def _ran(run: Run, definition: binding.Definition) -> bool:
     """Was a definition's statement among what was recorded?"""
     first = definition.statement.lineno
@@ -99,7 +106,7 @@ def _depends(
     for d in reversed(scene.definitions(name)):
         reads = binding.names(d.value) - {name}
         if called:
-            if any(binding.dotted(c.func) in aliases for c in binding.calls(d.value)):
+            if any(_runs(c, aliases) for c in binding.calls(d.value)):
                 return [d]
             reads -= aliases
         # Inside a class the same attribute is spelt self.name.
