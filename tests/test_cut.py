@@ -39,7 +39,6 @@ ELSEWHERE = {
 # Sources without a line, and why none is there.
 NOT_FOUND = {
     "state_leaves": {"x"},  # an input that is used at every step: its gradient is there, and short by a part
-    "stateful_layer": {"recurrent_kernel"},  # the part that is lost is too small for the doctor's own test
     "summed_over_units": {"share of each unit"},  # no cut: another question was asked, and `run` has no scalar loss
     "timestep_jacobian": {"d h_t / d x_t"},  # the same
     "two_tapes": {"kernel", "recurrent_kernel", "bias"},  # `explain` has one tape, under which nothing is lost

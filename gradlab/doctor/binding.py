@@ -157,6 +157,17 @@ class Definition:
             line = self.statement.lineno if not isinstance(self.statement.value, ast.Tuple) else line
         return Place(self.file, line, self.function)
 
+    def inside(self, steps: list[str]) -> Place:
+        """The line of one element of what was assigned, as far as the text spells it out."""
+        part = element(self.value, steps)
+        return self.place if part is self.value else Place(self.file, getattr(part, "lineno", 0), self.function)
+
+
+def makes_variable(call: ast.Call) -> bool:
+    """Is it a call like tf.Variable(...) or self.add_weight(...)?"""
+    last = dotted(call.func).rpartition(".")[2]
+    return last in ("Variable", "add_weight", "add_variable", "get_variable")
+
 
 def definitions(file: str, name: str, line: int, before: bool = True) -> list[Definition]:
     """Assignments to `name` (dotted allowed) as seen from a line: of the innermost scope that has one, in order.
@@ -201,6 +212,29 @@ def dict_expression(file: str, key: str, line: int) -> ast.AST | None:
                     if isinstance(k, ast.Constant) and k.value == key:
                         return v
     return None
+
+
+def element(node: ast.AST, steps: list[str]) -> ast.AST:
+    """The part of a container's expression that steps like "['w']" or "[0]" lead to; as far as literals go."""
+    for step in steps:
+        inner: ast.AST | None = None
+        if isinstance(node, ast.Dict):
+            inner = next(
+                (
+                    v
+                    for k, v in zip(node.keys, node.values, strict=True)
+                    if isinstance(k, ast.Constant) and f"[{k.value!r}]" == step
+                ),
+                None,
+            )
+        elif isinstance(node, ast.Call) and dotted(node.func) == "dict":
+            inner = next((k.value for k in node.keywords if f"[{k.arg!r}]" == step), None)
+        elif isinstance(node, (ast.List, ast.Tuple)) and not any(isinstance(e, ast.Starred) for e in node.elts):
+            inner = next((e for i, e in enumerate(node.elts) if f"[{i}]" == step), None)
+        if inner is None:
+            break
+        node = inner
+    return node
 
 
 def calls(node: ast.AST) -> Iterator[ast.Call]:

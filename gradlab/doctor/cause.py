@@ -123,6 +123,8 @@ def of_zero(run: Run, flow: Flow, cut: Cut) -> tuple[str, Op]:
         return ("zero-saturated" if op.ins[0] in carriers else "zero-masked"), op
     if kind in ("Sub", "AddN", "Mean") and len(set(carriers)) < len(carriers):
         return "zero-cancel", op
+    if kind in ("Softmax", "LogSoftmax") and run.value(op.outs[0]).shape[-1] == 1:
+        return "zero-cancel", op  # the softmax of one number is 1 whatever the number is
     if kind in ("Softmax", "LogSoftmax"):
         peak = float(tf.reduce_min(tf.reduce_max(tf.nn.softmax(tf.cast(run.value(op.ins[0]), tf.float64)), -1)))
         half = run.value(op.outs[0]).dtype in HALF

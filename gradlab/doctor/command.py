@@ -8,6 +8,7 @@ import os
 import runpy
 import sys
 import traceback
+from types import TracebackType
 
 from gradlab.doctor.call import recorded_tapes, reports
 from gradlab.doctor.html import document
@@ -45,8 +46,8 @@ def run(args: argparse.Namespace) -> int:
                 runpy.run_path(script, run_name="__main__")
             except SystemExit as end:
                 failed = end.code not in (None, 0)
-            except Exception:  # shown as Python would show it; what was recorded so far is still explained
-                traceback.print_exc()
+            except Exception as error:  # shown as Python would show it; what was recorded so far is still explained
+                traceback.print_exception(type(error), error, _from_script(error, script))
                 failed = True
         found = reports(opened)
     finally:
@@ -57,6 +58,14 @@ def run(args: argparse.Namespace) -> int:
     if failed or not found:
         return FAILED
     return FOUND if any(r.problems for r in found) else 0
+
+
+def _from_script(error: BaseException, script: str) -> TracebackType | None:
+    """An exception's traceback without what ran the script."""
+    whole = at = error.__traceback__
+    while at is not None and at.tb_frame.f_code.co_filename != script:
+        at = at.tb_next
+    return at or whole
 
 
 def _show(found: list[Report], args: argparse.Namespace) -> None:

@@ -7,14 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from gradlab.doctor import drawn, locate, opcheck, rows_ok
+from gradlab.doctor import cause, customcheck, drawn, locate, opcheck, rows_ok
 from gradlab.doctor.finding import Finding
+from gradlab.doctor.flow import Flow
 from gradlab.doctor.host import changed_externals, exit_place
 from gradlab.doctor.observe import Run, run_recorded
 from gradlab.doctor.probe import SCALES, Probe, Spent
 from gradlab.doctor.record import Trace
 from gradlab.doctor.row import Row
 from gradlab.doctor.sources import Source, unwrap
+
+FEW, SMALL = 6, 300  # sources and ops up to which every source is moved by itself
+
+
+_AGAIN = ((4e-3, 9), (2e-2, 10), (4e-3, 11))  # steps and seeds of further directions
 
 
 class Doubt:
@@ -82,6 +88,10 @@ class Doubt:
         if not able:
             return
         try:
+            if len(able) <= FEW and len(self.run.trace.ops) <= SMALL:
+                for i in able:  # alone, a small part that is missing is not lost in the sum over all sources
+                    made[i] = self._contradicted(made[i], sources[i], gradients[i])
+                return
             group, slopes = [sources[i] for i in able], [gradients[i] for i in able]
             suspect = any(rows_ok.suspicions(self.run, s)[1] for s in group)
             if not any(
@@ -117,6 +127,13 @@ class Doubt:
             return rows_ok.partial_row(self.run, flow, source, cuts[0], None, sentence)
         if not self.probe.steady():
             return row
+        custom = customcheck.contradicted(self.run, flow)
+        if custom is not None and custom.on_purpose:
+            row.evidence = f"{sentence}: a substitute gradient on purpose (custom_gradient)"
+            return row
+        if custom is not None:
+            found = Finding("custom-gradient", drawn.place_of(custom.op), custom.op.type)
+            return rows_ok.partial_row(self.run, flow, source, None, found, f"{sentence}; {custom.detail}")
         again = self.again(source)
         if again is not None:
             entries, _ = changed_externals(self.run.trace, again[0], {self.key(source.value)} | set(self.run.reads))
@@ -132,4 +149,16 @@ class Doubt:
             op, detail = wrong
             found = Finding("wrong-op-gradient", drawn.place_of(op), op.type)
             return rows_ok.partial_row(self.run, flow, source, None, found, f"{sentence}; {detail}")
+        if self._sure(flow, source, gradient):
+            return rows_ok.partial_row(self.run, flow, source, None, None, f"{sentence}; what it misses was not found")
         return row
+
+    def _sure(self, flow: Flow, source: Source, gradient: Any) -> bool:
+        """Without a reason to name: is the contradiction there along other directions and steps as well, with nothing
+        on the way that jumps or is coarse?"""
+        if any(cause.of_cut(self.run, flow, c) in rows_ok.FLAT_LABELS for c in locate.cuts(self.run, flow)):
+            return False
+        if any(self.run.is_float(k) and self.run.value(k).dtype in cause.HALF for k in flow.tainted):
+            return False
+        again = [self.probe.slope([source], [gradient], eps, seed).contradicts for eps, seed in _AGAIN]
+        return sum(again) >= 2

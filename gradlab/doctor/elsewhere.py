@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from gradlab.doctor import binding, host
+from gradlab.doctor import binding
 from gradlab.doctor.finding import Finding
 from gradlab.doctor.flow import Flow
 from gradlab.doctor.frames import Place, places
+from gradlab.doctor.hosttext import host_call
 from gradlab.doctor.observe import Run
 from gradlab.doctor.origin import Scene
 from gradlab.doctor.record import Op
@@ -20,7 +21,7 @@ from gradlab.doctor.sources import Eager, Source, is_owner, unwrap
 
 def _captured(run: Run, flow: Flow, scene: Scene) -> list[tuple[str, Any]]:
     """Names of tensors (and arrays) made before the run that the loss used."""
-    needed = {k for op in run.trace.ops if op.index in flow.needed for k in op.ins}
+    needed = {k for op in run.trace.ops if op.index in flow.needed for k in op.ins} | set(run.target_keys)
     found = []
     for name, value in scene.values.items():
         if _uses(run, needed, value):
@@ -57,7 +58,7 @@ def made_before(run: Run, flow: Flow, source: Source, scene: Scene) -> Finding |
         if chain and not any(_ran(run, d) for d in chain):
             place = chain[0].place
             text = ast.unparse(chain[0].value)
-            host_made = any(host.host_call(d.statement) is not None for d in chain)
+            host_made = any(host_call(d.statement) is not None for d in chain)
             use = next(
                 (o for o in run.trace.ops if o.index in flow.needed and any(run.value(k) is value for k in o.ins)), None
             )
@@ -114,6 +115,11 @@ def _depends(
         if reads & aliases or any(r.startswith("self.") and r[5:] in own for r in reads):
             return [d]
         for other in sorted(reads):
+            body = scene.body(other)
+            if body is not None and (
+                any(_runs(c, aliases) for c in binding.calls(body)) if called else binding.names(body) & aliases
+            ):
+                return [d]
             further = _depends(scene, other, aliases, depth - 1, seen, called)
             if further:
                 return [d, *further]

@@ -50,6 +50,8 @@ def check_loss(result: Any) -> Any:
     )
 
 
+ALONE = 10  # sources up to which each is asked for in a run of its own when asking for all raises
+
 # Library files on whose behalf an exception counts as a refusal of the gradient machinery.
 _GRADIENT_FILES = ("backprop.py", "custom_gradient.py", "gradients_impl.py", "gradients_util.py", "forwardprop.py")
 
@@ -192,14 +194,16 @@ class Explanation:
             self.missing_gradients = found[len(values) :]
             return found[: len(values)], {}, loss
         except Exception as joint:
-            self.reset()
-            with tf.GradientTape(persistent=True) as tape:
-                for t in self.watch:
-                    tape.watch(t)
-                loss = unwrap(self.fn())
             gradients: list[Any] = []
             errors: dict[int, BaseException] = {}
             for i, v in enumerate(values):
+                # An eager py_function can be differentiated once, so each source gets a run of its own.
+                if i == 0 or len(values) <= ALONE:
+                    self.reset()
+                    with tf.GradientTape(persistent=len(values) > ALONE) as tape:
+                        for t in self.watch:
+                            tape.watch(t)
+                        loss = unwrap(self.fn())
                 try:
                     gradients.append(tape.gradient(loss, v))
                 except Exception as error:  # recorded as this source's own status

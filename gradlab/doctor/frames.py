@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import Any
 
+from gradlab.doctor import converted
+
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _SHOWN = os.path.join(_PACKAGE, "scenarios")
 
@@ -97,12 +99,13 @@ _kinds: dict[CodeType, str] = {}
 
 
 def _kind(code: CodeType) -> str:
-    """ "user", "" (library), or the mark of a library frame worth remembering."""
+    """ "user", "" (library), a part of converted code, or the mark of a library frame worth remembering."""
     name = code.co_filename
     if is_user_file(name):
         kind = "user"
     else:
         kind = _MARKS.get(os.path.basename(name), "") if "tensorflow" in name else ""
+        kind = kind or converted.kind(code)
         if kind == "while_loop" and "while_loop" not in code.co_name:
             kind = ""
     _kinds[code] = kind
@@ -117,6 +120,7 @@ def stack(skip: int = 1) -> tuple[Stack, frozenset[str]]:
     frame: FrameType | None = sys._getframe(skip + 1)
     found: list[tuple[CodeType, int]] = []
     marks: set[str] = set()
+    generated: list[FrameType] = []
     kinds = _kinds
     while frame is not None:
         code = frame.f_code
@@ -125,6 +129,13 @@ def stack(skip: int = 1) -> tuple[Stack, frozenset[str]]:
             kind = _kind(code)
         if kind == "user":
             found.append((code, frame.f_lineno))
+        elif kind == converted.GENERATED:
+            generated.append(frame)
+        elif kind == converted.CONVERTER:
+            line = converted.original(frame, generated) if generated else None
+            if line is not None and is_user_file(line[0].co_filename):
+                found.append(line)
+            generated = []
         elif kind and not found:
             marks.add(kind)
         frame = frame.f_back

@@ -13,26 +13,11 @@ import numpy as np
 from gradlab.doctor import binding
 from gradlab.doctor.flow import Flow
 from gradlab.doctor.frames import Place, places
+from gradlab.doctor.hosttext import host_call, how_of, in_text, is_speech_statement
 from gradlab.doctor.observe import Run
 from gradlab.doctor.record import Conversion, Op, Trace
 
 CONTROL = {"__bool__", "__iter__"}
-PYTHON_OPS = ("numpy_function", "py_function", "py_func")
-_HOST_CALLS = {"float", "int", "bool", "complex", "round"}
-_HOST_METHODS = {
-    "numpy",
-    "item",
-    "tolist",
-    "predict",
-    "predict_on_batch",
-    "predict_step",
-    "eval",
-    "get_weights",
-    "evaluate",
-    *PYTHON_OPS,
-}
-_SPEAKING = {"print", "log", "info", "debug", "warning", "write", "format", "set_description", "set_postfix"}
-HOST_MODULES = {"np", "numpy", "scipy", "math", "sklearn", "pd", "pandas", "statistics"}
 
 
 def control_of(c: Conversion) -> str:
@@ -84,26 +69,6 @@ def is_speech(stack: Any) -> bool:
     code, line = stack[0]
     statement = binding.statement_at(code.co_filename, line)
     return statement is not None and is_speech_statement(statement)
-
-
-def is_speech_statement(statement: ast.stmt) -> bool:
-    """Does a statement only say something?"""
-    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-        return binding.dotted(statement.value.func).rpartition(".")[2] in _SPEAKING
-    return False
-
-
-def host_call(statement: ast.stmt, names: set[str] | None = None) -> ast.Call | None:
-    """The first call in a statement that takes a value out of TensorFlow (one that reads one of `names`, if given)."""
-    for head in binding.headers(statement):
-        for call in binding.calls(head):
-            d = binding.dotted(call.func)
-            root, _, last = d.partition(".")
-            method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
-            hit = (root in HOST_MODULES and last) or d in _HOST_CALLS or method in _HOST_METHODS
-            if hit and (names is None or names & binding.names(call)):
-                return call
-    return None
 
 
 @dataclass
@@ -175,6 +140,9 @@ def exit_place(
             return found
     if hook is not None and hook.stack:
         return places(hook.stack)[0], "py_function" if "py_function" in hook.marks else hook.kind
+    for op in reversed(dead):
+        for way, how in in_text(places(op.stack)):
+            return way[0], how
     if dead and dead[-1].stack:
         spot = places(dead[-1].stack)[0]
         return (back[0] if back and back[0].function == spot.function else spot), "numpy"
@@ -208,9 +176,3 @@ def _refine(op: Op, back: Place | None) -> tuple[Place, str] | None:
                 if call is not None:
                     return Place(spot.file, call.lineno, spot.function), how_of(call)
     return None
-
-
-def how_of(call: ast.Call) -> str:
-    """The name of a host call, or py_function."""
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else binding.dotted(call.func)
-    return "py_function" if name in PYTHON_OPS else name

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from html import escape
 
 from gradlab.doctor.frames import Place
-from gradlab.doctor.row import MARKS, WORDS, Row, Step
+from gradlab.doctor.row import MARKS, Row, Step
 
 AROUND = 2
 _COLOURS = {
@@ -57,7 +57,7 @@ def document(pages: Iterable[str]) -> str:
 
 def _row(row: Row, opened: bool) -> str:
     colour = _COLOURS.get(row.status, "#b3261e")
-    words = WORDS[row.status] + (f" (norm {row.norm:.3g})" if row.status == "ok" and row.norm is not None else "")
+    words = row.words + (f" (norm {row.norm:.3g})" if row.status == "ok" and row.norm is not None else "")
     cause = f": <em>{escape(row.cause)}</em>" if row.cause else ""
     design = ", by design here" if row.by_design else ""
     mark = f'<span class="gl-mark" style="color:{colour}">{escape(MARKS[row.status])}</span>'

@@ -8,7 +8,6 @@ the other.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,11 +18,12 @@ from gradlab.doctor import binding, host
 from gradlab.doctor.finding import Finding
 from gradlab.doctor.flow import Flow, is_call, is_write
 from gradlab.doctor.frames import Place, places
+from gradlab.doctor.hosttext import in_text, readers
 from gradlab.doctor.observe import Run
 from gradlab.doctor.origin import Scene
 from gradlab.doctor.record import Op
 from gradlab.doctor.sources import Source
-from gradlab.doctor.textflow import BRANCH, LOSS, NOWHERE, Reach, reads
+from gradlab.doctor.textflow import BRANCH, LOSS, NOWHERE, Reach
 
 
 @dataclass
@@ -113,86 +113,4 @@ def _of_names(names: set[str], scene: Scene) -> Iterator[tuple[list[Place], str]
     for file, line in scene.spots:
         tree = binding.module(file)
         if tree is not None and names:
-            yield from _readers(tree, file, binding.scopes(tree, line)[0], names, 0, [Place(file, line)], 2)
-
-
-def in_text(spots: list[Place]) -> Iterator[tuple[list[Place], str]]:
-    """Host calls that the text makes on what the op at `spots` gave: in its own statement, or on the names that it was
-    assigned to, also inside functions of the file that get them."""
-    for level, spot in enumerate(spots):
-        tree = binding.module(spot.file)
-        statement = binding.statement_at(spot.file, spot.line)
-        if tree is None or statement is None:
-            continue
-        around = spots[level:]
-        call = host.host_call(statement)
-        if call is not None and not host.is_speech_statement(statement):
-            yield [Place(spot.file, call.lineno, spot.function), *spots[level + 1 :]], host.how_of(call)
-        for inner, passed, line in _passed_on(tree, statement, None):
-            here = [Place(spot.file, inner.lineno, inner.name), Place(spot.file, line, spot.function)]
-            yield from _readers(tree, spot.file, inner, passed, 0, [*here, *spots[level + 1 :]], 1)
-        if isinstance(statement, ast.Assign):
-            names = {d for t in statement.targets for d in binding.names(t)}
-            scope = binding.scopes(tree, spot.line)[0]
-            first = spot.line if not binding.in_loop(scope, statement) else 0
-            yield from _readers(tree, spot.file, scope, names, first, around, 2)
-
-
-def _readers(
-    tree: ast.Module, file: str, scope: ast.AST, names: set[str], first: int, around: list[Place], depth: int
-) -> Iterator[tuple[list[Place], str]]:
-    function = getattr(scope, "name", "<module>")
-    for s in sorted(binding.statements(scope), key=lambda s: s.lineno):
-        if s.lineno < first or not reads(s) & names or host.is_speech_statement(s):
-            continue
-        outside = [p for p in around[1:]]
-        call = host.host_call(s, names)
-        if call is not None:
-            yield [Place(file, call.lineno, function), *outside], host.how_of(call)
-        elif _fills_array(tree, s):
-            yield [Place(file, s.lineno, function), *outside], "numpy"
-        if depth:
-            for inner, passed, line in _passed_on(tree, s, names):
-                here = [Place(file, inner.lineno, inner.name), Place(file, line, function), *outside]
-                yield from _readers(tree, file, inner, passed, 0, here, depth - 1)
-
-
-def _passed_on(
-    tree: ast.Module, statement: ast.stmt, names: set[str] | None
-) -> Iterator[tuple[ast.FunctionDef, set[str], int]]:
-    """(function of the file, its parameters that get one of the names, line of the call) for the calls in a
-    statement. Without names: the parameters that get a value which is computed in the call itself."""
-    known = {n.name: n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
-    for head in binding.headers(statement):
-        for call in binding.calls(head):
-            inner = known.get(binding.dotted(call.func).rpartition(".")[2])
-            if inner is None:
-                continue
-            parameters = [a.arg for a in inner.args.args]
-            if parameters[:1] == ["self"]:
-                parameters = parameters[1:]
-            given = [*zip(parameters, call.args, strict=False), *((k.arg, k.value) for k in call.keywords if k.arg)]
-            passed = {p for p, a in given if _takes(a, names)}
-            if passed:
-                yield inner, passed, call.lineno
-
-
-def _takes(argument: ast.AST, names: set[str] | None) -> bool:
-    if names is None:
-        return any(isinstance(n, (ast.Call, ast.BinOp)) for n in ast.walk(argument))
-    return bool(binding.names(argument) & names)
-
-
-def _fills_array(tree: ast.Module, statement: ast.stmt) -> bool:
-    """Is it `array[i] = value` with an array that NumPy made?"""
-    if not isinstance(statement, (ast.Assign, ast.AugAssign)):
-        return False
-    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-    bases = {binding.dotted(t.value) for t in targets if isinstance(t, ast.Subscript)} - {""}
-    return any(
-        binding.dotted(target) in bases
-        and isinstance(value, ast.Call)
-        and binding.dotted(value.func).partition(".")[0] in host.HOST_MODULES
-        for s in binding.statements(tree)
-        for target, value in binding.assigned(s)
-    )
+            yield from readers(tree, file, binding.scopes(tree, line)[0], names, 0, [Place(file, line)], 2)

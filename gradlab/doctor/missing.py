@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,12 +126,20 @@ def _reason(ex: Listing, variable: Any) -> tuple[str, list[Place], str]:
                 )
                 return "empty-vars", [own[0].place, *using], sentence
     made = ex.scene.definition(Source(str(getattr(variable, "name", "")), variable, variable))
+    names = [n for n, v in ex.scene.values.items() if v is ex.owner]
+    if using and (made is None or any(made == d.place for n in names for d in ex.scene.definitions(n))):
+        # Nothing but the owner itself leads to it: a function that the owner runs holds it, a Lambda layer's for one.
+        return (
+            "empty-vars",
+            [*using, *([made] if made else [])],
+            "it is used here, and the owner of the list does not hold it",
+        )
     if made is not None:
         return "empty-vars", [made, *using], "the loss uses it, and the owner of the list does not hold it"
     return "empty-vars", using, "the loss depends on it and the list lacks it"
 
 
-_LISTS = {"trainable_variables", "trainable_weights", "variables", "weights"}
+LISTS = {"trainable_variables", "trainable_weights", "variables", "weights"}
 
 
 def _list_line(ex: Listing) -> Place | None:
@@ -141,11 +150,24 @@ def _list_line(ex: Listing) -> Place | None:
         for scope in binding.scopes(tree, line) if tree is not None else ():
             for s in binding.statements(scope):
                 if isinstance(s, (ast.Assign, ast.AnnAssign)) and s.value is not None:
-                    taken = [n for n in ast.walk(s.value) if isinstance(n, ast.Attribute) and n.attr in _LISTS]
+                    taken = [n for n in ast.walk(s.value) if isinstance(n, ast.Attribute) and n.attr in LISTS]
                     if any(binding.dotted(n.value) in names for n in taken):
                         return Place(file, s.lineno, getattr(scope, "name", "<module>"))
+    anywhere = list(_taken_anywhere(ex))
+    if len(anywhere) == 1:
+        return anywhere[0]
     made = [d for n in sorted(names) for d in ex.scene.definitions(n)]
     return made[-1].place if made else None
+
+
+def _taken_anywhere(ex: Listing) -> Iterator[Place]:
+    """Lines of the learner's files that keep such a list."""
+    for file in dict.fromkeys(file for file, _ in ex.scene.spots):
+        tree = binding.module(file)
+        for s in binding.statements(tree) if tree is not None else ():
+            if isinstance(s, (ast.Assign, ast.AnnAssign)) and s.value is not None:
+                if any(isinstance(n, ast.Attribute) and n.attr in LISTS for n in ast.walk(s.value)):
+                    yield Place(file, s.lineno)
 
 
 def _made_alike(ex: Listing, variable: Any) -> Op | None:
@@ -192,11 +214,19 @@ def rows(ex: Listing) -> list[Row]:
                 last = [op for op in ex.run.trace.ops if op.index in needed and op.stack]
                 row.where = places(last[-1].stack) if last else []
                 row.evidence, row.confidence = "the loss depends on no variable that a tape watches", 0.5
-        return [finish(row)]
+        return [_finished(row)]
     out = []
     for variable in lacking:
         row = Row(str(getattr(variable, "name", "variable")).removesuffix(":0"), "missing")
         row.cause, row.where, row.evidence = _reason(ex, variable)
         row.confidence = 0.85
-        out.append(finish(row))
+        out.append(_finished(row))
     return out
+
+
+def _finished(row: Row) -> Row:
+    """With the fix for a list that was taken too early, where that is the reason."""
+    row = finish(row)
+    if "builds its variables in its first call" in row.evidence:
+        row.fix = "call the layer once (or build(input_shape)) before the list is made, or make the list after the call"
+    return row

@@ -85,6 +85,15 @@ class Scene:
                 return found
         return []
 
+    def body(self, name: str) -> ast.AST | None:
+        """The function of the learner's files that has this name, None if there is none."""
+        for file, _ in self.spots:
+            tree = binding.module(file)
+            for node in ast.walk(tree) if tree is not None and name.isidentifier() else ():
+                if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == name:
+                    return node
+        return None
+
     def definition(self, source: Source) -> Place | None:
         """The line that made the source (or the layer that holds it)."""
         places = [*self._attribute_places(source)]
@@ -92,6 +101,9 @@ class Scene:
             return places[0]
         expression = self.expression(source)
         d = binding.dotted(expression) if expression is not None else ""
+        if isinstance(expression, ast.Call) and binding.makes_variable(expression):
+            file = next(f for f, line in self.spots if binding.dict_expression(f, source.name, line) is expression)
+            return Place(file, expression.lineno)
         if not d and source.name.isidentifier():
             d = source.name
         while d:
@@ -107,12 +119,13 @@ class Scene:
 
     def _attribute_places(self, source: Source) -> list[Place]:
         """`self.name = ...` lines in the learner's classes, for a variable that is reached through their objects."""
-        for thing, attribute in reversed(way_to(self.values, source.value)):
+        way = way_to(self.values, source.value)
+        for k, (thing, attribute) in reversed([*enumerate(way)]):
             file = class_file(thing)
             if file:
                 found = binding.attribute_definitions(file, attribute)
                 if found:
-                    return [d.place for d in found]
+                    return [d.inside([name for _, name in way[k + 1 :]]) for d in found]
         return []
 
     def _holder_place(self, source: Source) -> Place | None:

@@ -46,7 +46,7 @@ class Probe:
         reset: Callable[[], None],
         base: float,
         *,
-        max_runs: int = 60,
+        max_runs: int = 120,
         max_seconds: float = 30.0,
         progress: Callable[[str], None] = lambda text: None,
     ) -> None:
@@ -142,7 +142,7 @@ class Probe:
         second = self._central(moves, eps / 4)
         gap, wobble, size = abs(second - expected), abs(first - second), max(abs(second), abs(expected))
         settled = wobble <= 0.1 * max(abs(first), abs(second)) + noise
-        return Slope(expected, second, settled, eps / 4, settled and gap > 0.03 * size + 3 * wobble + noise)
+        return Slope(expected, second, settled, eps / 4, settled and gap > 0.012 * size + 3 * wobble + noise)
 
     def _central(self, moves: list[tuple[Source, np.ndarray]], eps: float) -> float:
         up = self.loss_at([(s, d * eps) for s, d in moves])

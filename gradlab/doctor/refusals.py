@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import dis
 import sys
 from typing import Any
 
 import numpy as np
 
-from gradlab.doctor import cause
+from gradlab.doctor import binding, cause
 from gradlab.doctor.asked import Call
 from gradlab.doctor.frames import Place, places, traceback_places
 from gradlab.doctor.host import CONTROL
@@ -17,6 +18,7 @@ from gradlab.doctor.record import Trace
 from gradlab.doctor.row import Row
 from gradlab.doctor.rows_raises import refusal
 from gradlab.doctor.sources import Source
+from gradlab.doctor.textflow import passed_on, reads
 from gradlab.doctor.wording import finish
 
 
@@ -37,18 +39,46 @@ def failed_later(call: Call) -> Place | None:
     return Place(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
 
 
+def _computing(at: Place, depth: int = 3) -> list[Place]:
+    """The line that computes with what was handed on at `at`, and `at` itself: in the functions of the file that the line
+    calls, as far as the text tells.
+    """
+    tree, statement = binding.module(at.file), binding.statement_at(at.file, at.line)
+    for inner, passed, _ in (
+        passed_on(tree, statement, binding.names(statement)) if tree and statement and depth else ()
+    ):
+        names = set(passed)
+        for node in ast.walk(inner):  # what a loop over an argument gives is part of it
+            if isinstance(node, (ast.For, ast.comprehension)) and binding.names(node.iter) & names:
+                names |= binding.names(node.target)
+        for s in sorted(_own_lines(inner), key=lambda s: s.lineno):
+            computed = next((n for n in ast.walk(s) if isinstance(n, ast.BinOp) and binding.names(n) & names), None)
+            if computed is not None:
+                return [Place(at.file, computed.lineno, inner.name), at]
+            further = _computing(Place(at.file, s.lineno, inner.name), depth - 1) if reads(s) & names else []
+            if len(further) > 1:
+                return [*further, at]
+    return [at]
+
+
+def _own_lines(scope: ast.AST) -> list[ast.stmt]:
+    """The simple statements of a function."""
+    return [s for s in binding.statements(scope) if s is not scope and not hasattr(s, "body")]
+
+
 def _offset(instruction: dis.Instruction) -> int:
     return instruction.offset
 
 
 def slices(run: Run, source: Source, at: Place) -> Row:
     """A row for a gradient whose rows-only form the learner's line at `at` could not take."""
-    row = Row(source.name, "raises", "indexed-slices", [at])
+    row = Row(source.name, "raises", "indexed-slices", _computing(at))
     flow = run.between(source)
     lookup = next((op for op in reversed(flow.path) if "Gather" in op.type), None)
     if lookup is not None:
         row.where += places(lookup.stack)
         row.op = lookup.type
+    row.said = "the code after the gradient call raised"
     row.evidence = (
         "the gradient is an IndexedSlices (only the rows that were looked up), and this line treats it as a tensor"
     )
@@ -74,9 +104,10 @@ def refused(call: Call, run: Run | None, name: str, source: Source | None = None
     row.where = places(op.stack) if op is not None else where
     if call.what == "gradient" and call.tape.calls > 1 and not call.tape.persistent:
         row.cause = "tape-misuse"
-    row.evidence = (
-        f"tape.{call.what} raised it" if call.what != "with" else "it was raised inside the tape's with-block"
-    )
+    row.evidence = f"tape.{call.what} raised it"
+    if call.what == "with":
+        row.said = "the code under the tape raised"
+        row.evidence = "it was raised inside the tape's with-block, before the tape was asked"
     row.confidence = 0.8
     return finish(row)
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 from gradlab.doctor import functions, rows_none, rows_ok, rows_value, session
 from gradlab.doctor.asked import Call, leaves
 from gradlab.doctor.binding import free_values
+from gradlab.doctor.empty_list import empty_row
 from gradlab.doctor.frames import code_of
 from gradlab.doctor.observe import Run, kind_of
 from gradlab.doctor.origin import Scene
@@ -74,6 +75,8 @@ def _rows(call: Call) -> list[Row]:
     if len(results) != len(named):
         results = [call.result] * len(named)
     made = []
+    if not named and call.error is None:
+        return [empty_row(call, run.part((call.tape.entered or 0) + shift), scene)]
     by_name = {s.name: s for s in sources}
     for (name, given), gradient in zip(named, results, strict=True):
         source = by_name.get(name)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gradlab.doctor import html
-from gradlab.doctor.row import MARKS, SEVERITY, WORDS, Row, Step
+from gradlab.doctor.row import MARKS, SEVERITY, Row, Step
 
 __all__ = ["Report", "Row", "Step"]
 
@@ -58,7 +58,7 @@ class Report:
         lines = [title]
         ordered = self.problems + [r for r in self.rows if r.status == "ok" and not r.cause]
         for r in ordered:
-            head = f"  {r.name:<{width}}  {MARKS[r.status]:>3}  {WORDS[r.status]}"
+            head = f"  {r.name:<{width}}  {MARKS[r.status]:>3}  {r.words}"
             if r.status == "ok" and r.norm is not None:
                 head += f" (norm {r.norm:.3g})"
             if r.cause:

@@ -15,7 +15,7 @@ WORDS = {
     "zero": "gradient is exactly zero",
     "nan": "gradient is not a number (NaN)",
     "inf": "gradient is infinite",
-    "partial": "gradient is incomplete",
+    "partial": "gradient is incomplete or wrong",
     "raises": "the gradient call raised",
     "missing": "not in the list",
     "empty": "the list is empty",
@@ -64,6 +64,12 @@ class Row:
     norm: float | None = None
     path: list[Step] = field(default_factory=list)
     message: str = ""
+    said: str = ""  # in place of the usual words for the status
+
+    @property
+    def words(self) -> str:
+        """The status in words."""
+        return self.said or WORDS[self.status]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""

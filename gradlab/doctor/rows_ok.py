@@ -26,7 +26,7 @@ def ok_row(run: Run, source: Source, gradient: Any) -> Row:
 
 
 # Steps and counts are flat almost everywhere: they cannot be what a settled finite difference contradicts.
-_FLAT_LABELS = {"integer-cast", "comparison", "argmax", "argsort-topk-index", "random-sampling"}
+FLAT_LABELS = {"integer-cast", "comparison", "argmax", "argsort-topk-index", "random-sampling"}
 
 
 def suspicions(run: Run, source: Source) -> tuple[Flow, list[Cut]]:
@@ -43,7 +43,7 @@ def suspicions(run: Run, source: Source) -> tuple[Flow, list[Cut]]:
             and "stop_gradient" not in " ".join(p.code for p in place_of(cut.op))
         )
         if (
-            label in _FLAT_LABELS
+            label in FLAT_LABELS
             or theirs
             or cut.op.type in cause.FLAT
             or (label == "custom-gradient" and locate.bypassed(run, flow, cut))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from gradlab.doctor import binding
 from gradlab.doctor.frames import Place
@@ -51,6 +51,33 @@ def reads(statement: ast.stmt) -> set[str]:
     for head in binding.headers(statement):
         found |= binding.names(head)
     return found
+
+
+def passed_on(
+    tree: ast.Module, statement: ast.stmt, names: set[str] | None
+) -> Iterator[tuple[ast.FunctionDef, set[str], int]]:
+    """(function of the file, its parameters that get one of the names, line of the call) for the calls in a
+    statement. Without names: the parameters that get a value which is computed in the call itself."""
+    known = {n.name: n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
+    for head in binding.headers(statement):
+        looped = {d for n in ast.walk(head) if isinstance(n, ast.comprehension) for d in binding.names(n.target)}
+        for call in binding.calls(head):
+            inner = known.get(binding.dotted(call.func).rpartition(".")[2])
+            if inner is None:
+                continue
+            parameters = [a.arg for a in inner.args.args]
+            if parameters[:1] == ["self"]:
+                parameters = parameters[1:]
+            given = [*zip(parameters, call.args, strict=False), *((k.arg, k.value) for k in call.keywords if k.arg)]
+            passed = {p for p, a in given if _takes(a, names) or (names is None and binding.names(a) & looped)}
+            if passed:
+                yield inner, passed, call.lineno
+
+
+def _takes(argument: ast.AST, names: set[str] | None) -> bool:
+    if names is None:
+        return any(isinstance(n, (ast.Call, ast.BinOp)) for n in ast.walk(argument))
+    return bool(binding.names(argument) & names)
 
 
 def span(statement: ast.stmt) -> range:

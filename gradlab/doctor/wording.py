@@ -31,8 +31,8 @@ FIXES = {
     "non-trainable": "create it with trainable=True, or tape.watch it, if it should have a gradient",
     "unconnected": "use it in the loss, or leave it out of the sources",
     "loop-condition": "a number of iterations has no derivative: make the quantity enter the computed values",
-    "empty-vars": "use add_weight (or track the object as an attribute), and ask for the variables after the "
-    "first call",
+    "empty-vars": "keep the variable where the owner of the list looks: add_weight, or a layer as an attribute of a "
+    "layer or model (or name the variable in the list)",
     "tape-misuse": "open the tape with persistent=True, or make one gradient call for all sources",
     "api-misuse": "pass what the call accepts (see the message)",
     "indexed-slices": "convert it first: tf.convert_to_tensor(g)",
