@@ -15,11 +15,15 @@ from gradlab.doctor.sources import is_owner, unwrap
 from gradlab.doctor.wording import finish
 
 
-def empty_row(call: Call, run: Run, scene: Scene) -> Row:
-    """The row of a call without any source."""
+def watched(run: Run) -> list[tuple[Any, Any]]:
+    """The variables that a recorded run read, with their gradients."""
     variables = [unwrap(v) for v in run.trace.tape.watched_variables()]
     slopes = run.trace.tape.gradient(run.targets, variables) if variables else []
-    watched = list(zip(variables, slopes, strict=True))
+    return list(zip(variables, slopes, strict=True))
+
+
+def empty_row(call: Call, run: Run, scene: Scene, watched: list[tuple[Any, Any]]) -> Row:
+    """The row of a call without any source. `watched`: variables that were read, with their gradients."""
     owner = _owner(call, scene)
     if owner is not None:
         listing = missing.Listing(owner, missing.OwnerState(built=False), scene, run, Snapshot(run.key), [], watched)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from gradlab.doctor import functions, rows_none, rows_ok, rows_value, session
 from gradlab.doctor.asked import Call, leaves
 from gradlab.doctor.binding import free_values
-from gradlab.doctor.empty_list import empty_row
+from gradlab.doctor.empty_list import empty_row, watched
 from gradlab.doctor.frames import code_of
 from gradlab.doctor.observe import Run, kind_of
 from gradlab.doctor.origin import Scene
@@ -22,6 +22,7 @@ from gradlab.doctor.report import Report, Row
 from gradlab.doctor.snapshot import live_variables
 from gradlab.doctor.sources import FLOATS, Eager, Source, unwrap
 from gradlab.doctor.tape_state import tape_state
+from gradlab.doctor.traced import TracedCall
 
 
 def explain_last() -> Report | None:
@@ -33,7 +34,7 @@ def explain_last() -> Report | None:
     open_one = session.current()
     if open_one is not None:
         open_one.close()
-    report = explain_recorded(call)
+    report = call.report() if isinstance(call, TracedCall) else explain_recorded(call)
     session.cache_report(report)
     return report
 
@@ -76,7 +77,8 @@ def _rows(call: Call) -> list[Row]:
         results = [call.result] * len(named)
     made = []
     if not named and call.error is None:
-        return [empty_row(call, run.part((call.tape.entered or 0) + shift), scene)]
+        recent = run.part((call.tape.entered or 0) + shift)
+        return [empty_row(call, recent, scene, watched(recent))]
     by_name = {s.name: s for s in sources}
     for (name, given), gradient in zip(named, results, strict=True):
         source = by_name.get(name)

@@ -22,6 +22,7 @@ from gradlab.doctor.observe import MAX_OPS, Run, Witness
 from gradlab.doctor.record import Op, Trace, remembered
 from gradlab.doctor.recorders import recorder
 from gradlab.doctor.sources import FLOATS, unwrap
+from gradlab.doctor.traced import TracedCall, TracedTape
 
 HISTORY = 20_000
 MAX_READS = 2_000  # constants and variable reads looked through when a session ends
@@ -211,6 +212,35 @@ class Session:
                 self.calls.pop(next(iter(self.calls)))
 
 
+def ask_traced(
+    tape: TracedTape,
+    what: str,
+    plain: Callable[..., Any],
+    target: Any,
+    sources: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
+    """Ask a tape inside a graph that is being traced, and remember the call."""
+    if getattr(_local, "tracing", False):  # jacobian asks for gradients itself
+        return plain(target, sources, *args, **kwargs)
+    tape.calls += 1
+    frame = user_frame()
+    names = {n: v for n, v in visible(frame).items() if telling(v)}
+    call = TracedCall(tape, what, target, sources, None, None, places(stack(2)[0]), names)
+    _local.tracing = True
+    try:
+        call.result = plain(target, sources, *args, **kwargs)
+    except Exception as error:
+        call.error = error
+        mark(error)
+        raise
+    finally:
+        _local.tracing = False
+        remember(call)
+    return call.result
+
+
 def mark(error: BaseException) -> None:
     """Remember on an exception that a report tells of it."""
     try:
@@ -247,12 +277,12 @@ def forget() -> None:
     _local.report = None
 
 
-def remember(call: Call) -> None:
+def remember(call: Call | TracedCall) -> None:
     _local.call = call
     _local.report = None
 
 
-def last_call() -> Call | None:
+def last_call() -> Call | TracedCall | None:
     return getattr(_local, "call", None)
 
 

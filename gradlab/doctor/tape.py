@@ -14,6 +14,10 @@ from gradlab.doctor.asked import TapeLog
 from gradlab.doctor.replay import explain_last
 from gradlab.doctor.report import Report
 from gradlab.doctor.session import Session
+from gradlab.doctor.traced import TracedTape
+
+
+_as_it_is = tf.autograph.experimental.do_not_convert  # a traced function converts what it calls; this is ours
 
 
 class Tape(tf.GradientTape):
@@ -24,7 +28,8 @@ class Tape(tf.GradientTape):
     call, so memory is that
     of a persistent tape; meant for one step at a time, not for whole training runs. Recording ends with the gradient
     call of a non-persistent
-    tape; a persistent one is recorded until it is deleted or `report()` was called.
+    tape; a persistent one is recorded until it is deleted or `report()` was called. Inside a tf.function that is being
+    traced there are no values: the report tells from the graph which gradients are None and why, and says so.
     """
 
     def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True) -> None:
@@ -32,6 +37,7 @@ class Tape(tf.GradientTape):
         self._gradlab_session: Session | None = None
         self._gradlab_log: TapeLog | None = None
         self._gradlab_arguments = (persistent, watch_accessed_variables)
+        self._gradlab_traced: TracedTape | None = None
 
     def _gradlab_open(self) -> tuple[Session, TapeLog] | None:
         """This tape's session and log, opened at need; None inside an explain, where it is a plain tape."""
@@ -53,22 +59,35 @@ class Tape(tf.GradientTape):
         self._gradlab_session = found
         return found, log
 
+    def _gradlab_in_graph(self) -> TracedTape | None:
+        """What is kept of this tape while a graph is being traced; None in eager mode."""
+        if tf.executing_eagerly():
+            return None
+        if self._gradlab_traced is None:
+            self._gradlab_traced = TracedTape(*self._gradlab_arguments)
+        return self._gradlab_traced
+
     def __enter__(self) -> Tape:
-        opened = self._gradlab_open()
+        opened, traced = self._gradlab_open(), self._gradlab_in_graph()
         super().__enter__()
         if opened:
             opened[0].enter(opened[1])
+        if traced:
+            traced.enter()
         return self
 
     def __exit__(self, typ: Any, value: Any, traceback: Any) -> None:
         super().__exit__(typ, value, traceback)
-        opened = self._gradlab_open()
+        opened, traced = self._gradlab_open(), self._gradlab_in_graph()
+        if traced:
+            traced.exit()
         if opened:
             opened[0].exit(opened[1])
             if value is not None and not getattr(value, "_gradlab_seen", False):
                 opened[0].raised(opened[1], "with", value)
                 opened[0].done(opened[1])
 
+    @_as_it_is
     def watch(self, tensor: Any) -> None:
         opened = self._gradlab_open()
         try:
@@ -79,6 +98,9 @@ class Tape(tf.GradientTape):
             raise
         if opened:
             opened[0].watch(opened[1], tensor)
+        traced = self._gradlab_in_graph()
+        if traced:
+            traced.watch(tensor)
 
     @contextmanager
     def stop_recording(self) -> Iterator[None]:
@@ -93,26 +115,39 @@ class Tape(tf.GradientTape):
             if opened:
                 opened[0].pause(opened[1])
                 stack.callback(opened[0].resume, opened[1])
+            traced = self._gradlab_in_graph()
+            if traced:
+                stack.enter_context(traced.stopped())
             yield
 
+    @_as_it_is
     def reset(self) -> None:
         super().reset()
+        traced = self._gradlab_in_graph()
+        if traced:
+            traced.reset = traced.now()
         if self._gradlab_log is not None:
             self._gradlab_log.watched.clear()
             if self._gradlab_session is not None:
                 self._gradlab_log.reset = len(self._gradlab_session.trace.ops)
 
+    @_as_it_is
     def gradient(self, target: Any, sources: Any, *args: Any, **kwargs: Any) -> Any:
         return self._gradlab_ask("gradient", target, sources, args, kwargs)
 
+    @_as_it_is
     def jacobian(self, target: Any, sources: Any, *args: Any, **kwargs: Any) -> Any:
         return self._gradlab_ask("jacobian", target, sources, args, kwargs)
 
+    @_as_it_is
     def batch_jacobian(self, target: Any, source: Any, *args: Any, **kwargs: Any) -> Any:
         return self._gradlab_ask("batch_jacobian", target, source, args, kwargs)
 
     def _gradlab_ask(self, what: str, target: Any, sources: Any, args: Any, kwargs: Any) -> Any:
         plain = getattr(super(), what)
+        traced = self._gradlab_in_graph()
+        if traced:
+            return session.ask_traced(traced, what, plain, target, sources, args, kwargs)
         opened = self._gradlab_open()
         if not opened or opened[0].asking:
             return plain(target, sources, *args, **kwargs)
@@ -122,12 +157,16 @@ class Tape(tf.GradientTape):
         """Explain the last gradient, jacobian or batch_jacobian call of this tape. RuntimeError if there was none
         yet."""
         call = session.last_call()
-        if call is None or self._gradlab_log is None or call.tape is not self._gradlab_log:
+        if (
+            call is None
+            or call.tape is None
+            or (call.tape is not self._gradlab_log and call.tape is not self._gradlab_traced)
+        ):
             raise RuntimeError(
                 "this tape has no gradient call to explain: call tape.gradient(loss, sources) first (only "
                 "the last call of the thread is kept)"
             )
-        if self._gradlab_session is not None:
+        if self._gradlab_session is not None and self._gradlab_log is not None:
             self._gradlab_session.done(self._gradlab_log)
         return last_report()  # type: ignore[return-value]
 
