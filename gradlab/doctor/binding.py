@@ -48,6 +48,11 @@ def dotted(node: ast.AST) -> str:
     return ""
 
 
+def item_of(node: ast.AST) -> str:
+    """The container's name in `container[anything]`, else ''."""
+    return dotted(node.value) if isinstance(node, ast.Subscript) else ""
+
+
 def names(node: ast.AST) -> set[str]:
     """Every name and dotted attribute that an expression reads."""
     found = set()

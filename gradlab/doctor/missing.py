@@ -119,6 +119,9 @@ def _reason(ex: Listing, variable: Any) -> tuple[str, list[Place], str]:
             found = binding.attribute_definitions(file, attribute)
             if found:
                 own = [d for d in found if _in_class(file, d, type(thing).__name__)] or found
+                taken = list(_taken_anywhere(ex)) if tracked else []
+                if len(taken) == 1:
+                    return "empty-vars", [taken[0], own[0].place, *using], "the list was made without it"
                 sentence = (
                     "the list was made without it"
                     if tracked
@@ -165,7 +168,7 @@ def _taken_anywhere(ex: Listing) -> Iterator[Place]:
     for file in dict.fromkeys(file for file, _ in ex.scene.spots):
         tree = binding.module(file)
         for s in binding.statements(tree) if tree is not None else ():
-            if isinstance(s, (ast.Assign, ast.AnnAssign)) and s.value is not None:
+            if isinstance(s, (ast.Assign, ast.AnnAssign, ast.Return)) and s.value is not None:
                 if any(isinstance(n, ast.Attribute) and n.attr in LISTS for n in ast.walk(s.value)):
                     yield Place(file, s.lineno)
 

@@ -85,6 +85,19 @@ class Scene:
                 return found
         return []
 
+    def item_update(self, container: str) -> Place | None:
+        """The line that gives an item of a container a value made from one of its items: `w[k] = w[k] - lr * g[k]`."""
+        for file, line in self.spots:
+            tree = binding.module(file)
+            for scope in binding.scopes(tree, line) if tree is not None else ():
+                for s in binding.statements(scope):
+                    for target, value in binding.assigned(s):
+                        if binding.item_of(target) == container and any(
+                            binding.item_of(n) == container for n in ast.walk(value)
+                        ):
+                            return Place(file, s.lineno, getattr(scope, "name", "<module>"))
+        return None
+
     def body(self, name: str) -> ast.AST | None:
         """The function of the learner's files that has this name, None if there is none."""
         for file, _ in self.spots:

@@ -124,4 +124,8 @@ def rebinding(source: Source, scene: Scene) -> Place | None:
         ]
         if made and updates:
             return updates[-1].place
+        if made and "[" in name:
+            update = scene.item_update(name.partition("[")[0])
+            if update is not None:
+                return update
     return None

@@ -94,6 +94,8 @@ def _variable_name(thing: Any, n: int) -> str:
 
 def is_owner(thing: Any) -> bool:
     """A Keras layer or model, or a tf.Module: something with variables of its own."""
+    if isinstance(thing, type):
+        return False
     return isinstance(thing, tf.Module) or (
         hasattr(thing, "trainable_variables") and not isinstance(thing, (tf.Variable, tf.Tensor))
     )

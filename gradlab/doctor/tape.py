@@ -16,7 +16,6 @@ from gradlab.doctor.report import Report
 from gradlab.doctor.session import Session
 from gradlab.doctor.traced import TracedTape
 
-
 _as_it_is = tf.autograph.experimental.do_not_convert  # a traced function converts what it calls; this is ours
 
 

@@ -60,8 +60,16 @@ def tape_state(call: Call, run: Run, flow: Flow, source: Source, scene: Scene, s
         row.confidence = 0.95
         return finish(row)
     if watched is None and alive:
-        return not_watched(run, flow, source, scene, Row(source.name, "none"))
+        return _nearest_to_the_tape(call, not_watched(run, flow, source, scene, Row(source.name, "none")))
     return None
+
+
+def _nearest_to_the_tape(call: Call, row: Row) -> Row:
+    """With the line in the function that asked the tape first: there it could have been watched."""
+    asker = [(p.file, p.function) for p in call.where[:1]]
+    if row.cause == "not-watched":
+        row.where.sort(key=lambda p: (p.file, p.function) not in asker)
+    return row
 
 
 def _passes(run: Run, flow: Flow, cut: Cut) -> bool:
