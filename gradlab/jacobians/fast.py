@@ -10,7 +10,7 @@ import itertools
 import numpy as np
 
 from gradlab.jacobians.linear import Linear, LstmLinear
-from gradlab.jacobians.threads import run_parts, workers
+from gradlab.jacobians.threads import run_parts, scratch, workers
 
 _SMALL = 1.5e8  # floating-point operations below which a second thread costs more than it gives
 _COLUMNS = (
@@ -88,15 +88,17 @@ def _lstm(node: LstmLinear, source: np.ndarray, out: np.ndarray, width: int, b: 
     """
     n, left, rows, own = node.outputs, first * width, out[b], source[b]
     halves, forget, carry = node.halves[b], node.forget[b][..., None], node.carry[b][..., None]
-    size = len(rows)
-    held = np.zeros((size, n, 0), out.dtype)
+    size, span = len(rows), (stop - first) * width
+    lent = scratch(5 * size * n * span, out.dtype).reshape(5, -1)
+    held = np.empty((size, n, 0), out.dtype)
     groups = [*range(first, stop, _GROWTH)]
-    for start in groups:
+    for turn, start in enumerate(groups):
         end = node.steps if start == groups[-1] else start + _GROWTH
         have, wide = held.shape[2], (min(start + _GROWTH, stop) - first) * width
-        cells, outputs = np.zeros((2, size, n, wide), out.dtype)
-        dense = np.empty((size, 2 * n, wide), out.dtype)
+        cells, outputs = (lent[i, : size * n * wide].reshape(size, n, wide) for i in (turn % 2, 2))
+        dense = lent[3:].reshape(-1)[: size * 2 * n * wide].reshape(size, 2 * n, wide)
         cells[:, :, :have] = held
+        cells[:, :, have:] = 0
         upper, lower = dense[:, :n], dense[:, n:]
         for t in range(start, end):
             k = (min(t, stop) - first) * width

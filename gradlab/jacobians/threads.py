@@ -5,6 +5,7 @@ that costs a factor of ten. Independent parts need no waiting.
 """
 
 import os
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -30,6 +31,24 @@ def _controller() -> Any:
 def one_blas_thread() -> Any:
     """A context in which NumPy's BLAS uses one thread."""
     return _controller().limit(limits=1, user_api="blas")
+
+
+_lent = threading.local()
+_KEPT = 1 << 22  # bytes of working memory that a thread keeps
+
+
+def scratch(size: int, dtype: Any) -> np.ndarray:
+    """`size` elements of working memory of this thread, with whatever was in it, until the thread asks again.
+
+    Fresh memory has to be mapped page by page, which at some hundred kilobytes takes as long as the work in it.
+    """
+    kept = getattr(_lent, "memory", None)
+    needed = size * np.dtype(dtype).itemsize
+    if kept is None or kept.nbytes < needed:
+        kept = np.empty(needed, np.uint8)
+        if needed <= _KEPT:
+            _lent.memory = kept
+    return kept[:needed].view(dtype)
 
 
 @lru_cache(maxsize=1)
