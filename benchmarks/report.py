@@ -98,7 +98,13 @@ def _rest(found: dict[str, Any]) -> list[str]:
         ]
         lines += [f"| {NAMES[kind]} | {s:.2f} | {memory / 1e9:.2f} |" for kind, (s, memory) in found["large"].items()]
     if "cost" in found:
-        lines += ["", "## Growth with T", "", "Exponent k of seconds = c T^k, fitted to T 400 and 800, H 32, B 1.", ""]
+        lines += [
+            "",
+            "## Growth with T",
+            "",
+            "Exponent k of seconds = c T^k, fitted to T 400 and 800, H 16, 2 inputs, B 1.",
+            "",
+        ]
         lines += ["| layer | full | norms | diagonal | step |", "|---|---|---|---|---|"]
         for kind, costs in found["cost"].items():
             lines.append(f"| {NAMES[kind]} | " + " | ".join(f"{c['exponent']:.2f}" for c in costs) + " |")
