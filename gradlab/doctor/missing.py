@@ -169,7 +169,10 @@ def _taken_anywhere(ex: Listing) -> Iterator[Place]:
         tree = binding.module(file)
         for s in binding.statements(tree) if tree is not None else ():
             if isinstance(s, (ast.Assign, ast.AnnAssign, ast.Return)) and s.value is not None:
-                if any(isinstance(n, ast.Attribute) and n.attr in LISTS for n in ast.walk(s.value)):
+                inside = {id(n) for f in ast.walk(s.value) if isinstance(f, ast.Lambda) for n in ast.walk(f)}
+                if any(
+                    isinstance(n, ast.Attribute) and n.attr in LISTS and id(n) not in inside for n in ast.walk(s.value)
+                ):
                     yield Place(file, s.lineno)
 
 

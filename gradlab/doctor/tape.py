@@ -156,11 +156,7 @@ class Tape(tf.GradientTape):
         """Explain the last gradient, jacobian or batch_jacobian call of this tape. RuntimeError if there was none
         yet."""
         call = session.last_call()
-        if (
-            call is None
-            or call.tape is None
-            or (call.tape is not self._gradlab_log and call.tape is not self._gradlab_traced)
-        ):
+        if call is None or (call.tape is not self._gradlab_log and call.tape is not self._gradlab_traced):
             raise RuntimeError(
                 "this tape has no gradient call to explain: call tape.gradient(loss, sources) first (only "
                 "the last call of the thread is kept)"
