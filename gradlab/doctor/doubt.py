@@ -27,9 +27,16 @@ class Doubt:
     """The evidence of re-runs beside one recorded run."""
 
     def __init__(
-        self, fn: Callable[[], Any], run: Run, probe: Probe, reset: Callable[[], None], notes: list[str]
+        self,
+        fn: Callable[[], Any],
+        run: Run,
+        probe: Probe,
+        reset: Callable[[], None],
+        notes: list[str],
+        quick: bool,
     ) -> None:
         self.fn, self.run, self.probe, self.reset, self.notes = fn, run, probe, reset, notes
+        self.quick = quick  # a run is cheap enough to move every source by itself
         self.key, self.base = run.key, probe.base
 
     def evidence(self, source: Source, row: Row) -> None:
@@ -88,7 +95,7 @@ class Doubt:
         if not able:
             return
         try:
-            if len(able) <= FEW and len(self.run.trace.ops) <= SMALL:
+            if self.quick and len(able) <= FEW and len(self.run.trace.ops) <= SMALL:
                 for i in able:  # alone, a small part that is missing is not lost in the sum over all sources
                     made[i] = self._contradicted(made[i], sources[i], gradients[i])
                 return

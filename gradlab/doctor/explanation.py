@@ -50,6 +50,7 @@ def check_loss(result: Any) -> Any:
     )
 
 
+QUICK = 1.0  # seconds of a run up to which each source is moved by itself
 ALONE = 10  # sources up to which each is asked for in a run of its own when asking for all raises
 
 # Library files on whose behalf an exception counts as a refusal of the gradient machinery.
@@ -181,10 +182,12 @@ class Explanation:
         """Gradients of a plain tape, per source; where the joint call raises, each source on its own."""
         values = [s.value for s in self.sources]
         self.progress.step("plain tape")
+        started = time.monotonic()
         with tf.GradientTape() as tape:
             for t in self.watch:
                 tape.watch(t)
             loss = unwrap(self.fn())
+        self.quick = time.monotonic() - started < QUICK
         self.watched_variables = [v for v in map(unwrap, tape.watched_variables())]
         self.base = float(np.real(np.asarray(loss).reshape(-1)[0])) if loss.dtype != tf.string else 0.0
         self.missing_gradients: list[Any] = []
@@ -227,7 +230,7 @@ class Explanation:
             return [rows_raises.raises_row(None, s, error, where) for s in self.sources]
         gradients, errors, _ = self._plain()
         probe = Probe(self.fn, self.reset, self.base, progress=self.progress.step)
-        doubt = Doubt(self.fn, run, probe, self.reset, self.notes) if self.level == "full" else None
+        doubt = Doubt(self.fn, run, probe, self.reset, self.notes, self.quick) if self.level == "full" else None
         again = doubt.again if doubt is not None else None
         made: list[Row] = []
         healthy: list[int] = []
