@@ -150,6 +150,11 @@ def of_zero(run: Run, flow: Flow, cut: Cut) -> tuple[str, Op]:
             if origin.type == "Cast" and run.is_float(origin.ins[0]):
                 return "zero-underflow", origin
             return "zero-masked", op if origin.type in ("Fill", "ZerosLike", "Cast") or not origin.stack else origin
+        if kind in ("Pow", "Square", "Mul") and _zero(run, cut.key):
+            difference = run.trace.producer.get(cut.key) if cut.key is not None else None
+            both = flow.carriers.get(difference.index, []) if difference is not None else []
+            if difference is not None and difference.type == "Sub" and len(set(both)) == 2:
+                return "zero-cancel", difference  # the source gives the same value on both sides
         if kind in ("Pow", "Square", "Prod", "Mul", "MatMul") and _zero(run, cut.key):
             return "zero-saturated", op  # a stationary point: x ** 2 at 0
         return "zero-underflow", op
@@ -283,7 +288,7 @@ def _masked(run: Run, op: Op) -> bool:
 def raised_by(run: Run | None, flow: Flow | None, error: BaseException) -> tuple[str, Op | None, str]:
     """Label, op and op type for a gradient call that raised."""
     text = str(error)
-    if isinstance(error, LookupError) or "No gradient defined" in text or "gradient registry has no entry" in text:
+    if type(error) is LookupError or "No gradient defined" in text or "gradient registry has no entry" in text:
         kind = ""
         for quoted in text.replace('"', "'").split("'")[1::2]:
             kind = quoted

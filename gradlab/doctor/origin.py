@@ -4,6 +4,7 @@ run."""
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -128,7 +129,20 @@ class Scene:
             found = self.definitions(n)
             if found:
                 return found[-1].place
-        return self._holder_place(source)
+        return self._made_by_function(source) or self._holder_place(source)
+
+    def _made_by_function(self, source: Source) -> Place | None:
+        """The line in a function's returned dict or list: `p = weights()` for the source p['w']."""
+        for name in sorted(self.aliases(source)):
+            container, bracket, step = name.partition("[")
+            for d in self.definitions(container)[-1:] if bracket else ():
+                body = self.body(binding.dotted(d.value.func)) if isinstance(d.value, ast.Call) else None
+                for r in ast.walk(body) if body is not None else ():
+                    if isinstance(r, ast.Return) and r.value is not None:
+                        part = binding.element(r.value, [f"[{step}"])
+                        if part is not r.value:
+                            return Place(d.file, getattr(part, "lineno", r.lineno), getattr(body, "name", ""))
+        return None
 
     def _attribute_places(self, source: Source) -> list[Place]:
         """`self.name = ...` lines in the learner's classes, for a variable that is reached through their objects."""
@@ -182,6 +196,8 @@ def _children(thing: Any) -> Iterator[tuple[str, Any]]:
                 yield n, cell.cell_contents
             except ValueError:
                 continue  # an empty cell
+    elif isinstance(thing, functools.partial):
+        yield from (("func", thing.func), *thing.keywords.items(), *((f"[{i}]", v) for i, v in enumerate(thing.args)))
     elif inspect.ismethod(thing):
         yield "__self__", thing.__self__
     elif hasattr(thing, "__dict__") and not isinstance(thing, (type, ModuleType)):

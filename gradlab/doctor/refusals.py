@@ -52,13 +52,18 @@ def _computing(at: Place, depth: int = 3) -> list[Place]:
             if isinstance(node, (ast.For, ast.comprehension)) and binding.names(node.iter) & names:
                 names |= binding.names(node.target)
         for s in sorted(_own_lines(inner), key=lambda s: s.lineno):
-            computed = next((n for n in ast.walk(s) if isinstance(n, ast.BinOp) and binding.names(n) & names), None)
+            computed = next((n for n in ast.walk(s) if isinstance(n, ast.BinOp) and _operands(n) & names), None)
             if computed is not None:
                 return [Place(at.file, computed.lineno, inner.name), at]
             further = _computing(Place(at.file, s.lineno, inner.name), depth - 1) if reads(s) & names else []
             if len(further) > 1:
                 return [*further, at]
     return [at]
+
+
+def _operands(node: ast.BinOp) -> set[str]:
+    """The names that stand on either side of an operator by themselves (not inside a call)."""
+    return {d for side in (node.left, node.right) for d in (binding.dotted(side), binding.item_of(side))} - {""}
 
 
 def _own_lines(scope: ast.AST) -> list[ast.stmt]:

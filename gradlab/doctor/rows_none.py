@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 from gradlab.doctor import binding, cause, disconnected, graphs, locate
 from gradlab.doctor.drawn import describe, drawn, gradient_sentence, place_of
 from gradlab.doctor.flow import Flow
@@ -70,7 +72,7 @@ def not_trainable(run: Run, flow: Flow, source: Source, scene: Scene, row: Row) 
     row.cause = "non-trainable"
     made = scene.definition(source)
     use = place_of(disconnected.first_use(run, flow))
-    text = made.code if made else ""
+    text = made.code + _helpers(made) if made else ""
     row.where = (
         ([made] if made and "trainable" in text else []) + use + ([made] if made and "trainable" not in text else [])
     )
@@ -78,6 +80,17 @@ def not_trainable(run: Run, flow: Flow, source: Source, scene: Scene, row: Row) 
     row.confidence = 0.9
     name = str(getattr(source.value, "name", "")) + str(getattr(source.given, "path", ""))
     return finish(row, statistic="moving_" in name)
+
+
+def _helpers(made: Place) -> str:
+    """The text of the learner's functions that a line calls."""
+    statement, tree = binding.statement_at(made.file, made.line), binding.module(made.file)
+    called = {binding.dotted(c.func).rpartition(".")[2] for c in binding.calls(statement)} if statement else set()
+    return " ".join(
+        ast.unparse(n)
+        for n in ast.walk(tree or ast.Module([], []))
+        if isinstance(n, ast.FunctionDef) and n.name in called
+    )
 
 
 def not_watched(run: Run, flow: Flow, source: Source, scene: Scene, row: Row) -> Row:
@@ -98,6 +111,18 @@ def not_watched(run: Run, flow: Flow, source: Source, scene: Scene, row: Row) ->
     row.op = first.type if first else ""
     row.confidence = 0.95
     return finish(drawn(run, flow, row, first))
+
+
+def _given(update: binding.Definition) -> bool:
+    """Does arithmetic change what a function was given: `w = [v - lr * g for v, g in zip(w, gs)]` for a parameter w?"""
+    tree = binding.module(update.file)
+    scope = binding.scopes(tree, update.statement.lineno)[0] if tree is not None else None
+    if not isinstance(scope, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return False
+    given = {a.arg for a in (*scope.args.posonlyargs, *scope.args.args, *scope.args.kwonlyargs)}
+    return update.name in given and any(
+        isinstance(n, ast.BinOp) and isinstance(n.op, (ast.Sub, ast.Add)) for n in ast.walk(update.value)
+    )
 
 
 def rebinding(source: Source, scene: Scene) -> Place | None:
@@ -122,7 +147,7 @@ def rebinding(source: Source, scene: Scene) -> Place | None:
             if any(n == name or n == name.partition("[")[0] or n.endswith("." + last) for n in binding.names(d.value))
             and d not in made
         ]
-        if made and updates:
+        if updates and (made or _given(updates[-1])):
             return updates[-1].place
         if made and "[" in name:
             update = scene.item_update(name.partition("[")[0])

@@ -65,9 +65,9 @@ def tape_state(call: Call, run: Run, flow: Flow, source: Source, scene: Scene, s
 
 
 def _nearest_to_the_tape(call: Call, row: Row) -> Row:
-    """With the line in the function that asked the tape first: there it could have been watched."""
+    """With the line in the function that asked the tape first: there it can be watched, or moved."""
     asker = [(p.file, p.function) for p in call.where[:1]]
-    if row.cause == "not-watched":
+    if row.cause != "variable-rebound":
         row.where.sort(key=lambda p: (p.file, p.function) not in asker)
     return row
 
@@ -101,7 +101,7 @@ def _not_recorded(call: Call, run: Run, flow: Flow, source: Source, outside: lis
         else f"it {words}"
     )
     row.confidence = 0.95
-    return finish(drawn(run, flow, row, op))
+    return _nearest_to_the_tape(call, finish(drawn(run, flow, row, op)))
 
 
 def _meeting(call: Call, run: Run, flow: Flow, late: list[Op]) -> Op:

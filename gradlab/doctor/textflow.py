@@ -65,6 +65,13 @@ def passed_on(
             inner = known.get(binding.dotted(call.func).rpartition(".")[2])
             if inner is None:
                 continue
+            instead = _wrapper(known, inner)
+            if instead is not None:
+                args = instead.args
+                taken = {a.arg for a in (*args.args, args.vararg, args.kwarg) if a is not None}
+                if any(_takes(a, names) or (names is None and binding.names(a)) for a in call.args):
+                    yield instead, taken, call.lineno
+                continue
             parameters = [a.arg for a in inner.args.args]
             if parameters[:1] == ["self"]:
                 parameters = parameters[1:]
@@ -72,6 +79,16 @@ def passed_on(
             passed = {p for p, a in given if _takes(a, names) or (names is None and binding.names(a) & looped)}
             if passed:
                 yield inner, passed, call.lineno
+
+
+def _wrapper(known: dict[str, ast.FunctionDef], inner: ast.FunctionDef) -> ast.FunctionDef | None:
+    """What runs in place of a function that a decorator of the same file wraps."""
+    for decorator in inner.decorator_list:
+        outer = known.get(binding.dotted(decorator.func if isinstance(decorator, ast.Call) else decorator))
+        for node in outer.body if outer is not None else ():
+            if isinstance(node, ast.FunctionDef):
+                return node
+    return None
 
 
 def _takes(argument: ast.AST, names: set[str] | None) -> bool:
