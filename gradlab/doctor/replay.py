@@ -19,7 +19,7 @@ from gradlab.doctor.record import Trace, joined
 from gradlab.doctor.recorders import recorder
 from gradlab.doctor.refusals import failed_later, foreign, number, refused, slices
 from gradlab.doctor.report import Report, Row
-from gradlab.doctor.snapshot import live_variables
+from gradlab.doctor.snapshot import Snapshot, live_variables
 from gradlab.doctor.sources import FLOATS, Eager, Source, unwrap
 from gradlab.doctor.tape_state import tape_state
 from gradlab.doctor.traced import TracedCall
@@ -34,8 +34,44 @@ def explain_last() -> Report | None:
     open_one = session.current()
     if open_one is not None:
         open_one.close()
-    report = call.report() if isinstance(call, TracedCall) else explain_recorded(call)
+    if isinstance(call, TracedCall):
+        report = call.report()
+        if not report.problems:
+            report = _in_eager_mode(call) or report
+    else:
+        report = explain_recorded(call)
     session.cache_report(report)
+    return report
+
+
+def _in_eager_mode(call: TracedCall) -> Report | None:
+    """The report on one more run of the traced function, now with values; None if that shows nothing.
+
+    Variables and generators are put back.
+    """
+    if call.running is None or call.error is not None:
+        return None
+    function, args, kwargs = call.running
+    snapshot = Snapshot(recorder().key)
+    why = ""
+    try:
+        function.python_function(*args, **kwargs)
+    except Exception as error:  # something that works only in a graph; the trace's own report stands
+        why = type(error).__name__
+    finally:
+        snapshot.restore(snapshot.changed())
+    eager = session.last_call()
+    if why or not isinstance(eager, Call):
+        session.remember(call)
+        return None
+    opened = session.current()
+    if opened is not None:
+        opened.close()
+    report = explain_recorded(eager)
+    report.notes.append(
+        "the tape was opened in a tf.function; as its graph shows no missing gradient, the function ran once more in "
+        "eager mode to see the values (variables and generators are as before)"
+    )
     return report
 
 

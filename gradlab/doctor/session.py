@@ -22,7 +22,7 @@ from gradlab.doctor.observe import MAX_OPS, Run, Witness
 from gradlab.doctor.record import Op, Trace, remembered
 from gradlab.doctor.recorders import recorder
 from gradlab.doctor.sources import FLOATS, unwrap
-from gradlab.doctor.traced import TracedCall, TracedTape
+from gradlab.doctor.traced import TracedCall, TracedTape, running
 
 HISTORY = 20_000
 MAX_READS = 2_000  # constants and variable reads looked through when a session ends
@@ -227,7 +227,7 @@ def ask_traced(
     tape.calls += 1
     frame = user_frame()
     names = {n: v for n, v in visible(frame).items() if telling(v)}
-    call = TracedCall(tape, what, target, sources, None, None, places(stack(2)[0]), names)
+    call = TracedCall(tape, what, target, sources, None, None, places(stack(2)[0]), names, running())
     _local.tracing = True
     try:
         call.result = plain(target, sources, *args, **kwargs)

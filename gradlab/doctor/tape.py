@@ -28,7 +28,8 @@ class Tape(tf.GradientTape):
     of a persistent tape; meant for one step at a time, not for whole training runs. Recording ends with the gradient
     call of a non-persistent
     tape; a persistent one is recorded until it is deleted or `report()` was called. Inside a tf.function that is being
-    traced there are no values: the report tells from the graph which gradients are None and why, and says so.
+    traced there are no values: the report tells from the graph which gradients are None and why. If none is, it runs
+    that function once more in eager mode for the values, and puts variables and generators back.
     """
 
     def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True) -> None:

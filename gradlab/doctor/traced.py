@@ -20,7 +20,7 @@ from gradlab.doctor.asked import Call, TapeLog, leaves
 from gradlab.doctor.drawn import describe, drawn
 from gradlab.doctor.empty_list import empty_row
 from gradlab.doctor.flow import is_write
-from gradlab.doctor.frames import Place, is_user_file, places, stack
+from gradlab.doctor.frames import Place, code_of, is_user_file, places, stack
 from gradlab.doctor.observe import Run
 from gradlab.doctor.origin import Scene
 from gradlab.doctor.record import Op, Trace
@@ -94,6 +94,21 @@ class TracedTape:
         return first <= number < last and not any(a <= number < b for a, b in self.paused)
 
 
+def running() -> tuple[Any, Any, Any] | None:
+    """The outermost tf.function of the learner's that is being called, with what it was given; None if there is none
+    (Keras' own, for one)."""
+    kind = type(tf.function(lambda: None))
+    found, frame = None, sys._getframe()
+    while frame is not None:
+        function = frame.f_locals.get("self") if frame.f_code.co_name == "__call__" else None
+        if isinstance(function, kind):
+            code = code_of(function)
+            theirs = code is not None and is_user_file(code.co_filename)
+            found = (function, frame.f_locals.get("args", ()), frame.f_locals.get("kwds", {})) if theirs else None
+        frame = frame.f_back  # type: ignore[assignment]
+    return found
+
+
 @dataclass
 class TracedCall:
     """A gradient call on such a tape."""
@@ -106,6 +121,7 @@ class TracedCall:
     error: BaseException | None
     where: list[Place]
     names: dict[str, Any]
+    running: tuple[Any, Any, Any] | None = None  # the learner's tf.function around the call, its args and kwargs
 
     def report(self) -> Report:
         """What the graph tells."""

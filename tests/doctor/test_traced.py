@@ -120,16 +120,38 @@ def test_the_graph_tells_the_line(step):
     assert "traced" in repr(report) and "values" in repr(report)
 
 
-def test_a_graph_without_a_problem_says_what_it_cannot_see():
+def test_a_graph_without_a_missing_gradient_is_run_once_more_for_the_values():
+    runs = []
+
     @tf.function
-    def step():
+    def step(scale):
+        runs.append(tf.executing_eagerly())
         with gradlab.Tape(persistent=True) as tape:
-            loss = tf.reduce_sum(W * 0.0)
+            loss = tf.reduce_sum(tf.sqrt(W * scale))
+        COUNT.assign_add([1.0, 1.0])
         return tape.gradient(loss, W)
 
-    assert np.array_equal(step(), [0.0, 0.0])
+    COUNT.assign([0.0, 0.0])
+    assert np.isnan(np.asarray(step(0.0 * V))).all()
     report = gradlab.last_report()
-    assert [r.status for r in report.rows] == ["ok"] and not report.problems
+    assert [(r.status, r.cause) for r in report.rows] == [("nan", "nan-sqrt-norm")]
+    assert report.rows[0].where[0].code == "loss = tf.reduce_sum(tf.sqrt(W * scale))"
+    assert runs == [False, True]
+    assert COUNT.numpy().tolist() == [1.0, 1.0]
+    assert "eager mode" in report.notes[0]
+
+
+def test_a_function_that_only_a_graph_can_run_is_left_alone():
+    @tf.function
+    def step(x):
+        with gradlab.Tape() as tape:
+            tape.watch(x)
+            loss = tf.reduce_sum(x**2) * float(x.graph is not None)
+        return tape.gradient(loss, x)
+
+    step(tf.ones([2]))
+    report = gradlab.last_report()
+    assert [r.status for r in report.rows] == ["ok"]
     assert "zero" in report.notes[0]
 
 
