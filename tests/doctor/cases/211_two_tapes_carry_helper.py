@@ -6,7 +6,7 @@ import tensorflow as tf
 CAUSE = "before-tape"
 FORM = "tape"
 EXPECT = {"x1": "none", "kernel": "ok"}
-CUT = "_, state = cell(x, [state])"
+CUT = "state = advance(cell, x1, state)"
 
 
 def advance(cell, x, state):
