@@ -48,12 +48,6 @@ def _work(node: Linear, width: int) -> float:
     return node.batch * node.steps**2 * width * node.states * node.outputs
 
 
-def work_parts(node: Linear, width: int) -> tuple[list[tuple[int, int]], bool]:
-    """Windows of source steps for each sample, and whether the whole is too little for a second thread."""
-    work = _work(node, width)
-    return _windows(node.steps, width, node.batch, work), work < _SMALL
-
-
 def _windows(steps: int, width: int, batch: int, work: float) -> list[tuple[int, int]]:
     """Windows of source steps. Early ones cost more (they last until the end), so a lone sample's first ones are
     narrower.

@@ -5,16 +5,19 @@ Columns of a source step carry one common power of two, taken out when they leav
 product of any length neither underflows nor overflows. Parts (a sample, a window of source steps) run on all cores.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
-from gradlab.jacobians.fast import is_simple, work_parts
+from gradlab.jacobians.fast import is_simple
 from gradlab.jacobians.linear import Linear, LstmLinear
-from gradlab.jacobians.threads import run_parts
+from gradlab.jacobians.threads import run_parts, workers
 
 _LOG10_2 = float(np.log10(2.0))
 _CALM = {"float32": 40, "float64": 400}  # columns whose sums of squares are within 2**±this are left as they are
+_UNITS = 64  # with fewer, the many short steps of several threads wait for the interpreter, and one thread is faster
+_COLUMNS = 2600  # columns of one part
 _SAFE = {"float32": 90, "float64": 900}  # and a sum of squares outside of 2**±this may have lost digits
 
 
@@ -27,10 +30,18 @@ def log10_norms(node: Linear, kind: str, threads: int | None = None, progress: b
     width = node.inputs if kind == "inputs" else node.states
     source = node.B if kind == "inputs" else node.A
     out = np.full((node.batch, node.steps, node.steps), -np.inf)
-    ranges, alone = work_parts(node, width)
+    alone = node.outputs < _UNITS
+    ranges = _windows(node.steps, width, 1 if alone else workers())
     parts = [(node, source, out, width, b, *w) for b in range(node.batch) for w in ranges]
     run_parts(_part, parts, 1 if alone else threads, "norms" if progress else "")
     return out
+
+
+def _windows(steps: int, width: int, least: int) -> list[tuple[int, int]]:
+    """Windows of source steps with about equal work: early ones last until the end, so they are narrower."""
+    count = max(least, -(-steps * width // _COLUMNS))
+    edges = [round(steps * (1 - (1 - k / count) ** 0.5)) for k in range(count + 1)]
+    return [(a, b) for a, b in itertools.pairwise(edges) if b > a]
 
 
 def _part(node: Linear, source: np.ndarray, out: np.ndarray, width: int, b: int, first: int, stop: int) -> None:
