@@ -220,7 +220,7 @@ def main() -> None:
 
     found["large"] = {kind: fresh(LARGE, kind, 1)[0] for kind in kinds}
     found["cost"] = {
-        kind: [vars(c) for c in cost(keras_layer(kind, 16), (100, 200, 400, 800), features=2, repeats=5)]
+        kind: [vars(c) for c in cost(keras_layer(kind, 32), (75, 150, 300, 600), features=4, repeats=5)]
         for kind in kinds
     }
     saved.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

@@ -102,7 +102,7 @@ def _rest(found: dict[str, Any]) -> list[str]:
             "",
             "## Growth with T",
             "",
-            "Exponent k of seconds = c T^k, fitted to T 400 and 800, H 16, 2 inputs, B 1.",
+            "Exponent k of seconds = c T^k, fitted to T 300 and 600, H 32, 4 inputs, B 1.",
             "",
         ]
         lines += ["| layer | full | norms | diagonal | step |", "|---|---|---|---|---|"]
