@@ -18,6 +18,7 @@ import itertools
 import os
 import sys
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import CodeType, FrameType
@@ -36,6 +37,9 @@ _wrappers: dict[CodeType, str] = {}
 _numbers: dict[int, tuple[Any, int]] = {}
 _count = itertools.count(1)
 _KEEP = 20_000
+# Python may end a recording in the middle of telling it of a call (the last reference to a tape goes), and before 3.12 it
+# holds no reference of its own to whom it tells. So the last few live on, empty.
+_ended: deque[Any] = deque(maxlen=8)
 _SILENT = ("Assign", "ResourceScatter", "ResourceApply", "ResourceStrided", "MakeIterator", "LookupTable", "Queue")
 _Eager = type(tf.constant(0.0))
 
@@ -84,13 +88,15 @@ def recording(
     tapes: Callable[[], frozenset[int]] = frozenset,
 ) -> Iterator[None]:
     """Append every eager op of this thread to `trace`; `on_op(op, inputs, outputs)` is called after each."""
-    ops = trace.ops
+    live = [(trace, on_op, tapes)]
     depth = 0
 
     def profile(frame: FrameType, event: str, arg: Any) -> None:
         nonlocal depth
-        if event not in ("call", "return"):
+        if event not in ("call", "return") or not live:
             return
+        trace, on_op, tapes = live[0]
+        ops = trace.ops
         code = frame.f_code
         kind = _wrappers.get(code)
         if kind is None:
@@ -130,6 +136,8 @@ def recording(
         yield
     finally:
         sys.setprofile(before)
+        live.clear()
+        _ended.append(profile)
 
 
 def self_test() -> str:
