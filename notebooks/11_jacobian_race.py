@@ -152,7 +152,7 @@ print(
 from gradlab.jacobians import cost
 from gradlab.jacobians.plots import draw_cost
 
-costs = cost(tf.keras.layers.SimpleRNN(32, return_sequences=True), steps=(75, 150, 300, 600), features=4, repeats=3)
+costs = cost(tf.keras.layers.SimpleRNN(32, return_sequences=True), steps=(75, 150, 300, 600), features=2, repeats=3)
 figure = Figure(figsize=(7, 4), layout="constrained")
 draw_cost(figure.subplots(), costs)
 as_picture(figure, "Cost over T: " + "; ".join(f"{c.quantity}: T to the {c.exponent:.1f}" for c in costs))
