@@ -140,7 +140,9 @@ class Doubt:
             return row
         if custom is not None:
             found = Finding("custom-gradient", drawn.place_of(custom.op), custom.op.type)
-            return rows_ok.partial_row(self.run, flow, source, None, found, f"{sentence}; {custom.detail}")
+            row = rows_ok.partial_row(self.run, flow, source, None, found, f"{sentence}; {custom.detail}")
+            row.fix = "mend the backward function: it must give the slope of what the forward function computes"
+            return row
         again = self.again(source)
         if again is not None:
             entries, _ = changed_externals(self.run.trace, again[0], {self.key(source.value)} | set(self.run.reads))

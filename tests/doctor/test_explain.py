@@ -287,3 +287,14 @@ def test_private_tensorflow_is_imported_in_one_module_only():
         if "from tensorflow.python" in p.read_text() or "import tensorflow.python" in p.read_text()
     ]
     assert users == ["recorder_callbacks.py"]
+
+
+def test_a_wrong_custom_gradient_is_told_from_a_missing_one():
+    @tf.custom_gradient
+    def cube(x):
+        return x**3, lambda upstream: upstream * x**2
+
+    w = tf.Variable(1.5)
+    row = gradlab.explain(lambda: cube(w * 2.0), {"w": w}).row("w")
+    assert (row.status, row.cause) == ("partial", "custom-gradient")
+    assert "backward function" in row.fix
