@@ -36,12 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _list(chosen: argparse.Namespace) -> int:
-    from gradlab.scenario import names
+    from gradlab.lab.scenario import names
 
     print("\n".join(names()))
     if chosen.into:
         import gradlab
-        from gradlab.contents import with_table
+        from gradlab.authoring.catalogue import with_table
 
         table = gradlab.catalogue("notebooks", link="notebooks/", effects=True).markdown
         chosen.into.write_text(with_table(chosen.into.read_text(encoding="utf-8"), table), encoding="utf-8")
@@ -50,10 +50,10 @@ def _list(chosen: argparse.Namespace) -> int:
 
 
 def _doctor() -> ModuleType:
-    from gradlab import loading
+    from gradlab.runtime import tf_loading
 
-    loading.wait()
-    return importlib.import_module("gradlab.doctor.command")
+    tf_loading.wait()
+    return importlib.import_module("gradlab.doctor.frontends.command")
 
 
 def _explain(chosen: argparse.Namespace) -> int:
@@ -61,7 +61,7 @@ def _explain(chosen: argparse.Namespace) -> int:
 
 
 def _render(chosen: argparse.Namespace) -> int:
-    from gradlab.render import build, scripts_in
+    from gradlab.authoring.notebooks import build, scripts_in
 
     absent = [str(s) for s in chosen.scripts if not s.is_file()]
     if absent:

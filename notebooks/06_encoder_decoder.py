@@ -85,7 +85,7 @@ gradlab.Panel("one_state_for_two", bug=bug)
 # **Measure.** What is raised with the switch on, and by which line: while the model is built, or when it is called?
 
 # %%
-from gradlab.faults import place, sentence
+from gradlab.runtime.exceptions import place, sentence
 
 off, on = gradlab.compare("one_state_for_two")
 print(sentence(on.error))
@@ -389,7 +389,7 @@ import io
 
 from matplotlib.figure import Figure
 
-from gradlab.heatmap import Picture
+from gradlab.lab.heatmap import Picture
 
 figure = Figure(figsize=(7, 3), layout="constrained")
 axes = figure.subplots()

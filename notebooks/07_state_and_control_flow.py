@@ -501,7 +501,7 @@ gradlab.Panel("nested_tapes", bug=bug)
 # straight-through estimator of section 9 is held against the loss *without* the cast, because that is the slope it stands for.)
 
 # %%
-from gradlab.measure import directional, take
+from gradlab.lab.measure import directional, take
 
 ways = {"graph_gradients": "weights", "forward_mode": "bias", "nested_tapes": "weights", "straight_through": "kernel"}
 for name, source in ways.items():

@@ -36,7 +36,7 @@ gradlab.start(keras=keras, device=device)
 # First predict, in words: which of the three will fade first when `radius` goes to 0.5? Which will not care about `forget_bias`?
 
 # %%
-from gradlab.panel.influence import InfluencePanel
+from gradlab.panel.influence_panel import InfluencePanel
 
 InfluencePanel(bug=bug)
 
@@ -54,7 +54,7 @@ InfluencePanel(bug=bug)
 # %%
 import numpy as np
 
-from gradlab.influence import tuned_layer
+from gradlab.lab.tunable_rnn import tuned_layer
 
 x = 0.1 * np.random.default_rng(0).standard_normal((1, 20, 3))
 for kind in ("SimpleRNN", "GRU", "LSTM"):

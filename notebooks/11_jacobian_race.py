@@ -67,8 +67,8 @@ print("an input never moves an earlier state:", not full[:, 3, :, 4:].any())
 # %%
 from matplotlib.figure import Figure
 
-from gradlab.heatmap import as_picture
-from gradlab.jacobians.plots import draw_norms
+from gradlab.lab.heatmap import as_picture
+from gradlab.lab.jacobian_race.plots import draw_norms
 
 steps, gain = 200, 0.3
 fading = tf.keras.layers.SimpleRNN(16, return_sequences=True, recurrent_initializer="orthogonal")
@@ -101,7 +101,7 @@ print("none of them is zero in the map of logarithms:", bool(np.isfinite(logs[be
 # %%
 import inspect
 
-from gradlab.jacobians import readable
+from gradlab.lab.jacobian_race import readable
 
 for function in (
     readable.folk_loop,
@@ -116,8 +116,8 @@ for function in (
 # 200 times? Then run the race (some seconds; bars are medians on a logarithmic scale, and your machine decides).
 
 # %% tags=["nbval-ignore-output"]
-from gradlab.jacobians import race
-from gradlab.jacobians.plots import draw_race
+from gradlab.lab.jacobian_race import race
+from gradlab.lab.jacobian_race.plots import draw_race
 
 rnn = tf.keras.layers.SimpleRNN(8, return_sequences=True)
 lanes = race(rnn, tf.random.normal((1, 10, 4)), repeats=5, budget=4.0)
@@ -150,7 +150,7 @@ print(
 
 # %% tags=["nbval-ignore-output"]
 from gradlab.jacobians import cost
-from gradlab.jacobians.plots import draw_cost
+from gradlab.lab.jacobian_race.plots import draw_cost
 
 costs = cost(tf.keras.layers.SimpleRNN(32, return_sequences=True), steps=(75, 150, 300, 600), features=2, repeats=3)
 figure = Figure(figsize=(7, 4), layout="constrained")

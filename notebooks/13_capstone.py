@@ -112,7 +112,7 @@ print("the first losses:", [f"{float(train_step(net, weights, data)):.2g}" for _
 # 1. **What kind is each gradient?** `None`, zero, NaN, or a number: for every weight in the list, at the weights that `build` makes.
 
 # %%
-from gradlab.reading import classify, format_shape
+from gradlab.lab.reading import classify, format_shape
 
 
 def kinds(net, weights, data):
@@ -169,7 +169,7 @@ def slope_twice(net, weight, data, step=1e-2):
 # part moved with finite differences of your own loss. It needs a few seconds.
 
 # %%
-from gradlab.capstone import bugs_left
+from gradlab.lab.capstone import bugs_left
 
 bugs_left(build, train_step, data)
 

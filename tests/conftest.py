@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from gradlab.quiet import settle, silenced
+from gradlab.runtime.tf_environment import settle, silenced
 
 os.environ["GRADLAB_STRICT"] = "1"  # an exception in a panel is raised as well as shown
 settle()

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 import gradlab
-from gradlab.measure import keras_version
-from gradlab.quiet import require_keras
+from gradlab.lab.measure import keras_version
+from gradlab.runtime.tf_environment import require_keras
 
 HERE = keras_version()
 OTHER = 5 - HERE
@@ -40,7 +40,7 @@ def under_the_other_keras(script: str) -> Any:
         pytest.skip(f"KERAS {OTHER} WAS NOT TESTED: {error}")
     environment = {**os.environ, "TF_USE_LEGACY_KERAS": "1" if OTHER == 2 else "0"}
     environment["PYTHONPATH"] = os.pathsep.join(p for p in sys.path if p)
-    check = f"from gradlab.measure import keras_version\nassert keras_version() == {OTHER}\n"
+    check = f"from gradlab.lab.measure import keras_version\nassert keras_version() == {OTHER}\n"
     done = subprocess.run([sys.executable, "-c", check + script], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])

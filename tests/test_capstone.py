@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gradlab.capstone import bugs_left
+from gradlab.lab.capstone import bugs_left
 
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "13_capstone.py"
 MENDED = {

@@ -128,7 +128,7 @@ def test_numbers_agree_within_one_unit_of_the_second_digit(a, b, same):
 def test_a_missing_table_and_a_missing_tf_keras_are_said(tmp_path, capsys, monkeypatch):
     assert main(["claims", "--check", "--folder", str(tmp_path)]) == 2
     assert "there is no file" in capsys.readouterr().err
-    monkeypatch.setattr("gradlab.quiet.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("gradlab.runtime.tf_environment.importlib.util.find_spec", lambda name: None)
     assert main(["claims", "--folder", str(tmp_path)]) == 2
     assert "tf_keras" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

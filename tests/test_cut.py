@@ -10,13 +10,13 @@ import pytest
 from kerases import GROUP, HERE, OTHER, under_the_other_keras
 
 import gradlab
-from gradlab import cut as cutting
 from gradlab.doctor import Report, Row
-from gradlab.doctor.frames import Place
-from gradlab.doctor.wording import CAUSES, FIXES
+from gradlab.doctor.recording.frames import Place
+from gradlab.doctor.report.wording import CAUSES, FIXES
+from gradlab.lab import blamed_line
+from gradlab.lab.reading import Kind
+from gradlab.lab.scenario import MARK
 from gradlab.panel.words import broken, cut_html
-from gradlab.reading import Kind
-from gradlab.scenario import MARK
 
 # The cut is not in the switch's own block, and the line that cuts is another one. Written by reading the scenario.
 ELSEWHERE = {
@@ -47,7 +47,7 @@ NOT_FOUND = {
 BUILT = ("bidirectional_state", "one_state_for_two")
 IN_OTHER_PROCESS = """
 import json, gradlab
-from gradlab.cut import find
+from gradlab.lab.blamed_line import find
 out = {}
 for name in gradlab.names():
     side = gradlab.compare(name)[1]
@@ -58,7 +58,7 @@ print(json.dumps(out))
 
 
 def with_a_cut(keras):
-    return [n for n in gradlab.names() if set(gradlab.load(n).expected(keras)[1].values()) & set(cutting.STATUSES)]
+    return [n for n in gradlab.names() if set(gradlab.load(n).expected(keras)[1].values()) & set(blamed_line.STATUSES)]
 
 
 def numbers_of_switch(scenario):
@@ -84,7 +84,7 @@ def check(name, kinds, found, keras):
     """`found`: source -> (line, number), as measured under that version of Keras."""
     scenario = gradlab.load(name)
     absent = set(kinds) if keras == 2 and name in BUILT else NOT_FOUND.get(name, set())
-    assert set(found) == {n for n, kind in kinds.items() if Kind(kind) in cutting.STATUSES} - absent
+    assert set(found) == {n for n, kind in kinds.items() if Kind(kind) in blamed_line.STATUSES} - absent
     own, switch = own_lines(scenario), numbers_of_switch(scenario)
     for source, (line, number) in found.items():
         assert own[number] == line, source
@@ -98,7 +98,7 @@ def check(name, kinds, found, keras):
 def test_the_line_is_where_the_switch_cuts(name):
     scenario = gradlab.load(name)
     side = gradlab.compare(name)[1]
-    found = cutting.find(scenario, side, None, {})
+    found = blamed_line.find(scenario, side, None, {})
     check(name, side.kinds, {n: (c.line, c.number) for n, c in found.items()}, HERE)
     assert all(c.cause in CAUSES and c.words and c.fix for c in found.values())
 
@@ -121,17 +121,17 @@ def test_the_line_is_the_same_under_the_other_keras(name, there):
 
 def test_a_source_that_is_not_listed_or_fine_has_no_line():
     for name in ("raw_variable", "unbuilt_layer", "layer_in_call", "python_list"):
-        assert cutting.cuts(name) == {}
+        assert blamed_line.cuts(name) == {}
 
 
 def test_a_switch_without_effect_has_no_line():
     scenario = gradlab.load("integer_cast")
-    assert cutting.cuts(replace(scenario, run=lambda bug, **things: scenario.run(False, **things))) == {}
+    assert blamed_line.cuts(replace(scenario, run=lambda bug, **things: scenario.run(False, **things))) == {}
 
 
 def test_a_line_in_another_file_is_not_taken():
     scenario = gradlab.load("integer_cast")
-    assert cutting.cuts(replace(scenario, run=lambda bug, **things: scenario.run(bug, **things))) == {}
+    assert blamed_line.cuts(replace(scenario, run=lambda bug, **things: scenario.run(bug, **things))) == {}
 
 
 def said(row):
@@ -143,33 +143,35 @@ def test_a_row_that_contradicts_the_measurement_or_is_unsure_is_not_shown(monkey
     own = gradlab.load("integer_cast").run.__code__
     row = Row("kernel", status, "before-tape", [Place(own.co_filename, own.co_firstlineno)], confidence=confidence)
     report = Report([row], returned=(np.zeros(3), {"kernel": None}, {}))
-    monkeypatch.setattr(cutting, "explain_call", lambda *_, **__: report)
-    monkeypatch.setattr(cutting, "explain", said(row))
+    monkeypatch.setattr(blamed_line, "explain_call", lambda *_, **__: report)
+    monkeypatch.setattr(blamed_line, "explain", said(row))
     panel = gradlab.Panel("integer_cast")
     assert panel.sides[1]["kernel"].kind is Kind.NONE
-    monkeypatch.setattr(cutting, "_second_look", lambda *_: {})
+    monkeypatch.setattr(blamed_line, "_second_look", lambda *_: {})
     assert panel.find_cut() == {}
     assert "no line for kernel, recurrent_kernel, bias" in panel._verdict.value
     assert "def run" not in panel._verdict.value
     row.status, row.confidence = "none", 1.0  # the same row with the measured status is
-    assert cutting.find(panel.scenario, panel.sides[1], None, {})["kernel"].line.startswith("def run")
+    assert blamed_line.find(panel.scenario, panel.sides[1], None, {})["kernel"].line.startswith("def run")
 
 
 def test_the_second_look_is_held_against_the_measurement_too(monkeypatch):
     own = gradlab.load("integer_cast").run.__code__
     row = Row("kernel", "zero", "zero-masked", [Place(own.co_filename, own.co_firstlineno)])
-    monkeypatch.setattr(cutting, "explain_call", lambda run, *args, **things: Report([], returned=run(*args, **things)))
-    monkeypatch.setattr(cutting, "explain", said(row))
-    assert cutting.cuts("integer_cast") == {}
+    monkeypatch.setattr(
+        blamed_line, "explain_call", lambda run, *args, **things: Report([], returned=run(*args, **things))
+    )
+    monkeypatch.setattr(blamed_line, "explain", said(row))
+    assert blamed_line.cuts("integer_cast") == {}
     row.status = "none"
-    assert set(cutting.cuts("integer_cast")) == {"kernel"}
+    assert set(blamed_line.cuts("integer_cast")) == {"kernel"}
 
 
 def test_looking_changes_no_generator_and_prints_nothing(capfd):
     side = gradlab.compare("far_past")[1]
     random.seed(5), np.random.seed(5)
     before = random.getstate(), np.random.get_state()
-    cutting.find(gradlab.load("far_past"), side, None, {})
+    blamed_line.find(gradlab.load("far_past"), side, None, {})
     assert random.getstate() == before[0] and np.array_equal(np.random.get_state()[1], before[1][1])
     assert capfd.readouterr() == ("", "")
 
@@ -191,8 +193,8 @@ def test_the_panel_names_the_line_when_asked():
 
 def test_one_look_for_each_set_of_kinds(monkeypatch):
     looks = []
-    real = cutting.find
-    monkeypatch.setattr(cutting, "find", lambda *args: looks.append(args) or real(*args))
+    real = blamed_line.find
+    monkeypatch.setattr(blamed_line, "find", lambda *args: looks.append(args) or real(*args))
     panel = gradlab.Panel("norm_at_zero")
     panel.find_cut()
     panel.find_cut()
@@ -205,7 +207,7 @@ def test_one_look_for_each_set_of_kinds(monkeypatch):
 
 def test_the_line_is_escaped_and_the_sources_of_one_line_stand_together():
     side = gradlab.compare("integer_cast")[1]
-    one = cutting.Cut("h = a < b", 3, "comparison", "a & b", "", True)
+    one = blamed_line.Cut("h = a < b", 3, "comparison", "a & b", "", True)
     text = cut_html(side, {"kernel": one, "recurrent_kernel": one})
     assert "<code>h = a &lt; b</code> (line 3) for kernel, recurrent_kernel: a &amp; b" in text
     assert text.endswith("no line for bias")
@@ -216,7 +218,7 @@ def failing(*_):
 
 
 def test_an_error_of_the_doctor_is_words_and_the_panel_goes_on(monkeypatch):
-    monkeypatch.setattr(cutting, "find", failing)
+    monkeypatch.setattr(blamed_line, "find", failing)
     panel = gradlab.Panel("integer_cast")
     with pytest.raises(ValueError, match="<no> idea"):
         panel.find_cut()

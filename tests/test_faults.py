@@ -4,9 +4,9 @@ import pytest
 from kerases import HERE
 
 import gradlab
-from gradlab.faults import place, plain, sentence
-from gradlab.measure import compare
+from gradlab.lab.measure import compare
 from gradlab.panel.words import error_html
+from gradlab.runtime.exceptions import place, plain, sentence
 
 
 def test_a_plain_message_is_kept():

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gradlab.influence import GATES, Tunable, tuned_layer
-from gradlab.panel.influence import UNITS, InfluencePanel
+from gradlab.lab.tunable_rnn import GATES, Tunable, tuned_layer
+from gradlab.panel.influence_panel import UNITS, InfluencePanel
 
 
 @pytest.mark.parametrize("kind", GATES)

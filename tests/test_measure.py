@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 
 import gradlab
-from gradlab.devices import check_device
-from gradlab.measure import compare, directional, take
-from gradlab.reading import Kind
+from gradlab.lab.measure import compare, directional, take
+from gradlab.lab.reading import Kind
+from gradlab.runtime.devices import check_device
 
 BASE = gradlab.load("integer_cast")
 

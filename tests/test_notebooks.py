@@ -165,7 +165,7 @@ def test_the_first_page_lists_every_scenario():
 
 
 def test_rendering_twice_gives_the_same_bytes():
-    from gradlab.render import render
+    from gradlab.authoring.notebooks import render
 
     script = ROOT / "notebooks" / "02_integer_cast.py"
     first = render(script)

@@ -8,8 +8,8 @@ import pytest
 from kerases import HERE
 
 import gradlab
+from gradlab.lab.reading import Kind
 from gradlab.panel.panel import STEPS
-from gradlab.reading import Kind
 
 
 @pytest.fixture(scope="module")

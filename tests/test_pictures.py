@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import gradlab
-from gradlab.contents import with_table
-from gradlab.heatmap import describe, draw, picture
-from gradlab.pack import limits, pack
-from gradlab.reading import Kind, Reading, Side
+from gradlab.authoring.catalogue import with_table
+from gradlab.lab.heatmap import describe, draw, picture
+from gradlab.lab.reading import Kind, Reading, Side
+from gradlab.panel.heat_data import limits, pack
 
 
 def reading(kind, values, shape=(2, 3), name="w"):

@@ -5,7 +5,7 @@ import sys
 import pytest
 from kerases import HERE, OTHER
 
-from gradlab.quiet import choose_keras, require_keras
+from gradlab.runtime.tf_environment import choose_keras, require_keras
 
 
 @pytest.fixture
@@ -13,8 +13,8 @@ def tf_keras(monkeypatch):
     """Pretend that this release of tf_keras is installed on this Python."""
 
     def pretend(release, python):
-        monkeypatch.setattr("gradlab.quiet.importlib.util.find_spec", lambda name: name)
-        monkeypatch.setattr("gradlab.quiet.importlib.metadata.version", lambda name: release)
+        monkeypatch.setattr("gradlab.runtime.tf_environment.importlib.util.find_spec", lambda name: name)
+        monkeypatch.setattr("gradlab.runtime.tf_environment.importlib.metadata.version", lambda name: release)
         monkeypatch.setattr(sys, "version_info", python)
 
     return pretend
@@ -39,13 +39,13 @@ def test_legacy_keras_that_fails_on_a_new_python_is_refused(tf_keras, release):
 def test_another_number_and_a_missing_package_are_refused(monkeypatch):
     with pytest.raises(ValueError, match=r"must be 3 .* or 2"):
         require_keras(4)
-    monkeypatch.setattr("gradlab.quiet.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("gradlab.runtime.tf_environment.importlib.util.find_spec", lambda name: None)
     with pytest.raises(ModuleNotFoundError, match="keras2"):
         require_keras(2)
 
 
 def test_the_choice_comes_too_late_once_tensorflow_is_loaded(monkeypatch):
-    monkeypatch.setattr("gradlab.quiet.require_keras", lambda version: None)
+    monkeypatch.setattr("gradlab.runtime.tf_environment.require_keras", lambda version: None)
     with pytest.raises(RuntimeError, match=f"already loaded with Keras {HERE}, so `keras={OTHER}` comes too late"):
         choose_keras(OTHER)
     monkeypatch.setenv("TF_USE_LEGACY_KERAS", "1" if HERE == 2 else "0")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gradlab.reading import Kind, Reading, Side, as_rows, classify, format_shape
+from gradlab.lab.reading import Kind, Reading, Side, as_rows, classify, format_shape
 
 
 @pytest.mark.parametrize(

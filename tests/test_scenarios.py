@@ -8,18 +8,18 @@ import pytest
 from kerases import GROUP, HERE, OTHER, under_the_other_keras
 
 import gradlab
-from gradlab.contents import notebook_of
-from gradlab.measure import compare
-from gradlab.reading import Kind
-from gradlab.scenario import MARK
-from gradlab.training import train
-from gradlab.verdict import changed, judge
+from gradlab.authoring.catalogue import notebook_of
+from gradlab.lab.measure import compare
+from gradlab.lab.reading import Kind
+from gradlab.lab.scenario import MARK
+from gradlab.lab.training import train
+from gradlab.lab.verdict import changed, judge
 
 NAMES = gradlab.names()
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 IN_OTHER_PROCESS = f"""
 import json, gradlab
-from gradlab.verdict import changed, judge
+from gradlab.lab.verdict import changed, judge
 out = {{}}
 for name in gradlab.names():
     off, on = gradlab.compare(name)

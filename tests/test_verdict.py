@@ -1,7 +1,7 @@
 import pytest
 
-from gradlab.reading import Kind, Reading, Side
-from gradlab.verdict import changed, in_words, judge
+from gradlab.lab.reading import Kind, Reading, Side
+from gradlab.lab.verdict import changed, in_words, judge
 
 SIDE = Side((Reading("a", Kind.NONE, None, (1,)), Reading("b", Kind.OK, None, (1,))))
 

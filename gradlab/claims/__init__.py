@@ -20,7 +20,7 @@ from typing import Any
 
 from gradlab.claims.page import page, summary
 from gradlab.claims.table import build, differences, unmeasured
-from gradlab.quiet import require_keras
+from gradlab.runtime.tf_environment import require_keras
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -12,16 +12,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gradlab import loading
-from gradlab.reading import Kind, Side, format_shape
-from gradlab.scenario import load, names
-from gradlab.verdict import judge
+from gradlab.lab.reading import Kind, Side, format_shape
+from gradlab.lab.scenario import load, names
+from gradlab.lab.verdict import judge
+from gradlab.runtime import tf_loading
 
 
 def collect(keras: int) -> dict[str, Any]:
     """Versions and scenarios as measured now. Says on standard error how far it is."""
-    loading.begin(keras)
-    loading.wait()
+    tf_loading.begin(keras)
+    tf_loading.wait()
     found = {}
     for number, name in enumerate(names(), 1):
         found[name] = measured(name, keras)
@@ -32,7 +32,7 @@ def collect(keras: int) -> dict[str, Any]:
 
 def measured(name: str, keras: int) -> dict[str, Any]:
     """One scenario: its words, the verdict that follows from this run, and both positions."""
-    from gradlab.measure import compare
+    from gradlab.lab.measure import compare
 
     scenario = load(name)
     predicts = scenario.expected(keras)[0]

@@ -11,8 +11,8 @@ from typing import Any
 
 from gradlab.claims.sources import DOCUMENTS
 from gradlab.claims.table import KERAS
-from gradlab.reading import Kind
-from gradlab.verdict import in_words
+from gradlab.lab.reading import Kind
+from gradlab.lab.verdict import in_words
 
 _NAME = {"3": "Keras 3", "2": "legacy Keras"}
 

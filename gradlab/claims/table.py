@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gradlab.claims.sources import CLAIMS
-from gradlab.verdict import HALF_TRUE
+from gradlab.lab.verdict import HALF_TRUE
 
 KERAS = ("3", "2")  # JSON has string keys only
 _WORDS = ("title", "claims", "claim", "switch")

@@ -5,9 +5,9 @@ against each other, and plots.py draws norm maps, races and costs.
 """
 
 from gradlab.jacobians.api import jacobian
-from gradlab.jacobians.race import Cost, Lane, cost, race
-from gradlab.jacobians.readable import folk_loop, jacobian_at_once, jacobian_per_step, jacobian_structured
 from gradlab.jacobians.result import Jacobian
+from gradlab.lab.jacobian_race.race import Cost, Lane, cost, race
+from gradlab.lab.jacobian_race.readable import folk_loop, jacobian_at_once, jacobian_per_step, jacobian_structured
 
 __all__ = [
     "Cost",

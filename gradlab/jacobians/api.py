@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from gradlab.jacobians import generic, layers, memory
+from gradlab.jacobians import keras_layers, memory
+from gradlab.jacobians.backend import Array, NumpyOps, Ops, TensorflowOps
+from gradlab.jacobians.cells import generic
 from gradlab.jacobians.linearise import linearise
-from gradlab.jacobians.ops import Array, NumpyOps, Ops, TensorflowOps
 from gradlab.jacobians.result import Jacobian
 
 _WRT = ("inputs", "initial_state", "states")
@@ -46,10 +47,10 @@ def jacobian(
         raise ValueError(f"wrt is {wrt!r}; expected one of {', '.join(map(repr, _WRT))}")
     mask = getattr(inputs, "_keras_mask", None) if mask is None else mask  # what the layer itself would use
     values = _floats(inputs)
-    specs = layers.read(layer, with_initial_state=initial_state is not None)
-    layers.build(layer, tuple(values.shape))
+    specs = keras_layers.read(layer, with_initial_state=initial_state is not None)
+    keras_layers.build(layer, tuple(values.shape))
     _check_backend(layer)
-    dtypes = {layers.dtype_of(spec) for spec in specs}
+    dtypes = {keras_layers.dtype_of(spec) for spec in specs}
     if len(dtypes) != 1:
         raise ValueError(f"the layers compute in different dtypes ({', '.join(sorted(dtypes))}): use one")
     dtype = dtypes.pop()
@@ -107,20 +108,20 @@ def _mask(mask: Any, x: Array) -> np.ndarray | None:
 def _check_backend(layer: Any) -> None:
     keras = sys.modules.get("keras")
     first = layer[0] if isinstance(layer, (list, tuple)) else layer
-    if keras is not None and not layers.is_legacy(first) and keras.backend.backend() != "tensorflow":
+    if keras is not None and not keras_layers.is_legacy(first) and keras.backend.backend() != "tensorflow":
         raise ValueError(
             f"Keras runs on {keras.backend.backend()} here; this works on its TensorFlow backend "
             f"(KERAS_BACKEND=tensorflow)"
         )
 
 
-def _check_size(specs: list[layers.Spec], x: Array, dtype: str) -> None:
+def _check_size(specs: list[keras_layers.Spec], x: Array, dtype: str) -> None:
     """Refuse sequences whose local Jacobians alone (B, T, S, S + I) would not fit."""
     batch, steps, width = (int(n) for n in x.shape)
     for spec in specs:
         parts = (
             [spec]
-            if isinstance(spec, layers.RecurrentSpec)
+            if isinstance(spec, keras_layers.RecurrentSpec)
             else [getattr(spec, side) for side in ("forward", "backward") if hasattr(spec, side)]
         )
         for part in parts:

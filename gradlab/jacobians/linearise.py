@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from gradlab.jacobians import cells, generic
-from gradlab.jacobians.layers import BidirectionalSpec, MaskingSpec, RecurrentSpec, Spec, is_legacy, label
-from gradlab.jacobians.linear import Linear, Node, Pair
-from gradlab.jacobians.ops import Array, Ops
+from gradlab.jacobians.backend import Array, Ops
+from gradlab.jacobians.cells import closed_form, generic
+from gradlab.jacobians.keras_layers import BidirectionalSpec, MaskingSpec, RecurrentSpec, Spec, is_legacy, label
+from gradlab.jacobians.recurrence import Linear, Node, Pair
 
 
 def linearise(
@@ -69,7 +69,7 @@ def _recurrent(
             traced = generic.trace(part.cell, x, mine, masked, ops, dtype)
         else:
             _check_width(part.cell, x, layer)
-            traced = cells.trace(part.cell, part.kind, x, mine, masked, ops, dtype)
+            traced = closed_form.trace(part.cell, part.kind, x, mine, masked, ops, dtype)
         traced.linear.reverse, traced.linear.backwards = reverse and k == 0, reverse
         linears.append(traced.linear)
         x = traced.outputs

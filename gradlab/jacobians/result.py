@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from gradlab.jacobians import fast, fastnorms, memory
-from gradlab.jacobians.linear import Linear, Node, Pair, holders
-from gradlab.jacobians.local import feedthrough, joint_step
-from gradlab.jacobians.norms import log10_norms
-from gradlab.jacobians.ops import Array, Ops
+from gradlab.jacobians import memory
+from gradlab.jacobians.backend import Array, Ops
+from gradlab.jacobians.products import full_numpy, norms_numpy
+from gradlab.jacobians.products.backward import last_rows
+from gradlab.jacobians.products.forward import Row, Window, align_all, sweep
+from gradlab.jacobians.products.local import feedthrough, joint_step
+from gradlab.jacobians.products.norms import log10_norms
 from gradlab.jacobians.progress import progress_bar
-from gradlab.jacobians.pull import last_rows
-from gradlab.jacobians.sweep import Row, Window, align_all, sweep
+from gradlab.jacobians.recurrence import Linear, Node, Pair, holders
 
 _ITEM = {"float32": 4, "float64": 8}
 
@@ -70,7 +71,7 @@ class Jacobian:
         memory.check("the full Jacobian", self.shape, _ITEM[self._dtype], self._limit, instead)
         single = self._nodes[0]
         if len(self._nodes) == 1 and isinstance(single, Linear) and self._ops.name == "numpy":
-            done = fast.full(single, self.wrt)
+            done = full_numpy.full(single, self.wrt)
             if done is not None:
                 return done[:, :, :, ::-1] if single.reverse else done
         return self._window((0, self._columns))
@@ -154,7 +155,7 @@ class Jacobian:
     def _norm_map(self, ord: Any, progress: bool) -> Array:
         single = self._nodes[0]
         if ord == "fro" and len(self._nodes) == 1 and isinstance(single, Linear) and self._ops.name == "numpy":
-            done = fastnorms.log10_norms(single, self.wrt, progress=progress)
+            done = norms_numpy.log10_norms(single, self.wrt, progress=progress)
             if done is not None:
                 return done[:, :, ::-1] if single.reverse else done
         parts = []
@@ -230,7 +231,7 @@ class Jacobian:
                     block[:, t, :, : row.values.shape[2]] = row.values
                     bar.update(1)
         else:
-            from gradlab.jacobians.sweep import pad
+            from gradlab.jacobians.products.forward import pad
 
             block = self._ops.stack([pad(row, n, self._ops).values for row in self._rows(window, scaled=False)], 1)
         return block[:, :, :, 0] if self.wrt == "initial_state" else block

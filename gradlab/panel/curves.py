@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from gradlab.training import History  # which imports TensorFlow; this module must not
+    from gradlab.lab.training import History  # which imports TensorFlow; this module must not
 
 _WIDTH, _HEIGHT = 360, 120
 _DASHES = ("", "7 4")

@@ -10,8 +10,8 @@ import anywidget
 import numpy as np
 import traitlets
 
-from gradlab.pack import pack
-from gradlab.reading import Side
+from gradlab.lab.reading import Side
+from gradlab.panel.heat_data import pack
 
 
 class Heat(anywidget.AnyWidget):

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from gradlab import loading
-from gradlab.heatmap import describe, picture
+from gradlab.lab.heatmap import describe, picture
+from gradlab.lab.reading import Kind, Side
+from gradlab.lab.scenario import Scenario, load
+from gradlab.panel.blamed_line_row import CutRow, after_this_cell
 from gradlab.panel.curves import training_html
-from gradlab.panel.cutting import CutRow, after_this_cell
 from gradlab.panel.heat import Heat
 from gradlab.panel.words import error_html, source_html, verdict_html
-from gradlab.quiet import chosen_keras
-from gradlab.reading import Kind, Side
-from gradlab.scenario import Scenario, load
+from gradlab.runtime import tf_loading
+from gradlab.runtime.tf_environment import chosen_keras
 
 if TYPE_CHECKING:
-    from gradlab.cut import Cut
+    from gradlab.lab.blamed_line import Cut
 
 STEPS = 30  # of the training button
 
@@ -41,9 +41,9 @@ class Panel(ipywidgets.VBox):
 
     def __init__(self, scenario: str | Scenario, bug: bool = False, device: str | None = None) -> None:
         _announce_loading()
-        loading.wait()
+        tf_loading.wait()
         self.scenario = load(scenario) if isinstance(scenario, str) else scenario
-        self.device = device or loading.device()
+        self.device = device or tf_loading.device()
         self.sides: tuple[Side, Side] | None = None
         self._cut = CutRow(self.scenario, self.device)
         self._lock = threading.Lock()  # a callback may run beside a cell, in a thread of the kernel
@@ -109,7 +109,7 @@ class Panel(ipywidgets.VBox):
     def find_cut(self) -> dict[str, Cut]:
         """Ask the doctor which lines cut the gradients of the switched side, and show them in the verdict.
 
-        Returns {source: `gradlab.cut.Cut`}, from the last look if the kinds are the same. An error of the doctor is
+        Returns {source: `gradlab.lab.blamed_line.Cut`}, from the last look if the kinds are the same. An error of the doctor is
         shown in words, and the result is empty; with GRADLAB_STRICT=1 it is raised as well.
         """
         with self._lock:
@@ -128,14 +128,14 @@ class Panel(ipywidgets.VBox):
             self.find_cut()  # from memory unless the kinds are new; the heatmaps are on their way already
 
     def _show_verdict(self) -> None:
-        from gradlab.measure import keras_version
+        from gradlab.lab.measure import keras_version
 
         if self.sides is not None:
             row = self._cut.html(self.sides[1])
             self._verdict.value = verdict_html(self.scenario, self.sides, keras_version(), row)
 
     def _measure(self) -> None:
-        from gradlab.measure import compare, keras_version
+        from gradlab.lab.measure import compare, keras_version
 
         with self._lock:
             try:
@@ -153,7 +153,7 @@ class Panel(ipywidgets.VBox):
             raise unexpected
 
     def _on_train(self, _: Any) -> None:
-        from gradlab.training import train
+        from gradlab.lab.training import train
 
         with self._lock:
             self._progress.value, self._progress.layout.visibility = 0, "visible"
@@ -225,7 +225,7 @@ def _strict() -> bool:
 
 def _announce_loading() -> None:
     """Without a first cell that starts loading, say that the next seconds are TensorFlow's."""
-    if not loading.begun():
+    if not tf_loading.begun():
         from IPython.display import display
 
         from gradlab.panel.status import start

@@ -7,7 +7,7 @@ from typing import Any
 
 import ipywidgets
 
-from gradlab import loading
+from gradlab.runtime import tf_loading
 
 _LOOK = {"loading": ("◌", "#8a6d00"), "ready": ("●", "#1a7f37"), "failed": ("✖", "#b00020")}
 
@@ -21,7 +21,7 @@ class Status(ipywidgets.HTML):
 
     def refresh(self) -> None:
         """Write where loading stands."""
-        state, sentence = loading.state()
+        state, sentence = tf_loading.state()
         mark, colour = _LOOK[state]
         self.value = f'<div role="status" style="color:{colour}"><b>{mark} {state}</b>: {html.escape(sentence)}</div>'
 
@@ -36,10 +36,10 @@ def start(keras: int = 3, device: str = "/CPU:0") -> Status:
     """Load TensorFlow in the background, with Keras 3 or legacy Keras (`keras=2`), and show how far it is.
 
     `device` is where every panel of this notebook computes, "/CPU:0" or "/GPU:0". Raises ValueError or RuntimeError
-    when the choice can't be had (see `gradlab.quiet.choose_keras`); a device that is missing is reported in the line
+    when the choice can't be had (see `gradlab.runtime.tf_environment.choose_keras`); a device that is missing is reported in the line
     and raised by the first panel.
     """
     line = Status(keras, device)
-    loading.begin(keras, device, then=line.refresh)
+    tf_loading.begin(keras, device, then=line.refresh)
     line.refresh()
     return line

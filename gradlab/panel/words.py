@@ -7,13 +7,13 @@ import traceback
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from gradlab.faults import place, plain, sentence
-from gradlab.reading import Kind, Side
-from gradlab.scenario import MARK, Scenario
-from gradlab.verdict import in_words, judge
+from gradlab.lab.reading import Kind, Side
+from gradlab.lab.scenario import MARK, Scenario
+from gradlab.lab.verdict import in_words, judge
+from gradlab.runtime.exceptions import place, plain, sentence
 
 if TYPE_CHECKING:
-    from gradlab.cut import Cut  # which imports TensorFlow; this module must not
+    from gradlab.lab.blamed_line import Cut  # which imports TensorFlow; this module must not
 
 _MONO = "font-family:var(--jp-code-font-family,monospace);font-size:12px;line-height:1.45"
 

@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from gradlab.reading import Kind
-from gradlab.scenario import Scenario
+from gradlab.lab.reading import Kind
+from gradlab.lab.scenario import Scenario
 
 
 def setup(tokens: int = 5, units: int = 4):

@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from gradlab.reading import Kind
-from gradlab.scenario import Scenario
+from gradlab.lab.reading import Kind
+from gradlab.lab.scenario import Scenario
 
 
 def setup(units: int = 4):

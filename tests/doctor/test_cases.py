@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from casefiles import FILES, judge
 
-from gradlab.doctor import patches, recorders
+from gradlab.doctor.recording import backends, hooks
 
 LABELS = {
     "integer-cast", "integer-source", "argmax", "argsort-topk-index", "comparison", "no-gradient-op",
@@ -25,16 +25,16 @@ LABELS = {
 
 @pytest.fixture(params=["callbacks", "calls"])
 def engine(request):
-    recorders.use(request.param)
+    backends.use(request.param)
     yield request.param
-    recorders.use(None)
+    backends.use(None)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
 def test_case(path: Path, engine: str) -> None:
     assert judge(path) == {}
     gc.collect()
-    assert not patches.installed()
+    assert not hooks.installed()
 
 
 def test_every_label_has_a_case() -> None:

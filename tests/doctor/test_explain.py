@@ -10,12 +10,12 @@ import pytest
 import tensorflow as tf
 
 import gradlab
-from gradlab.doctor import patches, recorders
+from gradlab.doctor.recording import backends, hooks
 
 
 def conversions_are_plain() -> bool:
     eager = type(tf.constant(0.0))
-    return not any("hooked" in getattr(getattr(eager, n), "__qualname__", "") for n in patches.CONVERSIONS)
+    return not any("hooked" in getattr(getattr(eager, n), "__qualname__", "") for n in hooks.CONVERSIONS)
 
 
 def test_failing_function_names_line_and_error():
@@ -27,7 +27,7 @@ def test_failing_function_names_line_and_error():
     with pytest.raises(RuntimeError, match=r"test_explain\.py:\d+.*KeyError.*missing") as caught:
         gradlab.explain(broken, {"w": w})
     assert isinstance(caught.value.__cause__, KeyError)
-    assert not patches.installed() and conversions_are_plain()
+    assert not hooks.installed() and conversions_are_plain()
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_nested_call_is_refused_and_leaves_no_trace():
 
     with pytest.raises(RuntimeError, match=r"already"):
         gradlab.explain(loss, {"w": w})
-    assert not patches.installed()
+    assert not hooks.installed()
     assert gradlab.explain(lambda: w * 1.0, {"w": w}).problems == []
 
 
@@ -156,7 +156,7 @@ def test_threads_do_not_disturb_each_other():
         t.join()
     assert found[0] == [("partial", "no-gradient-op")] * 5 or found[0] == [("ok", None)] * 5
     assert found[1] == [("none", "numpy-conversion")] * 5
-    assert not patches.installed()
+    assert not hooks.installed()
 
 
 def test_another_thread_runs_its_functions_as_graphs():
@@ -200,7 +200,7 @@ def test_quick_level_does_not_run_again():
 
 
 def test_limit_on_ops_is_said(monkeypatch):
-    monkeypatch.setattr("gradlab.doctor.observe.MAX_OPS", 5)
+    monkeypatch.setattr("gradlab.doctor.recording.recorded_run.MAX_OPS", 5)
     w = tf.Variable(1.0)
 
     def loss():
@@ -215,14 +215,14 @@ def test_limit_on_ops_is_said(monkeypatch):
 
 
 def test_limit_on_runs_is_said(monkeypatch):
-    monkeypatch.setattr("gradlab.doctor.probe.Probe.spent", lambda self: True)
+    monkeypatch.setattr("gradlab.doctor.analysis.finite_differences.Probe.spent", lambda self: True)
     w = tf.Variable(1.0)
     assert any("not every gradient was compared" in n for n in gradlab.explain(lambda: w * w, {"w": w}).notes)
 
 
 def test_progress_after_two_seconds(capsys, monkeypatch):
     clock = iter(range(0, 10_000, 3))
-    monkeypatch.setattr("gradlab.doctor.progress.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("gradlab.doctor.frontends.progress.time.monotonic", lambda: next(clock))
     w = tf.Variable(1.0)
     gradlab.explain(lambda: w * w, {"w": w})
     assert "gradlab.explain: " in capsys.readouterr().err
@@ -250,22 +250,22 @@ def test_words_for_gradients_absent_by_design():
 
 
 def test_fallback_is_chosen_with_a_warning(monkeypatch):
-    from gradlab.doctor import recorder_callbacks
+    from gradlab.doctor.recording import op_callbacks as recorder_callbacks
 
     monkeypatch.setattr(recorder_callbacks, "self_test", lambda: "it is gone")
-    recorders.use(None)
+    backends.use(None)
     try:
         with pytest.warns(RuntimeWarning, match=r"generated op wrappers.*it is gone"):
             report = gradlab.explain(lambda: tf.Variable(1.0) * 1.0, {"w": tf.Variable(1.0)})
         assert "setprofile" in report.recorder
     finally:
-        recorders.use(None)
+        backends.use(None)
 
 
 def test_self_test_sees_a_broken_private_api(monkeypatch):
     from tensorflow.python.framework import op_callbacks
 
-    from gradlab.doctor import recorder_callbacks
+    from gradlab.doctor.recording import op_callbacks as recorder_callbacks
 
     assert recorder_callbacks.self_test() == ""
     monkeypatch.setattr(op_callbacks, "add_op_callback", lambda callback: None)
@@ -283,10 +283,10 @@ def test_private_tensorflow_is_imported_in_one_module_only():
     folder = Path(gradlab.doctor.__file__).parent
     users = [
         p.name
-        for p in folder.glob("*.py")
+        for p in folder.rglob("*.py")
         if "from tensorflow.python" in p.read_text() or "import tensorflow.python" in p.read_text()
     ]
-    assert users == ["recorder_callbacks.py"]
+    assert users == ["op_callbacks.py"]
 
 
 def test_a_wrong_custom_gradient_is_told_from_a_missing_one():

@@ -13,7 +13,9 @@ import pytest
 import tensorflow as tf
 
 import gradlab
-from gradlab.doctor import call, explain_call, session
+from gradlab.doctor import explain_call
+from gradlab.doctor.frontends import call
+from gradlab.doctor.recording import session
 
 START = "w = tf.Variable([1.0, 2.0])\nu = tf.Variable([3.0, 0.5])\n"
 # The line with `# cut` is the one to be found.

@@ -9,7 +9,7 @@ import linecache
 import tensorflow as tf
 
 import gradlab
-from gradlab.doctor.row import WORDS
+from gradlab.doctor.report.diagnosis import WORDS
 
 
 def cell(source: str, name: str) -> dict:

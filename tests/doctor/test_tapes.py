@@ -14,7 +14,9 @@ import tensorflow as tf
 from tensorflow import GradientTape
 
 import gradlab
-from gradlab.doctor import command, explain_call, magic, patches, session
+from gradlab.doctor import explain_call
+from gradlab.doctor.frontends import command, ipython
+from gradlab.doctor.recording import hooks, session
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +24,7 @@ def fresh():
     session.forget()
     yield
     gc.collect()
-    assert not patches.installed()
+    assert not hooks.installed()
     assert session.current() is None
 
 
@@ -215,7 +217,7 @@ def test_cell_magic(capsys):
     shell, shown = Shell(), []
     gradlab.load_ipython_extension(shell)
     assert ("cell", "explain") in shell.magics
-    magic.explain_cell(
+    ipython.explain_cell(
         "",
         "w = tf.Variable(1.0)\nwith tf.GradientTape() as t:\n    y = tf.floor(w)\ng = t.gradient(y, w)\n",
         shell,
@@ -223,10 +225,10 @@ def test_cell_magic(capsys):
     )
     assert [r.row("w").cause for r in shown] == ["no-gradient-op"]
     assert shell.namespace["g"] is None
-    magic.explain_cell("", "1 + 1", shell, shown.append)
+    ipython.explain_cell("", "1 + 1", shell, shown.append)
     assert len(shown) == 1 and "no tf.GradientTape" in capsys.readouterr().out
     with pytest.raises(ValueError, match="no arguments"):
-        magic.explain_cell("x", "1", shell, shown.append)
+        ipython.explain_cell("x", "1", shell, shown.append)
 
 
 SCRIPT = """import sys

@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from gradlab.measure import compare, to_array
-from gradlab.reading import Kind
+from gradlab.lab.measure import compare, to_array
+from gradlab.lab.reading import Kind
 
 from .double import doubled, same_weights
 from .special import SPECIAL, SURROGATES

@@ -1,0 +1,1 @@
+"""What builds the notebooks and their tables from their sources."""

@@ -1,0 +1,253 @@
+"""Where the gradient stops, dies or turns into NaN: an op of the trace, found from the flow and the table of
+gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from gradlab.doctor.analysis.dataflow import OVERWRITES, READS, Flow, forward, is_write
+from gradlab.doctor.analysis.rerun_op import local_vjp
+from gradlab.doctor.recording.recorded_run import Run
+from gradlab.doctor.recording.trace import Op, Trace
+
+
+@dataclass
+class Cut:
+    """The op where the gradient ends, and in which way."""
+
+    op: Op
+    how: str  # cut, state, flat, cancel, forward, blown
+    key: int | None = None  # the input through which the source came
+    detail: Any = None
+
+
+def _bad(value: Any) -> bool:
+    return (
+        isinstance(value, tf.Tensor) and value.dtype.is_floating and not bool(tf.reduce_all(tf.math.is_finite(value)))
+    )
+
+
+def _has_nan(value: Any) -> bool:
+    return isinstance(value, tf.Tensor) and value.dtype.is_floating and bool(tf.reduce_any(tf.math.is_nan(value)))
+
+
+def walk_back(run: Run, flow: Flow, op: Op, k: int) -> Cut:
+    """From an op whose input `k` carries the source without a gradient, back to the op that cut it."""
+    for _ in range(len(run.trace.ops) + 1):
+        writer = flow.read_by.get(k) or flow.read_by.get(-op.index - 1)
+        if writer is not None and (k in run.reads or run.is_resource(k)):
+            return Cut(writer, "state", k)
+        maker = run.trace.producer.get(k)
+        if maker is None or maker.index not in flow.carriers:
+            return Cut(op, "cut", k)
+        if run.is_float(k):
+            if maker.type in ("StopGradient", "PreventGradient"):
+                return Cut(maker, "cut", flow.carriers[maker.index][0])
+            if maker.type == "ReadVariableOp":
+                writer = flow.read_by.get(-maker.index - 1)
+                if writer is not None:
+                    return Cut(writer, "state", k)
+            return Cut(op, "cut", k)
+        carriers = flow.carriers[maker.index]
+        floats = [c for c in carriers if run.is_float(c)]
+        inner = _from_index(run, flow, floats[-1]) if floats and maker.type in ("Equal", "NotEqual") else None
+        if inner is not None:
+            op, k = inner
+        elif floats:
+            return Cut(maker, "cut", floats[-1])
+        else:
+            op, k = maker, carriers[-1]
+    return Cut(op, "cut", k)
+
+
+def _from_index(run: Run, flow: Flow, k: int) -> tuple[Op, int] | None:
+    """The cast that made a float out of an integer which carries the source, if that is where a compared value comes
+    from."""
+    maker = run.trace.producer.get(k)
+    if maker is None or maker.type != "Cast" or maker.index not in flow.carriers or run.is_float(maker.ins[0]):
+        return None
+    return maker, maker.ins[0]
+
+
+def cuts(run: Run, flow: Flow) -> list[Cut]:
+    """Every place on the way from the source to the loss where a carrier has no gradient though the op's output has;
+    nearest the loss first."""
+    found: list[tuple[bool, Cut]] = []
+    for op in reversed(flow.path):
+        if is_write(op) or not any(run.live(o) for o in op.outs):
+            continue
+        dead = [k for k in flow.carriers[op.index] if _dead(run, flow, op, k)]
+        if dead:
+            alive = len(dead) < len(flow.carriers[op.index])
+            found.append((alive, walk_back(run, flow, op, dead[-1])))
+    found.sort(key=lambda item: item[0])
+    seen: set[int] = set()
+    out = []
+    for _, cut in found:
+        if cut.op.index not in seen:
+            seen.add(cut.op.index)
+            out.append(cut)
+    return out
+
+
+def decisive(run: Run, found: list[Cut], seed: int) -> Cut:
+    """Of several cuts the one nearest the loss that alone parts the source from it; the first if none does."""
+    for cut in found[:8] if len(found) > 1 else ():
+        line = cut.op.stack[:1]
+        rest = [op for op in run.trace.ops if op is not cut.op and (op.type != cut.op.type or op.stack[:1] != line)]
+        reached, _, _ = forward(Trace(rest), [seed], run.reads)
+        if not any(k in reached for k in run.target_keys):
+            return cut
+    return found[0]
+
+
+def _dead(run: Run, flow: Flow, op: Op, k: int) -> bool:
+    """Does this input carry the source without a gradient? A read of a variable does so only after a write that came
+    from the source."""
+    if run.is_resource(k):
+        # An op other than a read may take the variable as it is; then the variable's own gradient tells.
+        whole = op.type not in READS and k in run.asked and not run.live(k)
+        return whole or flow.read_by.get(-op.index - 1) is not None
+    if k in run.reads:
+        return k in flow.read_by or (k in run.asked and not run.live(k))
+    return not run.live(k)
+
+
+def where_not_finite(run: Run, flow: Flow) -> Cut | None:
+    """The op whose output has a finite gradient and whose input has not; if the loss itself is not finite, the op that
+    made it so."""
+    loss_bad = any(_bad(t) for t in run.targets if t.dtype.is_floating)
+    if loss_bad:
+        first = None
+        for op in run.trace.ops:
+            if op.index not in flow.needed or is_write(op):
+                continue
+            outs = [o for o in op.outs if run.is_float(o) and _bad(run.value(o))]
+            if not outs:
+                continue
+            ins_bad = [k for k in op.ins if run.is_float(k) and _bad(run.value(k))]
+            makes_nan = any(_has_nan(run.value(o)) for o in outs) and not any(_has_nan(run.value(k)) for k in ins_bad)
+            if not ins_bad or makes_nan or all(k in run.trace.external for k in ins_bad):
+                nan_loss = any(_has_nan(t) for t in run.targets)
+                if nan_loss and not any(_has_nan(run.value(o)) for o in outs):
+                    first = first or op  # an infinity: keep looking for the NaN, but remember
+                    continue
+                return Cut(op, "forward")
+        if first is not None:
+            return Cut(first, "forward")
+    blamed = list(_spoilers(run, flow))
+    creators = [
+        c
+        for c in blamed
+        if any(_bad(run.value(o)) for o in c.op.outs) and not any(_bad(run.value(k)) for k in c.op.ins)
+    ]
+    # Where a forward value first became infinite or NaN from finite ones is the root of what later ops make of it.
+    return creators[0] if creators else blamed[0] if blamed else None
+
+
+def _spoilers(run: Run, flow: Flow) -> Iterator[Cut]:
+    """Ops whose own gradient is not finite though what arrives is (or does not matter), nearest the loss first."""
+    for op in reversed(flow.path):
+        outs = [o for o in op.outs if run.live(o)]
+        if not outs or any(run.kind(o) in ("nan", "inf") for o in outs):
+            continue
+        bad = [
+            k
+            for k in flow.carriers[op.index]
+            if (run.is_float(k) or (run.is_resource(k) and op.type not in READS)) and run.kind(k) in ("nan", "inf")
+        ]
+        for k in bad:
+            own = local_vjp(run, op, k)
+            if own is None or not np.all(np.isfinite(np.asarray(tf.convert_to_tensor(own)))):
+                yield Cut(op, "blown", k)
+                break
+    # An op behind a spoilt value may have spoilt its own part as well: a where() over log(0) spoils twice.
+    for op in reversed(flow.path):
+        made = [o for o in op.outs if run.is_float(o) and _bad(run.value(o))]
+        if (
+            made
+            and not any(_bad(run.value(k)) for k in op.ins)
+            and any(run.kind(k) in ("nan", "inf") for k in flow.carriers[op.index])
+        ):
+            yield Cut(op, "blown", flow.carriers[op.index][0])
+
+
+def descends(run: Run, k: int, types: set[str], limit: int = 200) -> Op | None:
+    """The first op of one of these types among the ancestors of a tensor."""
+    todo, seen = [k], set[int]()
+    while todo and len(seen) < limit:
+        k = todo.pop()
+        if k in seen:
+            continue
+        seen.add(k)
+        maker = run.trace.producer.get(k)
+        if maker is None:
+            continue
+        if maker.type in types:
+            return maker
+        todo += maker.ins
+    return None
+
+
+def after(run: Run, op: Op, needed: set[int]) -> set[int]:
+    """Indices of the ops on the way to the loss that depend on what `op` made."""
+    keys = set(op.outs)
+    found = set()
+    for later in run.trace.ops:
+        if (
+            later.index > op.index
+            and later.index in needed
+            and any(k in keys for k in later.ins)
+            and later.type not in OVERWRITES
+        ):
+            found.add(later.index)
+            keys.update(later.outs)
+    return found
+
+
+def bypassed(run: Run, flow: Flow, cut: Cut, limit: int = 300) -> bool:
+    """Does the gradient jump over the dead values behind a custom gradient (it is taken from the function's inputs
+    instead)?"""
+    todo, seen = list(flow.carriers.get(cut.op.index, [])), set[int]()
+    while todo and len(seen) < limit:
+        k = todo.pop()
+        if k in seen:
+            continue
+        seen.add(k)
+        if run.is_float(k) and run.live(k):
+            return True
+        maker = run.trace.producer.get(k)
+        todo += flow.carriers.get(maker.index, []) if maker is not None else []
+    return False
+
+
+def straight_through(run: Run, cut: Cut) -> bool:
+    """Is a stop_gradient part of `x + stop_gradient(f(x) - x)` (or `x - stop_gradient(x) + ...`): a substitute
+    gradient on purpose?"""
+    stop = cut.op
+    if stop.type != "StopGradient" or not stop.ins:
+        return False
+    stopped = stop.ins[0]
+    inside = _behind(run, stopped, 3) | {stopped}
+    for op in run.trace.ops:
+        if stop.outs and stop.outs[0] in op.ins and op.type in ("AddV2", "Add", "Sub", "AddN"):
+            others = [k for k in op.ins if k != stop.outs[0]]
+            if any(k in inside or (op.type == "Sub" and stopped in _behind(run, k, 2)) for k in others):
+                return True
+    return False
+
+
+def _behind(run: Run, k: int, depth: int) -> set[int]:
+    """Inputs of a value up to some ops back, through additions, subtractions and copies."""
+    maker = run.trace.producer.get(k)
+    if depth == 0 or maker is None or maker.type not in ("AddV2", "Add", "Sub", "AddN", "Identity", "Neg"):
+        return set()
+    found = set(maker.ins)
+    for i in maker.ins:
+        found |= _behind(run, i, depth - 1)
+    return found

@@ -1,0 +1,184 @@
+"""Is an op's own registered gradient wrong? Run it alone with its recorded inputs and compare with a central
+difference."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from gradlab.doctor.analysis.dataflow import READS, Flow, is_write
+from gradlab.doctor.recording.recorded_run import Run
+from gradlab.doctor.recording.trace import Op
+
+_SKIP = READS | {"Identity", "IdentityN", "StopGradient", "EagerPyFunc", "PyFunc"}
+_LISTS = {"Pack", "AddN", "ConcatV2", "Einsum"}
+MAX_ELEMENTS = 200_000
+TRIES = 3  # random directions
+
+
+def can_run(run: Run, op: Op) -> bool:
+    """Can the op be run again by itself?"""
+    return "custom_gradient" not in op.marks and op.type not in _SKIP and call(op, inputs_of(run, op)) is not None
+
+
+def local_vjp(run: Run, op: Op, k: int) -> Any:
+    """What this op alone passes back to its input `k`, from running it again by itself; None if it cannot be run
+    alone."""
+    if "custom_gradient" in op.marks or op.type in _SKIP:
+        return None
+    inputs = inputs_of(run, op)
+    with tf.GradientTape() as tape:
+        source = tf.identity(inputs[op.ins.index(k)])
+        tape.watch(source)
+        again = call(op, [source if i == k else v for i, v in zip(op.ins, inputs, strict=True)])
+    if again is None:
+        return None
+    outs = list(again) if isinstance(again, (list, tuple)) else [again]
+    pairs = [(o, run.gradients[j]) for o, j in zip(outs, op.outs, strict=False) if run.gradients.get(j) is not None]
+    if not pairs:
+        return None
+    try:
+        return tape.gradient(
+            [o for o, _ in pairs], source, output_gradients=[tf.convert_to_tensor(g) for _, g in pairs]
+        )
+    except (LookupError, TypeError, ValueError, tf.errors.InvalidArgumentError):
+        return None
+
+
+def wrong_op(run: Run, flow: Flow) -> tuple[Op, str] | None:
+    """The op nearest the loss whose gradient contradicts its own finite difference, with a sentence; None if all
+    agree."""
+    tried: set[tuple[str, tuple[Any, ...]]] = set()
+    for op in reversed(flow.path):
+        if op.type in _SKIP or is_write(op) or "Random" in op.type:
+            continue
+        signature = op.type, tuple(tuple(run.value(k).shape) for k in op.ins if run.is_float(k))
+        if signature in tried and len(tried) > 200:
+            continue
+        tried.add(signature)
+        detail = _check(run, op, flow.carriers[op.index])
+        if detail:
+            return op, detail
+    return None
+
+
+def inputs_of(run: Run, op: Op) -> list[Any]:
+    """The op's inputs; a variable that was passed as it is counts as its value."""
+    found = []
+    for k in op.ins:
+        value = run.value(k)
+        if run.is_resource(k) and op.outs:
+            try:
+                value = tf.raw_ops.ReadVariableOp(resource=value, dtype=run.value(op.outs[0]).dtype)
+            except (TypeError, tf.errors.OpError):
+                value = run.value(k)  # a resource that is no variable of this dtype
+        found.append(value)
+    return found
+
+
+def call(op: Op, inputs: list[Any]) -> Any:
+    function = getattr(tf.raw_ops, op.type, None)
+    if function is None:
+        return None
+    names = [n for n in inspect.signature(function).parameters if n != "name"]
+    attrs = op.attrs or ()
+    given = dict(zip(attrs[::2], attrs[1::2], strict=False))
+    if "@names" in given:
+        by_name: dict[str, Any] = {n: v for n, v in given.items() if n in names}
+        for n, v in zip(given["@names"], inputs, strict=True):
+            by_name[n] = v if given["@names"].count(n) == 1 else [*by_name.get(n, []), v]
+        return _run(function, by_name)
+    listed = [n for n in names if n not in given]
+    many = given.get("N", 0)
+    if (
+        op.type not in _LISTS and many > 1 and len(inputs) == many * len(listed)
+    ):  # every input is a list, like DynamicStitch's
+        return _run(function, {n: inputs[i * many : (i + 1) * many] for i, n in enumerate(listed)})
+    if len(names) < len(inputs) and op.type not in _LISTS:
+        return None
+    keywords: dict[str, Any] = dict(zip(names, inputs, strict=False))
+    if op.type in ("Pack", "AddN", "Einsum"):
+        keywords, names = {names[0]: inputs}, [names[0]] * (len(inputs) - 1) + names
+    elif op.type == "ConcatV2":
+        keywords, names = (
+            {"values": inputs[:-1], "axis": inputs[-1]},
+            [""] * len(inputs) + [n for n in names if n not in ("values", "axis")],
+        )
+    for n in names[len(inputs) :]:
+        if n in given:
+            keywords[n] = given[n]
+    return _run(function, keywords)
+
+
+def _run(function: Any, keywords: dict[str, Any]) -> Any:
+    try:
+        return function(**keywords)
+    except Exception:  # list inputs, type attributes and the like: this op cannot be run alone, so it is not judged
+        return None
+
+
+def _flat(out: Any) -> list[Any]:
+    items = list(out) if isinstance(out, (list, tuple)) else [out]
+    return [t for t in items if isinstance(t, tf.Tensor) and t.dtype.is_floating]
+
+
+def _check(run: Run, op: Op, carriers: list[int]) -> str:
+    inputs = inputs_of(run, op)
+    floats = [
+        i
+        for i, k in enumerate(op.ins)
+        if k in carriers and getattr(inputs[i], "dtype", None) in (tf.float32, tf.float64)
+    ]
+    if not floats or any(int(tf.size(inputs[i])) > MAX_ELEMENTS for i in floats):
+        return ""
+    return next((d for seed in range(TRIES) if (d := _tried(op, inputs, floats, seed))), "")
+
+
+def _tried(op: Op, inputs: list[Any], floats: list[int], seed: int) -> str:
+    """One random weighting of the op's outputs and one direction of its inputs; a sentence if they disagree."""
+    rng = np.random.default_rng(seed)
+    with tf.GradientTape() as tape:
+        variables = [inputs[i] for i in floats]
+        tape.watch(variables)
+        outs = _flat(call(op, inputs))
+        if not outs:
+            return ""
+        weights = [tf.constant(rng.normal(size=tuple(o.shape)), o.dtype) for o in outs]
+        total = tf.add_n([tf.reduce_sum(tf.cast(o * w, tf.float64)) for o, w in zip(outs, weights, strict=True)])
+    try:
+        slopes = tape.gradient(total, variables)
+    except LookupError:
+        return ""
+    if any(s is None for s in slopes):
+        return ""
+    size = sum(float(tf.reduce_sum(tf.abs(tf.cast(o * w, tf.float64)))) for o, w in zip(outs, weights, strict=True))
+    directions = [rng.choice([-1.0, 1.0], size=tuple(v.shape)) for v in variables]
+    expected = float(
+        sum(
+            np.sum(np.asarray(tf.convert_to_tensor(s), np.float64) * d) for s, d in zip(slopes, directions, strict=True)
+        )
+    )
+    measured = []
+    for eps in (1e-2, 2.5e-3):
+        ends = []
+        for sign in (1, -1):
+            moved = list(inputs)
+            for i, d in zip(floats, directions, strict=True):
+                moved[i] = inputs[i] + tf.cast(sign * eps * d, inputs[i].dtype)
+            ends.append(
+                sum(
+                    float(tf.reduce_sum(tf.cast(o * w, tf.float64)))
+                    for o, w in zip(_flat(call(op, moved)), weights, strict=True)
+                )
+            )
+        measured.append((ends[0] - ends[1]) / (2 * eps))
+    a, b = measured
+    scale, noise = max(abs(b), abs(expected)), 1e-6 * size / 2.5e-3
+    if not np.isfinite([a, b, expected]).all() or abs(a - b) > 0.05 * scale + noise:
+        return ""
+    if abs(b - expected) > 0.03 * scale + 3 * abs(a - b) + noise:
+        return f"{op.type} alone: its gradient says {expected:.4g}, a finite difference {b:.4g}"
+    return ""

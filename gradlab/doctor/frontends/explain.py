@@ -1,0 +1,68 @@
+"""`explain`: the status from a plain tape, the reason from a recorded run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gradlab.doctor.frontends.explanation import Explanation
+from gradlab.doctor.recording.frames import user_frame
+from gradlab.doctor.recording.hooks import alone
+from gradlab.doctor.recording.sources import collect, watched
+from gradlab.doctor.report.report import Report
+from gradlab.doctor.source_code.scope import scene
+
+
+def explain(
+    fn: Callable[[], Any],
+    sources: Any,
+    *,
+    watch: Any = (),
+    owner: Any = None,
+    level: str = "full",
+) -> Report:
+    """Say for each source whether a gradient flows from the loss, and if not, which line cut it, why, and what to do.
+
+    Parameters
+    ----------
+    fn
+        Zero-argument callable that computes and returns the scalar loss, as it would under a tape.
+    sources
+        What the gradient is asked for: a dict of names to variables or tensors, a list, a Keras layer or model, or a
+        `tf.Module`.
+    watch
+        Names of sources, or tensors, that the learner's tape watches (`tape.watch`).
+    owner
+        The layer, model or module that the list came from, to explain a list that is empty or too short.
+    level
+        "full", or "quick": no re-runs for evidence (so no `partial`, and weaker words on conversions).
+
+    Returns
+    -------
+    Report
+        With one row for each source, and one for each variable that the loss depends on and the list lacks.
+
+    Raises
+    ------
+    TypeError, ValueError, LookupError
+        The arguments, or what `fn` returns, cannot be explained; the message names the thing. An exception of `fn`
+        itself is
+        raised again as RuntimeError that names the learner's line, with the original as its cause.
+
+    Notes
+    -----
+    The status is that of a plain `tf.GradientTape` around `fn`. `fn` runs twice, and again for finite differences;
+    variables and random
+    generators are put back after each run. All intermediate values stay alive meanwhile, so memory is that of a
+    forward pass.
+    """
+    if not callable(fn):
+        raise TypeError(
+            f"fn is a {type(fn).__name__}; expected a function without arguments that computes and returns the loss"
+        )
+    if level not in ("full", "quick"):
+        raise ValueError(f"level is {level!r}; expected 'full' or 'quick'")
+    caller = user_frame()
+    with alone():
+        found, owner = collect(sources, owner)
+        return Explanation(fn, found, watched(watch, found), owner, level, scene(fn, caller)).report()

@@ -1,0 +1,284 @@
+"""One explanation, from the recorded run to the report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from gradlab.doctor.analysis.finite_differences import Probe
+from gradlab.doctor.frontends.progress import Progress
+from gradlab.doctor.recording.backends import recorder
+from gradlab.doctor.recording.frames import traceback_places
+from gradlab.doctor.recording.recorded_run import Run, kind_of, run_recorded
+from gradlab.doctor.recording.snapshot import Snapshot, written
+from gradlab.doctor.recording.sources import FLOATS, Eager, Source, unwrap
+from gradlab.doctor.recording.trace import Trace
+from gradlab.doctor.report.diagnosis import Row
+from gradlab.doctor.report.report import Report
+from gradlab.doctor.rules import incomplete, not_watched, raised, variable_list, zero
+from gradlab.doctor.rules.doubt import Doubt
+from gradlab.doctor.source_code.scope import Scene
+
+
+def check_loss(result: Any) -> Any:
+    """The loss as a scalar eager tensor. TypeError or ValueError names what was returned instead."""
+    value = unwrap(result)
+    if isinstance(value, (tf.Variable, Eager)):
+        if value.shape.num_elements() != 1:
+            raise ValueError(
+                f"the loss function returned a {value.dtype.name} tensor of shape {tuple(value.shape)}; "
+                f"expected a scalar: "
+                "reduce it first (tf.reduce_mean, tf.reduce_sum)"
+            )
+        return value
+    if isinstance(value, tf.Tensor):
+        raise ValueError(f"the loss function returned {value!r}, a tensor of another graph; expected an eager tensor")
+    if value is None:
+        raise TypeError("the loss function returned None; it must return the loss tensor (is a return missing?)")
+    kind = f"{type(value).__module__}.{type(value).__qualname__}"
+    hint = (
+        " (a number that has left TensorFlow has no gradient)"
+        if isinstance(value, (float, int, np.generic, np.ndarray))
+        else ""
+    )
+    raise TypeError(
+        f"the loss function returned a {kind}, not a tensor{hint}; expected a scalar tensor computed by TensorFlow"
+    )
+
+
+QUICK = 1.0  # seconds of a run up to which each source is moved by itself
+ALONE = 10  # sources up to which each is asked for in a run of its own when asking for all raises
+
+# Library files on whose behalf an exception counts as a refusal of the gradient machinery.
+_GRADIENT_FILES = ("backprop.py", "custom_gradient.py", "gradients_impl.py", "gradients_util.py", "forwardprop.py")
+
+
+class Refused(Exception):
+    """The gradient machinery refused inside the learner's function (its cause is the original exception)."""
+
+
+class Explanation:
+    """One call of explain, from the recorded run to the report."""
+
+    def __init__(
+        self,
+        fn: Callable[[], Any],
+        sources: list[Source],
+        watch: list[Any],
+        owner: Any,
+        level: str,
+        where: Scene,
+    ) -> None:
+        self.fn, self.sources, self.watch, self.owner, self.level, self.scene = (
+            fn,
+            sources,
+            watch,
+            owner,
+            level,
+            where,
+        )
+        self.progress = Progress()
+        self.key = recorder().key
+        self.snapshot = Snapshot(self.key)
+        self.before = variable_list.state(owner)
+        self.touched: set[int] = set()
+        self.notes: list[str] = []
+        self.trace: Trace | None = None
+
+    def reset(self) -> None:
+        self.snapshot.restore(self.touched)
+
+    def report(self) -> Report:
+        started = time.monotonic()
+        try:
+            made = self._rows()
+        finally:
+            self.progress.step("putting variables back")
+            self.reset()
+            self.progress.close()
+        trace = self.trace
+        if trace is not None and trace.truncated:
+            self.notes.append(
+                f"only the first {len(trace.ops)} ops were recorded; explain a smaller problem (fewer steps) "
+                f"to see the rest"
+            )
+        return Report(made, self.notes, recorder().name, time.monotonic() - started, len(trace.ops) if trace else 0)
+
+    # --- the runs -----------------------------------------------------------------------------------------------------
+
+    def _recorded(self, only: set[int] | None = None, eager: bool = True) -> tuple[Trace, Any]:
+        try:
+            trace, result = run_recorded(
+                self.fn, self.sources, eager_functions=eager, only=only, progress=self.progress.ops
+            )
+        except Exception as error:
+            trace = getattr(error, "gradlab_trace", None) or Trace()
+            self.touched |= written(trace)
+            self.reset()
+            raise
+        self.touched |= written(trace)
+        self.reset()
+        return trace, result
+
+    def _run(self) -> Run:
+        """The recorded run with its table of gradients."""
+        try:
+            trace, result = self._recorded()
+        except Exception as error:
+            failed = getattr(error, "gradlab_trace", None)
+            if failed is None or not failed.functions:
+                raise self._failed(error) from error
+            # Something that works only in a graph: record with its functions as single ops.
+            try:
+                trace, result = self._recorded(eager=False)
+            except Exception as again:
+                raise self._failed(again) from again
+            self.notes.append(
+                f"a tf.function could not be run eagerly ({type(error).__name__}), so lines inside it are not seen"
+            )
+        run = self._table(trace, check_loss(result))
+        if run.error is not None:
+            wanted: set[int] = set()
+            for s in self.sources:
+                wanted |= set(run.between(s).carriers)
+            trace, result = self._recorded(only=wanted)
+            again_run = self._table(trace, check_loss(result))
+            if again_run.error is None:
+                return again_run
+        return run
+
+    def _table(self, trace: Trace, loss: Any) -> Run:
+        self.trace = trace
+        run = Run(trace, [loss], self.key)
+        run.differentiate(self.sources)
+        handles = {self.key(s.value): s.value for s in self.sources if s.is_variable and s.dtype in FLOATS}
+        for k in written(trace):
+            variable = self.snapshot.variable(k)
+            if variable is not None and variable.dtype in FLOATS:
+                handles.setdefault(k, variable)
+        for variable in map(unwrap, trace.tape.watched_variables()):
+            if self.snapshot.variable(self.key(variable)) is None:  # made in the run
+                handles.setdefault(self.key(variable), variable)
+        run.resolve_reads(handles)
+        return run
+
+    def _failed(self, error: Exception) -> Exception:
+        """What to raise for an exception of the learner's function."""
+        names = [f.f_code.co_filename for f, _ in _walk(error)]
+        tape = any(n.endswith(_GRADIENT_FILES) and "tensorflow" in n for n in names)
+        if tape or "IndexedSlices" in str(error):
+            refused = Refused(str(error))
+            refused.__cause__ = error
+            return refused
+        spots = traceback_places(error)
+        at = f" at {spots[0]} (`{spots[0].code}`)" if spots else ""
+        return RuntimeError(f"the loss function failed{at}: {type(error).__name__}: {error}")
+
+    def _plain(self) -> tuple[list[Any], dict[int, BaseException], Any]:
+        """Gradients of a plain tape, per source; where the joint call raises, each source on its own."""
+        values = [s.value for s in self.sources]
+        self.progress.step("plain tape")
+        started = time.monotonic()
+        with tf.GradientTape() as tape:
+            for t in self.watch:
+                tape.watch(t)
+            loss = unwrap(self.fn())
+        self.quick = time.monotonic() - started < QUICK
+        self.watched_variables = [v for v in map(unwrap, tape.watched_variables())]
+        self.base = float(np.real(np.asarray(loss).reshape(-1)[0])) if loss.dtype != tf.string else 0.0
+        self.missing_gradients: list[Any] = []
+        try:
+            extra = self.watched_variables if self.owner is not None else []
+            found = tape.gradient(loss, [*values, *extra])
+            self.missing_gradients = found[len(values) :]
+            return found[: len(values)], {}, loss
+        except Exception as joint:
+            gradients: list[Any] = []
+            errors: dict[int, BaseException] = {}
+            for i, v in enumerate(values):
+                # An eager py_function can be differentiated once, so each source gets a run of its own.
+                if i == 0 or len(values) <= ALONE:
+                    self.reset()
+                    with tf.GradientTape(persistent=len(values) > ALONE) as tape:
+                        for t in self.watch:
+                            tape.watch(t)
+                        loss = unwrap(self.fn())
+                try:
+                    gradients.append(tape.gradient(loss, v))
+                except Exception as error:  # recorded as this source's own status
+                    errors[i] = error
+                    gradients.append(None)
+            if not errors:
+                errors = dict.fromkeys(range(len(values)), joint)
+            return gradients, errors, loss
+        finally:
+            self.reset()
+
+    # --- the rows -----------------------------------------------------------------------------------------------------
+
+    def _rows(self) -> list[Row]:
+        self.progress.step("recorded run")
+        try:
+            run = self._run()
+        except Refused as refused:
+            error = refused.__cause__ or refused
+            where = traceback_places(error)
+            return [raised.raises_row(None, s, error, where) for s in self.sources]
+        gradients, errors, _ = self._plain()
+        probe = Probe(self.fn, self.reset, self.base, progress=self.progress.step)
+        doubt = Doubt(self.fn, run, probe, self.reset, self.notes, self.quick) if self.level == "full" else None
+        again = doubt.again if doubt is not None else None
+        made: list[Row] = []
+        healthy: list[int] = []
+        watch_keys = {self.key(t) for t in self.watch}
+        for i, s in enumerate(self.sources):
+            self.progress.step(f"explaining {s.name}")
+            if i in errors:
+                made.append(raised.raises_row(run, s, errors[i], traceback_places(errors[i])))
+                continue
+            status = kind_of(gradients[i])
+            if status == "none":
+                made.append(
+                    not_watched.none_row(
+                        run,
+                        s,
+                        self.scene,
+                        again,
+                        self.key(s.value) in watch_keys,
+                    )
+                )
+                if doubt is not None:
+                    doubt.evidence(s, made[-1])
+            elif status == "zero":
+                made.append(zero.zero_row(run, s, self.scene, again))
+            elif status in ("nan", "inf"):
+                made.append(zero.not_finite_row(run, s, status))
+            else:
+                healthy.append(i)
+                made.append(incomplete.ok_row(run, s, gradients[i]))
+        if doubt is not None and healthy:
+            doubt.contradictions(made, healthy, self.sources, gradients)
+        if self.owner is not None:
+            made += variable_list.rows(
+                variable_list.Listing(
+                    self.owner,
+                    self.before,
+                    self.scene,
+                    run,
+                    self.snapshot,
+                    self.sources,
+                    list(zip(self.watched_variables, self.missing_gradients, strict=False)),
+                )
+            )
+        return made
+
+
+def _walk(error: BaseException) -> Iterator[tuple[Any, int]]:
+    tb = error.__traceback__
+    while tb is not None:
+        yield tb.tb_frame, tb.tb_lineno
+        tb = tb.tb_next

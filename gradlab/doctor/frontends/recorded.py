@@ -1,0 +1,205 @@
+"""Explains a gradient call that a session recorded, from the recording alone: the learner's code does not run again."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import tensorflow as tf
+
+from gradlab.doctor.frontends.traced import TracedCall
+from gradlab.doctor.recording import session
+from gradlab.doctor.recording.backends import recorder
+from gradlab.doctor.recording.frames import code_of
+from gradlab.doctor.recording.hooks import alone
+from gradlab.doctor.recording.recorded_run import Run, kind_of
+from gradlab.doctor.recording.snapshot import Snapshot, live_variables
+from gradlab.doctor.recording.sources import FLOATS, Eager, Source, unwrap
+from gradlab.doctor.recording.tape_calls import Call, leaves
+from gradlab.doctor.recording.trace import Trace, joined
+from gradlab.doctor.report.report import Report, Row
+from gradlab.doctor.rules import compiled_function, incomplete, not_watched, zero
+from gradlab.doctor.rules.empty_list import empty_row, watched
+from gradlab.doctor.rules.refusals import failed_later, foreign, number, refused, slices
+from gradlab.doctor.rules.tape_state import tape_state
+from gradlab.doctor.source_code.scope import Scene
+from gradlab.doctor.source_code.syntax import free_values
+
+
+def explain_last() -> Report | None:
+    """The report on this thread's last recorded call, None if there is none."""
+    found = session.cached_report()
+    call = session.last_call()
+    if found is not None or call is None:
+        return found
+    open_one = session.current()
+    if open_one is not None:
+        open_one.close()
+    if isinstance(call, TracedCall):
+        report = call.report()
+        if not report.problems:
+            report = _in_eager_mode(call) or report
+    else:
+        report = explain_recorded(call)
+    session.cache_report(report)
+    return report
+
+
+def _in_eager_mode(call: TracedCall) -> Report | None:
+    """The report on one more run of the traced function, now with values; None if that shows nothing.
+
+    Variables and generators are put back.
+    """
+    if call.running is None or call.error is not None:
+        return None
+    function, args, kwargs = call.running
+    snapshot = Snapshot(recorder().key)
+    why = ""
+    try:
+        function.python_function(*args, **kwargs)
+    except Exception as error:  # something that works only in a graph; the trace's own report stands
+        why = type(error).__name__
+    finally:
+        snapshot.restore(snapshot.changed())
+    eager = session.last_call()
+    if why or not isinstance(eager, Call):
+        session.remember(call)
+        return None
+    opened = session.current()
+    if opened is not None:
+        opened.close()
+    report = explain_recorded(eager)
+    report.notes.append(
+        "the tape was opened in a tf.function; as its graph shows no missing gradient, the function ran once more in "
+        "eager mode to see the values (variables and generators are as before)"
+    )
+    return report
+
+
+def explain_recorded(call: Call) -> Report:
+    """The report on one recorded call."""
+    with alone():
+        started = time.monotonic()
+        report = Report(_rows(call), [], recorder().name, 0.0, len(call.trace.ops))
+        if call.trace.truncated:
+            report.notes.append(
+                f"only the first {len(call.trace.ops)} ops were recorded; explain a shorter piece of code to "
+                f"see the rest"
+            )
+        at = f" ({call.where[0]})" if call.where else ""
+        report.title = f"tape.{call.what}{at}" if call.what != "with" else f"a tape's with-block{at}"
+        report.seconds = time.monotonic() - started
+    return report
+
+
+def _rows(call: Call) -> list[Row]:
+    trace = (
+        joined(call.history, call.trace) if call.history is not None and call.history is not call.trace else call.trace
+    )
+    shift = len(trace.ops) - len(call.trace.ops)
+    key = recorder().key
+    targets = [unwrap(t) for t in leaves(call.target) if isinstance(unwrap(t), (tf.Variable, Eager))]
+    if call.error is not None and call.what not in ("gradient", "jacobian", "batch_jacobian"):
+        return [refused(call, None, "source" if call.what == "watch" else "tape")]
+    if not targets:
+        return [number(call, trace)]
+    run = Run(trace, targets, key)
+    named = list(_named(call))
+    sources = [Source(n, g, unwrap(g)) for n, g in named if isinstance(unwrap(g), (tf.Variable, Eager))]
+    run.differentiate(sources)
+    run.resolve_reads(_handles(run, sources))
+    scene = _scene(call, trace)
+    results = leaves(call.result) if call.error is None else [None] * len(named)
+    if len(results) != len(named):
+        results = [call.result] * len(named)
+    made = []
+    if not named and call.error is None:
+        recent = run.part((call.tape.entered or 0) + shift)
+        return [empty_row(call, recent, scene, watched(recent))]
+    by_name = {s.name: s for s in sources}
+    for (name, given), gradient in zip(named, results, strict=True):
+        source = by_name.get(name)
+        if call.error is not None:
+            made.append(refused(call, run, name, source))
+        elif source is None:
+            made.append(foreign(call, name, given))
+        else:
+            made.append(_row(call, run, source, gradient, scene, shift))
+    return made
+
+
+def _scene(call: Call, trace: Trace) -> Scene:
+    """The places and names around a call, with those of the functions of the learner's that ran."""
+    spots = [(p.file, p.line) for p in call.where]
+    values = dict(call.names)
+    ran = {code for op in trace.ops for code, _ in op.stack}
+    for function in call.functions:
+        code = code_of(function)
+        if code is not None and code in ran:
+            spots.append((code.co_filename, code.co_firstlineno))
+            for name, value in free_values(function).items():
+                values.setdefault(name, value)
+    return Scene(None, spots, values)
+
+
+def _named(call: Call) -> list[tuple[str, Any]]:
+    """Sources with names: dict keys, the caller's names for the objects, variables' own names, or numbers."""
+    taken: set[str] = set()
+    out: list[tuple[str, Any]] = []
+
+    def walk(thing: Any, prefix: str) -> None:
+        if isinstance(thing, dict):
+            for k, v in thing.items():
+                walk(v, f"{prefix}/{k}" if prefix else str(k))
+        elif isinstance(thing, (list, tuple)):
+            for i, v in enumerate(thing):
+                walk(v, _called(call, v) or (f"{prefix}[{i}]" if prefix else ""))
+        else:
+            name = prefix or _called(call, thing) or str(getattr(thing, "path", "") or "")
+            if not name and not isinstance(thing, Eager):
+                name = str(getattr(thing, "name", "")).removesuffix(":0")
+            base = name or f"source {len(out)}"
+            name, n = base, 2
+            while name in taken:
+                name, n = f"{base}#{n}", n + 1
+            taken.add(name)
+            out.append((name, thing))
+
+    walk(call.sources, "")
+    return out
+
+
+def _called(call: Call, thing: Any) -> str:
+    return next((n for n, v in call.names.items() if v is thing), "")
+
+
+def _handles(run: Run, sources: list[Source]) -> dict[int, Any]:
+    handles = {run.key(s.value): s.value for s in sources if s.is_variable and s.dtype in FLOATS}
+    touched = {k for op in run.trace.ops for k in op.ins if run.is_resource(k)}
+    for v in live_variables():
+        if run.key(v) in touched and v.dtype in FLOATS:
+            handles.setdefault(run.key(v), v)
+    return handles
+
+
+def _row(call: Call, run: Run, source: Source, gradient: Any, scene: Scene, shift: int) -> Row:
+    status = kind_of(gradient)
+    # What this tape could see comes first; earlier ops (another tape's, an optimizer's) matter only if the source is
+    # not on the way there.
+    recent = run.part((call.tape.entered or 0) + shift)
+    if status != "none" or recent.between(source).reached:
+        run = recent
+    if isinstance(gradient, tf.IndexedSlices):
+        failed = failed_later(call)
+        if failed is not None:
+            return slices(run, source, failed)
+    if status == "none":
+        flow = run.between(source)
+        state = tape_state(call, run, flow, source, scene, shift)
+        row = state or not_watched.none_row(run, source, scene, None, True)
+        return compiled_function.sharpen(run, row, source, "none")
+    if status == "zero":
+        return compiled_function.sharpen(run, zero.zero_row(run, source, scene), source, "zero")
+    if status in ("nan", "inf"):
+        return compiled_function.sharpen(run, zero.not_finite_row(run, source, status), source, status)
+    return incomplete.ok_row(run, source, gradient)

@@ -1,0 +1,255 @@
+"""A gradlab.Tape inside a tf.function: explained from the graph that TensorFlow traces, for there are no values yet.
+
+What a graph can tell is whether a gradient is there, not what it is: zero and NaN are left to a run in eager mode. The
+question where a gradient ends is asked of a copy of the graph (`tf.import_graph_def`, `tf.gradients`), so the
+learner's graph stays as it is. Public API only.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import tensorflow as tf
+
+from gradlab.doctor.analysis import cuts
+from gradlab.doctor.analysis.dataflow import is_write
+from gradlab.doctor.recording.frames import Place, code_of, is_user_file, places, stack
+from gradlab.doctor.recording.recorded_run import Run
+from gradlab.doctor.recording.snapshot import live_variables
+from gradlab.doctor.recording.sources import FLOATS, Source, unwrap
+from gradlab.doctor.recording.tape_calls import Call, TapeLog, leaves
+from gradlab.doctor.recording.trace import Op, Trace
+from gradlab.doctor.report.diagnosis import Row
+from gradlab.doctor.report.path import describe, drawn
+from gradlab.doctor.report.report import Report
+from gradlab.doctor.report.wording import finish
+from gradlab.doctor.rules import detached_op, not_watched
+from gradlab.doctor.rules.empty_list import empty_row
+from gradlab.doctor.rules.refusals import refused
+from gradlab.doctor.rules.tape_state import tape_state
+from gradlab.doctor.source_code.scope import Scene
+
+TOKEN = 1
+NOTE = (
+    "this tape was opened while TensorFlow traced a graph, so no values were there: a gradient of zero or NaN is not "
+    "seen; run eagerly (compile(run_eagerly=True), or without tf.function) to have those explained as well"
+)
+_SKIPPED = ("Placeholder", "Const", "NoOp")
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A line's function, as a code object tells it."""
+
+    co_filename: str
+    co_name: str
+
+
+@dataclass
+class TracedTape:
+    """When one tape recorded, counted in the operations of the graph that was being traced."""
+
+    persistent: bool
+    watches_variables: bool
+    graph: Any = None
+    entered: int | None = None
+    exited: int | None = None
+    paused: list[tuple[int, int]] = field(default_factory=list)
+    reset: int | None = None
+    watched: list[tuple[Any, int, list[Place]]] = field(default_factory=list)
+    calls: int = 0
+
+    def now(self) -> int:
+        return len(self.graph.get_operations()) if self.graph is not None else 0
+
+    def enter(self) -> None:
+        self.graph = tf.compat.v1.get_default_graph()
+        if self.entered is None:
+            self.entered = self.now()
+        self.exited = None
+
+    def exit(self) -> None:
+        self.exited = self.now()
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        first = self.now()
+        try:
+            yield
+        finally:
+            self.paused.append((first, self.now()))
+
+    def watch(self, tensors: Any) -> None:
+        self.graph = self.graph or tf.compat.v1.get_default_graph()
+        spots = places(stack(2)[0])
+        self.watched += [(t, self.now(), spots) for t in tf.nest.flatten(tensors)]
+
+    def records(self, number: int) -> bool:
+        """Did the tape record the operation with this number?"""
+        first = max(self.entered or 0, self.reset if self.reset is not None else 0)
+        last = self.exited if self.exited is not None else sys.maxsize
+        return first <= number < last and not any(a <= number < b for a, b in self.paused)
+
+
+def running() -> tuple[Any, Any, Any] | None:
+    """The outermost tf.function of the learner's that is being called, with what it was given; None if there is none
+    (Keras' own, for one)."""
+    kind = type(tf.function(lambda: None))
+    found, frame = None, sys._getframe()
+    while frame is not None:
+        function = frame.f_locals.get("self") if frame.f_code.co_name == "__call__" else None
+        if isinstance(function, kind):
+            code = code_of(function)
+            theirs = code is not None and is_user_file(code.co_filename)
+            found = (function, frame.f_locals.get("args", ()), frame.f_locals.get("kwds", {})) if theirs else None
+        frame = frame.f_back  # type: ignore[assignment]
+    return found
+
+
+@dataclass
+class TracedCall:
+    """A gradient call on such a tape."""
+
+    tape: TracedTape
+    what: str
+    target: Any
+    sources: Any
+    result: Any
+    error: BaseException | None
+    where: list[Place]
+    names: dict[str, Any]
+    running: tuple[Any, Any, Any] | None = None  # the learner's tf.function around the call, its args and kwargs
+
+    def report(self) -> Report:
+        """What the graph tells."""
+        at = f" ({self.where[0]})" if self.where else ""
+        return Report(_rows(self), [NOTE], "the traced graph", title=f"tape.{self.what}{at}, inside a tf.function")
+
+
+class _GraphRun(Run):
+    """A run whose gradients are there or not, without a size."""
+
+    def norm(self, k: int) -> float | None:
+        return None
+
+
+def _rows(call: TracedCall) -> list[Row]:
+    graph = call.tape.graph
+    operations = list(graph.get_operations()) if graph is not None else []
+    keys = {id(t): n for n, t in enumerate(t for o in operations for t in o.outputs)}
+    inner = {id(outer): keys.get(id(held), -1) for outer, held in getattr(graph, "captures", ())}
+    unknown: dict[int, int] = {}
+
+    def key(thing: Any) -> int:
+        handle = getattr(thing, "handle", None)
+        thing = thing if handle is None else handle
+        found = keys.get(id(thing), inner.get(id(thing)))
+        return found if found is not None else unknown.setdefault(id(thing), len(keys) + len(unknown))
+
+    trace = _trace(call.tape, operations, keys)
+    targets = [t for t in map(unwrap, leaves(call.target)) if getattr(t, "graph", None) is graph]
+    run = _GraphRun(trace, targets, key)
+    named = list(_named(call))
+    sources = [Source(name, thing, unwrap(thing)) for name, thing in named]
+    _differentiate(run, graph, targets, [key(s.value) for s in sources] or list(inner.values()))
+    log = TapeLog(TOKEN, call.tape.persistent, call.tape.watches_variables, call.tape.entered, call.tape.exited)
+    log.reset, log.calls = call.tape.reset, call.tape.calls
+    log.watched = {key(t): (number, spots) for t, number, spots in call.tape.watched}
+    asked = Call(
+        call.what, log, call.target, call.sources, call.result, call.error, call.where, 0, trace, None, call.names
+    )
+    scene = Scene(None, [(p.file, p.line) for p in call.where], call.names)
+    if call.error is not None:
+        return [refused(asked, run, s.name, s) for s in sources] or [refused(asked, run, "sources")]
+    if not sources:
+        return [empty_row(asked, run, scene, _watched(run, graph))]
+    results = leaves(call.result)
+    results = results if len(results) == len(sources) else [call.result] * len(sources)
+    return [
+        Row(s.name, "ok") if slope is not None else _none(asked, run, s, scene)
+        for s, slope in zip(sources, results, strict=True)
+    ]
+
+
+def _named(call: TracedCall) -> Iterator[tuple[str, Any]]:
+    taken: set[str] = set()
+    keys = list(call.sources) if isinstance(call.sources, dict) else []
+    for n, thing in enumerate(leaves(call.sources)):
+        known = next((name for name, v in call.names.items() if v is thing), "")
+        own = str(getattr(thing, "path", "") or getattr(thing, "name", "")).removesuffix(":0")
+        name = (str(keys[n]) if n < len(keys) else "") or known or own or f"source {n}"
+        count = 2
+        while name in taken:
+            name, count = f"{name.partition('#')[0]}#{count}", count + 1
+        taken.add(name)
+        yield name, thing
+
+
+def _trace(tape: TracedTape, operations: list[Any], keys: dict[int, int]) -> Trace:
+    trace = Trace(first_key=sys.maxsize)
+    for number, operation in enumerate(operations):
+        if operation.type in _SKIPPED:
+            for t in operation.outputs:
+                trace.tensors[keys[id(t)]] = t
+            continue
+        frames = tuple(
+            (Spot(f.filename, f.name), f.lineno)
+            for f in reversed(list(operation.traceback or ()))
+            if is_user_file(f.filename)
+        )
+        ins, outs = (tuple(keys[id(t)] for t in side) for side in (operation.inputs, operation.outputs))
+        tapes = frozenset({TOKEN}) if tape.records(number) else frozenset[int]()
+        op = Op(number, operation.type, ins, outs, frames, frozenset(), None, tapes)  # type: ignore[arg-type]
+        trace.add(op, operation.inputs, operation.outputs)
+    return trace
+
+
+def _differentiate(run: Run, graph: Any, targets: list[Any], asked: list[int]) -> None:
+    """Which tensors have a gradient, from a copy of the graph; `run.error` if an op refuses."""
+    names = {k: t.name for k, t in run.trace.tensors.items() if t.dtype in FLOATS or k in asked}
+    if not targets or graph is None:
+        return
+    with tf.Graph().as_default() as copy:
+        tf.import_graph_def(graph.as_graph_def(), name="")
+        ends = [copy.get_tensor_by_name(t.name) for t in targets if t.dtype in FLOATS]
+        starts = {k: copy.get_tensor_by_name(name) for k, name in names.items()}
+        try:
+            found = tf.gradients(ends, list(starts.values())) if ends else [None] * len(starts)
+        except Exception as error:  # an op on the way may refuse in any way; the caller explains it
+            run.error = error
+            return
+    run.asked = set(starts)
+    there = tf.constant(1.0)
+    run.gradients = {k: there for k, g in zip(starts, found, strict=True) if g is not None}
+
+
+def _watched(run: Run, graph: Any) -> list[tuple[Any, Any]]:
+    """The variables that the graph has a gradient for."""
+    captured = {id(outer): run.gradients.get(run.key(outer)) for outer, _ in getattr(graph, "captures", ())}
+    return [(v, captured[id(v.handle)]) for v in live_variables() if captured.get(id(v.handle)) is not None]
+
+
+def _none(call: Call, run: Run, source: Source, scene: Scene) -> Row:
+    flow = run.between(source)
+    state = tape_state(call, run, flow, source, scene, 0)
+    if state is not None:
+        return state
+    row = Row(source.name, "none")
+    found = [c for c in cuts.cuts(run, flow) if not is_write(c.op) or c.how == "state"] if flow.reached else []
+    if found:
+        cut = cuts.decisive(run, found, run.seed(source))
+        row.cause = detached_op.of_cut(run, flow, cut)
+        describe(run, flow, row, cut)
+        row.evidence = f"in the traced graph no gradient leaves {cut.op.type} towards the source"
+        row.confidence = 0.85
+        return finish(drawn(run, flow, row, cut.op))
+    if source.dtype not in FLOATS:
+        return not_watched.none_row(run, source, scene, None, True)
+    made = scene.definition(source)
+    row.cause, row.where = "unconnected", [made] if made else call.where
+    row.evidence, row.confidence = "nothing that the traced graph computes from it reaches the target", 0.6
+    return finish(row)

@@ -1,0 +1,1 @@
+"""What ran: ops with the user's lines, tapes, conversions to NumPy and Python."""

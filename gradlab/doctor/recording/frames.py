@@ -1,0 +1,191 @@
+"""Which stack frames are the learner's own code, and what their lines say.
+
+Everything outside the Python installation's library folders and outside gradlab's own machinery counts as the
+learner's: scripts,
+notebook cells (whatever their pseudo file name), and the scenario functions that gradlab ships as learner code.
+"""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+import os
+import site
+import sys
+import sysconfig
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import CodeType, FrameType
+from typing import Any
+
+from gradlab.doctor.recording import autograph_lines
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_SHOWN = os.path.join(_PACKAGE, "scenarios")
+
+
+def _library_roots() -> tuple[str, ...]:
+    paths = sysconfig.get_paths()
+    roots = {paths[k] for k in ("stdlib", "platstdlib", "purelib", "platlib") if k in paths}
+    roots.update(site.getsitepackages() if hasattr(site, "getsitepackages") else [])
+    user = site.getusersitepackages() if hasattr(site, "getusersitepackages") else None
+    if isinstance(user, str):
+        roots.add(user)
+    roots.add(os.path.dirname(os.path.abspath(os.__file__)))
+    roots |= {os.path.realpath(r) for r in roots}
+    return tuple(os.path.join(r, "") for r in roots if r)
+
+
+_ROOTS = _library_roots()
+# Library frames worth remembering: they tell a custom gradient or a loop helper from plain op calls.
+_MARKS = {
+    "custom_gradient.py": "custom_gradient",
+    "while_loop.py": "while_loop",
+    "control_flow_ops.py": "while_loop",
+    "cond.py": "cond",
+    "control_flow_switch_case.py": "cond",
+    "control_flow_case.py": "cond",
+    "script_ops.py": "py_function",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """One line of the learner's code."""
+
+    file: str
+    line: int
+    function: str = ""
+
+    @property
+    def code(self) -> str:
+        """The text of the line, stripped; empty if the source is not available."""
+        return linecache.getline(self.file, self.line).strip()
+
+    @property
+    def shown(self) -> str:
+        """Where it is, for a reader: a notebook cell's file is a temporary one whose name says nothing."""
+        return f"notebook cell, line {self.line}" if self._in_cell else f"{self.file}:{self.line}"
+
+    @property
+    def _in_cell(self) -> bool:
+        return f"{os.sep}ipykernel_" in self.file or self.file.startswith("<ipython")
+
+    def __str__(self) -> str:
+        return self.shown if self._in_cell else f"{os.path.basename(self.file)}:{self.line}"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"file": self.file, "line": self.line, "function": self.function, "code": self.code}
+
+
+def is_user_file(filename: str) -> bool:
+    """True for the learner's files and notebook cells, False for libraries and gradlab's own machinery."""
+    if filename.startswith(("<frozen", "<__array_function__", "<attrs", "<decorator-gen")):
+        return False
+    if filename.startswith("<"):
+        # A cell or an exec'd learner function has its source in linecache; generated library code has not.
+        return "ipython" in filename or bool(linecache.getlines(filename)) or filename == "<stdin>"
+    if "__autograph_generated_file" in filename:
+        return False
+    path = os.path.abspath(filename)
+    if path.startswith(os.path.join(_SHOWN, "")):
+        return True
+    if path.startswith(os.path.join(_PACKAGE, "")) or path.startswith(_ROOTS):
+        return False
+    return f"{os.sep}site-packages{os.sep}" not in path and f"{os.sep}dist-packages{os.sep}" not in path
+
+
+_kinds: dict[CodeType, str] = {}
+
+
+def _kind(code: CodeType) -> str:
+    """ "user", "" (library), a part of converted code, or the mark of a library frame worth remembering."""
+    name = code.co_filename
+    if is_user_file(name):
+        kind = "user"
+    else:
+        kind = _MARKS.get(os.path.basename(name), "") if "tensorflow" in name else ""
+        kind = kind or autograph_lines.kind(code)
+        if kind == "while_loop" and "while_loop" not in code.co_name:
+            kind = ""
+    _kinds[code] = kind
+    return kind
+
+
+Stack = tuple[tuple[CodeType, int], ...]
+
+
+def stack(skip: int = 1) -> tuple[Stack, frozenset[str]]:
+    """The learner's frames from the innermost outwards as (code, line), and the marks of library frames inside them."""
+    frame: FrameType | None = sys._getframe(skip + 1)
+    found: list[tuple[CodeType, int]] = []
+    marks: set[str] = set()
+    generated: list[FrameType] = []
+    kinds = _kinds
+    while frame is not None:
+        code = frame.f_code
+        kind = kinds.get(code)
+        if kind is None:
+            kind = _kind(code)
+        if kind == "user":
+            found.append((code, frame.f_lineno))
+        elif kind == autograph_lines.GENERATED:
+            generated.append(frame)
+        elif kind == autograph_lines.CONVERTER:
+            line = autograph_lines.original(frame, generated) if generated else None
+            if line is not None and is_user_file(line[0].co_filename):
+                found.append(line)
+            generated = []
+        elif kind and not found:
+            marks.add(kind)
+        frame = frame.f_back
+    return tuple(found), frozenset(marks)
+
+
+def user_frame(skip: int = 1) -> FrameType | None:
+    """The innermost frame of the learner's code, or None."""
+    frame: FrameType | None = sys._getframe(skip + 1)
+    while frame is not None and not is_user_file(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame
+
+
+def places(frames: Stack) -> list[Place]:
+    """The places of a stack, innermost first."""
+    return [Place(code.co_filename, line, code.co_name) for code, line in frames]
+
+
+def traceback_places(error: BaseException) -> list[Place]:
+    """The learner's lines in an exception's traceback, innermost first."""
+    found = []
+    tb = error.__traceback__
+    while tb is not None:
+        code = tb.tb_frame.f_code
+        if is_user_file(code.co_filename):
+            found.append(Place(code.co_filename, tb.tb_lineno, code.co_name))
+        tb = tb.tb_next
+    return found[::-1]
+
+
+def code_of(function: Callable[..., Any]) -> CodeType | None:
+    """The code object behind a function, method, partial or callable object."""
+    seen = 0
+    thing: Any = function
+    while seen < 10:
+        seen += 1
+        if inspect.ismethod(thing):
+            thing = thing.__func__
+        elif inspect.isfunction(thing):
+            inner = getattr(thing, "__wrapped__", None)
+            if inner is not None and not is_user_file(thing.__code__.co_filename):
+                thing = inner
+                continue
+            return thing.__code__
+        elif hasattr(thing, "python_function"):
+            thing = thing.python_function
+        elif hasattr(thing, "func"):
+            thing = thing.func
+        else:
+            call = getattr(type(thing), "__call__", None)  # noqa: B004 (the function itself is wanted)
+            return call.__code__ if inspect.isfunction(call) else None
+    return None

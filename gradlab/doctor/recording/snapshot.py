@@ -1,0 +1,103 @@
+"""Remember variables and random generators, and put them back."""
+
+from __future__ import annotations
+
+import gc
+import random
+from collections.abc import Iterable
+from itertools import compress
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from gradlab.doctor.analysis.dataflow import READS
+from gradlab.doctor.recording.sources import Eager
+from gradlab.doctor.recording.trace import Trace
+
+
+def _kinds() -> set[type]:
+    """tf.Variable and all classes made from it."""
+    found: set[type] = set()
+    todo: list[type] = [tf.Variable]
+    while todo:
+        kind = todo.pop()
+        if kind not in found:
+            found.add(kind)
+            todo += type.__subclasses__(kind)
+    return found
+
+
+def live_variables() -> list[Any]:
+    """Every eager resource variable that is alive (Keras variables, metrics, seed generators and tf.random.Generator
+    hold such)."""
+    # By class, not by isinstance, which would run an object's own __class__ property; and fast: there are hundreds of
+    # thousands.
+    kinds = _kinds()
+    things = gc.get_objects()
+    candidates = compress(things, map(kinds.__contains__, map(type, things)))
+    return [v for v in candidates if isinstance(_handle(v), Eager)]
+
+
+def _handle(variable: Any) -> Any:
+    try:
+        return getattr(variable, "handle", None)
+    except (ValueError, RuntimeError):
+        return None  # a variable spread over devices has one handle for each, outside of their context none
+
+
+class Snapshot:
+    """The values of all live variables and of Python's, NumPy's and TensorFlow's generators at one moment.
+
+    Values share the variables' buffers until something writes to them, so this costs little memory.
+    """
+
+    def __init__(self, key: Any) -> None:
+        self._key = key
+        self._values: dict[int, tuple[Any, Any]] = {}
+        for variable in live_variables():
+            try:
+                self._values[key(variable)] = (variable, variable.read_value())
+            except tf.errors.FailedPreconditionError:
+                continue  # made, but never initialised: nothing to remember
+        self._python = random.getstate()
+        self._numpy = np.random.get_state()
+
+    def variable(self, handle: int) -> Any:
+        """The variable with this handle key, or None."""
+        return self._values[handle][0] if handle in self._values else None
+
+    def handles(self) -> Iterable[int]:
+        return self._values
+
+    def restore(self, handles: Iterable[int]) -> None:
+        """Put back these variables and the Python and NumPy generators."""
+        with tf.init_scope():
+            for handle in handles:
+                if handle in self._values:
+                    variable, value = self._values[handle]
+                    variable.assign(value, read_value=False)
+        random.setstate(self._python)
+        np.random.set_state(self._numpy)
+
+    def changed(self) -> set[int]:
+        """Handles whose value is not the remembered one (compares every value: only for when no trace says what was
+        written)."""
+        out = set()
+        for handle, (variable, value) in self._values.items():
+            if variable.shape != value.shape or not np.array_equal(variable.numpy(), value.numpy()):
+                out.add(handle)
+        return out
+
+
+def written(trace: Trace) -> set[int]:
+    """Handles that an op of the trace may have written to."""
+    out: set[int] = set()
+    for op in trace.ops:
+        if op.type in READS:
+            continue
+        for k in op.ins:
+            tensor = trace.tensors[k]
+            if getattr(tensor, "dtype", None) == tf.resource:
+                out.add(k)
+    return out

@@ -1,0 +1,90 @@
+"""What a session keeps of a tape and of each call on it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+import tensorflow as tf
+
+from gradlab.doctor.recording.frames import Place, code_of, is_user_file
+from gradlab.doctor.recording.sources import is_owner
+from gradlab.doctor.recording.trace import Trace
+
+
+@dataclass
+class TapeLog:
+    """What one tape did."""
+
+    token: int
+    persistent: bool
+    watches_variables: bool = True
+    entered: int | None = None  # op number
+    exited: int | None = None
+    watched: dict[int, tuple[int, list[Place]]] = field(default_factory=dict)  # key -> (op number, places)
+    stopped: list[list[Place]] = field(default_factory=list)
+    calls: int = 0
+    reset: int | None = None  # op number of the last reset
+
+
+@dataclass
+class Call:
+    """One gradient, jacobian or batch_jacobian call (or another call on a tape that raised)."""
+
+    what: str
+    tape: TapeLog
+    target: Any
+    sources: Any
+    result: Any
+    error: BaseException | None
+    where: list[Place]
+    at: int
+    trace: Trace
+    history: Trace | None
+    names: dict[str, Any]
+    functions: list[Any] = field(default_factory=list)  # the learner's functions that the caller can name
+    frame: Any = None
+    made: set[int] = field(default_factory=set)
+
+
+def leaves(result: Any) -> list[Any]:
+    """The gradients in what a call gave, or the sources in what it got."""
+    if isinstance(result, dict):
+        return [x for v in result.values() for x in leaves(v)]
+    if isinstance(result, (list, tuple)) and not isinstance(result, tf.IndexedSlices):
+        return [x for v in result for x in leaves(v)]
+    return [result]
+
+
+def visible(frame: FrameType | None) -> dict[str, Any]:
+    """What a frame can name: its own names, and the globals that its code mentions."""
+    if frame is None:
+        return {}
+    seen = dict(frame.f_locals)
+    if frame.f_code.co_name != "<module>":
+        for n in frame.f_code.co_names:
+            if n in frame.f_globals:
+                seen.setdefault(n, frame.f_globals[n])
+    return seen
+
+
+def is_theirs(value: Any) -> bool:
+    """Is it a function, or an object to be called, of the learner's?"""
+    code = code_of(value) if callable(value) and not isinstance(value, type) else None
+    return code is not None and is_user_file(code.co_filename)
+
+
+def telling(value: Any) -> bool:
+    """Worth remembering from the learner's names: tensors, variables, containers of them, layers, models, numbers."""
+    if hasattr(value, "__dict__") and is_user_file(
+        getattr(sys.modules.get(type(value).__module__), "__file__", None) or ""
+    ):
+        return True
+    return (
+        isinstance(value, (tf.Tensor, tf.Variable, float, list, tuple, dict))
+        or is_owner(value)
+        or hasattr(value, "handle")
+        or type(value).__module__ == "numpy"
+    )

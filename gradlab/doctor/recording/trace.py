@@ -1,0 +1,171 @@
+"""What a recorded run looks like, whichever recorder made it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from gradlab.doctor.recording.frames import Stack
+
+
+class Op:
+    """One executed operation: its type, the keys of what went in and came out, and the learner's frames around it."""
+
+    __slots__ = ("attrs", "index", "ins", "marks", "outs", "stack", "tapes", "type")
+
+    def __init__(
+        self,
+        index: int,
+        type: str,
+        ins: tuple[int, ...],
+        outs: tuple[int, ...],
+        stack: Stack,
+        marks: frozenset[str],
+        attrs: Any = None,
+        tapes: frozenset[int] = frozenset(),
+    ) -> None:
+        self.index, self.type, self.ins, self.outs = index, type, ins, outs
+        self.stack, self.marks, self.attrs, self.tapes = stack, marks, attrs, tapes
+
+    def __repr__(self) -> str:
+        line = self.stack[0][1] if self.stack else "?"
+        return f"{self.index}:{self.type}({self.ins})->{self.outs} @{line}"
+
+
+@dataclass
+class Conversion:
+    """A tensor's value was handed to Python or NumPy by `kind` (numpy, __float__, __bool__, ...), before op number
+    `before`."""
+
+    key: int
+    kind: str
+    before: int
+    stack: Stack
+    marks: frozenset[str]
+
+
+@dataclass
+class Trace:
+    """Everything a recorder saw in one run."""
+
+    ops: list[Op] = field(default_factory=list)
+    tensors: dict[int, Any] = field(default_factory=dict)  # key -> eager tensor (kept alive)
+    producer: dict[int, Op] = field(default_factory=dict)
+    conversions: list[Conversion] = field(default_factory=list)
+    external: dict[int, Op] = field(
+        default_factory=dict
+    )  # key of a tensor nobody produced -> first op that consumed it
+    first_key: int = 0  # keys from here on were made during the run (0: unknown)
+    functions: int = 0  # tf.functions that were called
+    calls: list[tuple[int, Any, Any, Any]] = field(
+        default_factory=list
+    )  # (before op, function, args, kwargs) of those left as graphs
+    tape: Any = None  # the persistent tape that watched every float tensor
+    reads: dict[int, int] = field(
+        default_factory=dict
+    )  # resolved while its tape lived: tensor -> the variable's handle
+    truncated: bool = False  # the limit on ops was reached
+
+    def add(self, op: Op, inputs: Iterable[Any], outputs: Iterable[Any]) -> None:
+        """Append an op; `inputs` and `outputs` are the tensors in the order of its keys."""
+        self.ops.append(op)
+        for key, tensor in zip(op.ins, inputs, strict=True):
+            if key not in self.tensors:
+                self.tensors[key] = tensor
+                self.external.setdefault(key, op)
+        for key, tensor in zip(op.outs, outputs, strict=True):
+            self.tensors[key] = tensor
+            self.producer[key] = op
+
+
+class Recorder(Protocol):
+    """The interface of the recorder modules. They differ only in how they see the operations."""
+
+    name: str
+    sees_functions: bool
+
+    def key(self, tensor: Any) -> int:
+        """A number that identifies a tensor (or a variable's handle) in the trace."""
+        ...
+
+    def recording(
+        self,
+        trace: Trace,
+        *,
+        limit: int,
+        on_op: Callable[[Op, Any, Any], None],
+        tapes: Callable[[], frozenset[int]] = ...,
+    ) -> AbstractContextManager[None]:
+        """Record into `trace` until the context ends; `on_op(op, inputs, outputs)` is called after every op."""
+        ...
+
+    def self_test(self) -> str:
+        """Empty if this recorder works with the installed TensorFlow, else what is wrong."""
+        ...
+
+
+@dataclass(frozen=True)
+class Ghost:
+    """What is left of a tensor of an earlier recording: its dtype and shape."""
+
+    dtype: Any
+    shape: Any
+
+
+def remembered(trace: Trace, limit: int) -> Trace:
+    """The last ops of a trace without its tensors: enough to say where a value came from."""
+    light = Trace(
+        reads=dict(trace.reads),
+        ops=[Op(op.index, op.type, op.ins, op.outs, op.stack, op.marks, None, op.tapes) for op in trace.ops[-limit:]],
+    )
+    for op in light.ops:
+        for k in (*op.ins, *op.outs):
+            t = trace.tensors.get(k)
+            if t is not None:
+                light.tensors[k] = t if isinstance(t, Ghost) else Ghost(t.dtype, t.shape)
+        for k in op.outs:
+            light.producer[k] = op
+    return light
+
+
+def joined(first: Trace, second: Trace) -> Trace:
+    """Two traces, one after the other."""
+    for i, op in enumerate(first.ops):
+        op.index = i
+    shift = len(first.ops)
+    for i, op in enumerate(second.ops):
+        op.index = shift + i
+    conversions = [Conversion(c.key, c.kind, c.before + shift, c.stack, c.marks) for c in second.conversions]
+    calls = [(n + shift, f, a, k) for n, f, a, k in second.calls]
+    both = Trace([*first.ops, *second.ops], {**first.tensors, **second.tensors}, {**first.producer, **second.producer})
+    both.reads = {**first.reads, **second.reads}
+    both.conversions, both.calls = conversions, calls
+    both.external = {k: op for k, op in second.external.items() if k not in first.producer}
+    both.first_key, both.functions, both.tape, both.truncated = (
+        second.first_key,
+        second.functions,
+        second.tape,
+        second.truncated,
+    )
+    return both
+
+
+def since(trace: Trace, start: int) -> Trace:
+    """The part of a trace from op number `start` on (ops keep their numbers)."""
+    part = Trace([op for op in trace.ops if op.index >= start], trace.tensors)
+    part.producer = {k: op for k, op in trace.producer.items() if op.index >= start}
+    for op in part.ops:
+        for k in op.ins:
+            if k not in part.producer:
+                part.external.setdefault(k, op)
+    part.conversions = [c for c in trace.conversions if c.before >= start]
+    part.calls, part.reads = trace.calls, trace.reads
+    part.first_key, part.functions, part.tape, part.truncated = (
+        trace.first_key,
+        trace.functions,
+        trace.tape,
+        trace.truncated,
+    )
+    return part

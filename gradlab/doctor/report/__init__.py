@@ -1,0 +1,1 @@
+"""How a diagnosis reads: rows, words, terminal text and HTML."""

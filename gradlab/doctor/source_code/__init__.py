@@ -1,0 +1,1 @@
+"""What the user's source text tells: pure functions of files."""

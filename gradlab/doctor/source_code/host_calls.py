@@ -1,0 +1,109 @@
+"""Where the text takes a value out of TensorFlow: calls of NumPy, .numpy(), float() and their like."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from gradlab.doctor.recording.frames import Place
+from gradlab.doctor.source_code import syntax
+from gradlab.doctor.source_code.value_flow import passed_on, reads
+
+PYTHON_OPS = ("numpy_function", "py_function", "py_func")
+_HOST_CALLS = {"float", "int", "bool", "complex", "round"}
+_HOST_METHODS = {
+    "numpy",
+    "item",
+    "tolist",
+    "predict",
+    "predict_on_batch",
+    "predict_step",
+    "eval",
+    "get_weights",
+    "evaluate",
+    *PYTHON_OPS,
+}
+_SPEAKING = {"print", "log", "info", "debug", "warning", "write", "format", "set_description", "set_postfix"}
+HOST_MODULES = {"np", "numpy", "scipy", "math", "sklearn", "pd", "pandas", "statistics"}
+
+
+def is_speech_statement(statement: ast.stmt) -> bool:
+    """Does a statement only say something?"""
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+        return syntax.dotted(statement.value.func).rpartition(".")[2] in _SPEAKING
+    return False
+
+
+def host_call(statement: ast.stmt, names: set[str] | None = None) -> ast.Call | None:
+    """The first call in a statement that takes a value out of TensorFlow (one that reads one of `names`, if given)."""
+    for head in syntax.headers(statement):
+        for call in syntax.calls(head):
+            d = syntax.dotted(call.func)
+            root, _, last = d.partition(".")
+            method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+            hit = (root in HOST_MODULES and last) or d in _HOST_CALLS or method in _HOST_METHODS
+            if hit and (names is None or names & syntax.names(call)):
+                return call
+    return None
+
+
+def how_of(call: ast.Call) -> str:
+    """The name of a host call, or py_function."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else syntax.dotted(call.func)
+    return "py_function" if name in PYTHON_OPS else name
+
+
+def in_text(spots: list[Place]) -> Iterator[tuple[list[Place], str]]:
+    """Host calls that the text makes on what the op at `spots` gave: in its own statement, or on the names that it was
+    assigned to, also inside functions of the file that get them."""
+    for level, spot in enumerate(spots):
+        tree = syntax.module(spot.file)
+        statement = syntax.statement_at(spot.file, spot.line)
+        if tree is None or statement is None:
+            continue
+        around = spots[level:]
+        call = host_call(statement)
+        if call is not None and not is_speech_statement(statement):
+            yield [Place(spot.file, call.lineno, spot.function), *spots[level + 1 :]], how_of(call)
+        for inner, passed, line in passed_on(tree, statement, None):
+            here = [Place(spot.file, inner.lineno, inner.name), Place(spot.file, line, spot.function)]
+            yield from readers(tree, spot.file, inner, passed, 0, [*here, *spots[level + 1 :]], 1)
+        if isinstance(statement, ast.Assign):
+            names = {d for t in statement.targets for d in syntax.names(t)}
+            scope = syntax.scopes(tree, spot.line)[0]
+            first = spot.line if not syntax.in_loop(scope, statement) else 0
+            yield from readers(tree, spot.file, scope, names, first, around, 2)
+
+
+def readers(
+    tree: ast.Module, file: str, scope: ast.AST, names: set[str], first: int, around: list[Place], depth: int
+) -> Iterator[tuple[list[Place], str]]:
+    function = getattr(scope, "name", "<module>")
+    for s in sorted(syntax.statements(scope), key=lambda s: s.lineno):
+        if s.lineno < first or not reads(s) & names or is_speech_statement(s):
+            continue
+        outside = [p for p in around[1:]]
+        call = host_call(s, names)
+        if call is not None:
+            yield [Place(file, call.lineno, function), *outside], how_of(call)
+        elif _fills_array(tree, s):
+            yield [Place(file, s.lineno, function), *outside], "numpy"
+        if depth:
+            for inner, passed, line in passed_on(tree, s, names):
+                here = [Place(file, inner.lineno, inner.name), Place(file, line, function), *outside]
+                yield from readers(tree, file, inner, passed, 0, here, depth - 1)
+
+
+def _fills_array(tree: ast.Module, statement: ast.stmt) -> bool:
+    """Is it `array[i] = value` with an array that NumPy made?"""
+    if not isinstance(statement, (ast.Assign, ast.AugAssign)):
+        return False
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    bases = {syntax.dotted(t.value) for t in targets if isinstance(t, ast.Subscript)} - {""}
+    return any(
+        syntax.dotted(target) in bases
+        and isinstance(value, ast.Call)
+        and syntax.dotted(value.func).partition(".")[0] in HOST_MODULES
+        for s in syntax.statements(tree)
+        for target, value in syntax.assigned(s)
+    )

@@ -1,0 +1,1 @@
+"""One step of a recurrent layer and its derivatives."""

@@ -1,0 +1,1 @@
+"""Products of the steps' Jacobians: full tensors, norms, forward and backward."""

@@ -1,0 +1,1 @@
+"""The lab's own half: scenarios, their measurement, verdicts, training and checks."""

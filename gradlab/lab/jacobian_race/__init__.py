@@ -1,0 +1,1 @@
+"""The ways to a Jacobian that notebook 11 compares."""

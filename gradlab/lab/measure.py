@@ -1,0 +1,203 @@
+"""Run a scenario and read its gradients. This module and the scenarios are where TensorFlow is.
+
+- `measure`: one position of the switch -> `Side`.
+- `compare`: both positions, the first being the reference of the second.
+- `directional`: a central difference of the scenario's own loss, the judge of what is called wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from gradlab.lab.reading import Kind, Reading, Side, classify, format_shape
+from gradlab.lab.scenario import Scenario, load
+from gradlab.runtime import tf_loading
+from gradlab.runtime.devices import check_device
+from gradlab.runtime.exceptions import sentence
+
+WIDTHS = (1e-2, 1e-3)  # of finite differences: a wide one is exact to more digits, a narrow one follows a curved loss
+
+
+class Taken(NamedTuple):
+    """What one call of `run` returned, and the things it was called with."""
+
+    loss: Any
+    sources: Mapping[str, Any]
+    gradients: Mapping[str, Any]
+    watched: tuple[str, ...] | None
+    things: dict[str, Any]
+
+
+def keras_version() -> int:
+    """3, or 2 when `tf.keras` is legacy Keras."""
+    return int(tf.keras.__version__[0]) if hasattr(tf.keras, "__version__") else 2
+
+
+def take(scenario: Scenario, bug: bool, things: dict[str, Any]) -> Taken:
+    """Call `run` once and check the form of what it returns."""
+    result = scenario.run(bug, **things)
+    if not isinstance(result, tuple) or len(result) not in (3, 4):
+        raise TypeError(
+            f"`run` of `{scenario.name}` returned {type(result).__name__}; expected `loss, sources, gradients`, "
+            "or the same with `tape.watched_variables()` as a fourth."
+        )
+    loss, sources, gradients = result[:3]
+    if set(sources) != set(gradients):
+        raise ValueError(
+            f"`run` of `{scenario.name}` returned gradients for {sorted(gradients)} but sources {sorted(sources)}; "
+            "the two dicts must have the same names."
+        )
+    watched = tuple(f"{_name(v)} {format_shape(tuple(v.shape))}" for v in result[3]) if len(result) == 4 else None
+    return Taken(loss, sources, gradients, watched, things)
+
+
+def as_scenario(scenario: str | Scenario) -> Scenario:
+    """A scenario by name, or the one given."""
+    return load(scenario) if isinstance(scenario, str) else scenario
+
+
+def compare(scenario: str | Scenario, device: str | None = None, **knobs: Any) -> tuple[Side, Side]:
+    """Both positions of the switch, (off, on), at the given knobs (the others at their defaults).
+
+    `device` is "/CPU:0" or "/GPU:0", by default the one chosen in the notebook's first cell.
+
+    A gradient that differs from the one with the switch off is called wrong only if a finite difference of the same
+    run contradicts it: a switch may also change what is computed. An exception in `run` becomes RAISES readings.
+    """
+    scenario = as_scenario(scenario)
+    unknown = set(knobs) - set(scenario.knobs)
+    if unknown:
+        raise TypeError(
+            f"`{scenario.name}` has no knob {_list(unknown)}. "
+            f"It has: {_list(scenario.knobs) or 'none'}; `gradlab.load({scenario.name!r}).source` shows them."
+        )
+    off = measure(scenario, False, device, knobs)
+    return off, measure(scenario, True, device, knobs, off)
+
+
+def measure(
+    scenario: Scenario, bug: bool, device: str | None, knobs: Mapping[str, Any], reference: Side | None = None
+) -> Side:
+    """One position of the switch. `reference` is the other one, for shapes and for what "differs" means."""
+    try:
+        with tf.device(check_device(device or tf_loading.device())):
+            taken = take(scenario, bug, scenario.setup(**knobs))
+            readings = [
+                _read(name, gradient, scenario, bug, taken, reference) for name, gradient in taken.gradients.items()
+            ]
+    except Exception as error:
+        error.__traceback__ = _own_part(error)
+        known = reference.readings if reference else ()
+        first = sentence(error)
+        raised = [Reading(r.name, Kind.RAISES, None, r.shape, first) for r in known]
+        return Side(tuple(raised or [Reading("run", Kind.RAISES, None, (), first)]), error=error)
+    if reference:
+        found = {r.name for r in readings}
+        readings += [Reading(r.name, Kind.MISSING, None, r.shape) for r in reference.readings if r.name not in found]
+        order = {r.name: i for i, r in enumerate(reference.readings)}
+        readings.sort(key=lambda r: order.get(r.name, len(order)))
+    loss = np.asarray(taken.loss)
+    return Side(
+        tuple(readings), loss=float(loss) if loss.ndim == 0 else None, watched=taken.watched, sources=taken.sources
+    )
+
+
+def directional(
+    scenario: Scenario, bug: bool, taken: Taken, name: str, direction: np.ndarray, width: float = 1e-2
+) -> float | None:
+    """d loss / d source along a unit `direction`, by a central difference of `run` itself, in the run's own precision.
+
+    The source moves by `width`, relative to one plus its largest entry, to either side. A variable is moved by `assign` and put back; a tensor is moved by calling `run` with another one in its place.
+    None if the loss is not a scalar or the source is neither a variable nor one of the things `run` is called with.
+    """
+    source = taken.sources[name]
+    if np.ndim(taken.loss) != 0:
+        return None
+    before = value_of(source)
+    step = width * (1 + float(np.abs(before).max()))
+    losses = []
+    for sign in (1, -1):
+        moved = before + (sign * step * direction).astype(before.dtype)
+        if hasattr(source, "assign"):
+            source.assign(moved)
+            try:
+                losses.append(float(take(scenario, bug, taken.things).loss))
+            finally:
+                source.assign(before)
+        else:
+            places = [key for key, thing in taken.things.items() if thing is source]
+            if not places:
+                return None
+            swapped = {**taken.things, **{key: tf.constant(moved) for key in places}}
+            losses.append(float(take(scenario, bug, swapped).loss))
+    return (losses[0] - losses[1]) / (2 * step)
+
+
+def value_of(source: Any) -> np.ndarray:
+    """A copy of the value of a tensor, a tf.Variable or a Keras variable."""
+    return np.array(tf.convert_to_tensor(source).numpy())
+
+
+def to_array(gradient: Any) -> np.ndarray | None:
+    """A gradient as a dense array: None stays None, `IndexedSlices` are added up into the shape of their variable."""
+    return None if gradient is None else value_of(gradient)
+
+
+def _read(name: str, gradient: Any, scenario: Scenario, bug: bool, taken: Taken, reference: Side | None) -> Reading:
+    values = to_array(gradient)
+    right = reference[name] if reference and name in reference.kinds else None
+    kind = classify(values)
+    if values is None:
+        source = taken.sources[name]
+        return Reading(name, kind, None, right.shape if right else tuple(getattr(source, "shape", ())))
+    sliced = "IndexedSlices" if isinstance(gradient, tf.IndexedSlices) else ""
+    if right is None or right.values is None or kind is Kind.NOT_FINITE:
+        return Reading(name, kind, values, values.shape, sliced)
+    if values.shape != right.values.shape:
+        note = f"shape {format_shape(values.shape)}, expected {format_shape(right.values.shape)}"
+        return Reading(name, Kind.WRONG, values, values.shape, note)
+    if _close(values, right.values):
+        return Reading(name, kind, values, values.shape, sliced)
+    return _differs(name, kind, values, right.values, scenario, bug, taken)
+
+
+def _differs(
+    name: str, kind: Kind, values: np.ndarray, right: np.ndarray, scenario: Scenario, bug: bool, taken: Taken
+) -> Reading:
+    """A gradient other than with the switch off: ask a finite difference, along the difference, which one is right."""
+    gap = values - right
+    direction = gap / np.linalg.norm(gap)
+    said = float((values * direction).sum())
+    slopes = [directional(scenario, bug, taken, name, direction, width) for width in WIDTHS]
+    nearest = min((s for s in slopes if s is not None), key=lambda s: abs(s - said), default=None)
+    contradicted = kind if kind is Kind.ZERO else Kind.WRONG
+    if nearest is None:
+        return Reading(name, contradicted, values, values.shape, "differs from switch off")
+    if abs(nearest - said) <= 0.03 * max(abs(nearest), abs(said)) + 1e-3 * np.linalg.norm(right):
+        return Reading(name, kind, values, values.shape, "agrees with finite differences")
+    note = f"slope {said + 0.0:.1g}, by finite difference {nearest + 0.0:.1g}"
+    return Reading(name, contradicted, values, values.shape, note)
+
+
+def _close(a: np.ndarray, b: np.ndarray) -> bool:
+    return bool(np.allclose(a, b, rtol=1e-4, atol=1e-6 * max(np.abs(b).max(initial=0), 1e-30), equal_nan=True))
+
+
+def _own_part(error: BaseException) -> Any:
+    """The traceback from the scenario's file on: the frames of the measuring code above it say nothing to a learner."""
+    trace = error.__traceback__
+    while trace and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    return trace or error.__traceback__
+
+
+def _name(variable: Any) -> str:
+    return variable.name.partition(":")[0].rpartition("/")[2]
+
+
+def _list(names: Any) -> str:
+    return ", ".join(f"`{n}`" for n in sorted(names))

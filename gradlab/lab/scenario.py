@@ -1,0 +1,90 @@
+"""A `Scenario` is one bug behind one switch; scenarios are found by looking into the folder `gradlab/scenarios`.
+
+- `Scenario`: the literal at the end of each scenario file.
+- `names`, `load`: what there is, and one of them. Loading one imports TensorFlow; listing them does not.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gradlab.lab.reading import Kind
+
+MARK = "# <-- the switch"
+Kinds = Mapping[str, Kind]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One bug, one switch.
+
+    `setup(**knobs)` makes the network and its data and returns them as a dict; `run(bug, **things)` is the code that a
+    learner reads: it opens the tape and returns `loss, sources, gradients` (two dicts with the same names), or the same
+    with `tape.watched_variables()` as a fourth. The two are apart because training and finite differences run the same
+    program again from other values. Everything else is words and expectations; `breaks`, `predicts` and `verdict` are
+    either for every Keras or a dict {3: ..., 2: ...}.
+    """
+
+    title: str
+    claims: tuple[str, ...]  # ids in the catalogue of popular claims, "C1"
+    claim: str  # what the popular answer says, in our own words
+    switch: tuple[str, str]  # what the two positions do: off, on
+    setup: Callable[..., dict[str, Any]]
+    run: Callable[..., tuple[Any, ...]]
+    predicts: Kinds | Mapping[int, Kinds]  # what the claim says the switch does
+    breaks: Kinds | Mapping[int, Kinds]  # what it really does; empty: nothing
+    verdict: str | Mapping[int, str]  # confirmed, refuted, half true
+    why: str
+    hint: str  # for the exercise: where to look, not what to write
+    knobs: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)  # (low, high) of a slider, or the choices
+    rate: float = 0.1  # learning rate of the panel's training button
+
+    @property
+    def name(self) -> str:
+        """The file's name, which is also what `load` and `Panel` take."""
+        return self.run.__module__.rpartition(".")[2]
+
+    @property
+    def source(self) -> str:
+        """The code that runs, `setup` and `run`, exactly as it stands in the file."""
+        return inspect.getsource(self.setup) + "\n\n" + inspect.getsource(self.run)
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The knobs at their default positions, read from the signature of `setup`."""
+        parameters = inspect.signature(self.setup).parameters
+        return {name: parameters[name].default for name in self.knobs}
+
+    def expected(self, keras: int) -> tuple[Kinds, Kinds, str]:
+        """(predicts, breaks, verdict) for Keras 2 or 3."""
+        return _for(self.predicts, keras), _for(self.breaks, keras), _for(self.verdict, keras)
+
+
+def _for(value: Any, keras: int) -> Any:
+    return value[keras] if isinstance(value, Mapping) and set(value) == {2, 3} else value
+
+
+def names() -> list[str]:
+    """The names of all scenarios, sorted, without importing any."""
+    folder = Path(__file__).parents[1] / "scenarios"
+    return sorted(m.name for m in pkgutil.iter_modules([str(folder)]) if not m.name.startswith("_"))
+
+
+def load(name: str) -> Scenario:
+    """The scenario of that name. Raises LookupError for an unknown one, naming the nearest and all there are."""
+    known = names()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean `{near[0]}`?" if near else ""
+        raise LookupError(f"There is no scenario `{name}`.{hint} There are: {', '.join(known)}.")
+    module = importlib.import_module(f"gradlab.scenarios.{name}")
+    if not isinstance(getattr(module, "scenario", None), Scenario):
+        raise TypeError(f"`gradlab/scenarios/{name}.py` must end in `scenario = Scenario(...)`; it has no such name.")
+    return module.scenario

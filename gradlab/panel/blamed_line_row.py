@@ -1,0 +1,84 @@
+"""The row "Cut at" of a panel's verdict: when the doctor is asked, what it said before, and how it reads.
+
+- `CutRow`: asks for one panel, remembers by kinds.
+- `after_this_cell`: have something done once the running cell has shown what it shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from gradlab.lab.reading import Side
+from gradlab.lab.scenario import Scenario
+from gradlab.panel.words import broken, cut_html, looking_html, no_cut_html
+
+if TYPE_CHECKING:
+    from gradlab.lab.blamed_line import Cut  # which imports TensorFlow; this module must not
+
+
+class CutRow:
+    """What the doctor says of one scenario on one device. It is asked once for each set of kinds."""
+
+    def __init__(self, scenario: Scenario, device: str) -> None:
+        self._scenario, self._device = scenario, device
+        self._said: dict[tuple[Any, ...], dict[str, Cut] | Exception] = {}
+        self.awaited = False  # a look is due, so a row that is not known yet says so
+
+    def look(self, side: Side, knobs: Mapping[str, Any], strict: bool) -> dict[str, Cut]:
+        """{source: `Cut`} for a switched side measured at these knobs, from memory if its kinds were seen before.
+
+        An error of the doctor is remembered for the row and gives {}; with `strict` it is raised.
+        """
+        if not broken(side):
+            return {}
+        key = tuple(side.kinds.items())
+        if key not in self._said:
+            try:
+                self._said[key] = self._ask(side, knobs)
+            except Exception as error:  # goes into the row, in words
+                self._said[key] = error
+        found = self._said[key]
+        if isinstance(found, Exception):
+            if strict:
+                raise found
+            return {}
+        return found
+
+    def html(self, side: Side) -> str:
+        """The row for the kinds of this side, as far as it is known; "" for no row."""
+        if not broken(side):
+            return ""
+        found = self._said.get(tuple(side.kinds.items()))
+        if found is None:
+            return looking_html() if self.awaited else ""
+        return no_cut_html(found) if isinstance(found, Exception) else cut_html(side, found)
+
+    def _ask(self, side: Side, knobs: Mapping[str, Any]) -> dict[str, Cut]:
+        from gradlab.lab.blamed_line import find
+
+        # In a thread of its own, because what the doctor records belongs to a thread: a tape of the learner's that is
+        # open here, and `gradlab.last_report()`, stay as they are. Waited for, because the random seeds do not.
+        with ThreadPoolExecutor(1, "gradlab-looks-for-the-cut") as pool:
+            return pool.submit(find, self._scenario, side, self._device, dict(knobs)).result()
+
+
+def after_this_cell(call: Callable[[], object]) -> bool:
+    """Have it called once, when the running cell has shown what it shows. False where there are no cells.
+
+    Then, and while no cell runs, because the doctor runs code that sets random seeds: beside a cell it would change
+    that cell's numbers.
+    """
+    from IPython import get_ipython
+
+    shell = get_ipython()  # type: ignore[no-untyped-call]
+    if shell is None:
+        return False
+
+    def once(*_: Any) -> None:
+        shell.events.unregister("post_run_cell", once)
+        call()
+
+    shell.events.register("post_run_cell", once)
+    return True

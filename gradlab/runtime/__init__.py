@@ -1,0 +1,1 @@
+"""TensorFlow's loading and environment, devices and exceptions."""
