@@ -1,12 +1,19 @@
-"""Looks inside a tf.function that ran as one op: its Python function runs once more, op by op, with the state put back
-afterwards."""
+"""Looks inside a tf.function that ran as one op.
+
+Where a gradient is None, or zero because the graph filled it in, the structure of its graph tells the line and nothing
+runs. Zero and not finite values need numbers: then its Python function runs once more, op by op, with variables and
+generators put back afterwards.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
-from gradlab.doctor.analysis import cuts, zero_cuts
+from gradlab.doctor.analysis import cuts, graph_cuts, graph_functions, zero_cuts
 from gradlab.doctor.analysis.dataflow import between, is_call
+from gradlab.doctor.analysis.graph_reachability import Reachability
 from gradlab.doctor.recording.backends import recorder
 from gradlab.doctor.recording.recorded_run import Run, run_recorded
 from gradlab.doctor.recording.snapshot import Snapshot, written
@@ -16,13 +23,14 @@ from gradlab.doctor.report import path
 from gradlab.doctor.report.diagnosis import Row
 from gradlab.doctor.report.wording import finish
 from gradlab.doctor.rules import detached_op
+from gradlab.doctor.rules.in_a_graph import cut_told, filled, unreached, zero_row
 
 
 def _blamed(run: Run, source: Source, status: str) -> Op | None:
     flow = run.between(source)
     if status == "none":
         found = cuts.cuts(run, flow)
-        cut = found[0] if found else None
+        cut = cuts.decisive(run, found, run.seed(source)) if found else None
     elif status == "zero":
         cut = zero_cuts.where_zero(run, flow, run.seed(source))
     else:
@@ -40,6 +48,55 @@ def sharpen(run: Run, row: Row, source: Source, status: str) -> Row:
     op = _blamed(run, source, status)
     if op is None:
         return row
+    told = _by_structure(run, source, status, op) if status in ("none", "zero") else None
+    if told is not None:
+        outer = row.where
+        told.where += [p for p in outer if p not in told.where]
+        told.path = row.path
+        return told
+    return _by_running(run, row, source, status, op)
+
+
+def graph_behind(run: Run, op: Op) -> Any:
+    """The traced graph of a call in an eager recording, None if it is not known. Nothing is traced for the question."""
+    inputs = [run.trace.tensors[k] for k in op.ins]
+    for before, function, _, _ in reversed(run.trace.calls):
+        if before > op.index:
+            continue
+        for graph in graph_functions.compiled_graphs(function):
+            held = {id(inside): run.key(outer) for outer, inside in graph.captures if isinstance(outer, Eager)}
+            if len(graph.inputs) == len(op.ins) and all(
+                t.dtype == value.dtype and held.get(id(t), k) == k
+                for t, value, k in zip(graph.inputs, inputs, op.ins, strict=True)
+            ):
+                return graph
+    return None
+
+
+def _by_structure(run: Run, source: Source, status: str, op: Op) -> Row | None:
+    """The row as the graph's structure tells it; None if it tells nothing of this."""
+    graph = graph_behind(run, op) if not graph_functions.fault() else None
+    if graph is None:
+        return None
+    carried = set(run.between(source).carriers.get(op.index, ()))
+    starts = [t for t, k in zip(graph.inputs, op.ins, strict=True) if k in carried]
+    ends = [t for t, k in zip(graph.outputs, op.outs, strict=False) if run.live(k)]
+    reach = Reachability()
+    inner, flow, seeds = graph_cuts.examine(reach, graph, ends, starts, around=op.stack)
+    if any(k in inner.gradients for k in seeds):
+        if status == "none":
+            return None
+        return zero_row(reach, inner, flow, source, seeds)
+    if flow.reached:
+        found = next(graph_cuts.all_of(reach, inner, flow, seeds), None)
+        row = cut_told(inner, flow, source, found) if found is not None else None
+    else:
+        row = unreached(reach, inner, flow, source)
+    return filled(row) if row is not None and status == "zero" else row
+
+
+def _by_running(run: Run, row: Row, source: Source, status: str, op: Op) -> Row:
+    """The row after one more run of the function's Python code."""
     calls = [c for c in run.trace.calls if c[0] <= op.index]
     if not calls:
         return row

@@ -137,6 +137,8 @@ def another_object(run: Run, flow: Flow, source: Source, scene: Scene) -> Findin
         return None
     place = scene.definition(source)
     aliases = scene.aliases(source)
+    if not source.is_variable and not isinstance(source.value, Eager):
+        return None  # a tensor of a traced graph has no value to compare
     value = np.asarray(source.value.numpy() if source.is_variable else source.value)
     if not source.is_variable:
         known = {n for n, _ in _captured(run, flow, scene)} | {
@@ -165,6 +167,7 @@ def another_object(run: Run, flow: Flow, source: Source, scene: Scene) -> Findin
                 twin = run.value(k)
                 if (
                     k in flow.tainted
+                    or not isinstance(twin, Eager)
                     or getattr(twin, "dtype", None) != source.dtype
                     or twin.shape != source.value.shape
                 ):

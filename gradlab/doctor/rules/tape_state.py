@@ -33,7 +33,8 @@ def tape_state(call: Call, run: Run, flow: Flow, source: Source, scene: Scene, s
         op for op in flow.path if (token not in op.tapes or op.index < forgotten) and op.type != "ReadVariableOp"
     ]
     cut = None if alive else (found[0] if found else None)
-    if cut is not None and cut.key == run.seed(source) and not source.is_variable and _passes(run, flow, cut):
+    own = cut is not None and cut.key == run.seed(source) and not source.is_variable and not run.structural
+    if own and cut is not None and _passes(run, flow, cut):
         # The recording did not know this tensor as a source, but the op that took it in is differentiable.
         alive, cut = True, None
     if cut is not None:
