@@ -237,6 +237,38 @@ def all_of(reach: Reachability, run: Run, flow: Flow, seeds: list[int], kind: st
             yield from within(reach, run, flow, cut, kind)
 
 
+def _entered(reach: Reachability, run: GraphRun, flow: Flow, index: int) -> Iterator[tuple[GraphRun, Flow]]:
+    """The bodies of the loop, branch or call that an op stands for, as runs, with the flow of what came in there."""
+    operation, _ = run.origin[index]
+    came = {n for n, t in enumerate(operation.inputs) if id(t) in flow.tainted}
+    shift = 1 if operation.type in private.BRANCHES else 0
+    for graph in private.bodies(operation) if came else ():
+        starts, ends = {n - shift for n in came if n >= shift}, set(range(len(graph.outputs)))
+        if operation.type in private.LOOPS:
+            starts, ends = _over_turns(reach, graph, starts, ends, PASSES)
+        sources = [graph.inputs[n] for n in sorted(starts) if n < len(graph.inputs)]
+        targets = [graph.outputs[n] for n in sorted(ends)]
+        inner, further, _ = examine(reach, graph, targets, sources, run.trace.ops[index].stack)
+        yield inner, further
+
+
+def last_use(reach: Reachability, run: GraphRun, flow: Flow) -> Op | None:
+    """The last op of the learner's that used the source, in the bodies of loops, branches and calls as well."""
+    for op in reversed(run.trace.ops):
+        if op.index not in flow.carriers or not op.stack:
+            continue
+        code, line = op.stack[0]
+        if (code.co_filename, line) == reach.asked:
+            continue  # a list in which a loop keeps values for its gradient
+        if op.index in run.origin:
+            for inner, further in _entered(reach, run, flow, op.index):
+                found = last_use(reach, inner, further)
+                if found is not None:
+                    return found
+        return op
+    return None
+
+
 def steered(reach: Reachability, run: GraphRun, flow: Flow) -> tuple[str, Op, Any] | None:
     """Where values that carry the source only decide how often a loop runs ("loop") or which branch ("branch"): the op
     and the operation that computes the decision. None if they decide nothing that the targets need."""
@@ -249,13 +281,7 @@ def steered(reach: Reachability, run: GraphRun, flow: Flow) -> tuple[str, Op, An
             loop = operation.type in private.LOOPS
             test = private.condition(operation).outputs[0] if loop else operation.inputs[0]
             return ("loop" if loop else "branch"), op, _decision(test.op, operation)
-        shift = 1 if operation.type in private.BRANCHES else 0
-        for graph in private.bodies(operation) if came else ():
-            starts, ends = {n - shift for n in came if n >= shift}, set(range(len(graph.outputs)))
-            if operation.type in private.LOOPS:
-                starts, ends = _over_turns(reach, graph, starts, ends, PASSES)
-            sources = [graph.inputs[n] for n in sorted(starts) if n < len(graph.inputs)]
-            inner, further, _ = examine(reach, graph, [graph.outputs[n] for n in sorted(ends)], sources, op.stack)
+        for inner, further in _entered(reach, run, flow, index):
             found = steered(reach, inner, further)
             if found is not None:
                 return found

@@ -164,7 +164,8 @@ def _bits(mask: int) -> Iterator[int]:
 class Reachability:
     """What the graphs of one report pass on; remembers each operation that was looked at."""
 
-    def __init__(self) -> None:
+    def __init__(self, asked: tuple[str, int] | None = None) -> None:
+        self.asked = asked  # the line that asked for the gradient: TensorFlow adds to loops on its behalf
         self._ways: dict[Any, Ways] = {}
         self._masks: dict[Any, _Masks] = {}
         self._kept: list[Any] = []  # the ids below stay true as long as their things live

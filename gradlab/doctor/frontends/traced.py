@@ -22,7 +22,7 @@ from gradlab.doctor.analysis.graph_reachability import Reachability
 from gradlab.doctor.recording.frames import Place, code_of, is_user_file, places, stack
 from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.snapshot import live_variables
-from gradlab.doctor.recording.sources import FLOATS, Source, unwrap
+from gradlab.doctor.recording.sources import FLOATS, Eager, Source, unwrap
 from gradlab.doctor.recording.tape_calls import Call, TapeLog, leaves
 from gradlab.doctor.recording.trace import Trace
 from gradlab.doctor.report.diagnosis import Row
@@ -121,6 +121,11 @@ class TracedCall:
     where: list[Place]
     names: dict[str, Any]
     running: tuple[Any, Any, Any] | None = None  # the learner's tf.function around the call, its args and kwargs
+    frames: list[Any] = field(default_factory=list)  # the learner's frames around the call, see Call
+    at: int = 0  # operations that the graph had before the call added its own
+
+    def __post_init__(self) -> None:
+        self.at = self.at or self.tape.now()
 
     def report(self) -> Report:
         """What the graph tells."""
@@ -132,7 +137,7 @@ class TracedCall:
 
 def _rows(call: TracedCall) -> list[Row]:
     graph = call.tape.graph
-    operations = list(graph.get_operations()) if graph is not None else []
+    operations = list(graph.get_operations())[: call.at] if graph is not None else []
     inner = {id(outer): id(held) for outer, held in getattr(graph, "captures", ())}
 
     def key(thing: Any) -> int:
@@ -146,7 +151,7 @@ def _rows(call: TracedCall) -> list[Row]:
     targets = [t for t in map(unwrap, leaves(call.target)) if getattr(t, "graph", None) is graph]
     named = list(_named(call))
     sources = [Source(name, thing, unwrap(thing)) for name, thing in named]
-    reach = Reachability()
+    reach = Reachability((call.where[0].file, call.where[0].line) if call.where else None)
     structural = not graph_functions.fault()
     seen = graph_trace(reach, operations, tapes, split=structural)
     trace = seen.trace
@@ -168,7 +173,8 @@ def _rows(call: TracedCall) -> list[Row]:
     asked = Call(
         call.what, log, call.target, call.sources, call.result, call.error, call.where, 0, trace, None, call.names
     )
-    scene = Scene(None, [(p.file, p.line) for p in call.where], call.names)
+    scene = Scene(None, [(p.file, p.line) for p in call.where], call.names, call.frames)
+    scene.arguments = [t for t in tf.nest.flatten(call.running[1:]) if isinstance(t, Eager)] if call.running else []
     if call.error is not None:
         return [refused(asked, run, s.name, s) for s in sources] or [refused(asked, run, "sources")]
     if not sources:

@@ -81,7 +81,7 @@ def _by_structure(run: Run, source: Source, status: str, op: Op) -> Row | None:
     carried = set(run.between(source).carriers.get(op.index, ()))
     starts = [t for t, k in zip(graph.inputs, op.ins, strict=True) if k in carried]
     ends = [t for t, k in zip(graph.outputs, op.outs, strict=False) if run.live(k)]
-    reach = Reachability()
+    reach = Reachability((op.stack[0][0].co_filename, op.stack[0][1]) if op.stack else None)
     inner, flow, seeds = graph_cuts.examine(reach, graph, ends, starts, around=op.stack)
     if any(k in inner.gradients for k in seeds):
         if status == "none":

@@ -53,14 +53,25 @@ def filled(row: Row) -> Row:
 def unreached_row(reach: Reachability, run: GraphRun, flow: Flow, source: Source, scene: Scene) -> Row:
     """A row for a source whose values the targets do not use: it steers, or the text around the call tells why."""
     found = steering(reach, run, flow) if run.structural else None
-    return _told(run, flow, source, found or control_flow.explain(run, flow, source, scene, None))
+    found = found or control_flow.explain(run, flow, source, scene, None)
+    if found.cause == "unconnected" and run.structural:
+        _inside(reach, run, flow, found)
+    return _told(run, flow, source, found)
+
+
+def _inside(reach: Reachability, run: GraphRun, flow: Flow, found: Finding) -> None:
+    """Put the last use of the source in a loop, a branch or a function in front, if that is where it ends."""
+    op = graph_cuts.last_use(reach, run, flow)
+    if op is not None and op.stack:
+        found.where = [*place_of(op), *(p for p in found.where if p not in place_of(op))]
+        found.op = op.type
 
 
 def unreached(reach: Reachability, run: GraphRun, flow: Flow, source: Source) -> Row:
     """The same where the graph of the called function is all that is known."""
     found = steering(reach, run, flow)
     if found is None:
-        last = control_flow.last_use(run, flow)
+        last = graph_cuts.last_use(reach, run, flow)
         evidence = "it is used here last, and nothing of that reaches the loss"
         found = Finding("unconnected", place_of(last), last.type if last else "", evidence, 0.85, last)
     return _told(run, flow, source, found)

@@ -16,6 +16,7 @@ from gradlab.doctor.recording.trace import Op
 from gradlab.doctor.rules.finding import Finding
 from gradlab.doctor.source_code import syntax
 from gradlab.doctor.source_code.host_calls import host_call
+from gradlab.doctor.source_code.made_earlier import Maker, kept
 from gradlab.doctor.source_code.scope import Scene
 
 
@@ -75,6 +76,27 @@ def made_before(run: Run, flow: Flow, source: Source, scene: Scene) -> Finding |
                 f"`{name}` = `{text}` was computed before the tape recorded, the loss uses only its value",
                 0.85,
             )
+    return _kept_from_earlier(run, flow, source, scene)
+
+
+def _kept_from_earlier(run: Run, flow: Flow, source: Source, scene: Scene) -> Finding | None:
+    """The line that computed a value which the program keeps somewhere and the loss used."""
+    needed = {k for op in run.trace.ops if op.index in flow.needed for k in op.ins} | set(run.target_keys)
+    outside = {k for k in needed if k not in run.trace.producer and not run.is_resource(k)}
+    # What a traced function was given as an argument is a placeholder in its graph, and a value in its caller.
+    outside |= {run.key(a) for a in scene.arguments}
+    maker = Maker(scene, source)
+    for thing in kept(scene, lambda value: value is not source.value and run.key(value) in outside):
+        chain = maker.chain(thing)
+        if not chain or any(_ran(run, d) for d in chain):
+            continue
+        place, name = chain[0].place, chain[0].name
+        use = next((o for o in run.trace.ops if o.index in flow.needed and run.key(thing.value) in o.ins), None)
+        where = [place] + ([p for p in places(use.stack) if p != place] if use is not None else [])
+        text = (
+            f"`{name}` = `{ast.unparse(chain[0].value)}` was computed before the tape recorded, the loss uses only its"
+        )
+        return Finding("before-tape", where, "", f"{text} value", 0.85)
     return None
 
 
