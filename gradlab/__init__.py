@@ -19,8 +19,15 @@ from gradlab.lab.reading import Side as Side
 from gradlab.lab.scenario import Scenario as Scenario
 from gradlab.lab.scenario import names as names
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # to a type checker every public name is what it is, not `object`
     from gradlab.authoring.catalogue import catalogue as catalogue
+    from gradlab.doctor import Report as Report
+    from gradlab.doctor import Tape as Tape
+    from gradlab.doctor import explain as explain
+    from gradlab.doctor import last_report as last_report
+    from gradlab.doctor.frontends.ipython import load_ipython_extension as load_ipython_extension
+    from gradlab.doctor.frontends.ipython import unload_ipython_extension as unload_ipython_extension
+    from gradlab.jacobians import jacobian as jacobian
     from gradlab.lab.checks import check_prediction as check_prediction
     from gradlab.lab.checks import check_repair as check_repair
     from gradlab.lab.heatmap import picture as picture
