@@ -17,13 +17,13 @@ import tensorflow as tf
 from gradlab.doctor.analysis import cuts, dataflow
 from gradlab.doctor.analysis import graph_functions as private
 from gradlab.doctor.analysis.cuts import Cut
-from gradlab.doctor.analysis.dataflow import Flow, is_write
+from gradlab.doctor.analysis.dataflow import Flow
 from gradlab.doctor.analysis.graph_reachability import Reachability, closed
+from gradlab.doctor.op_types import BRANCHES, COMPOSITE, CONDITION_COPIES, GRAPH_LEAVES, LOOPS, is_write
 from gradlab.doctor.recording.frames import is_user_file
 from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.trace import Op, Trace
 
-SKIPPED = ("Placeholder", "Const", "NoOp")
 PASSES, CARRIES = "passes", "carries"  # any gradient at all; one that is not zero by construction
 
 
@@ -65,6 +65,7 @@ class GraphRun(Run):
 
     def __init__(self, trace: Trace, targets: list[Any], key: Callable[[Any], int]) -> None:
         super().__init__(trace, targets, key)
+        self.reach = Reachability()
         self.origin: dict[int, tuple[Any, int]] = {}  # index of such an op -> the operation and the output
 
     def norm(self, k: int) -> float | None:
@@ -103,12 +104,12 @@ def graph_trace(
 
     for number, operation in enumerate(operations):
         starts.append(len(trace.ops))
-        if operation.type in SKIPPED:
+        if operation.type in GRAPH_LEAVES:
             for t in operation.outputs:
                 trace.tensors[id(t)] = t
             continue
         recorded, inputs, outputs = tapes(number), list(operation.inputs), list(operation.outputs)
-        if operation.type not in private.COMPOSITE or not split:
+        if operation.type not in COMPOSITE or not split:
             add(inputs, outputs, operation, recorded)
             continue
         ways = reach.ways(operation)
@@ -129,7 +130,7 @@ def graph_run(
 ) -> GraphRun:
     """A run of a graph whose table of gradients is filled by structure."""
     run = GraphRun(seen.trace, targets, key)
-    run.origin = seen.origin
+    run.origin, run.reach = seen.origin, reach
     run.asked = set(seen.trace.tensors)
     there = tf.constant(1.0)
     starts = [t for t in targets if t.dtype in private.DIFFERENTIABLE]
@@ -180,11 +181,11 @@ def in_bodies(
     reach: Reachability, operation: Any, came: set[int], wanted: set[int], around: Any = (), kind: str = PASSES
 ) -> Iterator[GraphCut]:
     """The cuts between some inputs of a loop, a branch or a call and some of its outputs."""
-    shift = 1 if operation.type in private.BRANCHES else 0
+    shift = 1 if operation.type in BRANCHES else 0
     for graph in private.bodies(operation):
         starts = {n - shift for n in came if n >= shift}
         ends = {n for n in wanted if n < len(graph.outputs)}
-        if operation.type in private.LOOPS:
+        if operation.type in LOOPS:
             starts, ends = _over_turns(reach, graph, starts, ends, kind)
         targets = [graph.outputs[n] for n in sorted(ends)]
         sources = [graph.inputs[n] for n in sorted(starts) if n < len(graph.inputs)]
@@ -230,9 +231,9 @@ def find(graph: Any, targets: list[Any], sources: list[Any], reach: Reachability
 
 def all_of(reach: Reachability, run: Run, flow: Flow, seeds: list[int], kind: str = PASSES) -> Iterator[GraphCut]:
     """The cuts of a run of a graph, the decisive one first, each looked into."""
-    found = [c for c in cuts.cuts(run, flow) if not is_write(c.op) or c.how == "state"]
+    found = [c for c in cuts.cuts(run, flow) if not is_write(c.op.type) or c.how == "state"]
     if found:
-        first = cuts.decisive(run, found, *seeds)
+        first = cuts.separating_cut(run, found, *seeds)
         for cut in [first, *(c for c in found if c is not first)]:
             yield from within(reach, run, flow, cut, kind)
 
@@ -241,10 +242,10 @@ def _entered(reach: Reachability, run: GraphRun, flow: Flow, index: int) -> Iter
     """The bodies of the loop, branch or call that an op stands for, as runs, with the flow of what came in there."""
     operation, _ = run.origin[index]
     came = {n for n, t in enumerate(operation.inputs) if id(t) in flow.tainted}
-    shift = 1 if operation.type in private.BRANCHES else 0
+    shift = 1 if operation.type in BRANCHES else 0
     for graph in private.bodies(operation) if came else ():
         starts, ends = {n - shift for n in came if n >= shift}, set(range(len(graph.outputs)))
-        if operation.type in private.LOOPS:
+        if operation.type in LOOPS:
             starts, ends = _over_turns(reach, graph, starts, ends, PASSES)
         sources = [graph.inputs[n] for n in sorted(starts) if n < len(graph.inputs)]
         targets = [graph.outputs[n] for n in sorted(ends)]
@@ -278,7 +279,7 @@ def steered(reach: Reachability, run: GraphRun, flow: Flow) -> tuple[str, Op, An
         op = run.trace.ops[index]
         came = {n for n, t in enumerate(operation.inputs) if id(t) in flow.tainted}
         if came & reach.ways(operation).steers:
-            loop = operation.type in private.LOOPS
+            loop = operation.type in LOOPS
             test = private.condition(operation).outputs[0] if loop else operation.inputs[0]
             return ("loop" if loop else "branch"), op, _decision(test.op, operation)
         for inner, further in _entered(reach, run, flow, index):
@@ -291,7 +292,7 @@ def steered(reach: Reachability, run: GraphRun, flow: Flow) -> tuple[str, Op, An
 def _decision(test: Any, otherwise: Any) -> Any:
     """The operation of the learner's that a decision comes from."""
     for _ in range(10):  # as many copies as a condition passes through at most
-        if test.type not in ("Identity", "Cast", "LogicalNot", "LogicalAnd") and frames_of(test):
+        if test.type not in CONDITION_COPIES and frames_of(test):
             return test
         if not test.inputs:
             break

@@ -15,14 +15,12 @@ from typing import Any
 
 import tensorflow as tf
 
+from gradlab.doctor.op_types import BRANCHES, LOOPS, TWO_BRANCHES
+
 # What a gradient can be asked for: floats, handles of variables, and variants (a TensorList's gradient is a TensorList).
 DIFFERENTIABLE = frozenset(
     {tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.complex64, tf.complex128, tf.resource, tf.variant}
 )
-LOOPS = frozenset({"While", "StatelessWhile"})
-BRANCHES = frozenset({"If", "StatelessIf", "Case", "StatelessCase"})
-CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
-COMPOSITE = LOOPS | BRANCHES | CALLS
 
 
 def gradient_function(operation: Any) -> Callable[..., Any] | None:
@@ -76,7 +74,7 @@ def bodies(operation: Any) -> list[Any]:
     """
     if operation.type in LOOPS:
         found = [_body(operation, "body", "_body_graph")]
-    elif operation.type in ("If", "StatelessIf"):
+    elif operation.type in TWO_BRANCHES:
         found = [_body(operation, "then_branch", "_true_graph"), _body(operation, "else_branch", "_false_graph")]
     elif operation.type in BRANCHES:
         names = operation.get_attr("branches")

@@ -15,7 +15,7 @@ from typing import Any
 import tensorflow as tf
 
 from gradlab.doctor.analysis import graph_functions as private
-from gradlab.doctor.analysis.dataflow import SHAPE_ONLY, is_write
+from gradlab.doctor.op_types import BRANCHES, COMPOSITE, LOOPS, SHAPE_ONLY, is_write
 
 _Sets = tuple[frozenset[int], ...]
 # Attributes that say where an operation is or how large its tensors are, not what its gradient function does.
@@ -173,7 +173,7 @@ class Reachability:
     def ways(self, operation: Any) -> Ways:
         """How the outputs of an operation hang on its inputs."""
         if operation not in self._ways:
-            composite = operation.type in private.COMPOSITE
+            composite = operation.type in COMPOSITE
             self._ways[operation] = self._composite(operation) if composite else self._plain(operation)
         return self._ways[operation]
 
@@ -189,7 +189,7 @@ class Reachability:
         if not graphs:  # not to be looked into: anything may pass
             every = (frozenset(range(width)),) * count
             return Ways(every, every, every, unknown=True)
-        loop, branch = operation.type in private.LOOPS, operation.type in private.BRANCHES
+        loop, branch = operation.type in LOOPS, operation.type in BRANCHES
         shift = 1 if branch else 0
         found: list[_Sets] = []
         for kind in ("needs", "passes", "carries"):
@@ -213,11 +213,11 @@ class Reachability:
         """What a body assigns to the variables it is given: (input of the handle, inputs of the value, operation)."""
         masks = self.masks(graph).needs
         for operation in graph.get_operations():
-            if operation.type in private.COMPOSITE:
+            if operation.type in COMPOSITE:
                 inner = [
                     (operation.inputs[h], [operation.inputs[n] for n in v], o) for h, v, o in self._inner(operation)
                 ]
-            elif is_write(operation) and operation.inputs:
+            elif is_write(operation.type) and operation.inputs:
                 inner = [(operation.inputs[0], list(operation.inputs)[1:], operation)]
             else:
                 continue

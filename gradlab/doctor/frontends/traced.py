@@ -17,7 +17,7 @@ from typing import Any
 import tensorflow as tf
 
 from gradlab.doctor.analysis import graph_functions
-from gradlab.doctor.analysis.graph_cuts import GraphRun, graph_run, graph_trace
+from gradlab.doctor.analysis.graph_cuts import CARRIES, GraphRun, graph_run, graph_trace
 from gradlab.doctor.analysis.graph_reachability import Reachability
 from gradlab.doctor.recording.frames import Place, code_of, is_user_file, places, stack
 from gradlab.doctor.recording.recorded_run import Run
@@ -27,11 +27,7 @@ from gradlab.doctor.recording.tape_calls import Call, TapeLog, leaves
 from gradlab.doctor.recording.trace import Trace
 from gradlab.doctor.report.diagnosis import Row
 from gradlab.doctor.report.report import Report
-from gradlab.doctor.rules import not_watched
-from gradlab.doctor.rules.empty_list import empty_row
-from gradlab.doctor.rules.in_a_graph import cut_row, filled, unreached_row, zero_row
-from gradlab.doctor.rules.refusals import refused
-from gradlab.doctor.rules.tape_state import tape_state
+from gradlab.doctor.rules import Case, Kind, diagnose, variable_list
 from gradlab.doctor.source_code.scope import Scene
 
 TOKEN = 1
@@ -175,33 +171,36 @@ def _rows(call: TracedCall) -> list[Row]:
     )
     scene = Scene(None, [(p.file, p.line) for p in call.where], call.names, call.frames)
     scene.arguments = [t for t in tf.nest.flatten(call.running[1:]) if isinstance(t, Eager)] if call.running else []
+    base = Case("sources", Kind.RAISES, scene, call=asked, run=run, error=call.error, raised_at=call.where)
     if call.error is not None:
-        return [refused(asked, run, s.name, s) for s in sources] or [refused(asked, run, "sources")]
+        return [diagnose(base.but(name=s.name, source=s)) for s in sources] or [diagnose(base)]
     if not sources:
-        return [empty_row(asked, run, scene, _watched(run, graph))]
+        return [diagnose(c) for c in variable_list.of_call(asked, run, scene, _watched(run, graph))]
     results = leaves(call.result)
     results = results if len(results) == len(sources) else [call.result] * len(sources)
-    found = []
-    for s, slope in zip(sources, results, strict=True):
-        if slope is None:
-            found.append(_none(asked, reach, run, s, scene))
-        elif structural:
-            found.append(_there(asked, reach, run, s, scene))
-        else:
-            found.append(Row(s.name, "ok", said=THERE))
-    return found
+    return [_row(_case(base, asked, s, _status(run, s, slope))) for s, slope in zip(sources, results, strict=True)]
 
 
-def _there(call: Call, reach: Reachability, run: GraphRun, source: Source, scene: Scene) -> Row:
-    """A row for a gradient that the graph returns: zeros that stand for "no gradient", zeros by construction, or a
-    value that only a run tells."""
-    if source.dtype not in FLOATS:
-        return Row(source.name, "ok", said=THERE)
-    if run.gradients.get(run.seed(source)) is None:
-        return filled(_none(call, reach, run, source, scene))
-    flow = run.between(source)
-    zero = zero_row(reach, run, flow, source, [run.seed(source)])
-    return zero or Row(source.name, "ok", said=THERE)
+def _status(run: GraphRun, source: Source, slope: Any) -> Kind:
+    """None as the tape gave it; zero where no gradient, or none but zeros, has a way through the graph."""
+    if slope is None:
+        return Kind.NONE
+    if not run.structural or source.dtype not in FLOATS:
+        return Kind.OK
+    return Kind.OK if run.seed(source) in run.reach.live(run.targets, CARRIES) else Kind.ZERO
+
+
+def _case(base: Case, asked: Call, source: Source, status: Kind) -> Case:
+    by_itself = source.is_variable and source.trainable and asked.tape.watches_variables
+    watched = by_itself or base.recorded.seed(source) in asked.tape.watched
+    return base.but(name=source.name, source=source, given=source.given, status=status, watched=watched)
+
+
+def _row(case: Case) -> Row:
+    row = diagnose(case)
+    if row.status is Kind.OK:
+        row.status_text = THERE
+    return row
 
 
 def _named(call: TracedCall) -> Iterator[tuple[str, Any]]:
@@ -244,17 +243,3 @@ def _watched(run: Run, graph: Any) -> list[tuple[Any, Any]]:
     """The variables that the graph has a gradient for."""
     captured = {id(outer): run.gradients.get(run.key(outer)) for outer, _ in getattr(graph, "captures", ())}
     return [(v, captured[id(v.handle)]) for v in live_variables() if captured.get(id(v.handle)) is not None]
-
-
-def _none(call: Call, reach: Reachability, run: GraphRun, source: Source, scene: Scene) -> Row:
-    flow = run.between(source)
-    state = tape_state(call, run, flow, source, scene, 0)
-    if state is not None:
-        return state
-    if flow.reached:
-        row = cut_row(reach, run, flow, source)
-        if row is not None:
-            return row
-    if source.dtype not in FLOATS:
-        return not_watched.none_row(run, source, scene, None, True)
-    return unreached_row(reach, run, flow, source, scene)
