@@ -769,7 +769,9 @@ class Adversaries:
             judge_loss = tf.reduce_mean(self.score(real)) - tf.reduce_mean(self.score(fake))
             maker_loss = tf.reduce_mean(self.score(fake) ** 2)
         judge_tape.gradient(judge_loss, self.judge.trainable_variables)
-        return maker_tape.gradient(maker_loss, dict(zip(("kernel", "recurrent"), self.maker.trainable_variables)))
+        return maker_tape.gradient(
+            maker_loss, dict(zip(("kernel", "recurrent"), self.maker.trainable_variables[:2], strict=True))
+        )
 
 
 @program({"kernel": "none", "recurrent": "none"}, "before-tape", "fake = self.maker(noise)")
@@ -808,7 +810,7 @@ def a_dead_relu_behind_a_gru(Tape, function):
     return step(numbers(2, 4, 2))
 
 
-@program({"W": "nan"}, "nan-sqrt-norm", "h = tf.sqrt(tf.nn.relu(h @ W))")
+@program({"W": "not finite"}, "nan-sqrt-norm", "h = tf.sqrt(tf.nn.relu(h @ W))")
 def a_root_of_zero_in_a_loop(Tape, function):
     W = tf.Variable(-tf.eye(3), name="W")
 
