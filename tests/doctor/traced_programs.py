@@ -864,3 +864,25 @@ def an_op_that_refuses_behind_a_gru(Tape, function):
         return tape.gradient(loss, {"kernel": gru.trainable_variables[0]})
 
     return step(numbers(2, 4, 2))
+
+
+# --- written later ----------------------------------------------------------------------------------------------------
+
+
+@program(
+    {"kernel": "none", "W": "none"}, "argmax", "h = tf.one_hot(tf.argmax(z, -1), 3)", {"kernel": "zero", "W": "zero"}
+)
+def an_encoder_in_front_of_a_loop_that_cuts(Tape, function):
+    encoder, W = built(keras.layers.LSTM(3), 2, 4, 2), variable("W", 3, 3)
+
+    @function
+    def step(x):
+        with Tape() as tape:
+            h = encoder(x)
+            for _ in tf.range(4):
+                z = tf.tanh(h @ W)
+                h = tf.one_hot(tf.argmax(z, -1), 3)
+            loss = tf.reduce_sum(h**2)
+        return tape.gradient(loss, {"kernel": encoder.trainable_variables[0], "W": W})
+
+    return step(numbers(2, 4, 2))
