@@ -6,6 +6,7 @@ import ast
 import inspect
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -88,3 +89,22 @@ def test_the_programs_are_many_and_of_every_kind():
     for program in PROGRAMS.values():
         places = [n for n in dict.fromkeys(code) if LINES[n - 1].strip() == program.line]
         assert places or not program.line, program.line
+
+
+@pytest.mark.skipif(keras.__version__ < "3", reason="legacy Keras builds a subclassed model's layers eagerly")
+def test_what_build_computed_in_a_graph_of_keras_is_out_of_scope():
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.rnn, self.head = keras.layers.LSTM(2), traced_programs.Noisy()
+
+        def call(self, x):
+            return self.head(self.rnn(x))
+
+    net = Net()
+    with pytest.raises(TypeError, match="out of scope"), gradlab.Tape():
+        net(tf.ones((2, 3, 2)))
+    (row,) = gradlab.last_report().rows
+    assert (str(row.status), row.cause) == ("raises", "before-tape")
+    assert row.where[0].code == "self.sigma = tf.nn.softplus(self.rho)"
+    assert "out of scope" in row.message and "\x1b" not in row.message
