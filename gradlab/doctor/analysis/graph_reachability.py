@@ -236,7 +236,8 @@ class Reachability:
             first = set(_bits(self.masks(test).needs.get(id(test.outputs[0]), 0))) if test is not None else set()
             steers = first | {k for n in first if n < count for k in found[0][n]}
         writes = tuple(w for graph in graphs for w in self._writes(graph, shift))
-        return Ways(*found, frozenset(steers), writes)
+        needs, passes, carries = found
+        return Ways(needs, passes, carries, frozenset(steers), writes)
 
     def _writes(self, graph: Any, shift: int) -> Iterator[tuple[int, frozenset[int], Any]]:
         """What a body assigns to the variables it is given: (input of the handle, inputs of the value, operation)."""
