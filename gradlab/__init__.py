@@ -37,6 +37,8 @@ _WHERE = {
     "check_prediction": "gradlab.lab.checks",
     "check_repair": "gradlab.lab.checks",
     "jacobian": "gradlab.jacobians",
+    "line_gradients": "gradlab.lines",
+    "LineGradients": "gradlab.lines",
     "explain": "gradlab.doctor",
     "Tape": "gradlab.doctor",
     "last_report": "gradlab.doctor",

@@ -15,7 +15,7 @@ from typing import Any
 import tensorflow as tf
 
 from gradlab.lines import hooks
-from gradlab.lines.doctor_parts import FLOATS, Eager, is_user_file, key, ops_heard, uid
+from gradlab.lines.doctor_parts import FLOATS, READS, Eager, is_user_file, key, ops_heard, uid, watch_values
 from gradlab.lines.visits import Tracker, Visit, tracker
 
 # Ops of one stretch of a run. Each holds its outputs alive; the doctor's recorder has the same limit.
@@ -78,6 +78,7 @@ class Ask:
         self.frames: list[Any] = []  # (code, names) of the learner's frames around the question
         self.start = 0  # op where its window begins
         self.own = False  # our question, not the learner's
+        self.from_owner = False  # its sources are all variables of a layer, model or module
         self.spans: list[tuple[int, int]] = []  # ops of other questions
 
     @property
@@ -113,6 +114,7 @@ class Recording(hooks.Listener):
         self.graphs = 0  # tf.functions that ran as graphs
         self.forward_mode = 0
         self.py_functions = False
+        self.written: set[int] = set()  # handles of variables that an op may have written to
         self.last_function: tuple[Any, Any, Any] | None = None
         self._by_tape: dict[int, tuple[Any, TapeSeen]] = {}
         self._asking = self._busy = False
@@ -190,18 +192,19 @@ class Recording(hooks.Listener):
             producer[k] = op
         if kind == "EagerPyFunc":
             self.py_functions = True
+        elif inputs and inputs[0].dtype == tf.resource and kind not in READS:
+            self.written.update(k for k, t in zip(op.ins, inputs, strict=True) if t.dtype == tf.resource)
         if not active:
             return
         floats = [t for t in outputs if t.dtype in FLOATS]
         if floats or late:
-            watch = hooks.plain("watch")
             for number in active:
                 seen = self.tapes[number]
                 fresh = [(k, t) for k, t in late if k not in seen.late]
                 for k, _ in fresh:
                     seen.late[k] = op
                 if floats or fresh:
-                    watch(seen.mirror, floats + [t for _, t in fresh])
+                    watch_values(seen.mirror, [*floats, *(t for _, t in fresh)])
         if self.progress is not None and op.index % 500 == 0:
             self.progress(op.index)
 
