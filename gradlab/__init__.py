@@ -43,8 +43,8 @@ _WHERE = {
     "Tape": "gradlab.doctor",
     "last_report": "gradlab.doctor",
     "Report": "gradlab.doctor",
-    "load_ipython_extension": "gradlab.doctor.frontends.ipython",
-    "unload_ipython_extension": "gradlab.doctor.frontends.ipython",
+    "load_ipython_extension": "gradlab.lines.ipython",
+    "unload_ipython_extension": "gradlab.lines.ipython",
 }
 
 

@@ -63,6 +63,8 @@ def build(recording: Recording, *, ask: int = -1, names: dict[str, Any] | None =
     raised = error if error is not None else (chosen.error if chosen is not None else None)
     if raised is not None:
         _raise(result, raised)
+    if chosen is not None and chosen.in_function:
+        result.mode = "the tf.function that asks the tape ran eagerly in place of its graph"
     result.notes = _notes(recording, found, raised is not None)
     return result
 
@@ -402,7 +404,7 @@ def _notes(recording: Recording, found: Measured, raised: bool) -> list[str]:
         notes.append("the norms are those of the Jacobian of the whole target (Frobenius)")
     if recording.graphs and found.ask is not None:
         notes.append("a tf.function ran as a graph: its call is one value, the lines inside it are not seen")
-    if recording.functions:
+    if recording.functions and not (found.ask is not None and found.ask.in_function):
         notes.append("tf.functions ran eagerly, so that their lines can be seen")
     if recording.tracker.rule != "line events":
         notes.append(

@@ -86,7 +86,7 @@ def headline(result: LineGradients) -> str:
     if result.asks:
         ask = result.asks[result.ask]
         where = f" at line {ask.line}" if ask.line else ""
-        tape = f", tape {result.tape} of {result.tapes}" if result.tape else ""
+        tape = f", tape {result.tape} of {result.tapes}" if result.tape and result.tapes > 1 else ""
         parts.append(f"{ask.what}{where}{tape}")
         if len(result.asks) > 1:
             parts.append(f"question {result.ask + 1} of {len(result.asks)}")

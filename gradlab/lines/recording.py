@@ -43,7 +43,7 @@ class Stretch:
         self.tensors: dict[int, Any] = {}
         self.producer: dict[int, Op] = {}
         self.hosts: dict[int, Visit | None] = {}  # floats that no op made, and the visit during which they were made
-        self.given: dict[int, Visit | None] = {}  # gradients that a tape gave
+        self.given: set[int] = set()  # gradients that a tape gave
         self.truncated = False
 
 
@@ -78,6 +78,7 @@ class Ask:
         self.frames: list[Any] = []  # (code, names) of the learner's frames around the question
         self.start = 0  # op where its window begins
         self.own = False  # our question, not the learner's
+        self.in_function = False  # asked in a tf.function that runs eagerly in place of its graph
         self.from_owner = False  # its sources are all variables of a layer, model or module
         self.spans: list[tuple[int, int]] = []  # ops of other questions
 
@@ -181,7 +182,8 @@ class Recording(hooks.Listener):
             if k not in producer:
                 tensors[k] = t
                 if k >= self._first and k not in stretch.hosts and t.dtype in FLOATS:
-                    stretch.hosts[k] = stretch.given.get(k) or self.tracker.made_at(k)
+                    # A gradient that a tape gave is no value of a line: no op of the window made it.
+                    stretch.hosts[k] = None if k in stretch.given else self.tracker.made_at(k)
                     late.append((k, t))
                 elif active and k in stretch.hosts:
                     late.append((k, t))
@@ -292,6 +294,7 @@ class Recording(hooks.Listener):
         ask = Ask(what, seen, target, sources, len(stretch.ops), kwargs.get("output_gradients"))
         ask.visit = self.tracker.current()
         ask.frames = _frames()
+        ask.in_function = _inside_function()
         if ask.frames:
             ask.file, ask.line = ask.frames[0][0].co_filename, ask.frames[0][1]
         ask.start = max([end for _, end in self._spans if seen.entered is not None and end <= seen.entered], default=0)
@@ -312,7 +315,7 @@ class Recording(hooks.Listener):
                 self._spans.append((ask.at, ask.end))
             for leaf in tf.nest.flatten(ask.result, expand_composites=True):
                 if isinstance(leaf, Eager):
-                    stretch.given[key(leaf)] = ask.visit
+                    stretch.given.add(key(leaf))
             ask.spans = list(self._spans)
         return ask.result
 
@@ -351,6 +354,16 @@ def _asks_in_graph(code: Any, depth: int = 3) -> bool:
     if "gradients" in code.co_names:
         return True
     return depth > 0 and any(_asks_in_graph(c, depth - 1) for c in code.co_consts if hasattr(c, "co_names"))
+
+
+def _inside_function() -> bool:
+    """Does a hook (ours or the doctor's) run the Python function of a tf.function around this place?"""
+    frame = sys._getframe(2)
+    while frame is not None:
+        if frame.f_code.co_name == "hooked" and "python_function" in frame.f_code.co_names:
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
 
 
 def _place() -> tuple[str, int]:

@@ -22,7 +22,7 @@ BRACKETS = {"in": "┃", "part": "╎", "out": " "}
 ASCII_BLOCKS = "_.-=+*%#"
 ASCII_SIGNS = {"zero": "0", "none": "N", "nan": "?", "inf": "!", "outside": "~", "unused": ",", "ran": "o", "": " "}
 ASCII_BRACKETS = {"in": "|", "part": ":", "out": " "}
-ASCII_WORDS = {"✂": "8<", "‼": "!!", "→": "->", "∅": "None", "∞": "inf", "·": "-", "…": "...", "×": "x", "⋮": ":", "�": "?"}
+ASCII_WORDS = {"✂": "8<", "‼": "!!", "→": "->", "∅": "None", "∞": "inf", "·": "-", "…": "...", "×": "x", "⋮": ":", "└": "`", "�": "?"}
 COLOURS = {"ok": "36", "zero": "1", "none": "33", "nan": "31", "inf": "31", "outside": "2", "unused": "2", "ran": "2", "": "0"}
 RED = "31"
 
@@ -120,7 +120,7 @@ class _Style:
         if "ok" in kinds:
             parts.append(f"{self.blocks[0]} 1e{low} … {self.blocks[-1]} 1e{high}")
         parts += [f"{self.signs[k]} {WORDS[k].partition(':')[0]}" for k in WORDS if k in kinds and k not in ("ok", "")]
-        return " · ".join(parts)
+        return "   ".join(parts)
 
     def cell(self, span: Span) -> str:
         if span.kind != "ok":
@@ -149,11 +149,12 @@ class _Style:
         said = "  ".join(tags(self.result, line))
         code = clean(line.text)
         room = max(self.columns - used, 20)
+        code = code if len(code) <= room else code[: room - 1] + "…"
+        tail = ""
         if said:
-            # The code gives way to the words, as far as half of the room.
-            space = max(room - len(said) - 3, room // 2)
-            code = code if len(code) <= space else code[: space - 1] + "…"
-            tail = "  " + self.paint(said, RED if line.cut or line.raised or line.missing else "33")
-        else:
-            code, tail = (code if len(code) <= room else code[: room - 1] + "…"), ""
+            said_in = self.paint(said, RED if line.cut or line.raised or line.missing else "33")
+            fits = len(code) + len(said) + 2 <= room
+            # Where the words do not fit beside the code they stand below it, under its first character.
+            below = " " * (used - 1 + len(code) - len(code.lstrip()))
+            tail = f"  {said_in}" if fits else f"\n{bracket}{below}└ {said_in}"
         return f"{head}{line.number:>{width}}  {code}{tail}".rstrip()
