@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from gradlab.lab.measure import as_scenario
 from gradlab.lab.scenario import Scenario
+from gradlab.lines import hooks
 from gradlab.lines.assemble import build
 from gradlab.lines.doctor_parts import Progress, Snapshot, check_loss, collect, key, watched
 from gradlab.lines.model import LineGradients
@@ -75,13 +76,14 @@ def line_gradients(
         raise TypeError(
             f"fn is a {type(fn).__name__}; expected a function without arguments that computes and returns the loss"
         )
+    hooks.check_free()
     found, owner = collect(sources, None)
     names = {s.name: s.value for s in found}
     if source is not None and source not in names:
         raise LookupError(f"no source {source!r}; the sources are {', '.join(map(repr, names)) or 'none'}")
     watches = watched(watch, found)
     snapshot = Snapshot(key)
-    progress = Progress()
+    progress = Progress(name="gradlab.line_gradients")
     touched: set[int] = set()
 
     def attempt(eager: bool) -> tuple[Recording, Any, Exception | None]:

@@ -17,11 +17,11 @@ from gradlab.doctor.analysis.dataflow import READS
 from gradlab.doctor.analysis.rerun_op import call as rerun
 from gradlab.doctor.frontends.explanation import check_loss
 from gradlab.doctor.frontends.progress import Progress
-from gradlab.doctor.recording.frames import is_user_file
+from gradlab.doctor.recording.frames import code_of, is_user_file
 from gradlab.doctor.recording.snapshot import Snapshot
 from gradlab.doctor.recording.sources import FLOATS, Eager, collect, is_owner, unwrap, watched
 
-__all__ = ["FLOATS", "READS", "Eager", "Progress", "Snapshot", "call_again", "check_loss", "collect", "is_owner", "is_user_file", "key", "ops_heard", "uid", "unwrap", "watch_values", "watched"]  # fmt: skip
+__all__ = ["FLOATS", "READS", "Eager", "Progress", "Snapshot", "call_again", "check_loss", "code_of", "collect", "is_owner", "is_user_file", "key", "ops_heard", "uid", "unwrap", "watch_values", "watched"]  # fmt: skip
 
 
 def key(tensor: Any) -> int:

@@ -65,15 +65,20 @@ def listener() -> Listener | None:
     return found if found is not None and tf.executing_eagerly() else None
 
 
-@contextmanager
-def heard(who: Listener) -> Iterator[None]:
-    """Tell `who` about the tapes and tf.functions of this thread. RuntimeError if it is recorded already."""
-    global _users
+def check_free() -> None:
+    """RuntimeError if this thread is being recorded already."""
     if getattr(_local, "listener", None) is not None:
         raise RuntimeError(
             "gradlab.line_gradients was called inside a run that is being recorded for line gradients: call it after "
             "that has finished"
         )
+
+
+@contextmanager
+def heard(who: Listener) -> Iterator[None]:
+    """Tell `who` about the tapes and tf.functions of this thread. RuntimeError if it is recorded already."""
+    global _users
+    check_free()
     with _lock:
         if _users == 0:
             _install()

@@ -15,7 +15,7 @@ from typing import Any
 import tensorflow as tf
 
 from gradlab.lines import hooks
-from gradlab.lines.doctor_parts import FLOATS, READS, Eager, is_user_file, key, ops_heard, uid, watch_values
+from gradlab.lines.doctor_parts import FLOATS, READS, Eager, code_of, is_user_file, key, ops_heard, uid, watch_values
 from gradlab.lines.visits import Tracker, Visit, tracker
 
 # Ops of one stretch of a run. Each holds its outputs alive; the doctor's recorder has the same limit.
@@ -335,8 +335,7 @@ class Recording(hooks.Listener):
     # --- functions ----------------------------------------------------------------------------------------------------
 
     def calls(self, function: Any, args: Any, kwargs: Any) -> bool:
-        code = getattr(getattr(function, "python_function", None), "__code__", None)
-        code = code or getattr(getattr(getattr(function, "python_function", None), "__func__", None), "__code__", None)
+        code = code_of(function)
         if code is None or f"{os.sep}tensorflow{os.sep}python" in code.co_filename:
             return False  # TensorFlow's own (the vectorised loop of jacobian) need their graph
         if not self.eager_functions or _asks_in_graph(code):
@@ -372,10 +371,10 @@ def _place() -> tuple[str, int]:
 
 
 def _frames(most: int = 6) -> list[Any]:
-    """(code, line, names) of the learner's frames from the innermost on."""
+    """(code, line, names) of the learner's frames from the innermost on, as far as the recorded run goes."""
     found: list[Any] = []
     frame = sys._getframe(2)
-    while frame is not None and len(found) < most:
+    while frame is not None and frame.f_code is not Recording.run.__code__ and len(found) < most:
         if is_user_file(frame.f_code.co_filename):
             found.append((frame.f_code, frame.f_lineno, frame))
         frame = frame.f_back  # type: ignore[assignment]

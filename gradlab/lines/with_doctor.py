@@ -17,7 +17,7 @@ import numpy as np
 from gradlab.doctor.frontends.call import recorded_tapes, reports
 from gradlab.doctor.report.report import Report
 from gradlab.lines.assemble import build
-from gradlab.lines.doctor_parts import Snapshot, key
+from gradlab.lines.doctor_parts import Snapshot, code_of, key
 from gradlab.lines.model import LineGradients
 from gradlab.lines.recording import Recording
 
@@ -37,9 +37,9 @@ class ScriptRecording(Recording):
     def calls(self, function: Any, args: Any, kwargs: Any) -> bool:
         if self.active:
             return super().calls(function, args, kwargs)
-        code = getattr(function.python_function, "__code__", None)
+        code = code_of(function)
         file = code.co_filename if code is not None else ""
-        if "keras" in file and "trainer" in file:
+        if "keras" in file and ("trainer" in file or "training" in file):  # Keras 3, legacy Keras
             self.last_fit = _fit() or self.last_fit
         elif code is not None and _mentions_tape(code):
             self.last_function = function, args, kwargs
