@@ -59,7 +59,9 @@ def build(recording: Recording, *, ask: int = -1, names: dict[str, Any] | None =
     _strips(recording, result, chosen, lines)
     for line in result.lines:
         if chosen is not None and not chosen.own:
-            line.asks = line.file == chosen.file and line.number <= chosen.line <= line.last and line.statement == line.number
+            line.asks = (
+                line.file == chosen.file and line.number <= chosen.line <= line.last and line.statement == line.number
+            )
     raised = error if error is not None else (chosen.error if chosen is not None else None)
     if raised is not None:
         _raise(result, raised)
@@ -164,7 +166,9 @@ def _line(file: str, number: int, function: str) -> Line:
     if len(text) > MAX_TEXT:
         text = text[: MAX_TEXT - 1] + "…"
     start = known.start(number)
-    return Line(file, number, known.last.get(start, number) if start == number else number, text, function, statement=start)
+    return Line(
+        file, number, known.last.get(start, number) if start == number else number, text, function, statement=start
+    )
 
 
 def _main_file(recording: Recording, found: Measured, lines: Lines) -> str:
@@ -221,10 +225,17 @@ def _spread(lines: Lines, found: Measured, recorded: dict[tuple[str, int], set[b
                 {f and not (line.bracket == "part") for f in flags}
             )
     with_body = {(lines[at].file, lines[at].function) for at in _bodies(found) if at in lines}
-    for at, line in lines.items():
+    for line in lines.values():
         whole = by_function.get((line.file, line.function)) == {True}
-        started = line.statement in statements.of_file(line.file).loops and not line.text.lstrip().startswith(("def ", "@", "class "))
-        if whole and started and (line.file, line.function) not in with_body and (line.file, line.statement) not in recorded:
+        started = line.statement in statements.of_file(line.file).loops and not line.text.lstrip().startswith(
+            ("def ", "@", "class ")
+        )
+        if (
+            whole
+            and started
+            and (line.file, line.function) not in with_body
+            and (line.file, line.statement) not in recorded
+        ):
             line.bracket = "in"
 
 
@@ -248,13 +259,17 @@ def _bodies(found: Measured) -> set[tuple[str, int]]:
 def _visit(cell: Cell, offset: int) -> Visit:
     v = cell.visit
     parent = v.parent.id if v.parent is not None else None
-    return Visit(v.id, v.n - offset, cell.kind, cell.norm, cell.shapes, cell.op, cell.host, parent, v.activation, v.loop)
+    return Visit(
+        v.id, v.n - offset, cell.kind, cell.norm, cell.shapes, cell.op, cell.host, parent, v.activation, v.loop
+    )
 
 
 # --- tags -------------------------------------------------------------------------------------------------------------
 
 
-def _tag(lines: Lines, found: Measured, sources: list[SourceKind], values: dict[str, Any], lacking: list[Missing]) -> None:
+def _tag(
+    lines: Lines, found: Measured, sources: list[SourceKind], values: dict[str, Any], lacking: list[Missing]
+) -> None:
     """Which line reads which source, and through which lines the way of each source goes."""
     keys: dict[int, list[int]] = {}
     for i, source in enumerate(sources):
@@ -350,7 +365,9 @@ def _strips(recording: Recording, result: LineGradients, chosen: Ask | None, lin
     """One strip more for each other question to the same tape: the same visits, another target."""
     if chosen is None:
         return
-    others = [(i, a) for i, a in enumerate(recording.asks) if a is not chosen and a.tape is chosen.tape and a.error is None]
+    others = [
+        (i, a) for i, a in enumerate(recording.asks) if a is not chosen and a.tape is chosen.tape and a.error is None
+    ]
     for i, ask in others[-STRIPS:]:
         found = measure(recording, ask)
         result.asks[i].measure = found.measure
@@ -393,13 +410,17 @@ def _notes(recording: Recording, found: Measured, raised: bool) -> list[str]:
         elif raised:
             notes.append("the run ended before a tape was asked for a gradient")
         elif recording.graphs:
-            notes.append("the gradients were asked for in a graph (tf.gradients): there is no tape, so the lines have no strip")
+            notes.append(
+                "the gradients were asked for in a graph (tf.gradients): there is no tape, so the lines have no strip"
+            )
         else:
             notes.append("no tf.GradientTape was asked for a gradient, so the lines have no strip")
     if found.fault:
         notes.append(f"the norms cannot be told: the tape refused to differentiate again ({found.fault})")
     if found.measure == "sum" and found.ask is not None:
-        notes.append("the target is no scalar: the norms are those of the gradient of its sum, as tape.gradient gives it")
+        notes.append(
+            "the target is no scalar: the norms are those of the gradient of its sum, as tape.gradient gives it"
+        )
     if found.measure == "jacobian":
         notes.append("the norms are those of the Jacobian of the whole target (Frobenius)")
     if recording.graphs and found.ask is not None:
@@ -414,5 +435,3 @@ def _notes(recording: Recording, found: Measured, raised: bool) -> list[str]:
     if found.stretch.truncated:
         notes.append(f"only the first {len(found.stretch.ops)} ops were recorded: take fewer steps to see the rest")
     return notes
-
-

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +25,17 @@ WORDS = {
     "ran": "ran; no gradient was asked for, or none can be told",
     "": "made no value that has a gradient",
 }
-MARKS = {"ok": "█", "zero": "0", "none": "∅", "outside": "┄", "unused": "·", "nan": "✗", "inf": "∞", "ran": "○", "": " "}
+MARKS = {
+    "ok": "█",
+    "zero": "0",
+    "none": "∅",
+    "outside": "┄",
+    "unused": "·",
+    "nan": "✗",
+    "inf": "∞",
+    "ran": "○",
+    "": " ",
+}
 MAX_TEXT = 400  # characters of a line that are kept: more than a screen is wide; files with lines of 200,000 exist
 MOST = 400  # visits of a line that `to_dict` gives one by one: a margin has room for fewer cells
 
@@ -299,7 +309,7 @@ class LineGradients:
         self.source = source
         return self
 
-    def mark_cuts(self, cuts: Mapping[str, Any] | Iterable[Any]) -> LineGradients:
+    def mark_cuts(self, cuts: Mapping[str, Any] | list[Any]) -> LineGradients:
         """Mark the lines that cut a path, as the doctor found them.
 
         Takes the rows of a report (`report.rows`) or a dict of source names to `gradlab.lab.blamed_line.Cut`. Returns
@@ -343,7 +353,9 @@ class LineGradients:
             "ask": self.ask,
             "scale": {"lo": low, "hi": high},
             "arrows": [a.to_dict(files) for a in self.arrows],
-            "raised": {"file": files.index(self.raised[0]), "line": self.raised[1], "message": self.raised[2]} if self.raised else None,  # fmt: skip
+            "raised": {"file": files.index(self.raised[0]), "line": self.raised[1], "message": self.raised[2]}
+            if self.raised
+            else None,
             "rule": self.rule,
             "mode": self.mode,
             "notes": list(self.notes),
@@ -382,5 +394,3 @@ def span(sizes: list[float]) -> str:
     low, high = min(sizes), max(sizes)
     a, b = f"{low:.1e}", f"{high:.1e}"
     return a if a == b else f"{a} to {b}"
-
-

@@ -20,7 +20,9 @@ from gradlab.lines.visits import Tracker, Visit, tracker
 
 # Ops of one stretch of a run. Each holds its outputs alive; the doctor's recorder has the same limit.
 MAX_OPS = 100_000
-ROLL = 2_000  # ops after which a new stretch begins at the next tape, so that a training loop does not grow without bound
+ROLL = (
+    2_000  # ops after which a new stretch begins at the next tape, so that a training loop does not grow without bound
+)
 SITES = 5  # lines that asked a tape whose last question is kept, as in the doctor
 SITE_ASKS = 64  # questions of one line that are kept together: one for every step of a sequence of a lesson
 
@@ -69,7 +71,14 @@ class Ask:
     """One question to a tape: gradient, jacobian or batch_jacobian."""
 
     def __init__(self, what: str, tape: TapeSeen, target: Any, sources: Any, at: int, weights: Any = None) -> None:
-        self.what, self.tape, self.target, self.sources, self.at, self.weights = what, tape, target, sources, at, weights
+        self.what, self.tape, self.target, self.sources, self.at, self.weights = (
+            what,
+            tape,
+            target,
+            sources,
+            at,
+            weights,
+        )
         self.end = at
         self.result: Any = None
         self.error: BaseException | None = None
@@ -162,7 +171,9 @@ class Recording(hooks.Listener):
 
     # --- ops ----------------------------------------------------------------------------------------------------------
 
-    def _on_op(self, op_type: Any, inputs: Any, attrs: Any, outputs: Any, op_name: Any = None, graph: Any = None) -> None:
+    def _on_op(
+        self, op_type: Any, inputs: Any, attrs: Any, outputs: Any, op_name: Any = None, graph: Any = None
+    ) -> None:
         if graph is not None or self._busy:
             return
         active = self.active
@@ -174,7 +185,15 @@ class Recording(hooks.Listener):
             stretch.truncated = True
             return
         kind = op_type.decode() if isinstance(op_type, bytes) else op_type
-        op = Op(len(ops), kind, tuple([t._id for t in inputs]), tuple([t._id for t in outputs]), attrs, self.tracker.current(), active)
+        op = Op(
+            len(ops),
+            kind,
+            tuple([t._id for t in inputs]),
+            tuple([t._id for t in outputs]),
+            attrs,
+            self.tracker.current(),
+            active,
+        )
         ops.append(op)
         tensors, producer = stretch.tensors, stretch.producer
         late: list[Any] = []
@@ -324,7 +343,7 @@ class Recording(hooks.Listener):
         self.asks.append(ask)
         mine = [a for a in self.asks if (a.file, a.line) == (ask.file, ask.line)]
         for old in mine:
-            if old.tape is not ask.tape or len(mine) > SITE_ASKS and old is mine[0]:
+            if old.tape is not ask.tape or (len(mine) > SITE_ASKS and old is mine[0]):
                 self.asks.remove(old)
         sites: list[tuple[str, int]] = []
         for a in reversed(self.asks):
@@ -379,4 +398,3 @@ def _frames(most: int = 6) -> list[Any]:
             found.append((frame.f_code, frame.f_lineno, frame))
         frame = frame.f_back  # type: ignore[assignment]
     return [(code, line, dict(at.f_locals) if most > 1 else {}) for code, line, at in found]
-

@@ -240,7 +240,9 @@ def _norms(found: Measured, keys: list[int], extra: list[Any]) -> dict[int, floa
 
 
 def _sum(before: float | None, size: float) -> float:
-    return size if before is None else (math.nan if math.isnan(before) or math.isnan(size) else math.hypot(before, size))
+    return (
+        size if before is None else (math.nan if math.isnan(before) or math.isnan(size) else math.hypot(before, size))
+    )
 
 
 def _seeds(found: Measured, targets: list[Any]) -> list[Any]:
@@ -248,7 +250,9 @@ def _seeds(found: Measured, targets: list[Any]) -> list[Any]:
     ask = found.ask
     assert ask is not None
     if ask.what == "gradient":
-        found.measure = "gradient" if all(t.shape.num_elements() == 1 for t in targets) or ask.weights is not None else "sum"
+        found.measure = (
+            "gradient" if all(t.shape.num_elements() == 1 for t in targets) or ask.weights is not None else "sum"
+        )
         if ask.weights is None:
             return [None]
         given = [w for w in tf.nest.flatten(ask.weights)]
@@ -318,7 +322,7 @@ def norm(gradient: Any) -> float:
     array = np.abs(array).astype(np.float64).reshape(-1)
     with np.errstate(all="ignore"):
         total = float(np.sqrt(array.dot(array)))
-        if math.isinf(total) and np.isfinite(array).all() or total == 0.0 and array.any():
+        if (math.isinf(total) and np.isfinite(array).all()) or (total == 0.0 and array.any()):
             top = float(array.max())  # squares left the range of double precision
             total = top * float(np.sqrt(((array / top) ** 2).sum()))
     return total

@@ -127,9 +127,7 @@ class Tracker:
         around = act.loops.get(statement, ())
         loop = tuple([act.loop.get(h, 0) for h in around]) if around else ()
         self._visits += 1
-        visit = act.visit = Visit(
-            self._visits, act.parent, act.id, act.code, statement, n, loop, self.active
-        )
+        visit = act.visit = Visit(self._visits, act.parent, act.id, act.code, statement, n, loop, self.active)
         return visit
 
 
