@@ -1,0 +1,63 @@
+// The strip of one line: a cell for each visit, in as many pixels as there are.
+import { hatch } from "./colour.js";
+
+const WIDEST = 22; // pixels of one cell, so that a single visit does not look like a bar
+const NARROWEST = 1;
+
+/** Cells in the order in which they win where several share a pixel. */
+const LOUD = ["not finite", "none", "zero", "outside", "unused", "ok", "ran", ""];
+
+/**
+ * One cell of a strip by its kind.
+ * @param {CanvasRenderingContext2D} ctx @param {import("./colour.js").Scale} scale @param {import("./types.js").Cell} cell
+ * @param {number} x @param {number} y @param {number} w @param {number} h
+ */
+export function visit(ctx, scale, cell, x, y, w, h) {
+  const box = (/** @type {string} */ fill) => { ctx.fillStyle = fill; ctx.fillRect(x, y, w, h); };
+  if (cell.kind === "ok") box(scale.size(/** @type {number} */ (cell.norm)));
+  else if (cell.kind === "zero") { box("#000"); ctx.fillStyle = "#fff"; ctx.fillRect(x + w / 2 - 1, y + h / 2 - 1, Math.min(2, w), 2); }
+  else if (cell.kind === "none") { box("#fff"); hatch(ctx, "//", x, y, w, h, "#444"); edge(ctx, x, y, w, h, "#767676"); }
+  else if (cell.kind === "not finite") { box("#fff"); hatch(ctx, "xx", x, y, w, h, "#b00020"); edge(ctx, x, y, w, h, "#b00020"); }
+  else if (cell.kind === "outside") { box("#fff"); hatch(ctx, ".", x, y, w, h, "#767676"); edge(ctx, x, y, w, h, "#767676"); }
+  else if (cell.kind === "unused") { box("#fff"); hatch(ctx, "//", x, y, w, h, "#bbb"); edge(ctx, x, y, w, h, "#bbb"); }
+  else if (cell.kind === "ran") box("#c8c8c8");
+}
+
+/** @param {CanvasRenderingContext2D} ctx @param {number} x @param {number} y @param {number} w @param {number} h @param {string} ink */
+function edge(ctx, x, y, w, h, ink) {
+  if (w < 4) return; // narrow cells would be nothing but edges
+  ctx.strokeStyle = ink; ctx.lineWidth = 1; ctx.strokeRect(x + 0.5, y + 0.5, w - 1, h - 1);
+}
+
+/**
+ * Where each cell of a strip stands: [first visit, last visit + 1, x, width], right-aligned.
+ * @param {number} count @param {number} width @param {number} zoom
+ * @returns {[number, number, number, number][]}
+ */
+export function places(count, width, zoom) {
+  if (!count) return [];
+  const shown = Math.min(count, Math.floor(width / NARROWEST)), w = Math.min(WIDEST * zoom, width / shown);
+  const places = [];
+  for (let i = 0; i < shown; i++) {
+    const x = Math.round(width - (shown - i) * w), next = Math.round(width - (shown - i - 1) * w);
+    places.push(/** @type {[number, number, number, number]} */ ([Math.floor((i * count) / shown), Math.floor(((i + 1) * count) / shown), x, Math.max(1, next - x - (w >= 4 ? 1 : 0))]));
+  }
+  return places;
+}
+
+/**
+ * All cells of a line. Where several visits share a place, its upper half is the largest of them and its lower half the
+ * smallest, and a kind without a size wins over one with.
+ * @param {CanvasRenderingContext2D} ctx @param {import("./colour.js").Scale} scale @param {import("./types.js").Cell[]} cells
+ * @param {number} width @param {number} height @param {number} zoom
+ */
+export function strip(ctx, scale, cells, width, height, zoom) {
+  for (const [first, last, x, w] of places(cells.length, width, zoom)) {
+    const here = cells.slice(first, last).sort((a, b) => LOUD.indexOf(a.kind) - LOUD.indexOf(b.kind));
+    const sized = here.filter((c) => c.kind === "ok").sort((a, b) => Number(b.norm) - Number(a.norm));
+    if (here.length > 1 && sized.length === here.length) {
+      visit(ctx, scale, sized[0], x, 0, w, height / 2);
+      visit(ctx, scale, sized[sized.length - 1], x, height / 2, w, height / 2);
+    } else visit(ctx, scale, here[0], x, 0, w, height);
+  }
+}
