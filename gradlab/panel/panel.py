@@ -173,7 +173,9 @@ class Panel(View):
                 sides = compare(self.scenario, self.device, **self.knobs)
                 breaks = self.scenario.expected(keras_version())[1]
                 self.sides = sides
-                self._margins.look(sides, self.knobs)
+                if self._margins.knobs is not None:
+                    self._show()  # the heatmaps at once; the margin, pale until then, follows
+                self._margins.look(self.knobs, _strict())
                 self._show()
                 unexpected = _unexpected(sides, breaks)
             except Exception as error:
@@ -198,7 +200,8 @@ class Panel(View):
             margin = self._margins.of(bool(bug), self._cut.lines(side) if bug else {})
             sides.append({"groups": groups(side), "error": raised, "margin": margin})
         scale, axes = scale_of(self.scenario), self.scenario.axes
-        more = {"sides": sides, "verdict": verdict, "evidence": rows, "cut": cut, "failed": None}
+        more = {"sides": sides, "verdict": verdict, "evidence": rows, "cut": cut, "failed": None, "note": self._margins.failed}
+        more["stale"] = self._margins.knobs != self.knobs
         self.show(self.sides, scale, axes, untrainable=_untrainable(self.sides), **more)
 
     def _step(self) -> None:

@@ -114,4 +114,4 @@ def _shape_shown(array: np.ndarray, named: tuple[str, ...]) -> tuple[int, ...]:
 def _axis_words(named: tuple[str, ...]) -> list[str]:
     if "time" in named and "unit" in named:
         return ["unit", f"one frame a time step, in it {named[-1]}"]
-    return [f"{named[0]} ↓", named[1]] if len(named) == 2 else []
+    return {("t", "s"): ["state t", "input s"]}.get(named, list(named)) if len(named) == 2 else []

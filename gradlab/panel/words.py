@@ -97,13 +97,20 @@ def cut_words(side: Side, cuts: Mapping[str, Cut], missing: Mapping[str, str]) -
     for name in broken(side):
         if name in cuts:
             by_cut.setdefault(cuts[name], []).append(name)
-    parts = [f"line {cut.number} for {', '.join(names)}: {cut.words}" for cut, names in by_cut.items()]
     left = {name: kind for name, kind in broken(side).items() if name not in cuts and kind is not Kind.RAISES}
+    alone = len(by_cut) == 1 and not left  # then the names are those of the outcome
+    parts = [
+        f"line {cut.number}{'' if alone else f' for {_some(names)}'}: {cut.words}" for cut, names in by_cut.items()
+    ]
     parts += [f"{name}: {missing[name]}" for name in left if missing.get(name)]
     unknown = [name for name in left if not missing.get(name)]
     if unknown:
         parts.append(f"the doctor found no line for {', '.join(unknown)}")
     return "; ".join(parts)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names) if len(names) < 4 else f"{names[0]} and {len(names) - 1} more"
 
 
 def no_cut_words(error: BaseException) -> str:

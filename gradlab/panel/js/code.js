@@ -3,7 +3,7 @@ import { surface } from "./colour.js";
 import { keepKeys, make } from "./dom.js";
 import { places, strip } from "./strip.js";
 
-const WIDTH = 132, HEIGHT = 12; // pixels of a strip at normal size
+const WIDTH = 116, HEIGHT = 13; // pixels of a strip at normal size
 
 export class Code {
   /**
@@ -44,6 +44,7 @@ export class Code {
     this.scene = scene; this.position = position; this.scale = scale;
     const sides = scene.sides.map((side) => side.margin), margin = sides[position];
     let first = true;
+    this.box.classList.toggle("gl-stale", Boolean(scene.stale));
     this.data.forEach((line, i) => {
       const m = margin[line.number], { row, canvas, tape, tags } = this.lines[i];
       tape.className = `gl-tape gl-tape-${m?.bracket || "none"}`;
@@ -63,11 +64,15 @@ export class Code {
   tags(m, told) {
     const kinds = Object.fromEntries(this.kinds.map((k) => [k.value, k.mark]));
     const tag = (/** @type {string} */ kind, /** @type {string} */ text, /** @type {string} */ title) => make("span", { class: `gl-tag gl-tag-${kind}`, title }, text);
-    const out = m.reads.filter((r) => r.kind !== "ok").map((r) => tag("reads", `${r.name} ${kinds[r.kind] || r.kind}`, r.words));
-    if (m.passed) out.push(tag("passed", "⇢ passed on", m.passed));
+    const reads = m.reads.filter((r) => r.kind !== "ok"), out = [];
+    for (const kind of new Set(reads.map((r) => r.kind))) { // one tag a kind: several would cover the code
+      const same = reads.filter((r) => r.kind === kind), names = same.map((r) => r.name).join(", ");
+      out.push(tag("reads", `${same.length > 1 && names.length > 16 ? `reads ${same.length} sources` : names} ${kinds[kind] || kind}`, same.map((r) => r.words).join("; ")));
+    }
+    if (m.passed) out.push(tag("passed", "⇢ passed on", `passed on ${m.passed}`));
     if (m.missing) out.push(tag("missing", `? not in the list: ${m.missing}`, m.missing));
-    if (m.raised) out.push(tag("raised", `! ${m.raised.slice(0, 60)}`, m.raised));
-    if (told && m.cut) out.push(tag("cut", `✂ ${m.cut}`, m.cut));
+    if (m.raised) out.push(tag("raised", `! ${m.raised.split(":")[0]}`, m.raised));
+    if (told && m.cut) out.push(tag("cut", "✂ cut", m.cut));
     return out;
   }
 
@@ -85,7 +90,7 @@ export class Code {
     const ctx = surface(this.lines[i].canvas, width, height);
     strip(ctx, this.scale, cells, width, height, zoom);
     if (!focused) return;
-    const place = places(cells.length, width, zoom).find(([a, b]) => this.at.cell >= a && this.at.cell < b);
+    const place = places(cells, width, zoom).find(([a, b]) => this.at.cell >= a && this.at.cell < b);
     if (place) { ctx.strokeStyle = "#d33"; ctx.lineWidth = 2; ctx.strokeRect(place[2] + 1, 1, Math.max(2, place[3] - 2), height - 2); }
   }
 
@@ -97,7 +102,7 @@ export class Code {
   /** @param {number} i @param {MouseEvent} event */
   hover(i, event) {
     const box = this.lines[i].canvas.getBoundingClientRect(), x = event.clientX - box.left;
-    const place = places(this.cells(i).length, box.width, this.zoom).find(([, , left, w]) => x >= left && x <= left + w + 1);
+    const place = places(this.cells(i), box.width, this.zoom).find(([, , left, w]) => x >= left && x <= left + w + 1);
     if (!place) return;
     this.lines[i].canvas.title = this.words(i, place[0]);
     this.say(this.lines[i].canvas.title);

@@ -42,7 +42,8 @@ class View {
     this.train = button(`Train ${page.steps} steps`, () => { this.folds.open("Training"); this.link.ask((n) => { model.set("asked", n); this.link.send({ ask: "train", n }); }); }, page.train);
     this.train.hidden = !page.steps;
     this.large = button("Large", () => { this.root.classList.toggle("gl-large"); this.large.setAttribute("aria-pressed", String(this.root.classList.contains("gl-large"))); this.resize(); }, "For a projector; ?gradlab=large in the address does the same", false);
-    const reset = button("Reset", () => { for (const knob of page.knobs) this.dials[knob.name].set(knob.start); this.turn("", null); }, "All knobs back to where they began");
+    const reset = button("↺", () => { for (const knob of page.knobs) this.dials[knob.name].set(knob.start); this.turn("", null); }, "All knobs back to where they began");
+    reset.setAttribute("aria-label", "Reset the knobs");
     this.body = make("div", { class: "gl-body" }, ...(this.code ? [this.code.box] : []), this.tiles.box);
     const dials = Object.values(this.dials).map((d) => d.node);
     this.root = make("div", { class: `gl gl-layout-${page.layout}`, role: "region", "aria-label": page.title },
@@ -71,7 +72,7 @@ class View {
 
   // Dark or light by what is behind the panel, since each front end names its themes in its own way.
   theme() {
-    for (let node = /** @type {Element|null} */ (this.root); node; node = node.parentElement) {
+    for (let node = this.root.parentElement; node; node = node.parentElement) {
       const [r, g, b, a = 1] = (getComputedStyle(node).backgroundColor.match(/[\d.]+/g) || ["0", "0", "0", "0"]).map(Number);
       if (a > 0.5) { this.root.classList.toggle("gl-dark", 0.3 * r + 0.6 * g + 0.1 * b < 110); return; }
     }
@@ -126,7 +127,7 @@ class View {
     this.tiles.show(position, this.numbers, this.colours, this.view);
     this.code?.show(scene, position, this.colours, this.told);
     const other = 1 - this.start;
-    const line = make("div", { class: "gl-line-of-outcome" }, ...outcome(page, scene, position, this.told));
+    const line = make("div", { class: "gl-line-of-outcome" }, ...outcome(page, scene, position, this.told), ...(scene.note ? [make("span", { class: "gl-outcome" }, scene.note)] : []));
     const said = model.get("said");
     if (page.predict && said.length && this.seen.includes(other)) line.append(make("span", { class: "gl-outcome gl-checked" }, checked(page, scene, other, said)));
     const verdict = make("span", { class: "gl-verdict" }, ...(this.told && scene.verdict ? ["the claim is ", make("b", {}, scene.verdict)] : []));

@@ -20,7 +20,7 @@ export class Prediction {
     const go = button("Lock in", () => lock(this.selects.map((s) => s.value)), "The switch opens once you have said what you expect");
     go.disabled = true;
     if (said.length) return;
-    this.node.append(make("span", {}, `With “${page.positions[other]}”, what will be the gradient of`),
+    this.node.append(make("span", {}, `Predict first. With “${page.positions[other]}”:`),
       ...scene.sides[other].groups.map(({ names }, i) => make("label", {}, `${names.join(", ")}: `, this.selects[i])), go);
   }
 }

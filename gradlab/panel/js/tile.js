@@ -100,7 +100,7 @@ export class Tile {
     else if (this.scalar) this.bar(ctx, width, height);
     else if (e.blocks) this.blocks(ctx, sliding);
     else this.plain(ctx, width, height);
-    if (this.numbers && e.kind === "wrong" && this.view === "size") hatch(ctx, e.hatch, 0, 0, width, height, "#fff", "rgba(0,0,0,.75)");
+    if (this.numbers && e.kind === "wrong" && this.view === "size") hatch(ctx, e.hatch, 0, e.summed ? height / 2 - this.size.h / 2 : 0, width, e.summed ? this.size.h : height, "#fff", "rgba(0,0,0,.75)");
     if (this.row >= 0) { ctx.strokeStyle = "#fff"; ctx.lineWidth = 2; ctx.strokeRect(1, this.row * this.size.h, width - 2, Math.max(2, this.size.h)); }
     if (this.focused) this.cursor(ctx);
   }

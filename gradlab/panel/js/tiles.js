@@ -2,7 +2,7 @@
 import { make } from "./dom.js";
 import { Tile } from "./tile.js";
 
-const CAPTION = 19, GAP = 8, AXES = 15; // pixels in CSS, at normal size
+const CAPTION = 19, WRAPPED = 31, GAP = 8, AXES = 15; // pixels in CSS, at normal size
 const CELL = 26; // pixels of the largest cell
 
 export class Tiles {
@@ -46,19 +46,19 @@ export class Tiles {
 
   // As many columns as make the smallest cell largest; the box itself never grows.
   fit() {
-    const width = this.box.clientWidth - 2, height = this.box.clientHeight;
+    const style = getComputedStyle(this.box), width = this.box.clientWidth - 22, height = this.box.clientHeight - 8;
     if (width < 40 || height < 30 || !this.tiles.length) return;
-    const zoom = parseFloat(getComputedStyle(this.box).getPropertyValue("--gl-zoom")) || 1;
-    let best = { score: -1, columns: 1, h: 1 };
+    const zoom = parseFloat(style.getPropertyValue("--gl-zoom")) || 1;
+    let best = { score: -1e9, columns: 1, h: 1 };
     for (let columns = 1; columns <= Math.min(this.tiles.length, 4); columns++) {
       const room = (width - (columns - 1) * GAP) / columns;
       for (let h = CELL * zoom; h >= 0.5; h -= 0.5) {
-        const heights = this.tiles.map((tile) => this.height(tile, h, zoom, room));
+        const heights = this.tiles.map((tile) => this.height(tile, h, zoom, room, columns));
         let total = 0;
         for (let i = 0; i < heights.length; i += columns) total += Math.max(...heights.slice(i, i + columns)) + GAP;
         if (total - GAP > height) continue;
         const w = Math.min(...this.tiles.map((tile) => this.wide(tile, room, zoom)));
-        const score = Math.min(w, h) + 0.01 * (w + h) - 0.3 * columns; // ties: fewer columns leave longer names whole
+        const score = Math.min(w, h) + 0.01 * (w + h) - 13 * columns; // ties: fewer columns leave longer names whole
         if (score > best.score) best = { score, columns, h };
         break;
       }
@@ -66,6 +66,7 @@ export class Tiles {
     const room = (width - (best.columns - 1) * GAP) / best.columns;
     this.box.style.gridTemplateColumns = `repeat(${best.columns}, minmax(0, 1fr))`;
     for (const tile of this.tiles) {
+      tile.figure.classList.toggle("gl-wrap", best.columns > 1 && !tile.data.square);
       let w = this.wide(tile, room, zoom), h = Math.min(this.most(tile, best.h, zoom), CELL * zoom);
       if (tile.data.square) w = h = Math.min(w, h);
       tile.fit(w, h);
@@ -83,10 +84,10 @@ export class Tiles {
   /** @param {Tile} tile @param {number} h @param {number} zoom */
   most(tile, h, zoom) { return tile.extent.rows === 1 ? Math.max(h, 10 * zoom) : h; }
 
-  /** @param {Tile} tile @param {number} h @param {number} zoom @param {number} room */
-  height(tile, h, zoom, room) {
+  /** @param {Tile} tile @param {number} h @param {number} zoom @param {number} room @param {number} columns */
+  height(tile, h, zoom, room, columns) {
     const side = tile.data.square ? Math.min(h, this.wide(tile, room, zoom)) : this.most(tile, h, zoom);
-    return CAPTION * zoom + 2 + tile.extent.rows * side + (tile.data.axes.length ? AXES * zoom : 0);
+    return (columns > 1 && !tile.data.square ? WRAPPED : CAPTION) * zoom + 2 + tile.extent.rows * side + (tile.data.axes.length ? AXES * zoom : 0);
   }
 
   end() { this.grown.disconnect(); }

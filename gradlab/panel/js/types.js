@@ -11,8 +11,9 @@
  *
  * @typedef {{name: string, axes: string[], square: boolean, compared: string, entries: Entry[]}} TileData
  *
- * One cell of a strip: one visit of a line. `words` is what is read out.
- * @typedef {{kind: string, norm: number|null, words: string}} Cell
+ * One cell of a strip: one visit of a line. `words` is what is read out; `gap` begins another turn of an outer loop;
+ * `more` is the visit for every question, where a tape was asked several.
+ * @typedef {{kind: string, norm: number|null, words: string, gap: boolean, more: {kind: string, norm: number|null}[]}} Cell
  *
  * The margin of one line at one position.
  * @typedef {{bracket: string, cells: Cell[], reads: {name: string, kind: string, words: string}[], raised: string,
@@ -28,7 +29,7 @@
  *
  * @typedef {{stamp: number, length: number, low: number, high: number, limits: {at: number, words: string}[],
  *   tiles: TileData[], sides: Side[], verdict: string, evidence: [string, string][], cut: string,
- *   untrainable: string, failed: Fault|null}} Scene
+ *   untrainable: string, failed: Fault|null, note?: string, stale?: boolean}} Scene
  *
  * @typedef {{name: string, type: "range"|"choice", low: number, high: number, step: number,
  *   options: (string|number|boolean)[], start: any, words: string}} Knob
