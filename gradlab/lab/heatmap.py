@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import io
 import textwrap
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,10 @@ def picture(positions: Sequence[str], sides: Sequence[Side], scale: Scale | None
 def as_picture(figure: Figure, alt: str) -> Picture:
     """Any matplotlib figure as a PNG with its alternative text."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100)
+    with warnings.catch_warnings():
+        # matplotlib's font lacks many signs that a name may have; they become boxes, and the words beside have them.
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        figure.savefig(buffer, format="png", dpi=100)
     return Picture(buffer.getvalue(), alt)
 
 
@@ -84,7 +88,9 @@ def colour_bar(figure: Figure, axes: Any, scale: Scale, **place: Any) -> None:
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
-    bar = figure.colorbar(ScalarMappable(Normalize(scale.low, scale.high), "viridis"), ax=axes, **(place or {"shrink": 0.8}))
+    bar = figure.colorbar(
+        ScalarMappable(Normalize(scale.low, scale.high), "viridis"), ax=axes, **(place or {"shrink": 0.8})
+    )
     bar.set_label("log10 |gradient|", fontsize=8)
     bar.ax.tick_params(labelsize=7)
     for at, _ in LIMITS:

@@ -58,7 +58,9 @@ def _join(name: str, folder: Path, exports: dict[str, list[str]], parts: list[st
             f'{name}.js: `{left[0]}` can\'t be joined; write `import {{ a, b }} from "./file.js";` on one line, '
             "and `export` before a function, class or const."
         )
-    parts.append(f"const ${_word(name)} = (() => {{ // {name}.js\n{text}\nreturn {{ {', '.join(exports[name])} }};\n}})();")
+    parts.append(
+        f"const ${_word(name)} = (() => {{ // {name}.js\n{text}\nreturn {{ {', '.join(exports[name])} }};\n}})();"
+    )
 
 
 def _word(name: str) -> str:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from gradlab.lab.scenario import Scenario
@@ -36,18 +37,22 @@ class Margins:
 
     def look(self, knobs: Mapping[str, Any], strict: bool) -> None:
         """Record both positions at these knobs. An error of the recording is kept in words; with `strict` it is raised."""
-        from gradlab.lines.api import of_scenario
         from gradlab.runtime.exceptions import sentence
 
         self.failed, self.knobs = "", dict(knobs)
         try:
-            self._found = [
-                margin_of(of_scenario(self._scenario, bug, self._device, **knobs).to_dict()) for bug in (False, True)
-            ]
+            # In a thread of its own: what is recorded belongs to a thread, and a tape of the learner's may be open here.
+            with ThreadPoolExecutor(1, "gradlab-records-the-margin") as pool:
+                self._found = pool.submit(self._record, dict(knobs)).result()
         except Exception as error:  # the heatmaps are right all the same, and the panel says what is missing
             self._found, self.failed = [{}, {}], f"no gradients beside the code: {sentence(error)}"
             if strict:
                 raise
+
+    def _record(self, knobs: dict[str, Any]) -> list[dict[int, dict[str, Any]]]:
+        from gradlab.lines.api import of_scenario
+
+        return [margin_of(of_scenario(self._scenario, bug, self._device, **knobs).to_dict()) for bug in (False, True)]
 
     def of(self, bug: bool, cuts: Mapping[int, str]) -> dict[str, dict[str, Any]]:
         """{line number: margin} of one position; `cuts` are lines that cut a source, with the cause in words."""
@@ -69,7 +74,11 @@ def margin_of(found: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
             "bracket": "" if line["bracket"] == "out" else line["bracket"],
             "cells": _cells(line, found.get("ask", 0)),
             "reads": [
-                {"name": r["source"], "kind": _kind(r["kind"]), "words": f"this line reads {r['source']}: {_kind(r['kind'])}"}
+                {
+                    "name": r["source"],
+                    "kind": _kind(r["kind"]),
+                    "words": f"this line reads {r['source']}: {_kind(r['kind'])}",
+                }
                 for r in line["reads"]
             ],
             "raised": line["raised"] or "",

@@ -179,7 +179,11 @@ class Panel(View):
                 self._show()
                 unexpected = _unexpected(sides, breaks)
             except Exception as error:
-                self.scene = {**self.scene, "untrainable": "the measurement failed", "failed": fault("gradlab could not measure this", error)}
+                self.scene = {
+                    **self.scene,
+                    "untrainable": "the measurement failed",
+                    "failed": fault("gradlab could not measure this", error),
+                }
                 unexpected = error
         if unexpected is not None and _strict():
             raise unexpected
@@ -200,7 +204,14 @@ class Panel(View):
             margin = self._margins.of(bool(bug), self._cut.lines(side) if bug else {})
             sides.append({"groups": groups(side), "error": raised, "margin": margin})
         scale, axes = scale_of(self.scenario), self.scenario.axes
-        more = {"sides": sides, "verdict": verdict, "evidence": rows, "cut": cut, "failed": None, "note": self._margins.failed}
+        more = {
+            "sides": sides,
+            "verdict": verdict,
+            "evidence": rows,
+            "cut": cut,
+            "failed": None,
+            "note": self._margins.failed,
+        }
         more["stale"] = self._margins.knobs != self.knobs
         self.show(self.sides, scale, axes, untrainable=_untrainable(self.sides), **more)
 

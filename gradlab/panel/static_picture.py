@@ -45,14 +45,29 @@ def _draw(page: Any, positions: Any, sides: Any, margins: Any, scale: Scale) -> 
     height = max(len(lines) * LINE + 0.5, 1.9, 0.85 * down + 0.3)
     whole = height * len(sides) + 0.45
     figure = Figure(figsize=(WIDTH, whole))
-    figure.text(0.1 / WIDTH, 1 - 0.24 / whole, page["title"][:120], fontsize=10, fontweight="bold", va="center", parse_math=False)
+    figure.text(
+        0.1 / WIDTH,
+        1 - 0.24 / whole,
+        page["title"][:120],
+        fontsize=10,
+        fontweight="bold",
+        va="center",
+        parse_math=False,
+    )
 
     def place(left: float, top: float, wide: float, high: float) -> Any:
         return figure.add_axes((left / WIDTH, 1 - (top + high) / whole, wide / WIDTH, high / whole))
 
     for i, (position, side, margin) in enumerate(zip(positions, sides, margins, strict=True)):
         top = 0.45 + i * height
-        _code(place(0.1, top + 0.25, CODE - 0.2, height - 0.4), lines, margin, scale, f"The switch: {position[:90]}", height)
+        _code(
+            place(0.1, top + 0.25, CODE - 0.2, height - 0.4),
+            lines,
+            margin,
+            scale,
+            f"The switch: {position[:90]}",
+            height,
+        )
         room = (WIDTH - CODE - 0.8) / columns, (height - 0.1) / down
         for j, reading in enumerate(side.readings):
             x, y = CODE + (j % columns) * room[0], top + (j // columns) * room[1]
@@ -77,13 +92,21 @@ def _code(ax: Axes, lines: Any, margin: Any, scale: Scale, heading: str, height:
         if here and (here["raised"] or here["cut"]):
             ax.add_patch(Rectangle((0.0, i), 1, 1, facecolor="#ffdedb", edgecolor="none"))
         if here and here["bracket"] in ("in", "part"):
-            ax.plot([0.052] * 2, [i, i + 1], color="#0969da", linewidth=2, linestyle="-" if here["bracket"] == "in" else ":")
-        ax.text(0.04, i + 0.5, str(line["number"]), fontsize=6, color="#57606a", ha="right", va="center", family="monospace")
+            ax.plot(
+                [0.052] * 2, [i, i + 1], color="#0969da", linewidth=2, linestyle="-" if here["bracket"] == "in" else ":"
+            )
+        ax.text(
+            0.04, i + 0.5, str(line["number"]), fontsize=6, color="#57606a", ha="right", va="center", family="monospace"
+        )
         if here:
             _strip(ax, here["cells"], i, scale)
         tags = _tags(here) if here else ""
-        text = line["text"] if len(line["text"]) + len(tags) <= LONGEST else line["text"][: LONGEST - len(tags) - 1] + "…"
-        ax.text(0.065 + STRIP, i + 0.5, f"{text}{tags}", fontsize=6.2, va="center", family="monospace", parse_math=False)
+        text = (
+            line["text"] if len(line["text"]) + len(tags) <= LONGEST else line["text"][: LONGEST - len(tags) - 1] + "…"
+        )
+        ax.text(
+            0.065 + STRIP, i + 0.5, f"{text}{tags}", fontsize=6.2, va="center", family="monospace", parse_math=False
+        )
 
 
 def _tags(here: Any) -> str:
@@ -112,7 +135,13 @@ def _strip(ax: Axes, cells: Any, i: int, scale: Scale) -> None:
         x = 0.06 + STRIP - (len(cells) - j) * width
         if cell["kind"] == "ok":
             at = (np.log10(cell["norm"]) - scale.low) / (scale.high - scale.low)
-            ax.add_patch(Rectangle((x, i + 0.12), 0.9 * width, 0.76, facecolor=colours(float(np.clip(at, 0, 1))), edgecolor="none"))
+            ax.add_patch(
+                Rectangle(
+                    (x, i + 0.12), 0.9 * width, 0.76, facecolor=colours(float(np.clip(at, 0, 1))), edgecolor="none"
+                )
+            )
         elif cell["kind"] in looks:
             face, edge, hatch = looks[cell["kind"]]
-            ax.add_patch(Rectangle((x, i + 0.12), 0.9 * width, 0.76, facecolor=face, edgecolor=edge, hatch=hatch, linewidth=0.5))
+            ax.add_patch(
+                Rectangle((x, i + 0.12), 0.9 * width, 0.76, facecolor=face, edgecolor=edge, hatch=hatch, linewidth=0.5)
+            )

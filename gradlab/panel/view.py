@@ -109,19 +109,41 @@ def range_knob(name: str, low: float, high: float, start: float, step: float | N
     # A round step: the page moves the handle to the nearest one, which would turn the knob at once.
     step = step or 10.0 ** math.floor(math.log10((high - low) / 20))
     words = f"{name}: {low:g} to {high:g}, here at first {start:g}"
-    return {"name": name, "type": "range", "low": low, "high": high, "step": step, "options": [], "start": start, "words": words}
+    return {
+        "name": name,
+        "type": "range",
+        "low": low,
+        "high": high,
+        "step": step,
+        "options": [],
+        "start": start,
+        "words": words,
+    }
 
 
 def choice_knob(name: str, options: Sequence[Any], start: Any) -> dict[str, Any]:
     """A knob with a few positions."""
     words = f"{name}: {', '.join(map(str, options))}"
-    return {"name": name, "type": "choice", "low": 0, "high": 0, "step": 0, "options": list(options), "start": start, "words": words}
+    return {
+        "name": name,
+        "type": "choice",
+        "low": 0,
+        "high": 0,
+        "step": 0,
+        "options": list(options),
+        "start": start,
+        "words": words,
+    }
 
 
 def cleaned(knob: Mapping[str, Any], value: Any) -> Any:
     """A value for this knob: the given one if it can be had, else the nearest, else where the knob began."""
     if knob["type"] == "choice":
-        return value if any(value is o or (type(value) is type(o) and value == o) for o in knob["options"]) else knob["start"]
+        return (
+            value
+            if any(value is o or (type(value) is type(o) and value == o) for o in knob["options"])
+            else knob["start"]
+        )
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return knob["start"]
     inside = min(max(value, knob["low"]), knob["high"])
