@@ -94,6 +94,8 @@ export class Code {
     if (place) { ctx.strokeStyle = "#d33"; ctx.lineWidth = 2; ctx.strokeRect(place[2] + 1, 1, Math.max(2, place[3] - 2), height - 2); }
   }
 
+  repaint() { this.data.forEach((_, i) => this.paint(i)); }
+
   get zoom() { return parseFloat(getComputedStyle(this.box).getPropertyValue("--gl-zoom")) || 1; }
 
   /** @param {number} i @returns {import("./types.js").Cell[]} */

@@ -18,7 +18,7 @@ class View {
   constructor(model, el) {
     this.model = model;
     /** @type {import("./types.js").Page} */ this.page = model.get("page");
-    this.picked = ""; this.view = "size";
+    this.picked = ""; this.view = "size"; this.zoom = 1;
     const { page } = this;
     this.live = make("div", { class: "gl-cursor", role: "status", "aria-live": "polite" });
     this.heard = make("div", { class: "gl-said", role: "status", "aria-live": "polite" }); // for ears: it would move the page
@@ -160,6 +160,8 @@ class View {
     this.root.style.setProperty("--gl-body", `${Math.round(height * zoom)}px`);
     this.root.classList.toggle("gl-narrow", this.root.clientWidth < 640 * zoom);
     this.code?.fold(Math.floor((height - 12) / LINE));
+    if (this.zoom !== zoom) this.code?.repaint();
+    this.zoom = zoom;
     this.tiles.fit();
   }
 

@@ -2,7 +2,7 @@
 import { hatch, surface } from "./colour.js";
 import { draw, make, short } from "./dom.js";
 
-const WIDTH = 560, HEIGHT = 190, LEFT = 64, BOTTOM = 34, TOP = 10, RIGHT = 12;
+const WIDTH = 560, HEIGHT = 204, LEFT = 64, BOTTOM = 34, TOP = 24, RIGHT = 12;
 const DASH = ["", "7 4"], SHAPE = ["●", "▲"];
 
 /**
