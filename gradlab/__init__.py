@@ -37,12 +37,14 @@ _WHERE = {
     "check_prediction": "gradlab.lab.checks",
     "check_repair": "gradlab.lab.checks",
     "jacobian": "gradlab.jacobians",
+    "line_gradients": "gradlab.lines",
+    "LineGradients": "gradlab.lines",
     "explain": "gradlab.doctor",
     "Tape": "gradlab.doctor",
     "last_report": "gradlab.doctor",
     "Report": "gradlab.doctor",
-    "load_ipython_extension": "gradlab.doctor.frontends.ipython",
-    "unload_ipython_extension": "gradlab.doctor.frontends.ipython",
+    "load_ipython_extension": "gradlab.lines.ipython",
+    "unload_ipython_extension": "gradlab.lines.ipython",
 }
 
 

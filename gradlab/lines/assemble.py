@@ -13,7 +13,7 @@ from gradlab.lines.model import MAX_TEXT, Arrow, Line, LineGradients, Question, 
 from gradlab.lines.naming import named
 from gradlab.lines.recording import Ask, Recording
 from gradlab.lines.values import Cell, Measured, measure, norm
-from gradlab.lines.variable_lists import Missing, missing_variables
+from gradlab.lines.variable_lists import Missing, candidates, missing
 from gradlab.lines.visits import Visit as Ran
 
 STRIPS = 8  # further questions to the same tape that get a strip of their own: each costs a gradient call
@@ -26,10 +26,14 @@ def build(recording: Recording, *, ask: int = -1, names: dict[str, Any] | None =
     `names` gives the sources the caller's names. `error` is the exception that ended the run.
     """
     question = recording.asks[ask] if recording.asks else None
-    extra = _own_sources(question, names)
-    found = measure(recording, question, list(extra.values()))
-    sources, values = _sources(recording, found, names, extra)
-    lacking = missing_variables(recording, found, values)
+    own = _own_sources(question, names)
+    pairs = own if question is None or question.own else dict(named(question, names))
+    lists = candidates(recording, question, pairs)
+    found = measure(recording, question, [*own.values(), *(c.variable for c in lists)])
+    sources, values = _sources(found, names, pairs)
+    lacking = missing(lists, found.given[len(own) :], question, pairs) if question is not None else []
+    # A source that was asked for though the list lacks it is said to be missing from the list.
+    sources = [s for s in sources if s.name not in {m.name for m in lacking}]
     sources += [SourceKind(m.name, "missing", None, m.shape) for m in lacking]
     values = {**values, **{m.name: m.variable for m in lacking}}
     lines = _lines(recording, found)
@@ -59,7 +63,9 @@ def build(recording: Recording, *, ask: int = -1, names: dict[str, Any] | None =
     raised = error if error is not None else (chosen.error if chosen is not None else None)
     if raised is not None:
         _raise(result, raised)
-    result.notes = _notes(recording, found)
+    if chosen is not None and chosen.in_function:
+        result.mode = "the tf.function that asks the tape ran eagerly in place of its graph"
+    result.notes = _notes(recording, found, raised is not None)
     return result
 
 
@@ -72,26 +78,19 @@ def _own_sources(ask: Ask | None, names: dict[str, Any] | None) -> dict[str, Any
 
 
 def _sources(
-    recording: Recording, found: Measured, names: dict[str, Any] | None, extra: dict[str, Any]
+    found: Measured, names: dict[str, Any] | None, pairs: dict[str, Any]
 ) -> tuple[list[SourceKind], dict[str, Any]]:
     """The sources of the question with their kinds, and the tensors or variables behind them."""
     ask = found.ask
     if ask is None:
         values = {n: unwrap(v) for n, v in (names or {}).items()}
         return [SourceKind(n, "ran", None, _shape(v)) for n, v in values.items()], values
-    if ask.own:
-        given = dict(zip(extra, found.given or [None] * len(extra), strict=False))
-        kinds = [_kind(n, v, given.get(n), found.fault != "" or ask.error is not None) for n, v in extra.items()]
-        return kinds, dict(extra)
-    pairs = named(ask, names)
-    results: list[Any] = _leaves(ask.result)
+    results: list[Any] = found.given[: len(pairs)] if ask.own else _leaves(ask.result)
     if len(results) != len(pairs):
         results = [None] * len(pairs)
-    kinds, values = [], {}
-    for (name, value), result in zip(pairs, results, strict=True):
-        values[name] = value
-        kinds.append(_kind(name, value, result, ask.error is not None))
-    return kinds, values
+    raised = ask.error is not None or (ask.own and found.fault != "")
+    kinds = [_kind(name, value, g, raised) for (name, value), g in zip(pairs.items(), results, strict=True)]
+    return kinds, dict(pairs)
 
 
 def _leaves(result: Any) -> list[Any]:
@@ -383,7 +382,7 @@ def _raise(result: LineGradients, error: BaseException) -> None:
             break
 
 
-def _notes(recording: Recording, found: Measured) -> list[str]:
+def _notes(recording: Recording, found: Measured, raised: bool) -> list[str]:
     notes = []
     if found.ask is None:
         if recording.forward_mode:
@@ -391,6 +390,8 @@ def _notes(recording: Recording, found: Measured) -> list[str]:
                 "forward mode (tf.autodiff.ForwardAccumulator): it gives the derivative of every value with respect to the "
                 "source, not of the loss with respect to the values, so the lines have no strip"
             )
+        elif raised:
+            notes.append("the run ended before a tape was asked for a gradient")
         elif recording.graphs:
             notes.append("the gradients were asked for in a graph (tf.gradients): there is no tape, so the lines have no strip")
         else:
@@ -403,7 +404,7 @@ def _notes(recording: Recording, found: Measured) -> list[str]:
         notes.append("the norms are those of the Jacobian of the whole target (Frobenius)")
     if recording.graphs and found.ask is not None:
         notes.append("a tf.function ran as a graph: its call is one value, the lines inside it are not seen")
-    if recording.functions:
+    if recording.functions and not (found.ask is not None and found.ask.in_function):
         notes.append("tf.functions ran eagerly, so that their lines can be seen")
     if recording.tracker.rule != "line events":
         notes.append(

@@ -13,12 +13,15 @@ from typing import Any
 
 import tensorflow as tf
 
+from gradlab.doctor.analysis.dataflow import READS
 from gradlab.doctor.analysis.rerun_op import call as rerun
-from gradlab.doctor.recording.frames import is_user_file
+from gradlab.doctor.frontends.explanation import check_loss
+from gradlab.doctor.frontends.progress import Progress
+from gradlab.doctor.recording.frames import code_of, is_user_file
 from gradlab.doctor.recording.snapshot import Snapshot
 from gradlab.doctor.recording.sources import FLOATS, Eager, collect, is_owner, unwrap, watched
 
-__all__ = ["FLOATS", "Eager", "Snapshot", "call_again", "collect", "is_owner", "is_user_file", "key", "ops_heard", "uid", "unwrap", "watched"]  # fmt: skip
+__all__ = ["FLOATS", "READS", "Eager", "Progress", "Snapshot", "call_again", "check_loss", "code_of", "collect", "is_owner", "is_user_file", "key", "ops_heard", "uid", "unwrap", "watch_values", "watched"]  # fmt: skip
 
 
 def key(tensor: Any) -> int:
@@ -33,6 +36,19 @@ def uid() -> Callable[[], int] | None:
 
     found = getattr(ops, "uid", None)
     return found if callable(found) else None
+
+
+def watch_values(tape: Any, tensors: list[Any]) -> None:
+    """As `tape.watch(tensors)` for tensors known to be floats, without looking through nested structures: it is called
+    after every op. On the public method where TensorFlow's own tape is not where it is expected."""
+    inner = getattr(tape, "_tape", None)
+    if inner is None:
+        tape.watch(tensors)
+        return
+    from tensorflow.python.eager import tape as tapes
+
+    for t in tensors:
+        tapes.watch(inner, t)
 
 
 @contextmanager

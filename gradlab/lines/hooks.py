@@ -65,15 +65,20 @@ def listener() -> Listener | None:
     return found if found is not None and tf.executing_eagerly() else None
 
 
-@contextmanager
-def heard(who: Listener) -> Iterator[None]:
-    """Tell `who` about the tapes and tf.functions of this thread. RuntimeError if it is recorded already."""
-    global _users
+def check_free() -> None:
+    """RuntimeError if this thread is being recorded already."""
     if getattr(_local, "listener", None) is not None:
         raise RuntimeError(
             "gradlab.line_gradients was called inside a run that is being recorded for line gradients: call it after "
             "that has finished"
         )
+
+
+@contextmanager
+def heard(who: Listener) -> Iterator[None]:
+    """Tell `who` about the tapes and tf.functions of this thread. RuntimeError if it is recorded already."""
+    global _users
+    check_free()
     with _lock:
         if _users == 0:
             _install()
@@ -120,7 +125,10 @@ def _uninstall() -> None:
 
 def _machinery() -> bool:
     """Was the tape made by gradlab's own machinery?"""
-    file = sys._getframe(2).f_code.co_filename
+    frame = sys._getframe(2)
+    while frame.f_back is not None and frame.f_code.co_name == "hooked" and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back  # the doctor's hooks lie over ours
+    file = frame.f_code.co_filename
     if file == os.path.join(_PACKAGE, "doctor", "frontends", "tape.py"):
         return False  # gradlab.Tape: the learner's own tape
     return file.startswith(_PACKAGE) and not file.startswith(_SCENARIOS)

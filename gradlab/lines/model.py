@@ -19,7 +19,7 @@ WORDS = {
     "zero": "exactly zero",
     "none": "None: no path from this value to the target",
     "outside": "made while the tape did not record",
-    "unused": "nothing uses this value",
+    "unused": "no op uses this value",
     "nan": "not a number (NaN)",
     "inf": "infinite",
     "ran": "ran; no gradient was asked for, or none can be told",

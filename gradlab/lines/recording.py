@@ -15,7 +15,7 @@ from typing import Any
 import tensorflow as tf
 
 from gradlab.lines import hooks
-from gradlab.lines.doctor_parts import FLOATS, Eager, is_user_file, key, ops_heard, uid
+from gradlab.lines.doctor_parts import FLOATS, READS, Eager, code_of, is_user_file, key, ops_heard, uid, watch_values
 from gradlab.lines.visits import Tracker, Visit, tracker
 
 # Ops of one stretch of a run. Each holds its outputs alive; the doctor's recorder has the same limit.
@@ -43,7 +43,7 @@ class Stretch:
         self.tensors: dict[int, Any] = {}
         self.producer: dict[int, Op] = {}
         self.hosts: dict[int, Visit | None] = {}  # floats that no op made, and the visit during which they were made
-        self.given: dict[int, Visit | None] = {}  # gradients that a tape gave
+        self.given: set[int] = set()  # gradients that a tape gave
         self.truncated = False
 
 
@@ -78,6 +78,8 @@ class Ask:
         self.frames: list[Any] = []  # (code, names) of the learner's frames around the question
         self.start = 0  # op where its window begins
         self.own = False  # our question, not the learner's
+        self.in_function = False  # asked in a tf.function that runs eagerly in place of its graph
+        self.from_owner = False  # its sources are all variables of a layer, model or module
         self.spans: list[tuple[int, int]] = []  # ops of other questions
 
     @property
@@ -113,6 +115,7 @@ class Recording(hooks.Listener):
         self.graphs = 0  # tf.functions that ran as graphs
         self.forward_mode = 0
         self.py_functions = False
+        self.written: set[int] = set()  # handles of variables that an op may have written to
         self.last_function: tuple[Any, Any, Any] | None = None
         self._by_tape: dict[int, tuple[Any, TapeSeen]] = {}
         self._asking = self._busy = False
@@ -179,7 +182,8 @@ class Recording(hooks.Listener):
             if k not in producer:
                 tensors[k] = t
                 if k >= self._first and k not in stretch.hosts and t.dtype in FLOATS:
-                    stretch.hosts[k] = stretch.given.get(k) or self.tracker.made_at(k)
+                    # A gradient that a tape gave is no value of a line: no op of the window made it.
+                    stretch.hosts[k] = None if k in stretch.given else self.tracker.made_at(k)
                     late.append((k, t))
                 elif active and k in stretch.hosts:
                     late.append((k, t))
@@ -190,18 +194,19 @@ class Recording(hooks.Listener):
             producer[k] = op
         if kind == "EagerPyFunc":
             self.py_functions = True
+        elif inputs and inputs[0].dtype == tf.resource and kind not in READS:
+            self.written.update(k for k, t in zip(op.ins, inputs, strict=True) if t.dtype == tf.resource)
         if not active:
             return
         floats = [t for t in outputs if t.dtype in FLOATS]
         if floats or late:
-            watch = hooks.plain("watch")
             for number in active:
                 seen = self.tapes[number]
                 fresh = [(k, t) for k, t in late if k not in seen.late]
                 for k, _ in fresh:
                     seen.late[k] = op
                 if floats or fresh:
-                    watch(seen.mirror, floats + [t for _, t in fresh])
+                    watch_values(seen.mirror, [*floats, *(t for _, t in fresh)])
         if self.progress is not None and op.index % 500 == 0:
             self.progress(op.index)
 
@@ -289,6 +294,7 @@ class Recording(hooks.Listener):
         ask = Ask(what, seen, target, sources, len(stretch.ops), kwargs.get("output_gradients"))
         ask.visit = self.tracker.current()
         ask.frames = _frames()
+        ask.in_function = _inside_function()
         if ask.frames:
             ask.file, ask.line = ask.frames[0][0].co_filename, ask.frames[0][1]
         ask.start = max([end for _, end in self._spans if seen.entered is not None and end <= seen.entered], default=0)
@@ -309,7 +315,7 @@ class Recording(hooks.Listener):
                 self._spans.append((ask.at, ask.end))
             for leaf in tf.nest.flatten(ask.result, expand_composites=True):
                 if isinstance(leaf, Eager):
-                    stretch.given[key(leaf)] = ask.visit
+                    stretch.given.add(key(leaf))
             ask.spans = list(self._spans)
         return ask.result
 
@@ -329,8 +335,7 @@ class Recording(hooks.Listener):
     # --- functions ----------------------------------------------------------------------------------------------------
 
     def calls(self, function: Any, args: Any, kwargs: Any) -> bool:
-        code = getattr(getattr(function, "python_function", None), "__code__", None)
-        code = code or getattr(getattr(getattr(function, "python_function", None), "__func__", None), "__code__", None)
+        code = code_of(function)
         if code is None or f"{os.sep}tensorflow{os.sep}python" in code.co_filename:
             return False  # TensorFlow's own (the vectorised loop of jacobian) need their graph
         if not self.eager_functions or _asks_in_graph(code):
@@ -350,16 +355,26 @@ def _asks_in_graph(code: Any, depth: int = 3) -> bool:
     return depth > 0 and any(_asks_in_graph(c, depth - 1) for c in code.co_consts if hasattr(c, "co_names"))
 
 
+def _inside_function() -> bool:
+    """Does a hook (ours or the doctor's) run the Python function of a tf.function around this place?"""
+    frame = sys._getframe(2)
+    while frame is not None:
+        if frame.f_code.co_name == "hooked" and "python_function" in frame.f_code.co_names:
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
+
+
 def _place() -> tuple[str, int]:
     frames = _frames(1)
     return (frames[0][0].co_filename, frames[0][1]) if frames else ("", 0)
 
 
 def _frames(most: int = 6) -> list[Any]:
-    """(code, line, names) of the learner's frames from the innermost on."""
+    """(code, line, names) of the learner's frames from the innermost on, as far as the recorded run goes."""
     found: list[Any] = []
     frame = sys._getframe(2)
-    while frame is not None and len(found) < most:
+    while frame is not None and frame.f_code is not Recording.run.__code__ and len(found) < most:
         if is_user_file(frame.f_code.co_filename):
             found.append((frame.f_code, frame.f_lineno, frame))
         frame = frame.f_back  # type: ignore[assignment]

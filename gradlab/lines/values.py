@@ -206,7 +206,11 @@ def _norms(found: Measured, keys: list[int], extra: list[Any]) -> dict[int, floa
     if not targets:
         return {}
     tensors = found.stretch.tensors
-    late = {k: op for k in keys if (op := tape.late.get(k)) is not None and k not in found.reads}
+    late = {
+        k: op
+        for k in keys
+        if (op := tape.late.get(k)) is not None and k not in found.reads and not _recorded(found, op, k)
+    }
     wanted = list(dict.fromkeys([*keys, *(o for op in late.values() for o in op.outs if tensors[o].dtype in FLOATS)]))
     asked = [*(tensors[k] for k in wanted), *extra]
     seeds = _seeds(found, targets)
@@ -264,6 +268,16 @@ def _seeds(found: Measured, targets: list[Any]) -> list[Any]:
         spread = np.broadcast_to(row, (batch, rows)) if ask.what == "batch_jacobian" else row
         seeds.append([tf.constant(np.ascontiguousarray(spread).reshape(tuple(target.shape)), target.dtype)])
     return seeds
+
+
+def _recorded(found: Measured, op: Op, k: int) -> bool:
+    """Did the tape record this op with its input `k`? It does, before `k` is watched, if it watches another input."""
+    tensors = found.stretch.tensors
+    outs = [tensors[o] for o in op.outs if tensors[o].dtype in FLOATS]
+    assert found.tape is not None
+    if not outs or op.type == "EagerPyFunc":  # a py_function can be differentiated once: not for a look
+        return True
+    return hooks.plain("gradient")(found.tape.mirror, outs, tensors[k]) is not None
 
 
 unknown_slope = object()

@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from gradlab.lines import hooks, statements
+from gradlab.lines import statements
 from gradlab.lines.doctor_parts import FLOATS, unwrap
 from gradlab.lines.naming import Lookup
 from gradlab.lines.recording import Ask, Recording
-from gradlab.lines.values import Measured
 
 
 @dataclass
@@ -26,37 +25,47 @@ class Missing:
     lines: list[tuple[str, int]] = field(default_factory=list)
 
 
-def missing_variables(recording: Recording, found: Measured, sources: dict[str, Any]) -> list[Missing]:
-    """The variables with a gradient that a list read from an owner lacks; for an empty list, all that have one."""
-    ask, tape = found.ask, found.tape
-    if ask is None or ask.own or ask.error is not None or tape is None or not found.targets:
+@dataclass
+class Candidate:
+    """A variable that the tape watched and that the lists at these lines lack; missing if it has a gradient."""
+
+    variable: Any
+    lines: list[tuple[str, int]] = field(default_factory=list)
+
+
+def candidates(recording: Recording, ask: Ask | None, sources: dict[str, Any]) -> list[Candidate]:
+    """The variables that a list read from an owner lacks; for an empty list, all that the tape watched."""
+    if ask is None or ask.error is not None or ask.tape.mirror is None:
         return []
-    listed = {id(unwrap(v)) for v in sources.values()}
-    places = _places(recording, ask, sources)
-    if not places:
+    members = {id(unwrap(v)) for v in sources.values()}
+    places: list[tuple[tuple[str, int], set[int]]] = []
+    if not ask.own:
+        places = _places(recording, ask, sources)
+        if not places:
+            return []
+        if any("watched_variables" in code.co_names for code, _, _ in ask.frames[:1]):
+            members = set()  # what was asked for by way of the tape is still not in the list
+        members = members.union(*(ids for _, ids in places))
+    elif not ask.from_owner:
         return []
-    watched = [v for v in map(unwrap, tape.mirror.watched_variables()) if v.dtype in FLOATS]
-    members = set().union(*(ids for _, ids in places))
-    if not any("watched_variables" in code.co_names for code, _, _ in ask.frames[:1]):
-        members |= listed  # asked for beside the list; what was asked for by way of the tape is still not in the list
-    candidates = [v for v in watched if id(v) not in members]
-    targets = [t for t in found.targets if t.dtype in FLOATS]
-    if not candidates or not targets:
-        return []
-    try:
-        slopes = hooks.plain("gradient")(tape.mirror, targets, candidates)
-    except Exception:  # the same refusal is in the notes already: `measure` asked the same tape
-        return []
+    watched = [v for v in map(unwrap, ask.tape.mirror.watched_variables()) if v.dtype in FLOATS and v.trainable]
+    return [Candidate(v, [at for at, _ in places]) for v in watched if id(v) not in members]
+
+
+def missing(found: list[Candidate], slopes: list[Any], ask: Ask, sources: dict[str, Any]) -> list[Missing]:
+    """Those of the candidates that have a gradient, with names of their own."""
     lookup = Lookup(ask)
-    missing: list[Missing] = []
-    for v, slope in zip(candidates, slopes, strict=True):
-        if slope is None or not v.trainable:
+    named: list[Missing] = []
+    for candidate, slope in zip(found, slopes, strict=False):
+        if slope is None:
             continue
-        name = _known(v, sources) or lookup.name(v) or f"variable {len(missing)}"
-        if any(m.name == name for m in missing) or (id(v) not in listed and name in sources):
-            name = f"{name}#{len(missing) + 2}"
-        missing.append(Missing(name, v, tuple(v.shape), [at for at, _ in places]))
-    return missing
+        v = candidate.variable
+        name = base = _known(v, sources) or lookup.name(v) or f"variable {len(named)}"
+        n = 2
+        while any(m.name == name for m in named) or (name in sources and unwrap(sources[name]) is not v):
+            name, n = f"{base}#{n}", n + 1
+        named.append(Missing(name, v, tuple(v.shape), candidate.lines))
+    return named
 
 
 def _known(variable: Any, sources: dict[str, Any]) -> str:
