@@ -46,9 +46,9 @@ check: env-test  ## ruff, mypy and, where npm is found, the types of the panel's
 	npx --no-install tsc -p . ; \
 	else echo "gradlab: !!! NO npm, OR IT REACHED NO REGISTRY: THE PANEL'S JAVASCRIPT WAS NOT TYPE-CHECKED"; fi
 
-notebooks: env  ## build notebooks/*.ipynb from the .py beside them, and the README's table
+notebooks: env  ## build notebooks/*.ipynb from the .py beside them, and the table in docs/scenarios.md
 	$(VENV)/bin/gradlab render $(ARGS)
-	$(VENV)/bin/gradlab list --into README.md
+	$(VENV)/bin/gradlab list --into docs/scenarios.md
 
 claims: env  ## measure every claim again and print the table
 	$(VENV)/bin/gradlab claims $(ARGS)

@@ -268,7 +268,9 @@ def test_a_kernel_that_is_gone_is_said_and_the_switch_goes_on(page, many):
         panel.locator(".gl-switch input").nth(position).click()
         shown(panel, position)
     panel.get_by_role("slider", name="units").press("ArrowRight")
-    icon = panel.evaluate("p => { const s = getComputedStyle(p, '::before'); return s.display === 'none' ? 'none' : s.content; }")
+    icon = panel.evaluate(
+        "p => { const s = getComputedStyle(p, '::before'); return s.display === 'none' ? 'none' : s.content; }"
+    )
     assert icon in ("none", "normal"), "no icon of a broken chain"
     ours = [c for c in page.complaints if any(w in c.lower() for w in ("gradlab", "anywidget", "widget"))]
     assert not ours

@@ -92,7 +92,7 @@ class InfluencePanel(View):
                 first = self.sides[0]  # the knobs of its weights are not there
             self.sides = first, self._side(steps, radius, forget_bias)
             axes = {reading.name: ("t", "s") for reading in first.readings}
-            sides = [{"groups": groups(side), "error": None, "margin": {}} for side in self.sides]
+            sides: list[dict[str, Any]] = [{"groups": groups(side), "error": None, "margin": {}} for side in self.sides]
             more = {"sides": sides, "verdict": "", "evidence": [], "cut": "", "untrainable": "", "failed": None}
             self.show(self.sides, SCALE, axes, **more)
 
@@ -112,7 +112,7 @@ class InfluencePanel(View):
     def __repr__(self) -> str:
         return f"InfluencePanel({POSITIONS[self.position]})"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         if self.sides is None:
             return self._bundle(None, repr(self))
         words = describe(POSITIONS, self.sides)

@@ -204,7 +204,7 @@ class Panel(View):
             margin = self._margins.of(bool(bug), self._cut.lines(side) if bug else {})
             sides.append({"groups": groups(side), "error": raised, "margin": margin})
         scale, axes = scale_of(self.scenario), self.scenario.axes
-        more = {
+        more: dict[str, Any] = {
             "sides": sides,
             "verdict": verdict,
             "evidence": rows,
@@ -226,7 +226,7 @@ class Panel(View):
         """Short and the same at every run; the default would list every trait."""
         return f"Panel({self.scenario.name}, bug={self.bug})"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         if self.sides is None:
             return self._bundle(None, repr(self))
         positions, sides = self.scenario.switch, self.sides
@@ -239,7 +239,7 @@ class Panel(View):
 def _knob(name: str, span: tuple[Any, ...], start: Any) -> dict[str, Any]:
     numbers = len(span) == 2 and all(isinstance(end, int | float) and not isinstance(end, bool) for end in span)
     if numbers and not (all(type(end) is int for end in span) and type(start) is not int):
-        return range_knob(name, *span, start)
+        return range_knob(name, span[0], span[1], start)
     return choice_knob(name, span, start)
 
 

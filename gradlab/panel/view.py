@@ -16,7 +16,7 @@ import anywidget
 import numpy as np
 import traitlets
 
-from gradlab.lab.reading import Kind, Side
+from gradlab.lab.reading import MEASURED, Side
 from gradlab.lab.scale import LIMITS, Scale
 from gradlab.panel.assemble import module, style
 from gradlab.panel.scene import Axes, pack
@@ -99,7 +99,7 @@ class View(anywidget.AnyWidget):
 
 def kinds() -> list[dict[str, str]]:
     """What a gradient can be, in words, marks and hatches: the page's key and the choices of a prediction."""
-    return [{"value": k.value, "mark": k.mark, "word": k.word, "hatch": k.hatch} for k in Kind]
+    return [{"value": k.value, "mark": k.mark, "word": k.word, "hatch": k.hatch} for k in MEASURED]
 
 
 def range_knob(name: str, low: float, high: float, start: float, step: float | None = None) -> dict[str, Any]:
