@@ -17,7 +17,11 @@ PLAIN = {
     "lab/verdict.py",
     "lab/scenario.py",
     "lab/heatmap.py",
-    "lab/heat_data.py",
+    "lab/scale.py",
+    "panel/assemble.py",
+    "panel/margin.py",
+    "panel/scene.py",
+    "panel/static_picture.py",
     "runtime/tf_environment.py",
 }
 

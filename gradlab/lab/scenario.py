@@ -45,6 +45,11 @@ class Scenario:
     hint: str  # for the exercise: where to look, not what to write
     knobs: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)  # (low, high) of a slider, or the choices
     rate: float = 0.1  # learning rate of the panel's training button
+    training_steps: int = 30  # of that button: as many as it takes until the difference shows
+    scale: tuple[float, float] = (1e-4, 1e2)  # smallest and largest |gradient| with a colour, over positions and knobs
+    axes: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # of a source's gradient, where they say something
 
     @property
     def name(self) -> str:

@@ -45,4 +45,5 @@ scenario = Scenario(
     ),
     hint="Start at the loss and walk back. Where would you have to pass to reach the encoder?",
     knobs={"steps": (1, 8), "units": (1, 12)},
+    scale=(1e-7, 1e1),
 )

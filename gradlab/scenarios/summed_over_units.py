@@ -43,4 +43,5 @@ scenario = Scenario(
     ),
     hint="Which of the two arrays still has an axis for what you look for?",
     knobs={"steps": (1, 10), "units": (1, 6)},
+    axes={"share of each unit": ("batch", "unit", "time", "input")},
 )

@@ -46,4 +46,5 @@ scenario = Scenario(
     ),
     hint="Compare the two shapes. Which axis has gone?",
     knobs={"steps": (1, 6), "units": (1, 6)},
+    axes={"d h_t / d x_t": ("batch", "time", "unit", "input")},
 )
