@@ -29,11 +29,11 @@ gradlab.start(keras=keras, device=device)
 # Both positions of the switch start from a NumPy array, so neither state is a variable. One array is full of halves, the other of
 # zeros. The network takes one step.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "none", "recurrent_kernel": "none", "bias": "none"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
 gradlab.check_prediction("initial_state", prediction)
 
 # %% [markdown]
@@ -45,12 +45,11 @@ gradlab.check_prediction("initial_state", prediction)
 gradlab.Panel("initial_state", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("initial_state")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** Nothing is `None`. With zeros, one gradient is *exactly zero*, and rightly so: in the first step the recurrent kernel multiplies
@@ -85,11 +84,11 @@ gradlab.check_repair("initial_state", mine)
 #
 # The state is a constant again. The switch decides whether it is made before the tape opens or inside.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "none", "recurrent_kernel": "none", "bias": "none"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
 gradlab.check_prediction("state_outside_tape", prediction)
 
 # %% [markdown]
@@ -99,12 +98,11 @@ gradlab.check_prediction("state_outside_tape", prediction)
 gradlab.Panel("state_outside_tape", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("state_outside_tape")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** No entry changes. A constant has no past, so there is nothing before the tape that the tape could have missed.
@@ -135,16 +133,16 @@ gradlab.check_repair("state_outside_tape", mine)
 # Now the state has a past: a Dense layer, the *encoder*, computes it from two numbers. The sources are the weights of both
 # layers.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
 prediction = {
-    "encoder kernel": "none",
-    "encoder bias": "none",
-    "kernel": "none",
-    "recurrent_kernel": "none",
-    "bias": "none",
+    "encoder kernel": "?",
+    "encoder bias": "?",
+    "kernel": "?",
+    "recurrent_kernel": "?",
+    "bias": "?",
 }
 gradlab.check_prediction("computed_state", prediction)
 
@@ -156,12 +154,11 @@ gradlab.check_prediction("computed_state", prediction)
 gradlab.Panel("computed_state", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("computed_state")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** The claim is half true. What the encoder did before the tape opened is not on the tape, and its weights get `None`; the cell runs
@@ -184,7 +181,7 @@ def mine(encoder, cell, facts, x):
     return loss, sources, tape.gradient(loss, sources)
 
 
-gradlab.check_repair("computed_state", mine, same_loss=True)
+gradlab.check_repair("computed_state", mine)
 
 # %% [markdown]
 # ## 4. Make the state a learned variable
@@ -194,11 +191,11 @@ gradlab.check_repair("computed_state", mine, same_loss=True)
 # A state can be learned like a weight. With the switch off it is a `tf.Variable`, with the switch on a constant tensor with the
 # same numbers. This time the state itself is among the sources.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"initial state": "ok", "kernel": "none", "recurrent_kernel": "none", "bias": "none"}
+prediction = {"initial state": "?", "kernel": "?", "recurrent_kernel": "?", "bias": "?"}
 gradlab.check_prediction("learned_state", prediction)
 
 # %% [markdown]
@@ -208,12 +205,11 @@ gradlab.check_prediction("learned_state", prediction)
 gradlab.Panel("learned_state", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("learned_state")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** A tape **watches** trainable variables by itself, and tensors only when told to by `tape.watch(tensor)`. The constant state was not
@@ -236,7 +232,7 @@ def mine(cell, learned, fixed, x):
     return loss, sources, tape.gradient(loss, sources)
 
 
-gradlab.check_repair("learned_state", mine, same_loss=True)
+gradlab.check_repair("learned_state", mine)
 
 # %% [markdown]
 # ## What you take home

@@ -25,11 +25,11 @@ gradlab.start(keras=keras, device=device)
 # The network is one SimpleRNN cell stepped over a short sequence of random numbers. With the switch on, the last hidden state
 # goes to `int32` and back to `float32` on its way into the loss.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "zero", "recurrent_kernel": "zero", "bias": "zero"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
 gradlab.check_prediction("integer_cast", prediction)
 
 # %% [markdown]
@@ -40,12 +40,11 @@ gradlab.check_prediction("integer_cast", prediction)
 gradlab.Panel("integer_cast", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("integer_cast")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** A derivative asks what happens when the input moves a *little*. An integer can't move a little, so TensorFlow registers no
@@ -81,11 +80,11 @@ gradlab.check_repair("integer_cast", mine)
 #
 # No integer type is in sight now: `tf.round` takes a float and returns a float.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "ok", "recurrent_kernel": "ok", "bias": "ok"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
 gradlab.check_prediction("rounding", prediction)
 
 # %% [markdown]
@@ -95,12 +94,11 @@ gradlab.check_prediction("rounding", prediction)
 gradlab.Panel("rounding", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("rounding")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** The result stands still and then jumps. Where it stands still the derivative is zero, at the jump there is none; a gradient
@@ -135,11 +133,11 @@ gradlab.check_repair("rounding", mine)
 # A table of eight word vectors feeds the cell. With the switch off, rows are picked by a matrix product with one-hot vectors;
 # with the switch on, by `tf.gather` and integer ids.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"table": "ok", "kernel": "ok", "recurrent_kernel": "ok", "bias": "ok"}
+prediction = {"table": "?", "kernel": "?", "recurrent_kernel": "?", "bias": "?"}
 gradlab.check_prediction("integer_index", prediction)
 
 # %% [markdown]
@@ -149,12 +147,11 @@ gradlab.check_prediction("integer_index", prediction)
 gradlab.Panel("integer_index", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("integer_index")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** Integer *indices* are fine, integer *values* are not. The ids decide which rows are used; the rows stay floats. The gradient
@@ -178,11 +175,11 @@ print("right" if rows_with_gradient == measured else "not yet: hint, look for th
 #
 # The last hidden state goes through `.numpy()` and back through `tf.constant`: the same numbers, to the last digit.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "ok", "recurrent_kernel": "ok", "bias": "ok"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
 gradlab.check_prediction("numpy_roundtrip", prediction)
 
 # %% [markdown]
@@ -192,12 +189,11 @@ gradlab.check_prediction("numpy_roundtrip", prediction)
 gradlab.Panel("numpy_roundtrip", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("numpy_roundtrip")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** The tape records what TensorFlow computes. A NumPy array is only numbers; the constant made of it has no past. The same
@@ -218,7 +214,7 @@ def mine(cell, x):
     return loss, sources, tape.gradient(loss, sources)
 
 
-gradlab.check_repair("numpy_roundtrip", mine, same_loss=True)
+gradlab.check_repair("numpy_roundtrip", mine)
 
 
 # %% [markdown]

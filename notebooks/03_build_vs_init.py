@@ -29,11 +29,11 @@ gradlab.start(keras=keras, device=device)
 # Both layers use `self.add_weight`. One calls it in `build`, which Keras runs at the first call with the shape of the input; the
 # other in `__init__`.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"w": "missing", "b": "missing"}
+prediction = {"w": "?", "b": "?"}
 gradlab.check_prediction("init_or_build", prediction)
 
 # %% [markdown]
@@ -43,12 +43,11 @@ gradlab.check_prediction("init_or_build", prediction)
 gradlab.Panel("init_or_build", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("init_or_build")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** The place does not matter. `add_weight` registers the weight with the layer whenever it is called. (`build` is still good
@@ -84,11 +83,11 @@ except Exception as error:  # this Keras may refuse
 #
 # The switch changes the *kind* of variable: `self.add_weight` or `tf.Variable`. The knob `where` changes the *place*.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"w": "ok"}
+prediction = {"w": "?"}
 gradlab.check_prediction("raw_variable", prediction)
 
 # %% [markdown]
@@ -99,12 +98,11 @@ gradlab.check_prediction("raw_variable", prediction)
 gradlab.Panel("raw_variable", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("raw_variable")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Both Keras versions.** TensorFlow comes with Keras 3; legacy Keras is still to be had as the package `tf_keras`. The choice is
@@ -152,11 +150,11 @@ gradlab.check_repair("raw_variable", mine, units=2)
 #
 # An LSTM layer is asked for its variables twice: before it has seen any input, and after.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "none", "recurrent_kernel": "none", "bias": "none"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
 gradlab.check_prediction("unbuilt_layer", prediction)
 
 # %% [markdown]
@@ -166,12 +164,11 @@ gradlab.check_prediction("unbuilt_layer", prediction)
 gradlab.Panel("unbuilt_layer", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("unbuilt_layer")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** A layer makes its weights at its first call. A list taken before is empty, and `tape.gradient(loss, [])` is an empty list: no
@@ -202,11 +199,11 @@ gradlab.check_repair("unbuilt_layer", mine)
 # The outer layer makes its Dense layer in `__init__`, or anew at every call. The sources are listed twice: what the layer lists,
 # and what the tape watched.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"listed kernel": "none", "listed bias": "none", "watched kernel": "none", "watched bias": "none"}
+prediction = {"listed kernel": "?", "listed bias": "?", "watched kernel": "?", "watched bias": "?"}
 gradlab.check_prediction("layer_in_call", prediction)
 
 # %% [markdown]
@@ -216,12 +213,11 @@ gradlab.check_prediction("layer_in_call", prediction)
 gradlab.Panel("layer_in_call", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("layer_in_call")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** Tracking and watching are two things. The tape watched the hidden weights, and their gradients are right; the layer just does not

@@ -26,11 +26,11 @@ gradlab.start(keras=keras, device=device)
 # `tape.watch(tensor)` asks the tape to follow a tensor that is not a variable. Here h and c are the initial states, two tensors of
 # random numbers. With the switch on, nobody watches them.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "none", "recurrent_kernel": "none", "bias": "none", "h": "none", "c": "none"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?", "h": "?", "c": "?"}
 gradlab.check_prediction("watched_state", prediction)
 
 # %% [markdown]
@@ -40,15 +40,14 @@ gradlab.check_prediction("watched_state", prediction)
 gradlab.Panel("watched_state", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell. Then the strictest comparison there is:
+# **Measure.** Both positions of the switch, side by side. Then the strictest comparison there is:
 # are the gradients of the weights the same in every bit?
 
 # %%
 import numpy as np
 
 off, on = gradlab.compare("watched_state")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+print(gradlab.side_by_side(off, on))
 for name in ("kernel", "recurrent_kernel", "bias"):
     print(f"{name}, the same in every bit:", np.array_equal(off[name].values, on[name].values))
 
@@ -85,11 +84,11 @@ gradlab.check_repair("watched_state", mine)
 # With the switch off, the LSTM's **cell** (the part that computes one step) is stepped in a loop that you can read; every state has a
 # name. With the switch on, the layer does the same steps out of sight.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "wrong", "recurrent_kernel": "wrong", "bias": "wrong", "x": "wrong"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?", "x": "?"}
 gradlab.check_prediction("state_inside_layer", prediction)
 
 # %% [markdown]
@@ -99,13 +98,12 @@ gradlab.check_prediction("state_inside_layer", prediction)
 gradlab.Panel("state_inside_layer", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers. Last, the question that needs no trust in any tape: move `recurrent_kernel` a little and see how
+# **Measure.** Both positions side by side. Last, the question that needs no trust in any tape: move `recurrent_kernel` a little and see how
 # much the loss moves (a *finite difference*), then compare with what the gradient says.
 
 # %%
 off, on = gradlab.compare("state_inside_layer")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+print(gradlab.side_by_side(off, on))
 
 things = gradlab.load("state_inside_layer").setup()
 weight = things["lstm"].cell.recurrent_kernel
@@ -141,11 +139,11 @@ print("right" if strongest_step == int(sizes.argmax()) else "not yet: hint, find
 # Now the state is lost for real: with the switch on, h and c pass through `.numpy()` between two steps, as they do in code that
 # keeps its states in NumPy arrays, a replay buffer or a file.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "none", "recurrent_kernel": "none", "bias": "none", "x": "none"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?", "x": "?"}
 gradlab.check_prediction("state_leaves", prediction)
 
 # %% [markdown]
@@ -160,8 +158,7 @@ gradlab.Panel("state_leaves", bug=bug)
 
 # %%
 off, on = gradlab.compare("state_leaves")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** The last step is recorded, and it uses every weight. So every weight gets a gradient: the share of the last step, with all
@@ -198,11 +195,11 @@ gradlab.check_repair("state_leaves", mine)
 # Long sequences are often cut into windows, with a tape for each. x1 is the first window and x2 the second; the loss is that of the
 # second window.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "ok", "recurrent_kernel": "ok", "bias": "ok", "x1": "ok", "x2": "ok"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?", "x1": "?", "x2": "?"}
 gradlab.check_prediction("two_tapes", prediction)
 
 # %% [markdown]
@@ -212,12 +209,11 @@ gradlab.check_prediction("two_tapes", prediction)
 gradlab.Panel("two_tapes", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, and whether the values of the state arrived.
+# **Measure.** Both positions side by side, and whether the values of the state arrived.
 
 # %%
 off, on = gradlab.compare("two_tapes")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+print(gradlab.side_by_side(off, on))
 print("the same loss with one tape and with two:", off.loss == on.loss)
 
 # %% [markdown]
@@ -253,11 +249,11 @@ gradlab.check_repair("two_tapes", mine)
 #
 # A layer made with `stateful=True` begins each call where the last one ended. Both calls stand in *one* tape this time.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "ok", "recurrent_kernel": "ok", "bias": "ok", "x1": "ok", "x2": "ok"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?", "x1": "?", "x2": "?"}
 gradlab.check_prediction("stateful_layer", prediction)
 
 # %% [markdown]
@@ -267,12 +263,11 @@ gradlab.check_prediction("stateful_layer", prediction)
 gradlab.Panel("stateful_layer", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, and whether the values of the state arrived.
+# **Measure.** Both positions side by side, and whether the values of the state arrived.
 
 # %%
 off, on = gradlab.compare("stateful_layer")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+print(gradlab.side_by_side(off, on))
 print("the same loss at both positions:", bool(np.isclose(off.loss, on.loss)))
 
 # %% [markdown]

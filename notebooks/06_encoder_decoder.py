@@ -27,13 +27,12 @@ gradlab.start(keras=keras, device=device)
 # With the switch off, encoder, decoder and **readout** (the dense layer that turns states into outputs) are called one after the other.
 # With it on, they are parts of one `tf.keras.Model`, and the list is `model.trainable_variables`.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start; three more names are in
-# the answer.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"encoder kernel": "missing", "encoder bias": "missing", "decoder kernel": "missing"}
-prediction |= {"readout kernel": "ok", "readout bias": "ok"}
+prediction = {"encoder kernel": "?", "encoder bias": "?", "decoder kernel": "?"}
+prediction |= {"readout kernel": "?", "readout bias": "?"}
 gradlab.check_prediction("encoder_decoder", prediction)
 
 # %% [markdown]
@@ -43,12 +42,11 @@ gradlab.check_prediction("encoder_decoder", prediction)
 gradlab.Panel("encoder_decoder", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("encoder_decoder")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** `tape.gradient(loss, model.trainable_variables)` returns one tensor for each variable, in the order of the list. They are the
@@ -68,11 +66,11 @@ print("right" if smallest == min(sizes, key=sizes.get) else "not yet: hint, the 
 #
 # **Claim.** *An LSTM decoder can start from the encoder's output: initial_state=[encoded].*
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"encoder kernel": "ok", "encoder bias": "ok", "decoder kernel": "ok", "decoder bias": "ok"}
+prediction = {"encoder kernel": "?", "encoder bias": "?", "decoder kernel": "?", "decoder bias": "?"}
 gradlab.check_prediction("one_state_for_two", prediction)
 
 # %% [markdown]
@@ -129,11 +127,11 @@ gradlab.check_repair("one_state_for_two", mine)
 # A **bidirectional** layer runs two LSTMs, one from each end of the sequence, and puts their outputs side by side. With the switch off,
 # the states of both are joined and brought to the decoder's width by two dense layers, `fit_h` and `fit_c`.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"encoder forward": "ok", "encoder backward": "ok", "fit_h": "none", "fit_c": "none", "decoder": "ok"}
+prediction = {"encoder forward": "?", "encoder backward": "?", "fit_h": "?", "fit_c": "?", "decoder": "?"}
 gradlab.check_prediction("bidirectional_state", prediction)
 
 # %% [markdown]
@@ -191,12 +189,12 @@ gradlab.check_repair("bidirectional_state", mine)
 #
 # The decoder is given the sequence y and should answer with y reversed. With the switch on, nobody hands it the encoder's state.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"encoder kernel": "zero", "encoder recurrent_kernel": "zero", "encoder bias": "zero"}
-prediction |= {"decoder kernel": "ok", "decoder recurrent_kernel": "ok", "decoder bias": "ok"}
+prediction = {"encoder kernel": "?", "encoder recurrent_kernel": "?", "encoder bias": "?"}
+prediction |= {"decoder kernel": "?", "decoder recurrent_kernel": "?", "decoder bias": "?"}
 gradlab.check_prediction("ignored_encoder", prediction)
 
 # %% [markdown]
@@ -206,12 +204,11 @@ gradlab.check_prediction("ignored_encoder", prediction)
 gradlab.Panel("ignored_encoder", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("ignored_encoder")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** The initial state is the only road from the encoder to the loss. The encoder still runs, and nothing fails: an encoder
@@ -243,12 +240,12 @@ gradlab.check_repair("ignored_encoder", mine)
 #
 # **Claim.** *An encoder that ran before the tape opened gets no gradients, though the decoder uses its state.*
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"encoder kernel": "ok", "encoder recurrent_kernel": "ok", "encoder bias": "ok"}
-prediction |= {"decoder kernel": "ok", "decoder recurrent_kernel": "ok", "decoder bias": "ok"}
+prediction = {"encoder kernel": "?", "encoder recurrent_kernel": "?", "encoder bias": "?"}
+prediction |= {"decoder kernel": "?", "decoder recurrent_kernel": "?", "decoder bias": "?"}
 gradlab.check_prediction("encoder_before_tape", prediction)
 
 # %% [markdown]
@@ -258,12 +255,11 @@ gradlab.check_prediction("encoder_before_tape", prediction)
 gradlab.Panel("encoder_before_tape", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, and whether the loss gives the mistake away.
+# **Measure.** Both positions side by side, and whether the loss gives the mistake away.
 
 # %%
 off, on = gradlab.compare("encoder_before_tape")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+print(gradlab.side_by_side(off, on))
 print("the same loss at both positions:", off.loss == on.loss)
 
 # %% [markdown]

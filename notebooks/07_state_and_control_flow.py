@@ -25,11 +25,11 @@ gradlab.start(keras=keras, device=device)
 # A list is *mutable*: it changes while the program runs. Here it collects the hidden states of a small recurrent cell (SimpleRNN: each
 # state is computed from the last one), which are added up at the end.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "wrong", "recurrent_kernel": "wrong", "bias": "wrong"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
 gradlab.check_prediction("python_list", prediction)
 
 # %% [markdown]
@@ -39,12 +39,11 @@ gradlab.check_prediction("python_list", prediction)
 gradlab.Panel("python_list", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("python_list")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** The tape writes down which operation made which tensor from which others, while your code runs. A list only holds tensors; it changes
@@ -83,11 +82,11 @@ print(
 # The same cell, and now the state is written into a `tf.Variable` with `assign` at every step and read back. That is how people carry a
 # state from call to call.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "ok", "recurrent_kernel": "ok", "bias": "ok"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
 gradlab.check_prediction("assigned_state", prediction)
 
 # %% [markdown]
@@ -97,12 +96,11 @@ gradlab.check_prediction("assigned_state", prediction)
 gradlab.Panel("assigned_state", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("assigned_state")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** A list holds the tensor itself; a variable holds only its numbers. `assign` copies numbers into memory, and has no derivative. Reading
@@ -134,11 +132,11 @@ gradlab.check_repair("assigned_state", mine)
 #
 # The function is `x * x + x` when x is above 1, and `x + 1 + x` otherwise.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"x": "wrong"}
+prediction = {"x": "?"}
 gradlab.check_prediction("python_if", prediction)
 
 # %% [markdown]
@@ -148,12 +146,11 @@ gradlab.check_prediction("python_if", prediction)
 gradlab.Panel("python_if", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("python_if")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** The tape holds the branch that ran, and only that one. Nothing is decided a second time.
@@ -173,11 +170,11 @@ print("right" if abs(slope_at_half - float(measured)) < 1e-6 else "not yet: hint
 #
 # A number passes through unchanged when it is above a learned `threshold`, and is made small otherwise.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"weight": "ok", "threshold": "ok"}
+prediction = {"weight": "?", "threshold": "?"}
 gradlab.check_prediction("branch_condition", prediction)
 
 # %% [markdown]
@@ -187,12 +184,11 @@ gradlab.check_prediction("branch_condition", prediction)
 gradlab.Panel("branch_condition", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("branch_condition")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** `h > threshold` is True or False, and that can't change by a little: the threshold gets `None`. The values in the branch keep their
@@ -224,11 +220,11 @@ gradlab.check_repair("branch_condition", mine)
 #
 # A state is multiplied by a matrix until one of its entries reaches 1.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"weights": "wrong"}
+prediction = {"weights": "?"}
 gradlab.check_prediction("data_dependent_loop", prediction)
 
 # %% [markdown]
@@ -238,12 +234,11 @@ gradlab.check_prediction("data_dependent_loop", prediction)
 gradlab.Panel("data_dependent_loop", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("data_dependent_loop")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** The gradient is that of the steps that ran. What it can't say is how the *number* of steps would change: that is an integer, like the
@@ -277,11 +272,11 @@ for start, said in steps_from.items():
 # `tf.function` makes a graph of a Python function: TensorFlow traces it once and runs the trace from then on. `tf.py_function` calls
 # Python from within TensorFlow. Both get the same small function, `v / (1 + |v|)`.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"weights": "wrong"}
+prediction = {"weights": "?"}
 gradlab.check_prediction("custom_op", prediction)
 
 # %% [markdown]
@@ -291,12 +286,11 @@ gradlab.check_prediction("custom_op", prediction)
 gradlab.Panel("custom_op", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("custom_op")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** What counts is what is inside, and inside is TensorFlow.
@@ -323,11 +317,11 @@ print("they agree" if abs(by_tape - by_difference) < 0.01 else "not yet: hint, a
 #
 # The same curve, tanh, once from TensorFlow and once from NumPy.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"weights": "ok"}
+prediction = {"weights": "?"}
 gradlab.check_prediction("numpy_function", prediction)
 
 # %% [markdown]
@@ -337,12 +331,11 @@ gradlab.check_prediction("numpy_function", prediction)
 gradlab.Panel("numpy_function", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("numpy_function")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** `tf.numpy_function` hands an array out and takes an array back. There is no derivative for what happened outside.
@@ -372,11 +365,11 @@ gradlab.check_repair("numpy_function", mine)
 # A weight called `scale` has to stay positive, so it goes through softplus, log(1 + e^v). Both versions use `tf.py_function`; with the switch on, the
 # Python function computes with NumPy.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"weights": "ok", "scale": "none"}
+prediction = {"weights": "?", "scale": "?"}
 gradlab.check_prediction("py_function_numpy", prediction)
 
 # %% [markdown]
@@ -386,12 +379,11 @@ gradlab.check_prediction("py_function_numpy", prediction)
 gradlab.Panel("py_function_numpy", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("py_function_numpy")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** Inside, the path is cut; but the wrapper must hand some tensor back, and hands back a zero. This is the quietest cut there is. Note what
@@ -425,11 +417,11 @@ print(
 # In notebook 2 a cast to an integer cut every path. Here the cast is wrapped in `tf.custom_gradient`: a function that returns its result
 # and, second, a function for the way back. This one hands the gradient on as if the cast were not there: the *straight-through estimator*.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "none", "recurrent_kernel": "none", "bias": "none"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
 gradlab.check_prediction("straight_through", prediction)
 
 # %% [markdown]
@@ -439,12 +431,11 @@ gradlab.check_prediction("straight_through", prediction)
 gradlab.Panel("straight_through", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("straight_through")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** The loss is computed from whole numbers and the gradients are those of the version without the cast. Strictly they are not the derivative

@@ -26,11 +26,11 @@ gradlab.start(keras=keras, device=device)
 # The level is a number between -10 and 10. With the switch on it is *clipped*: whatever is below 20 becomes 20, whatever is above 30
 # becomes 30.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "none", "recurrent_kernel": "none", "bias": "none"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
 gradlab.check_prediction("flat_function", prediction)
 
 # %% [markdown]
@@ -40,12 +40,11 @@ gradlab.check_prediction("flat_function", prediction)
 gradlab.Panel("flat_function", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("flat_function")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** A clip has a derivative: 1 inside its range, 0 outside. Every level is outside, so every gradient is multiplied by 0. Finite differences
@@ -80,11 +79,11 @@ gradlab.check_repair("flat_function", mine)
 # A *ReLU* (rectified linear unit) passes positive numbers on and makes zero of the others. A large negative bias puts every example below
 # zero. With the switch off it is a *leaky* ReLU, which passes a fifth of a negative number on.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "ok", "bias": "ok"}
+prediction = {"kernel": "?", "bias": "?"}
 gradlab.check_prediction("dead_relu", prediction)
 
 # %% [markdown]
@@ -94,12 +93,11 @@ gradlab.check_prediction("dead_relu", prediction)
 gradlab.Panel("dead_relu", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("dead_relu")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** Below zero the ReLU is flat, for the bias as for the kernel. Nothing pulls it back, and so it stays where it is: *dead*.
@@ -131,11 +129,11 @@ print("alive" if all(alive.values()) else f"not yet: hint, x @ kernel is seldom 
 # A *mask* says which steps of a sequence are real and which are padding. An LSTM skips padded steps: it hands its old state on. Here
 # every step is padding, as it happens when an empty text is put into a batch.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "none", "recurrent_kernel": "none", "bias": "none"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
 gradlab.check_prediction("all_masked", prediction)
 
 # %% [markdown]
@@ -145,12 +143,11 @@ gradlab.check_prediction("all_masked", prediction)
 gradlab.Panel("all_masked", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("all_masked")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** The LSTM computes every step and *then* chooses the old state. So there is a path to every weight, and a zero on it at every step.
@@ -182,11 +179,11 @@ print("right" if steps_needed == needed else "not yet: hint, print recurrent_gra
 # The loss is a mean of logarithms of probabilities. Padded steps have probability 0, whose logarithm is minus infinity, so `tf.where`
 # puts 0 there.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"weights": "ok"}
+prediction = {"weights": "?"}
 gradlab.check_prediction("where_over_log", prediction)
 
 # %% [markdown]
@@ -196,12 +193,11 @@ gradlab.check_prediction("where_over_log", prediction)
 gradlab.Panel("where_over_log", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("where_over_log")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** `tf.where` computes both sides and picks afterwards. On the way back the side that was not picked gets a gradient of 0, which is multiplied
@@ -221,7 +217,7 @@ def mine(weights, x, real):
     return loss, sources, tape.gradient(loss, sources)
 
 
-gradlab.check_repair("where_over_log", mine, same_loss=True)
+gradlab.check_repair("where_over_log", mine)
 
 # %% [markdown]
 # ## 5. Measure a distance of zero
@@ -231,11 +227,11 @@ gradlab.check_repair("where_over_log", mine, same_loss=True)
 # Three pairs of states should be 1 apart. The first pair comes from two equal inputs, so its distance is 0. `tf.norm` is the length of a
 # vector, the square root of the sum of its squares.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "ok", "bias": "ok"}
+prediction = {"kernel": "?", "bias": "?"}
 gradlab.check_prediction("norm_at_zero", prediction)
 
 # %% [markdown]
@@ -245,12 +241,11 @@ gradlab.check_prediction("norm_at_zero", prediction)
 gradlab.Panel("norm_at_zero", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("norm_at_zero")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** The square root is infinitely steep at 0. Infinity × 0 is NaN, and a sum with one NaN in it is NaN: one pair spoils the batch, and one
@@ -282,11 +277,11 @@ gradlab.check_repair("norm_at_zero", mine)
 # To compare: a real None. The loss uses the last of the states that a recurrent layer returns, `states[:, -1]`. You ask for the gradient
 # with respect to just that.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"last state": "ok"}
+prediction = {"last state": "?"}
 gradlab.check_prediction("slice_after_loss", prediction)
 
 # %% [markdown]
@@ -296,12 +291,11 @@ gradlab.check_prediction("slice_after_loss", prediction)
 gradlab.Panel("slice_after_loss", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("slice_after_loss")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** Every slice is a new tensor. The second has the same numbers as the first, and the loss was not made of it: no path, so None. Not zero:

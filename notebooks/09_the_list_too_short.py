@@ -28,11 +28,11 @@ gradlab.start(keras=keras, device=device)
 # [basic training loops](https://www.tensorflow.org/guide/basic_training_loops) builds such a model with plain `tf.Variable`s on a
 # `tf.keras.Model`; the code here is ours, the way to make the weights is the same. With the switch off they come from `add_weight`.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"slope": "ok", "offset": "ok"}
+prediction = {"slope": "?", "offset": "?"}
 gradlab.check_prediction("guide_model", prediction)
 
 # %% [markdown]
@@ -42,12 +42,11 @@ gradlab.check_prediction("guide_model", prediction)
 gradlab.Panel("guide_model", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("guide_model")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** Keras 3 lists the variables that Keras made, and those of layers. A plain `tf.Variable` is TensorFlow's, so it is left out; the tape watches
@@ -169,11 +168,11 @@ print("right" if answers == right else "not yet: hint, an empty list is false")
 #
 # The first of two layers is put into a small Python object, as one does to keep things tidy, and the object on the model.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"inner kernel": "none", "inner bias": "none", "outer kernel": "ok", "outer bias": "ok"}
+prediction = {"inner kernel": "?", "inner bias": "?", "outer kernel": "?", "outer bias": "?"}
 gradlab.check_prediction("hidden_layer", prediction)
 
 # %% [markdown]
@@ -183,12 +182,11 @@ gradlab.check_prediction("hidden_layer", prediction)
 gradlab.Panel("hidden_layer", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("hidden_layer")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** The tape watches every trainable variable that is read, wherever it is kept. The *model* looks for layers in its attributes and in a few kinds of

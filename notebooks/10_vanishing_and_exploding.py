@@ -77,11 +77,11 @@ for kind in ("SimpleRNN", "GRU", "LSTM"):
 # If that were so, the gradients of the weights would change when the path to the first half of the sequence is cut. The switch does that
 # with `tf.stop_gradient`, which passes a value on and stops the gradient. The radius is 0.5 and the forget bias 2.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"SimpleRNN kernel": "wrong", "LSTM kernel": "wrong"}
+prediction = {"SimpleRNN kernel": "?", "LSTM kernel": "?"}
 gradlab.check_prediction("far_past", prediction)
 
 # %% [markdown]
@@ -92,13 +92,12 @@ gradlab.check_prediction("far_past", prediction)
 gradlab.Panel("far_past", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell, and the share of each gradient that came from
+# **Measure.** Both positions side by side, and the share of each gradient that came from
 # the first half of the sequence.
 
 # %%
 off, on = gradlab.compare("far_past")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+print(gradlab.side_by_side(off, on))
 for name in off.kinds:
     share = np.linalg.norm(on[name].values - off[name].values) / np.linalg.norm(off[name].values)
     print(

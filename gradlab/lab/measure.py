@@ -89,18 +89,13 @@ def measure(
     try:
         with tf.device(check_device(device or tf_loading.device())):
             taken = take(scenario, bug, scenario.setup(**knobs))
-            readings = _readings(scenario, bug, taken, reference)
+            readings = readings_of(scenario, bug, taken, reference)
     except Exception as error:
         error.__traceback__ = _own_part(error)
         known = reference.readings if reference else ()
         first = sentence(error)
         raised = [Reading(r.name, Kind.RAISES, None, r.shape, first) for r in known]
         return Side(tuple(raised or [Reading("run", Kind.RAISES, None, (), first)]), error=error)
-    if reference:
-        found = {r.name for r in readings}
-        readings += [Reading(r.name, Kind.MISSING, None, r.shape) for r in reference.readings if r.name not in found]
-        order = {r.name: i for i, r in enumerate(reference.readings)}
-        readings.sort(key=lambda r: order.get(r.name, len(order)))
     loss = np.asarray(taken.loss)
     return Side(
         tuple(readings), loss=float(loss) if loss.ndim == 0 else None, watched=taken.watched, sources=taken.sources
@@ -159,8 +154,14 @@ def to_array(gradient: Any) -> np.ndarray | None:
     return None if gradient is None else value_of(gradient)
 
 
-def _readings(scenario: Scenario, bug: bool, taken: Taken, reference: Side | None) -> list[Reading]:
+def readings_of(scenario: Scenario, bug: bool, taken: Taken, reference: Side | None) -> list[Reading]:
+    """The readings of what `run` returned, in the order of the reference's; what it has and `taken` has not is MISSING."""
     readings = [_read(name, gradient, scenario, bug, taken, reference) for name, gradient in taken.gradients.items()]
+    if reference:
+        found = {r.name for r in readings}
+        readings += [Reading(r.name, Kind.MISSING, None, r.shape) for r in reference.readings if r.name not in found]
+        order = {r.name: i for i, r in enumerate(reference.readings)}
+        readings.sort(key=lambda r: order.get(r.name, len(order)))
     if bug and reference:
         return readings  # what equals the checked ones is checked; what differs has been asked about
     notes = _contradictions(scenario, bug, taken, [r for r in readings if r.kind in (Kind.OK, Kind.ZERO)])

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from gradlab.lab.reading import Kind
-from gradlab.lab.scenario import Scenario
+from gradlab.lab.scenario import Repair, Scenario
 
 
 @tf.custom_gradient
@@ -52,6 +52,7 @@ scenario = Scenario(
         "back hands the incoming gradient on, as if the cast had not been there. That is not the derivative of a staircase "
         "(which is zero); it is a useful lie, known as the straight-through estimator."
     ),
+    repair=Repair(loss="kept"),
     hint="The function under @tf.custom_gradient returns two things. What does the second return?",
     knobs={"backward": ("as if not cast", "as TensorFlow does"), "steps": (1, 12), "units": (1, 12)},
     rate=0.01,

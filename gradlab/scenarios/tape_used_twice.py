@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from gradlab.lab.by_hand import differences
 from gradlab.lab.reading import Kind
-from gradlab.lab.scenario import Scenario
+from gradlab.lab.scenario import Repair, Scenario
 
 
 def setup(steps: int = 4, units: int = 3):
@@ -44,6 +44,7 @@ scenario = Scenario(
         "A tape lets go of what it recorded as soon as it has answered, to free the memory. persistent=True keeps the record "
         "until the tape is deleted. (The loss here is only a sum of both, so that there is something to train.)"
     ),
+    repair=Repair(forbidden={"a persistent tape": "this exercise asks for tapes that are not persistent"}),
     hint="How many times is the tape asked?",
     knobs={"steps": (1, 8), "units": (1, 8)},
 )

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from gradlab.lab.by_hand import differences
 from gradlab.lab.reading import Kind
-from gradlab.lab.scenario import Scenario
+from gradlab.lab.scenario import Repair, Scenario
 
 
 def setup(steps: int = 4, units: int = 3):
@@ -58,6 +58,9 @@ scenario = Scenario(
     why=(
         "A gradient is taken of one number. Asked for the gradient of a vector, the tape takes that of the sum of its "
         "entries: one row for all units together, and nothing left to tell the units apart. The Jacobian has a row for each."
+    ),
+    repair=Repair(
+        forbidden={"a Jacobian of the tape": "this exercise asks for gradients, not for the tape's Jacobian"}
     ),
     hint="Compare the two shapes. Which axis has gone?",
     knobs={"steps": (1, 6), "units": (1, 6)},
