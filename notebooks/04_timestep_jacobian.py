@@ -3,7 +3,7 @@
 #
 # How does the hidden state at step t depend on the input at step s? The answer is a **Jacobian**: an array with one entry for
 # every pair of an output and an input. For states of H units and inputs of I numbers, `d h_t / d x_s` has the shape
-# H × I, for every t and s. Popular listings compute something else, something that is not there, or nothing at all.
+# H × I, for every t and s. Popular listings claim to compute it. You will see what each of them computes.
 #
 # **You need**: notebook 1. You should know what a partial derivative is.
 # **Time**: about 25 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can break anything.
@@ -271,7 +271,7 @@ off, on = gradlab.compare("tape_used_twice")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
-# **Explain.** A tape lets go of its record as soon as it has answered. `persistent=True` keeps it.
+# **Explain.** A tape deletes what it recorded as soon as it has been asked once. `persistent=True` keeps the record.
 
 # %% [markdown]
 # **Exercise.** Answer both questions without a persistent tape.
@@ -294,6 +294,6 @@ gradlab.check_repair("tape_used_twice", mine)
 #
 # - `tape.gradient` of a vector is the gradient of its sum. For one row per unit, ask for a Jacobian.
 # - Slices over time of one gradient are the contributions of the steps; the units are what is lost.
-# - Layers return states. Inside the tape, please, and with a persistent tape if you ask twice.
+# - Layers return their states. Compute them inside the tape. To ask one tape twice, make it with `persistent=True`.
 #
 # Next: [the LSTM and the tape](05_lstm_and_the_tape.ipynb)

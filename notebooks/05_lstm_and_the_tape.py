@@ -81,8 +81,8 @@ gradlab.check_repair("watched_state", mine)
 #
 # **Claim.** *The tape doesn't see the state that a layer passes from step to step, so dependencies are lost.*
 #
-# With the switch off, the LSTM's **cell** (the part that computes one step) is stepped in a loop that you can read; every state has a
-# name. With the switch on, the layer does the same steps out of sight.
+# With the switch off, the LSTM's **cell** (the part that computes one step) is called in a loop that you can read; every state has a
+# name. With the switch on, the layer does the same steps in its own loop.
 #
 # **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
 # the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
@@ -136,8 +136,8 @@ print("right" if strongest_step == int(sizes.argmax()) else "not yet: hint, find
 #
 # **Claim.** *If the tape doesn't capture the state, the gradients of the LSTM's weights are None.*
 #
-# Now the state is lost for real: with the switch on, h and c pass through `.numpy()` between two steps, as they do in code that
-# keeps its states in NumPy arrays, a replay buffer or a file.
+# With the switch on, h and c pass through `.numpy()` between two steps, as they do in code that keeps its states in NumPy arrays, a replay
+# buffer or a file.
 #
 # **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
 # the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
@@ -161,9 +161,9 @@ off, on = gradlab.compare("state_leaves")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
-# **Explain.** The last step is recorded, and it uses every weight. So every weight gets a gradient: the share of the last step, with all
-# earlier shares missing. In x only the last row is left. A lost state does not announce itself by `None`; it gives
-# **wrong numbers** that look like right ones, and training that is worse than it should be.
+# **Explain.** The last step is recorded, and it uses every weight. So every weight gets a gradient: the part of the last step. The parts of
+# all earlier steps are missing. In x only the last row is left. A state that is cut off does not show as `None` here. It gives
+# **wrong numbers** that look like right ones: read the finite differences in the table above.
 
 # %% [markdown]
 # **Exercise.** This code keeps its states in a NumPy array "for later". Mend it: keep the record, and keep the path.
@@ -217,10 +217,10 @@ print(gradlab.side_by_side(off, on))
 print("the same loss with one tape and with two:", off.loss == on.loss)
 
 # %% [markdown]
-# **Explain.** Values carry over, their past does not: for the second tape h and c are two tensors that somebody handed in. The weights get
-# the second window's share of the gradient, which is *wrong* as the gradient of this loss. Training with it is called
-# **truncated backpropagation through time**: it saves memory, and it can't learn anything that reaches back further than
-# one window. That is a choice, not a propagation.
+# **Explain.** The values of the state reach the second window. The gradient stops there: for the second tape h and c are two constants. The
+# weights get the second window's part of the gradient, which is *wrong* as the gradient of this loss. Training with it is called
+# **truncated backpropagation through time**: it saves memory, and its gradient contains nothing about steps that lie more than one window
+# back.
 
 # %% [markdown]
 # **Exercise.** The usual loop over windows. Mend it so that the loss of the second window reaches back to the first.
@@ -301,8 +301,8 @@ gradlab.check_repair("stateful_layer", mine)
 #
 # - The weights of an LSTM need no watching, and the state inside a layer's call is on the tape.
 # - Watch a state if you want the gradient with respect to the state.
-# - A state that leaves TensorFlow, changes tapes or is kept by a stateful layer takes its values along and leaves its past
-#   behind. The symptom is a *wrong* gradient for the weights, not `None`.
-# - Truncation is a good tool when you mean it.
+# - A state that leaves TensorFlow, goes from one tape to the next or is kept by a stateful layer keeps its values, and the gradient stops at it.
+#   The symptom is a *wrong* gradient for the weights, not `None`.
+# - Truncation is a good tool if you chose it.
 #
 # Next: [the encoder and the decoder](06_encoder_decoder.ipynb)

@@ -1,10 +1,9 @@
 # %% [markdown]
 # # 6. Connect an encoder and a decoder
 #
-# An **encoder** reads a sequence and keeps what it understood in its last state; a **decoder** starts from that state and writes another
-# sequence. Popular answers say that the gradients of such a model can't be looked at, and print two models that don't run.
-# You will look at the gradients, see where the two models fail, and find out how an encoder really ends up without any.
-# At the end you train one that reverses sequences of digits, and two that can't.
+# An **encoder** reads a sequence and stores it in its last state; a **decoder** starts from that state and writes another sequence. Popular
+# answers make claims about the gradients of such a model, and print models to copy. You will test the claims and the models, one by
+# one. At the end you train three versions of a network that has to reverse sequences of digits.
 #
 # **You need**: notebook 5. **Time**: about 25 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can
 # break anything.
@@ -187,7 +186,20 @@ gradlab.check_repair("bidirectional_state", mine)
 #
 # **Claim.** *The encoder's variables get no gradients.*
 #
-# The decoder is given the sequence y and should answer with y reversed. With the switch on, nobody hands it the encoder's state.
+# The claim does not say when, so it is tested twice. Section 1 tested it for a decoder that starts from the encoder's state. Here is the
+# other case: the decoder is given the sequence y and should answer with y reversed, and with the switch on it starts from zeros.
+#
+# First a half-way case, to look at. With the switch on, the decoder gets the encoder's h, and zeros in the place of c. Do all of the
+# encoder's variables have their gradients?
+
+# %%
+gradlab.Panel("half_the_state", bug=bug)
+
+# %%
+gradlab.side_by_side(*gradlab.compare("half_the_state"))
+
+# %% [markdown]
+# They do: h was computed from c, so one path is enough. Now the case without any path.
 #
 # **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
 # the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
@@ -211,9 +223,10 @@ off, on = gradlab.compare("ignored_encoder")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
-# **Explain.** The initial state is the only road from the encoder to the loss. The encoder still runs, and nothing fails: an encoder
-# without gradients is a *connection* that is missing, not a limit of TensorFlow. The decoder's own gradients differ from
-# those with the switch off, and they are right: it is another network now.
+# **Explain.** In these models the initial state is the only path from the encoder to the loss. The encoder still runs, and nothing fails. So
+# the claim holds for a decoder that ignores the encoder's state, and section 1 contradicts it for one that uses the state: **half true**. An
+# encoder without gradients is a *connection* that is missing, not a limit of TensorFlow. The decoder's own gradients differ from those with
+# the switch off, and they are right: it is another network now.
 
 # %% [markdown]
 # **Exercise.** Here the state is "cleaned" before it is handed over. Mend the code.
@@ -301,8 +314,8 @@ print("asked ", held_out[0])
 print("answer", held_out[0][::-1])
 
 # %% [markdown]
-# While it is trained, the decoder is given the right digits said so far and must name the next one. When it is asked, it must build on
-# its own digits. `how` is the switch, with three positions; look for it in the code.
+# While it is trained, the decoder is given the right digits so far and must name the next one (this is called **teacher forcing**). When it
+# is tested, it goes on from the digits that it chose itself. `how` is the switch, with three positions; look for it in the code.
 
 # %%
 RIGHT, IGNORED, EARLY = "encoder inside the tape", "decoder ignores the encoder", "encoder before the tape"
@@ -398,9 +411,9 @@ figure.savefig(buffer, format="png", dpi=100)
 Picture(buffer.getvalue(), "Accuracy on held-out sequences over 300 steps, one line for each of the three versions.")
 
 # %% [markdown]
-# **Explain.** The decoder without the encoder's state can only guess: 1 in 100 000 would be chance. More surprising is the third version.
-# Its encoder never learns, yet random weights keep *some* trace of what was read, and the decoder learns to read it. So the loss
-# falls, the accuracy rises, and the mistake stays hidden. Only a look at the gradients tells.
+# **Explain.** The decoder without the encoder's state can only guess: 1 in 100 000 would be chance. The third version is more surprising.
+# Its encoder is not trained. Yet a state that random weights compute still contains part of the sequence, and the decoder learns to read
+# it. So the loss falls, the accuracy rises, and neither of them shows the mistake. The gradients show it.
 
 # %% [markdown]
 # ## What you take home

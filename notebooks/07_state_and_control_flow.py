@@ -2,7 +2,7 @@
 # # 7. Let state and control flow pass through the tape
 #
 # Popular answers blame `tf.GradientTape` itself: it "replays" the program, they say, and so it fails with lists, with `if`, with loops and
-# with operations of your own. You will see that it replays nothing, and find the few places where a path really ends.
+# with operations of your own. You will test each of these answers, and find the places where a path ends.
 #
 # **You need**: notebook [2](02_integer_cast.ipynb), above all what `None` means there.
 # **Time**: about 25 minutes; leave sections 5 and 10 for another day if you like. Run the cells from top to bottom with Shift+Enter; nothing you do here can break anything.
@@ -46,8 +46,8 @@ off, on = gradlab.compare("python_list")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
-# **Explain.** The tape writes down which operation made which tensor from which others, while your code runs. A list only holds tensors; it changes
-# none of them. Asking for the gradient walks backwards over those notes. Your Python code does not run again.
+# **Explain.** While your code runs, the tape records which operation made which tensor from which others. A list holds tensors and changes
+# none of them. Asking for the gradient goes backwards through that record. Your Python code does not run again.
 
 # %% [markdown]
 # **Exercise.** If the tape replayed the program, this function would run twice: once for the loss, once for the gradient. Say how often it runs.
@@ -103,7 +103,7 @@ off, on = gradlab.compare("assigned_state")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
-# **Explain.** A list holds the tensor itself; a variable holds only its numbers. `assign` copies numbers into memory, and has no derivative. Reading
+# **Explain.** A list holds the tensor itself; a variable holds numbers. `assign` copies numbers into memory, and has no derivative. Reading
 # them back starts a new path at the variable. So the claim holds for this kind of state, and not for the list.
 
 # %% [markdown]
@@ -269,8 +269,9 @@ for start, said in steps_from.items():
 #
 # **Claim.** *A custom operation in a `tf.function` (or behind a Python call) may give an inaccurate gradient.*
 #
-# `tf.function` makes a graph of a Python function: TensorFlow traces it once and runs the trace from then on. `tf.py_function` calls
-# Python from within TensorFlow. Both get the same small function, `v / (1 + |v|)`.
+# `tf.function` makes a graph of a Python function: TensorFlow *traces* the function (runs it once to record its operations) and runs the
+# graph from then on. It traces again for every new combination of shapes, dtypes and Python values. `tf.py_function` calls Python from
+# within TensorFlow. Both get the same small function, `v / (1 + |v|)`.
 #
 # **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
 # the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
@@ -293,7 +294,7 @@ off, on = gradlab.compare("custom_op")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
-# **Explain.** What counts is what is inside, and inside is TensorFlow.
+# **Explain.** Inside both wrappers there are TensorFlow operations, and the tape differentiates these.
 
 # %% [markdown]
 # **Exercise.** Check one of them yourself, without the package: a *finite difference* is the slope that two more runs give. Make the two numbers agree by
@@ -386,8 +387,8 @@ off, on = gradlab.compare("py_function_numpy")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
-# **Explain.** Inside, the path is cut; but the wrapper must hand some tensor back, and hands back a zero. This is the quietest cut there is. Note what
-# the reading adds: the finite difference is not zero.
+# **Explain.** Inside the Python function the path is cut, but `tf.py_function` has to return a tensor, and it returns a zero. No `None` shows
+# this cut. The note under the table does: the finite difference is not zero.
 
 # %% [markdown]
 # **Exercise.** Behind the same wrapper, a *matrix* of numbers fares differently. Which exception does the cell below end in? Write its name.
@@ -412,7 +413,7 @@ print(
 # %% [markdown]
 # ## 9. Mend a cast with a gradient of your own
 #
-# **Claim.** *A custom gradient is a way out where TensorFlow registers none, such as a cast to an integer.*
+# **Claim.** *A custom gradient is a way out where TensorFlow's own is None, as for a cast to an integer.*
 #
 # In notebook 2 a cast to an integer cut every path. Here the cast is wrapped in `tf.custom_gradient`: a function that returns its result
 # and, second, a function for the way back. This one hands the gradient on as if the cast were not there: the *straight-through estimator*.
@@ -438,8 +439,8 @@ off, on = gradlab.compare("straight_through")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
-# **Explain.** The loss is computed from whole numbers and the gradients are those of the version without the cast. Strictly they are not the derivative
-# of a staircase, which is zero; but they point the right way, and training works.
+# **Explain.** The loss is computed from whole numbers and the gradients are those of the version without the cast. They are not the derivative
+# of a staircase, which is zero: the finite differences in the notes say so. But they point the right way, and training works.
 
 # %% [markdown]
 # **Exercise.** The cast is back. Write the way back so that the weights get the gradients of the version without it.
@@ -469,7 +470,8 @@ gradlab.check_repair("straight_through", mine)
 # Popular answers also send you to graph gradients, to other kinds of automatic differentiation and to gradients of gradients. Here they are,
 # each against the tape or against a formula. Flip, and see whether anything changes.
 #
-# **Graph gradients.** `tf.gradients` asks a graph instead of a tape; it works only inside a `tf.function`.
+# **Graph gradients.** `tf.gradients` asks a graph instead of a tape. It works where a graph is being built, for example inside a `tf.function`;
+# in eager mode, where operations run at once, it raises an exception.
 
 # %%
 gradlab.Panel("graph_gradients", bug=bug)
@@ -524,9 +526,9 @@ gradlab.check_repair("nested_tapes", mine)
 # %% [markdown]
 # ## What you take home
 #
-# - The tape notes what ran and replays nothing: lists, `if` and loops are fine.
-# - A path ends where numbers are copied (`assign`), compared (`if h > threshold`) or handed to other code (NumPy).
+# - The tape records what ran and replays nothing. Lists, `if` and loops do not change a gradient.
+# - A path ends where numbers are copied (`assign`), compared (`if h > threshold`) or passed to other code (NumPy).
 # - Inside `tf.py_function` a cut shows as a **zero**, not as `None`.
-# - A custom gradient can bridge a cut. Graph gradients and forward mode follow the same paths as the tape, and end at the same cuts.
+# - A custom gradient can give a cut operation a gradient. Graph gradients and forward mode follow the same paths as the tape, and end at the same cuts.
 #
 # Next: [zero and NaN](08_zero_and_nan.ipynb)

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 8. Tell zero from NaN from None
 #
-# In notebooks 2 and 7 a gradient was `None`: no path led from the loss to the weight. Here every path is whole, and still nothing good comes
-# down it. **Zero** says: the path is there, and moving this weight a little changes nothing. **NaN** ("not a number") says: the path is there,
-# and something on it was divided by zero or multiplied by infinity. **None** says: no path at all. Three illnesses, three cures.
+# In notebooks 2 and 7 a gradient was `None`: the tape knew no path from the loss to the weight. There are two more ways for a gradient to be
+# of no use. **Zero** says that the path is there and multiplies by zero somewhere. **NaN** ("not a number") says that the path is there, and
+# that it divides by zero or multiplies zero by infinity somewhere. Each of the three has another cause and another repair.
 #
 # **You need**: notebook [2](02_integer_cast.ipynb).
 # **Time**: about 25 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can break anything.
@@ -47,12 +47,12 @@ off, on = gradlab.compare("flat_function")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
-# **Explain.** A clip has a derivative: 1 inside its range, 0 outside. Every level is outside, so every gradient is multiplied by 0. Finite differences
-# agree: this zero is the right answer to the question, and the question is the bug.
+# **Explain.** A clip has a derivative: 1 inside its range, 0 outside. Every level is outside, so every gradient is multiplied by 0. Finite
+# differences agree: zero is the right gradient of this loss. The bug is the range.
 
 # %% [markdown]
-# **Exercise.** Choose a range that lets most levels through, so that the gradients come back. (The check accepts any gradient that finite differences
-# of your own loss agree with.)
+# **Exercise.** Choose a range that lets most levels through, so that the gradients come back. (A leaky clip will do as well: one that adds a
+# tenth of what it cut off. The check asks finite differences of your own loss, and compares it with the loss without a clip.)
 
 # %%
 import tensorflow as tf
@@ -322,9 +322,10 @@ gradlab.check_repair("slice_after_loss", mine)
 #
 # | you see | it says | look for |
 # | --- | --- | --- |
-# | zero | there is a path, and it is flat here | clips, ReLUs, masks, signs; NumPy inside `tf.py_function` |
+# | zero | there is a path, and it multiplies by zero somewhere | clips, ReLUs, masks, signs; NumPy inside `tf.py_function` |
+# | zero, further back more and more of it | the gradient became smaller than float32 can hold (*underflow*) | many time steps: see [notebook 11](11_jacobian_race.ipynb) |
 # | NaN | something infinite met a zero on the way back | logarithms, roots and divisions at 0, also in the branch not taken |
-# | None | there is no path | casts, NumPy, `assign`, another tensor than the one in the loss |
+# | None | the tape knows no path | casts, NumPy, `assign`, another tensor than the one in the loss |
 #
 # A loss that looks fine proves nothing: in section 4 both losses were the same.
 #

@@ -1,10 +1,9 @@
 # %% [markdown]
 # # 9. Find what is missing from the list
 #
-# The gradient can be perfect and the weight still never move: because nobody asked for it. `model.trainable_variables` is the list that
-# `fit`, and most training loops, go through; what is not in it is *missing*. Notebook [3](03_build_vs_init.ipynb) showed how a single
-# **layer** loses its weights (`raw_variable`, `init_or_build`, `unbuilt_layer`, `layer_in_call`). Here are whole **models** that train nothing,
-# and what the optimizer has to say about it.
+# A weight can have a perfect gradient and still not move, because the training loop does not ask for it. `model.trainable_variables` is the
+# list that `fit`, and most training loops, go through; what is not in it is *missing*. Notebook [3](03_build_vs_init.ipynb) was about a single
+# **layer** and its list. This one is about whole **models**, about `fit`, and about what the optimizer says.
 #
 # **You need**: notebook [3](03_build_vs_init.ipynb), above all *tracked* (listed by the layer or model) and *watched* (seen by the tape).
 # **Time**: about 25 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can break anything.
@@ -274,8 +273,9 @@ for case, pairs in cases.items():
 print("the kernel with None has moved:", bool(tf.reduce_any(tf.convert_to_tensor(kernel) != before)))
 
 # %% [markdown]
-# **Explain.** The loudest answer goes to the plainest case, all None. The dangerous one is the last: training goes on with half of the weights, and the
-# only trace is a warning. An empty list is treated differently by the two Keras versions; run the notebook with `keras = 2` to see the other.
+# **Explain.** When *all* gradients are None, the optimizer raises an exception. An empty list is treated differently by the two Keras versions:
+# Keras 3 raises an exception, legacy Keras does not; run the notebook with `keras = 2` to see it. The dangerous case is the last one:
+# training goes on with half of the weights, and a warning is all that is said.
 #
 # **Exercise.** Write an update that can't go wrong quietly: it must raise for every variable that the tape watched and that gets no gradient, whether
 # because it is None or because it is not in the list.

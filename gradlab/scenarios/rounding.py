@@ -40,8 +40,8 @@ scenario = Scenario(
     breaks=ALL_NONE,
     verdict="confirmed",
     why=(
-        "The result stays the same for a while and then jumps, so its derivative is zero nearly everywhere and infinite "
-        "at the jump. TensorFlow registers no gradient for these operations, and the tape returns None."
+        "The result stays the same for a while and then jumps, so its derivative is zero nearly everywhere, and there is none "
+        "at the jump. TensorFlow's gradient functions for these operations return None. (For tf.sign it returns zeros.)"
     ),
     repair=Repair(loss="near"),
     hint="Which operation gives the same result for two inputs that differ a little?",
