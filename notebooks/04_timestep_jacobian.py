@@ -100,7 +100,7 @@ def mine(cell, x):
             states.append((h, [h[:, k] for k in range(cell.units)]))  # the state, and each of its units
     per_step = []
     for t, (h, each_unit) in enumerate(states):
-        per_step.append(tape.gradient(h, x)[:, t])  # mend this: `each_unit` is a list
+        per_step.append(tape.gradient(h, x)[:, t])  # `each_unit` is a list
     name = "d h_t / d x_t"
     return tf.stack([h for h, _ in states], axis=1), {name: x}, {name: tf.stack(per_step, axis=1)}
 
@@ -143,7 +143,7 @@ gradlab.side_by_side(off, on)
 # **Exercise.** Which step contributes most to the last state? Answer with its number, counted from 0.
 
 # %%
-step = 0  # your answer
+step = None  # your answer
 share = np.abs(off["share of each step"].values[0]).sum(axis=-1)
 print("right" if step == int(share.argmax()) else "not yet: hint, find the brightest row of 'share of each step'")
 
@@ -184,12 +184,12 @@ gradlab.side_by_side(off, on)
 
 # %%
 def mine(lstm, x):
-    returning = tf.keras.layers.LSTM(lstm.units)  # mend this: what makes a layer return its states?
+    returning = tf.keras.layers.LSTM(lstm.units)
     returning(x)
     returning.set_weights(lstm.get_weights())
     with tf.GradientTape() as tape:
         tape.watch(x)
-        c = returning(x)  # and this
+        c = returning(x)
         loss = tf.reduce_sum(c)
     sources = {"d c_T / d x": x}
     return loss, sources, tape.gradient(loss, sources)
@@ -236,7 +236,7 @@ def mine(lstm, x):
     _, _, c = lstm(x)
     with tf.GradientTape() as tape:
         tape.watch(x)
-        loss = tf.reduce_sum(c)  # mend this
+        loss = tf.reduce_sum(c)
     sources = {"d c_T / d x": x}
     return loss, sources, tape.gradient(loss, sources)
 
@@ -279,7 +279,7 @@ gradlab.side_by_side(off, on)
 
 # %%
 def mine(lstm, x):
-    with tf.GradientTape() as tape:  # mend this
+    with tf.GradientTape() as tape:
         tape.watch(x)
         _, h, c = lstm(x)
         hidden, carried = tf.reduce_sum(h), tf.reduce_sum(c)

@@ -67,7 +67,7 @@ def mine(lstm, x, h, c):
     cell = lstm.cell
     sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias, "h": h, "c": c}
     with tf.GradientTape() as tape:
-        tape.watch(c)  # mend this
+        tape.watch(c)
         output = lstm(x, initial_state=[h, c])
         loss = tf.reduce_mean(output**2)
     return loss, sources, tape.gradient(loss, sources)
@@ -126,7 +126,7 @@ print("finite difference and gradient agree to 1 %:", bool(abs(slope / np.linalg
 # of x.
 
 # %%
-strongest_step = 0  # your answer
+strongest_step = None  # your answer
 sizes = np.linalg.norm(on["x"].values[0], axis=-1)
 print("right" if strongest_step == int(sizes.argmax()) else "not yet: hint, find the brightest row of x")
 
@@ -179,7 +179,7 @@ def mine(cell, x):
         for t in range(x.shape[1]):
             _, [h, c] = cell(x[:, t], [h, c])
             record[t] = h[0]
-            h = tf.constant(record[t : t + 1])  # mend this
+            h = tf.constant(record[t : t + 1])
         loss = tf.reduce_mean((h - 1) ** 2)
     return loss, sources, tape.gradient(loss, sources)
 
@@ -231,7 +231,7 @@ def mine(lstm, x1, x2):
     cell = lstm.cell
     sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias, "x1": x1, "x2": x2}
     h = c = tf.zeros((1, cell.units))
-    for window in (x1, x2):  # mend this
+    for window in (x1, x2):
         with tf.GradientTape() as tape:
             tape.watch(window)
             output, h, c = lstm(window, initial_state=[h, c])
@@ -288,7 +288,7 @@ def mine(cell, plain, keeper, x1, x2):
     with tf.GradientTape() as tape:
         tape.watch([x1, x2])
         keeper(x1)
-        output, _, _ = plain(x2, initial_state=list(keeper.states))  # mend this
+        output, _, _ = plain(x2, initial_state=list(keeper.states))
         loss = tf.reduce_mean((output - 1) ** 2)
     return loss, sources, tape.gradient(loss, sources)
 

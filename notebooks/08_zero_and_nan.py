@@ -64,7 +64,7 @@ def mine(cell, x, flat):
         h = tf.zeros((1, cell.units))
         for t in range(x.shape[1]):
             h, _ = cell(x[:, t], [h])
-        level = tf.clip_by_value(10 * h, 20.0, 30.0)  # mend this
+        level = tf.clip_by_value(10 * h, 20.0, 30.0)
         loss = tf.reduce_mean((level - 5) ** 2)
     return loss, sources, tape.gradient(loss, sources)
 
@@ -110,7 +110,7 @@ gradlab.side_by_side(off, on)
 # %%
 def mine(kernel, bias, x):
     sources = {"kernel": kernel, "bias": bias}
-    bias.assign(tf.fill(bias.shape, -6.0))  # mend this
+    bias.assign(tf.fill(bias.shape, -6.0))
     with tf.GradientTape() as tape:
         y = tf.nn.relu(x @ kernel + bias)
         loss = tf.reduce_mean((y - 1) ** 2)
@@ -157,7 +157,7 @@ gradlab.side_by_side(off, on)
 # recurrent kernel multiplies the state before the step, and the LSTM starts from a state of zeros.)
 
 # %%
-steps_needed = 0  # your answer
+steps_needed = None  # your answer
 
 
 def recurrent_gradient(real_steps):
@@ -212,7 +212,7 @@ def mine(weights, x, real):
     sources = {"weights": weights}
     with tf.GradientTape() as tape:
         p = tf.sigmoid(x @ weights) * real
-        terms = tf.where(p > 0, tf.math.log(p), 0.0)  # mend this
+        terms = tf.where(p > 0, tf.math.log(p), 0.0)
         loss = -tf.reduce_mean(terms)
     return loss, sources, tape.gradient(loss, sources)
 
@@ -262,7 +262,7 @@ def mine(cell, first, second):
     with tf.GradientTape() as tape:
         start = tf.zeros((3, cell.units))
         gap = cell(first, [start])[0] - cell(second, [start])[0]
-        apart = tf.sqrt(tf.reduce_sum(gap**2, axis=-1))  # mend this
+        apart = tf.sqrt(tf.reduce_sum(gap**2, axis=-1))
         loss = tf.reduce_mean((apart - 1) ** 2)
     return loss, sources, tape.gradient(loss, sources)
 
@@ -310,7 +310,7 @@ def mine(layer, x):
     with tf.GradientTape() as tape:
         states = layer(x)
         loss = tf.reduce_mean((states[:, -1] - 1) ** 2)
-    wanted = states[:, -1]  # mend this
+    wanted = states[:, -1]
     sources = {"last state": wanted}
     return loss, sources, tape.gradient(loss, sources)
 
