@@ -78,7 +78,8 @@ for kind in ("SimpleRNN", "GRU", "LSTM"):
 #   below shows it.
 #
 # That is why the size of the inputs matters. Keras gives a SimpleRNN an orthogonal matrix: all singular values are 1. With small inputs the slopes
-# stay near 1, and the first input reaches the last state almost undiminished. With inputs of size 1 many units saturate, and most of it is lost.
+# stay near 1, and the first input reaches the last state almost undiminished. With inputs of size 1
+# the slopes are smaller, and the product of 49 of them leaves about 1e-5.
 #
 # An LSTM adds a second path: along the cell state, each step multiplies by the forget gate, and a gate near 1 passes the gradient on almost
 # unchanged. The recurrent matrices matter to it too, but less.
