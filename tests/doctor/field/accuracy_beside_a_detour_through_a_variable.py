@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 ORIGIN = "stateful loops that keep the state in a tf.Variable"
-WAYS = ("tape", "command")
+WAYS = ("tape",)
 COMPILED = True
 CAUSE = "state-assign"
 EXPECT = {"kernel": "none", "recurrent": "none", "bias": "none", "head kernel": "ok", "head bias": "ok"}

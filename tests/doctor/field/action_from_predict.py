@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 ORIGIN = "Dekki-Aero/DDPG#2; the DDPG example of Keras"
-WAYS = ("tape", "command")
+WAYS = ("tape",)
 COMPILED = False
 CAUSE = "numpy-conversion"
 EXPECT = {"kernel": "none", "bias": "none"}

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 ORIGIN = "the LoRA example of Keras; ReZero and zero-initialised gates"
-WAYS = ("tape", "explain", "command")
+WAYS = ("tape", "explain")
 COMPILED = True
 CAUSE = "zero-masked"
 EXPECT = {"down": "zero", "up": "ok"}

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 ORIGIN = "tensorflow/tensorflow#37501 (gradients do not exist for an encoder with attention)"
-WAYS = ("tape", "command")
+WAYS = ("tape",)
 COMPILED = True
 CAUSE = "stop-gradient"
 EXPECT = {"encoder kernel": "none", "encoder recurrent": "none", "encoder bias": "none"}

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 ORIGIN = "Wasserstein and adversarial autoencoders in two phases"
-WAYS = ("tape", "command")
+WAYS = ("tape",)
 COMPILED = True
 CAUSE = "before-tape"
 EXPECT = {"kernel": "none", "bias": "none"}

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 ORIGIN = "the actor-critic tutorials; SciSharp/TensorFlow.NET#760"
-WAYS = ("tape", "command")
+WAYS = ("tape",)
 COMPILED = True
 CAUSE = "stop-gradient"
 EXPECT = {"policy kernel": "ok", "policy bias": "ok", "value kernel": "none", "value bias": "none"}

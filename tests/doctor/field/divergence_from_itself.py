@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 ORIGIN = "tensorforce/tensorforce#312, with a KL term"
-WAYS = ("tape", "explain", "command")
+WAYS = ("tape", "explain")
 COMPILED = True
 CAUSE = "zero-cancel"
 EXPECT = {"kernel": "zero", "bias": "zero"}

@@ -4,10 +4,14 @@ import keras
 import tensorflow as tf
 
 ORIGIN = "keras-team/keras#17444; dbpedia/RDF2text-GAN#1"
-WAYS = ("tape", "command")
+WAYS = ("tape",)
 COMPILED = True
 CAUSE = "argmax"
 EXPECT = {"writer kernel": "none", "writer recurrent": "none", "writer bias": "none", "words": "none"}
+NOT_YET = {
+    "tape": "cause no-gradient-op, not argmax; said at `score = head(judge(writer(noise)))`",
+    "both": "compiled ('none', 'no-gradient-op', 37), eager ('none', 'integer-cast', 37)",
+}
 
 
 class Writer:

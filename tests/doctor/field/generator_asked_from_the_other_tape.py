@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 ORIGIN = "tensorflow/tensorflow#31919; tensorflow/tensorflow#31265"
-WAYS = ("tape", "command")
+WAYS = ("tape",)
 COMPILED = True
 CAUSE = "before-tape"
 EXPECT = {"kernel": "none", "bias": "none"}

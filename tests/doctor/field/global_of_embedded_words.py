@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 ORIGIN = "tensorflow/tensorflow#37501 (an embedding without a gradient)"
-WAYS = ("tape", "command")
+WAYS = ("tape",)
 COMPILED = False
 CAUSE = "before-tape"
 EXPECT = {"embeddings": "none", "kernel": "ok", "recurrent": "ok", "bias": "ok"}

@@ -3,10 +3,13 @@
 import tensorflow as tf
 
 ORIGIN = "skip-RNN and hard attention written by hand"
-WAYS = ("tape", "command")
+WAYS = ("tape",)
 COMPILED = True
 CAUSE = "comparison"
 EXPECT = {"gate": "zero", "w": "ok"}
+NOT_YET = {
+    "tape": "statuses ['none', 'ok'], not ['zero', 'ok']",
+}
 
 
 def run(Tape=tf.GradientTape):

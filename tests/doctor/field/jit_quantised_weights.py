@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 ORIGIN = "quantisation-aware training written by hand, as in many threads about tf.round"
-WAYS = ("tape", "command")
+WAYS = ("tape",)
 COMPILED = True
 CAUSE = "no-gradient-op"
 EXPECT = {"w": "none", "b": "ok"}

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 ORIGIN = "keras-team/keras#8216; ypwhs/captcha_break#29"
-WAYS = ("tape", "command")
+WAYS = ("tape",)
 COMPILED = True
 CAUSE = "zero-masked"
 EXPECT = {
@@ -13,6 +13,9 @@ EXPECT = {
     "lstm bias": "zero",
     "out kernel": "zero",
     "out bias": "zero",
+}
+NOT_YET = {
+    "tape": "cause zero-saturated, not zero-masked",
 }
 SAYS = ("label",)
 

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 ORIGIN = "tensorflow/tensorflow#61199; hereismari/tensorflow-maml#3"
-WAYS = ("tape", "command")
+WAYS = ("tape",)
 COMPILED = False
 CAUSE = ("state-assign", "numpy-conversion")
 EXPECT = {"kernel": "none", "bias": "none"}

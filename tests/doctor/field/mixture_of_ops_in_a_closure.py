@@ -3,9 +3,12 @@
 import tensorflow as tf
 
 ORIGIN = "DARTS-like searches ported to TensorFlow 2"
-WAYS = ("explain", "command")
+WAYS = ("explain",)
 CAUSE = "before-tape"
 EXPECT = {"alpha": "none", "w": "ok"}
+NOT_YET = {
+    "explain": "cause unconnected, not before-tape; said at no line",
+}
 
 
 def make_loss(alpha, w, x):

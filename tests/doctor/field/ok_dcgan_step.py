@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 ORIGIN = "the DCGAN tutorial of TensorFlow"
+LAST = 2
 WAYS = ("tape", "command")
 COMPILED = True
 CAUSE = None

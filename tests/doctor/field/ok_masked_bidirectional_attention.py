@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 ORIGIN = "the sequence classification and attention examples of Keras"
-WAYS = ("tape", "command")
+WAYS = ("tape",)
 COMPILED = True
 CAUSE = None
 EXPECT = {f"w{i}": "ok" for i in range(9)}

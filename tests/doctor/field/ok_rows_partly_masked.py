@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 ORIGIN = "masking in the Keras guide"
-WAYS = ("tape", "explain", "command")
+WAYS = ("tape", "explain")
 COMPILED = True
 CAUSE = None
 EXPECT = {"kernel": "ok", "recurrent": "ok", "bias": "ok", "head": "ok"}

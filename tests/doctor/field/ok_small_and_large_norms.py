@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 ORIGIN = "summed and averaged losses in the same program"
-WAYS = ("tape", "explain", "command")
+WAYS = ("tape", "explain")
 COMPILED = True
 CAUSE = None
 EXPECT = {"w": "ok", "v": "ok"}

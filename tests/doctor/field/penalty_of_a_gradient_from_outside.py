@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 ORIGIN = "eriklindernoren/Keras-GAN#215; tensorflow/tensorflow#36436"
-WAYS = ("tape", "command")
+WAYS = ("tape",)
 COMPILED = True
 CAUSE = "before-tape"
 EXPECT = {"kernel": "none", "bias": "none"}

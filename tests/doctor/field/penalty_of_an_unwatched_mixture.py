@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 ORIGIN = "tensorflow/tensorflow#36436; eriklindernoren/Keras-GAN#215"
-WAYS = ("tape", "command")
+WAYS = ("tape",)
 COMPILED = True
 CAUSE = "not-watched"
 EXPECT = {"mixed": "none"}

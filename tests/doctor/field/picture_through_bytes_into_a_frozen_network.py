@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 ORIGIN = "the style transfer tutorial of TensorFlow"
-WAYS = ("tape", "command")
+WAYS = ("tape",)
 COMPILED = True
 CAUSE = "integer-cast"
 EXPECT = {"picture": "none"}

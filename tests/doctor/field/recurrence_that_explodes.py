@@ -3,10 +3,14 @@
 import tensorflow as tf
 
 ORIGIN = "exploding gradients in a recurrence, the standard example"
-WAYS = ("tape", "explain", "command")
+WAYS = ("tape", "explain")
 COMPILED = True
 CAUSE = "exploding"
 EXPECT = {"w": "ok", "h0": "ok"}
+NOT_YET = {
+    "tape": "cause None, not exploding; said at no line",
+    "explain": "cause None, not exploding; said at no line",
+}
 
 
 def problem():

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 ORIGIN = "openai/baselines#142 (clipping in PPO), a value clip"
-WAYS = ("tape", "explain", "command")
+WAYS = ("tape", "explain")
 COMPILED = True
 CAUSE = "zero-saturated"
 EXPECT = {"kernel": "zero", "bias": "zero"}

@@ -10,6 +10,10 @@ WAYS = ("tape", "command")
 COMPILED = False
 CAUSE = "no-gradient-op"
 EXPECT = {"kernel": "none", "recurrent": "none", "bias": "none"}
+NOT_YET = {
+    "tape": "statuses ['none', 'ok'], not ['none', 'none', 'none']; cause unconnected, not no-gradient-op; said at another line",
+    "command": "statuses [], not ['none', 'none', 'none']",
+}
 
 
 def run(Tape=tf.GradientTape):

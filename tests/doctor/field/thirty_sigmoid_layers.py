@@ -4,10 +4,13 @@ import keras
 import tensorflow as tf
 
 ORIGIN = "vanishing gradients in a deep sigmoid network"
-WAYS = ("tape", "command")
+WAYS = ("tape",)
 COMPILED = True
 CAUSE = "vanishing"
 EXPECT = {"first": "ok"}
+NOT_YET = {
+    "tape": "cause None, not vanishing; said at no line",
+}
 
 
 def run(Tape=tf.GradientTape):

@@ -9,6 +9,10 @@ WAYS = ("tape", "command")
 COMPILED = False
 CAUSE = "stop-gradient"
 EXPECT = {"good": "ok", "bad": "none"}
+NOT_YET = {
+    "tape": "statuses [], not ['ok', 'none']",
+    "command": "statuses [], not ['ok', 'none']",
+}
 
 
 def run(Tape=tf.GradientTape):

@@ -3,10 +3,13 @@
 import tensorflow as tf
 
 ORIGIN = "the autodiff guide: a variable replaced by a tensor"
-WAYS = ("tape", "command")
+WAYS = ("tape",)
 COMPILED = False
 CAUSE = "variable-rebound"
 EXPECT = {"w": "none"}
+NOT_YET = {
+    "tape": "'step 2' is not said",
+}
 SAYS = ("step 2",)
 
 
