@@ -769,7 +769,9 @@ class Adversaries:
             judge_loss = tf.reduce_mean(self.score(real)) - tf.reduce_mean(self.score(fake))
             maker_loss = tf.reduce_mean(self.score(fake) ** 2)
         judge_tape.gradient(judge_loss, self.judge.trainable_variables)
-        return maker_tape.gradient(maker_loss, dict(zip(("kernel", "recurrent"), self.maker.trainable_variables)))
+        return maker_tape.gradient(
+            maker_loss, dict(zip(("kernel", "recurrent"), self.maker.trainable_variables, strict=False))
+        )
 
 
 @program({"kernel": "none", "recurrent": "none"}, "before-tape", "fake = self.maker(noise)")

@@ -207,7 +207,8 @@ class Reachability:
             turns = found[0]
             steers = {k for n in first for k in (turns[n] if n < count else {n})}
         writes = tuple(w for graph in graphs for w in self._writes(graph, shift))
-        return Ways(*found, frozenset(steers), writes)
+        needs, passes, carries = found
+        return Ways(needs, passes, carries, frozenset(steers), writes)
 
     def _writes(self, graph: Any, shift: int) -> Iterator[tuple[int, frozenset[int], Any]]:
         """What a body assigns to the variables it is given: (input of the handle, inputs of the value, operation)."""
