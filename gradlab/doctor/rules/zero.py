@@ -217,6 +217,23 @@ def factor_underflows(case: Case) -> Finding | None:
     return _becomes_zero(case, factor) if factor is not None and _underflowed_factor(case, factor) else None
 
 
+@rule(Kind.ZERO, rank=63, cause=MASKED)
+def state_is_zero(case: Case) -> Finding | None:
+    """A recurrent kernel multiplies the state, and the state that a recurrent layer starts from is zero: with one step,
+    or with the layer called anew for every step, it never meets another one. That is no mask."""
+    zero = case.once(zero_cut)
+    name = str(getattr(case.asked.given, "path", "")) + str(getattr(case.asked.value, "name", ""))
+    if zero is None or "recurrent_kernel" not in name or zero.cut.op.type not in op_types.PRODUCTS:
+        return None
+    factor = zero.factor
+    if not zero.constant and (factor is None or factor.type not in op_types.CONSTANT_FILLS):
+        return None
+    found = _becomes_zero(case)
+    found.evidence += "; the state that it multiplies is the layer's own start, which is zero"
+    found.fix = "pass the last state on, initial_state=state, or call the layer once on all time steps"
+    return found
+
+
 @rule(Kind.ZERO, rank=64, cause=MASKED)
 def factor_is_a_mask(case: Case) -> Finding | None:
     """The gradient is multiplied with zeros that do not depend on the source."""
