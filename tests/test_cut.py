@@ -39,10 +39,9 @@ ELSEWHERE = {
 }
 # Sources without a line, and why none is there.
 NOT_FOUND = {
-    "state_leaves": {"x"},  # an input that is used at every step: its gradient is there, and short by a part
     "summed_over_units": {"share of each unit"},  # no cut: another question was asked, and `run` has no scalar loss
     "timestep_jacobian": {"d h_t / d x_t"},  # the same
-    "two_tapes": {"kernel", "recurrent_kernel", "bias"},  # `explain` has one tape, under which nothing is lost
+    "two_tapes": {"kernel", "recurrent_kernel", "bias"},  # under the tape that was asked, nothing is lost
 }
 # Legacy Keras refuses these while the model is built, before a tape is asked for anything.
 BUILT = ("bidirectional_state", "one_state_for_two")
@@ -184,7 +183,7 @@ def test_the_panel_names_the_line_when_asked():
     found = panel.find_cut()
     assert set(found) == {"kernel", "recurrent_kernel", "bias"}
     assert "<code>level = tf.cast(tf.cast(level, tf.int32), tf.float32)</code>" in panel._verdict.value
-    assert "a float goes through an integer type" in panel._verdict.value
+    assert "a float is cast to an integer" in panel._verdict.value
     panel.turn(units=7)  # the same kinds: the row stays, without another look
     assert "Cut at" in panel._verdict.value
 
