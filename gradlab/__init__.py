@@ -9,6 +9,8 @@ Importing this package imports neither TensorFlow nor matplotlib: each name belo
 from __future__ import annotations
 
 import importlib
+import warnings
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 from gradlab.lab.reading import Kind as Kind
@@ -51,6 +53,22 @@ _WHERE = {
     "load_ipython_extension": "gradlab.doctor.frontends.ipython",
     "unload_ipython_extension": "gradlab.doctor.frontends.ipython",
 }
+
+
+def _warn_of_the_other_project() -> None:
+    """Say so where the other project called gradlab is installed too: its files may lie among ours."""
+    try:
+        other = metadata.version("gradlab")
+    except metadata.PackageNotFoundError:
+        return
+    warnings.warn(
+        f"another project, `gradlab` {other}, is installed beside tf-gradlab, and both own the package `gradlab`. "
+        "Run `tf-gradlab` for what to do.",
+        stacklevel=3,
+    )
+
+
+_warn_of_the_other_project()
 
 
 def load(name: str) -> Scenario:

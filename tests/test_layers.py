@@ -17,7 +17,7 @@ PLAIN = {
     "lab/verdict.py",
     "lab/scenario.py",
     "lab/heatmap.py",
-    "panel/heat_data.py",
+    "lab/heat_data.py",
     "runtime/tf_environment.py",
 }
 
