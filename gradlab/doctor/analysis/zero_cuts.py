@@ -97,7 +97,7 @@ def _used(run: Run, flow: Flow, source_key: int) -> bool:
     return False
 
 
-def meeting(run: Run, flow: Flow, key: int) -> Op | None:
+def join_op(run: Run, flow: Flow, key: int) -> Op | None:
     """Where the ways on which a value is used more than once meet again, nearest the loss: a difference if there is
     one."""
     marks: dict[int, frozenset[int]] = {}

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from gradlab.doctor import op_types
 from gradlab.doctor.analysis.cuts import Cut
-from gradlab.doctor.analysis.zero_cuts import meeting, where_zero, zero_origin
+from gradlab.doctor.analysis.zero_cuts import join_op, where_zero, zero_origin
 from gradlab.doctor.certainty import Proof
 from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.trace import Op
@@ -146,7 +146,7 @@ def contributions_cancel(case: Case) -> Finding | None:
     if zero is None or zero.cut.how != "cancel":
         return None
     key = zero.cut.key
-    return _becomes_zero(case, meeting(case.recorded, case.flow, key) if key is not None else None)
+    return _becomes_zero(case, join_op(case.recorded, case.flow, key) if key is not None else None)
 
 
 @rule(Kind.ZERO, rank=56, cause=CANCEL)
