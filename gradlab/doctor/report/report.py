@@ -18,7 +18,23 @@ PAGE = 120  # characters of a line of names, indent and all
 
 @dataclass
 class Report:
-    """The answer of `gradlab.explain`."""
+    """The answer of `gradlab.explain`, of a tape and of the command: printed as text, shown as HTML, or taken as data.
+
+    What you can do with it: `report.problems` has the rows that are not ok, worst first; `report.row("w")` is one of them;
+    `report.to_dict()` is ready for JSON.
+
+    Examples
+    --------
+    >>> from gradlab import Kind
+    >>> from gradlab.doctor import Report, Row
+    >>> report = Report([Row("w", Kind.OK, norm=0.5), Row("b", Kind.ZERO)])
+    >>> print(report)
+    gradlab.explain: 1 of 2 gradients has a problem
+      b    0  exactly zero
+      w    ✓  a gradient flows (norm 0.5)
+    >>> [row.name for row in report.problems]
+    ['b']
+    """
 
     rows: list[Row]
     notes: list[str] = field(default_factory=list)
