@@ -48,7 +48,7 @@ class Report:
     @property
     def problems(self) -> list[Row]:
         """Rows that are not ok, worst first; gradients absent by design come after the others of their kind."""
-        bad = [r for r in self.rows if r.status is not Kind.OK or r.cause]
+        bad = [r for r in self.rows if r.is_problem]
         return sorted(bad, key=lambda r: (r.by_design, SEVERITY.index(r.status)))
 
     def row(self, name: str) -> Row:
@@ -76,7 +76,7 @@ class Report:
         what = f"gradlab.explain, {self.title}" if self.title else "gradlab.explain"
         said = html.count_of_problems(bad, len(self.rows)) if bad else "every source has its gradient"
         found = groups(self.problems)
-        healthy = [[r] for r in self.rows if r.status is Kind.OK and not r.cause]
+        healthy = [[r] for r in self.rows if not r.is_problem]
         width = max([len(title(g)) for g in (*found, *healthy)], default=0)
         lines = [f"{what}: {said}"]
         for group in (*found, *healthy):
@@ -87,7 +87,7 @@ class Report:
     def _repr_html_(self) -> str:
         return html.page(
             self.problems,
-            [r for r in self.rows if r.status is Kind.OK and not r.cause],
+            [r for r in self.rows if not r.is_problem],
             about=self.title,
             notes=self.notes,
             footer=f"{self.ops} ops recorded with {self.recorder}, {self.seconds:.1f} s",
