@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gradlab.lab.reading import Kind
+from gradlab.lab.reading import MEASURED, Kind
 from gradlab.lab.scenario import Scenario
 
 UNANSWERED = "?"  # what stands in a notebook before the learner has answered
@@ -48,8 +48,8 @@ def check_prediction(scenario: str | Scenario, prediction: Mapping[str, str], **
     for name, word in given.items():
         if name not in on.kinds:
             lines.append(f"?  {name}: there is no such source; there are {', '.join(on.kinds)}")
-        elif not isinstance(word, str) or word not in {k.value for k in Kind}:
-            lines.append(f"?  {name}: {word!r} is not one of {', '.join(k.value for k in Kind)}")
+        elif not isinstance(word, str) or word not in {k.value for k in MEASURED}:
+            lines.append(f"?  {name}: {word!r} is not one of {', '.join(k.value for k in MEASURED)}")
         else:
             hit = on.kinds[name].value == word
             right += hit
