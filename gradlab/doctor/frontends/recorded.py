@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from typing import Any
 
 import tensorflow as tf
@@ -27,8 +28,9 @@ from gradlab.doctor.source_code.scope import Scene
 from gradlab.doctor.source_code.syntax import free_values
 
 
-def explain_last() -> Report | None:
-    """The report on this thread's last recorded call, None if there is none."""
+def explain_last(contradicted: Collection[str] = ()) -> Report | None:
+    """The report on this thread's last recorded call, None if there is none. `contradicted`: names of sources whose
+    gradient somebody has measured to be wrong."""
     found = session.cached_report()
     call = session.last_call()
     if found is not None or call is None:
@@ -41,7 +43,7 @@ def explain_last() -> Report | None:
         if not report.problems:
             report = _in_eager_mode(call) or report
     else:
-        report = explain_recorded(call)
+        report = explain_recorded(call, contradicted)
     session.cache_report(report)
     return report
 
@@ -84,11 +86,11 @@ def _in_eager_mode(call: TracedCall) -> Report | None:
     return report
 
 
-def explain_recorded(call: Call) -> Report:
-    """The report on one recorded call."""
+def explain_recorded(call: Call, contradicted: Collection[str] = ()) -> Report:
+    """The report on one recorded call; `contradicted` as for `explain_last`."""
     with alone():
         started = time.monotonic()
-        report = Report(_rows(call), [], recorder().name, 0.0, len(call.trace.ops))
+        report = Report(_rows(call, contradicted), [], recorder().name, 0.0, len(call.trace.ops))
         if call.trace.truncated:
             report.notes.append(
                 f"only the first {len(call.trace.ops)} ops were recorded; explain a shorter piece of code to "
@@ -100,7 +102,7 @@ def explain_recorded(call: Call) -> Report:
     return report
 
 
-def _rows(call: Call) -> list[Row]:
+def _rows(call: Call, contradicted: Collection[str]) -> list[Row]:
     """One case, and its row, for each thing that the call was asked for."""
     trace = (
         joined(call.history, call.trace) if call.history is not None and call.history is not call.trace else call.trace
@@ -128,7 +130,11 @@ def _rows(call: Call) -> list[Row]:
     made = []
     for (name, given), gradient in zip(named, results, strict=True):
         case = base.but(name=name, given=given, source=sources.get(name), run=run)
-        made.append(diagnose(_answered(case, recent, gradient) if call.error is None else case))
+        if call.error is None:
+            case = _answered(case, recent, gradient)
+            if case.status is Kind.OK and name in contradicted:
+                case = case.but(status=Kind.WRONG)
+        made.append(diagnose(case))
     return made
 
 
