@@ -154,6 +154,13 @@ def _lines(recording: Recording, found: Measured) -> Lines:
                 continue
             for number in range(statement, known.last.get(statement, statement) + 1):
                 lines[file, number] = _line(file, number, "<module>")
+    places = _bodies(found) | ({(found.ask.file, found.ask.line)} if found.ask is not None and found.ask.file else set())
+    for file, at in places:  # the tape's block and the question, where they stand outside of functions
+        known = statements.of_file(file)
+        start = known.start(at)
+        for number in range(start, known.last.get(start, start) + 1):
+            if (file, number) not in lines:
+                lines[file, number] = _line(file, number, "<module>")
     for visit in found.cells:  # code without a source that can be read: its numbers only
         if (visit.file, visit.statement) not in lines:
             lines[visit.file, visit.statement] = _line(visit.file, visit.statement, visit.code.co_name)
@@ -389,14 +396,16 @@ def _raise(result: LineGradients, error: BaseException) -> None:
     words = f"{type(error).__name__}: {text[0] if text else ''}".rstrip(": ")[:MAX_TEXT]
     result.error = error
     shown = {(line.file, line.number): line for line in result.lines}
-    for file, number in reversed(places):
-        if result.raised is None:
-            result.raised = file, number, words
-        start = statements.of_file(file).start(number)
-        if (file, start) in shown:
-            result.raised = file, start, words
-            shown[file, start].raised = words
-            break
+    spots = [(file, statements.of_file(file).start(number)) for file, number in reversed(places)]
+    at = next((spot for spot in spots if spot in shown), spots[0] if spots else None)
+    if at is None:
+        return
+    if at not in shown:
+        shown[at] = _line(*at, "<module>")
+        result.lines.append(shown[at])
+        result.lines.sort(key=lambda x: (x.file != result.file, x.file, x.number))
+    result.raised = *at, words
+    shown[at].raised = words
 
 
 def _notes(recording: Recording, found: Measured, raised: bool) -> list[str]:
