@@ -43,9 +43,9 @@ check: env-test  ## ruff and mypy alone
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
-notebooks: env  ## build notebooks/*.ipynb from the .py beside them, and the README's table
+notebooks: env  ## build notebooks/*.ipynb from the .py beside them, and the table in docs/scenarios.md
 	$(VENV)/bin/gradlab render $(ARGS)
-	$(VENV)/bin/gradlab list --into README.md
+	$(VENV)/bin/gradlab list --into docs/scenarios.md
 
 claims: env  ## measure every claim again and print the table
 	$(VENV)/bin/gradlab claims $(ARGS)

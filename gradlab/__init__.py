@@ -9,6 +9,8 @@ Importing this package imports neither TensorFlow nor matplotlib: each name belo
 from __future__ import annotations
 
 import importlib
+import warnings
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 from gradlab.lab.reading import Kind as Kind
@@ -17,8 +19,15 @@ from gradlab.lab.reading import Side as Side
 from gradlab.lab.scenario import Scenario as Scenario
 from gradlab.lab.scenario import names as names
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # to a type checker every public name is what it is, not `object`
     from gradlab.authoring.catalogue import catalogue as catalogue
+    from gradlab.doctor import Report as Report
+    from gradlab.doctor import Tape as Tape
+    from gradlab.doctor import explain as explain
+    from gradlab.doctor import last_report as last_report
+    from gradlab.doctor.frontends.ipython import load_ipython_extension as load_ipython_extension
+    from gradlab.doctor.frontends.ipython import unload_ipython_extension as unload_ipython_extension
+    from gradlab.jacobians import jacobian as jacobian
     from gradlab.lab.checks import check_prediction as check_prediction
     from gradlab.lab.checks import check_repair as check_repair
     from gradlab.lab.heatmap import picture as picture
@@ -46,6 +55,22 @@ _WHERE = {
     "load_ipython_extension": "gradlab.lines.ipython",
     "unload_ipython_extension": "gradlab.lines.ipython",
 }
+
+
+def _warn_of_the_other_project() -> None:
+    """Say so where the other project called gradlab is installed too: its files may lie among ours."""
+    try:
+        other = metadata.version("gradlab")
+    except metadata.PackageNotFoundError:
+        return
+    warnings.warn(
+        f"another project, `gradlab` {other}, is installed beside tf-gradlab, and both own the package `gradlab`. "
+        "Run `tf-gradlab` for what to do.",
+        stacklevel=3,
+    )
+
+
+_warn_of_the_other_project()
 
 
 def load(name: str) -> Scenario:

@@ -149,7 +149,7 @@ print(
 # arrays that no longer fit the processor's cache push it up.)
 
 # %% tags=["nbval-ignore-output"]
-from gradlab.jacobians import cost
+from gradlab.lab.jacobian_race import cost
 from gradlab.lab.jacobian_race.plots import draw_cost
 
 costs = cost(tf.keras.layers.SimpleRNN(32, return_sequences=True), steps=(75, 150, 300, 600), features=2, repeats=3)

@@ -11,8 +11,9 @@ from kerases import GROUP, HERE, OTHER, under_the_other_keras
 
 import gradlab
 from gradlab.doctor import Report, Row
+from gradlab.doctor.certainty import Certainty
 from gradlab.doctor.recording.frames import Place
-from gradlab.doctor.report.wording import CAUSES, FIXES
+from gradlab.doctor.rules import causes
 from gradlab.lab import blamed_line
 from gradlab.lab.reading import Kind
 from gradlab.lab.scenario import MARK
@@ -58,7 +59,7 @@ print(json.dumps(out))
 
 
 def with_a_cut(keras):
-    return [n for n in gradlab.names() if set(gradlab.load(n).expected(keras)[1].values()) & set(blamed_line.STATUSES)]
+    return [n for n in gradlab.names() if set(gradlab.load(n).expected(keras)[1].values()) & set(blamed_line.CUT)]
 
 
 def numbers_of_switch(scenario):
@@ -84,7 +85,7 @@ def check(name, kinds, found, keras):
     """`found`: source -> (line, number), as measured under that version of Keras."""
     scenario = gradlab.load(name)
     absent = set(kinds) if keras == 2 and name in BUILT else NOT_FOUND.get(name, set())
-    assert set(found) == {n for n, kind in kinds.items() if Kind(kind) in blamed_line.STATUSES} - absent
+    assert set(found) == {n for n, kind in kinds.items() if Kind(kind) in blamed_line.CUT} - absent
     own, switch = own_lines(scenario), numbers_of_switch(scenario)
     for source, (line, number) in found.items():
         assert own[number] == line, source
@@ -100,7 +101,7 @@ def test_the_line_is_where_the_switch_cuts(name):
     side = gradlab.compare(name)[1]
     found = blamed_line.find(scenario, side, None, {})
     check(name, side.kinds, {n: (c.line, c.number) for n, c in found.items()}, HERE)
-    assert all(c.cause in CAUSES and c.words and c.fix for c in found.values())
+    assert all(c.cause in causes() and c.words and c.fix for c in found.values())
 
 
 def test_every_written_line_belongs_to_a_scenario_that_is_checked():
@@ -138,10 +139,18 @@ def said(row):
     return lambda *_, **__: Report([row])
 
 
-@pytest.mark.parametrize(("status", "confidence"), [("ok", 1.0), ("zero", 1.0), ("partial", 1.0), ("none", 0.4)])
-def test_a_row_that_contradicts_the_measurement_or_is_unsure_is_not_shown(monkeypatch, status, confidence):
+@pytest.mark.parametrize(
+    ("status", "certainty"),
+    [
+        (Kind.OK, Certainty.CERTAIN),
+        (Kind.ZERO, Certainty.CERTAIN),
+        (Kind.WRONG, Certainty.CERTAIN),
+        (Kind.NONE, Certainty.POSSIBLE),
+    ],
+)
+def test_a_row_that_contradicts_the_measurement_or_is_unsure_is_not_shown(monkeypatch, status, certainty):
     own = gradlab.load("integer_cast").run.__code__
-    row = Row("kernel", status, "before-tape", [Place(own.co_filename, own.co_firstlineno)], confidence=confidence)
+    row = Row("kernel", status, "before-tape", [Place(own.co_filename, own.co_firstlineno)], certainty=certainty)
     report = Report([row], returned=(np.zeros(3), {"kernel": None}, {}))
     monkeypatch.setattr(blamed_line, "explain_call", lambda *_, **__: report)
     monkeypatch.setattr(blamed_line, "explain", said(row))
@@ -151,19 +160,19 @@ def test_a_row_that_contradicts_the_measurement_or_is_unsure_is_not_shown(monkey
     assert panel.find_cut() == {}
     assert "no line for kernel, recurrent_kernel, bias" in panel._verdict.value
     assert "def run" not in panel._verdict.value
-    row.status, row.confidence = "none", 1.0  # the same row with the measured status is
+    row.status, row.certainty = Kind.NONE, Certainty.CERTAIN  # the same row with the measured status is
     assert blamed_line.find(panel.scenario, panel.sides[1], None, {})["kernel"].line.startswith("def run")
 
 
 def test_the_second_look_is_held_against_the_measurement_too(monkeypatch):
     own = gradlab.load("integer_cast").run.__code__
-    row = Row("kernel", "zero", "zero-masked", [Place(own.co_filename, own.co_firstlineno)])
+    row = Row("kernel", Kind.ZERO, "zero-masked", [Place(own.co_filename, own.co_firstlineno)])
     monkeypatch.setattr(
         blamed_line, "explain_call", lambda run, *args, **things: Report([], returned=run(*args, **things))
     )
     monkeypatch.setattr(blamed_line, "explain", said(row))
     assert blamed_line.cuts("integer_cast") == {}
-    row.status = "none"
+    row.status = Kind.NONE
     assert set(blamed_line.cuts("integer_cast")) == {"kernel"}
 
 
@@ -174,10 +183,6 @@ def test_looking_changes_no_generator_and_prints_nothing(capfd):
     blamed_line.find(gradlab.load("far_past"), side, None, {})
     assert random.getstate() == before[0] and np.array_equal(np.random.get_state()[1], before[1][1])
     assert capfd.readouterr() == ("", "")
-
-
-def test_every_cause_has_words():
-    assert set(CAUSES) == set(FIXES)
 
 
 def test_the_panel_names_the_line_when_asked():

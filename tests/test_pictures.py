@@ -5,9 +5,9 @@ import pytest
 
 import gradlab
 from gradlab.authoring.catalogue import with_table
+from gradlab.lab.heat_data import limits, pack
 from gradlab.lab.heatmap import describe, draw, picture
 from gradlab.lab.reading import Kind, Reading, Side
-from gradlab.panel.heat_data import limits, pack
 
 
 def reading(kind, values, shape=(2, 3), name="w"):
@@ -86,9 +86,9 @@ def test_the_catalogue_lists_every_scenario_and_where_it_is_shown():
     assert all(".ipynb" in row[3] for row in table.rows)
 
 
-def test_the_readme_lists_every_scenario_as_it_is_now():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    table = gradlab.catalogue(ROOT / "notebooks", link="notebooks/", effects=True).markdown
+def test_the_page_of_scenarios_lists_every_scenario_as_it_is_now():
+    text = (ROOT / "docs/scenarios.md").read_text(encoding="utf-8")
+    table = gradlab.catalogue(ROOT / "notebooks", link="../notebooks/", effects=True).markdown
     assert with_table(text, table) == text, "run `make notebooks`"
 
 

@@ -21,8 +21,9 @@ import numpy as np
 import tensorflow as tf
 
 from gradlab.doctor import Report, Row, explain, explain_call
+from gradlab.doctor.certainty import Certainty
 from gradlab.doctor.frontends.progress import quietly
-from gradlab.doctor.report.wording import CAUSES
+from gradlab.doctor.rules import causes
 from gradlab.lab.measure import as_scenario, compare
 from gradlab.lab.reading import Kind, Side
 from gradlab.lab.scenario import Scenario
@@ -30,14 +31,7 @@ from gradlab.runtime import tf_loading
 from gradlab.runtime.devices import check_device
 
 # A source that is missing from the list has no line that cuts it: there is nothing to follow.
-STATUSES = {
-    Kind.NONE: ("none",),
-    Kind.ZERO: ("zero",),
-    Kind.NOT_FINITE: ("nan", "inf"),
-    Kind.WRONG: ("partial",),
-    Kind.RAISES: ("raises",),
-}
-CERTAIN = 0.6  # below this the doctor's own report says "not certain"
+CUT = (Kind.NONE, Kind.ZERO, Kind.NOT_FINITE, Kind.WRONG, Kind.RAISES)
 
 
 @dataclass(frozen=True)
@@ -64,7 +58,7 @@ def cuts(scenario: str | Scenario, device: str | None = None, **knobs: Any) -> d
 
 def find(scenario: Scenario, side: Side, device: str | None, knobs: Mapping[str, Any]) -> dict[str, Cut]:
     """As `cuts`, for a switched side measured at these knobs. Raises what the doctor raises."""
-    wanted = {name: kind for name, kind in side.kinds.items() if kind in STATUSES}
+    wanted = {name: kind for name, kind in side.kinds.items() if kind in CUT}
     if not wanted:
         return {}
     with tf.device(check_device(device or tf_loading.device())), quietly(), _generators_kept():
@@ -121,7 +115,7 @@ def _rows(report: Report | None, wanted: Mapping[str, Kind]) -> dict[str, Row]:
 
 
 def _agrees(row: Row, kind: Kind) -> bool:
-    return row.status in STATUSES[kind] and bool(row.where) and row.confidence >= CERTAIN
+    return row.status is kind and bool(row.where) and row.certainty is not Certainty.POSSIBLE
 
 
 def _is_one_of(source: Any, things: Mapping[str, Any]) -> bool:
@@ -129,7 +123,7 @@ def _is_one_of(source: Any, things: Mapping[str, Any]) -> bool:
 
 
 def _cut(row: Row) -> Cut:
-    place = row.where[0]
-    cause = row.cause or "not known"
-    words = row.message if row.by_design else CAUSES.get(cause, "the cause is not known")
-    return Cut(place.code, place.line, cause, words, row.fix or "", row.by_design)
+    place, cause = row.where[0], causes().get(row.cause or "")
+    words = cause.what if cause is not None else "the cause is not known"
+    label = cause.label if cause is not None else "not known"
+    return Cut(place.code, place.line, label, row.message if row.by_design else words, row.fix or "", row.by_design)

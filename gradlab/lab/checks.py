@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gradlab.lab.reading import Kind
+from gradlab.lab.reading import MEASURED, Kind
 from gradlab.lab.scenario import Scenario
 
 
@@ -40,8 +40,8 @@ def check_prediction(scenario: str | Scenario, prediction: Mapping[str, str], **
     for name, word in prediction.items():
         if name not in on.kinds:
             lines.append(f"?  {name}: there is no such source; there are {', '.join(on.kinds)}")
-        elif word not in {k.value for k in Kind}:
-            lines.append(f"?  {name}: {word!r} is not one of {', '.join(k.value for k in Kind)}")
+        elif word not in {k.value for k in MEASURED}:
+            lines.append(f"?  {name}: {word!r} is not one of {', '.join(k.value for k in MEASURED)}")
         else:
             hit = on.kinds[name].value == word
             right += hit

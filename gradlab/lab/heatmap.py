@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gradlab.lab.heat_data import limits
 from gradlab.lab.reading import Kind, Reading, Side, as_rows, format_shape
-from gradlab.panel.heat_data import limits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

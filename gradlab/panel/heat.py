@@ -10,8 +10,8 @@ import anywidget
 import numpy as np
 import traitlets
 
+from gradlab.lab.heat_data import pack
 from gradlab.lab.reading import Side
-from gradlab.panel.heat_data import pack
 
 
 class Heat(anywidget.AnyWidget):

@@ -7,12 +7,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from gradlab.doctor import op_types
 from gradlab.doctor.analysis.cuts import Cut
 from gradlab.doctor.analysis.dataflow import Flow
 from gradlab.doctor.analysis.rerun_op import local_vjp
 from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.sources import FLOATS
 from gradlab.doctor.recording.trace import Op
+
+# Ops followed back from a zero to what made it: about the length of one cell's chain times twenty time steps.
+MAX_CHAIN = 400
 
 
 def where_zero(run: Run, flow: Flow, source_key: int) -> Cut | None:
@@ -61,14 +65,14 @@ def meeting(run: Run, flow: Flow, key: int) -> Op | None:
     return differences[-1] if differences else met[-1] if met else None
 
 
-def zero_origin(run: Run, k: int, limit: int = 400) -> Op | None:
+def zero_origin(run: Run, k: int, limit: int = MAX_CHAIN) -> Op | None:
     """The op that made an all-zero value zero (its inputs are not all zero), or None for a constant."""
     for _ in range(limit):
         maker = run.trace.producer.get(k)
         if maker is None:
             return None
         zero_in = [i for i in maker.ins if run.is_float(i) and _is_zero(run.value(i))]
-        if not zero_in or maker.type in ("SelectV2", "Select", "ZerosLike", "Fill") or maker.type.startswith("Relu"):
+        if not zero_in or maker.type in op_types.MADE_ZERO_ON_PURPOSE:
             return maker
         k = zero_in[0]
     return None

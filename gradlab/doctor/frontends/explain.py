@@ -31,7 +31,7 @@ def explain(
         What the gradient is asked for: a dict of names to variables or tensors, a list, a Keras layer or model, or a
         `tf.Module`.
     watch
-        Names of sources, or tensors, that the learner's tape watches (`tape.watch`).
+        Names of sources, or tensors, that the user's tape watches (`tape.watch`).
     owner
         The layer, model or module that the list came from, to explain a list that is empty or too short.
     level
@@ -47,7 +47,7 @@ def explain(
     TypeError, ValueError, LookupError
         The arguments, or what `fn` returns, cannot be explained; the message names the thing. An exception of `fn`
         itself is
-        raised again as RuntimeError that names the learner's line, with the original as its cause.
+        raised again as RuntimeError that names the user's line, with the original as its cause.
 
     Notes
     -----

@@ -15,8 +15,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from gradlab.doctor.analysis import cuts
-from gradlab.doctor.analysis.dataflow import is_write
+from gradlab.doctor.op_types import GRAPH_LEAVES
 from gradlab.doctor.recording.frames import Place, code_of, is_user_file, places, stack
 from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.snapshot import live_variables
@@ -24,13 +23,8 @@ from gradlab.doctor.recording.sources import FLOATS, Source, unwrap
 from gradlab.doctor.recording.tape_calls import Call, TapeLog, leaves
 from gradlab.doctor.recording.trace import Op, Trace
 from gradlab.doctor.report.diagnosis import Row
-from gradlab.doctor.report.path import describe, drawn
 from gradlab.doctor.report.report import Report
-from gradlab.doctor.report.wording import finish
-from gradlab.doctor.rules import detached_op, not_watched
-from gradlab.doctor.rules.empty_list import empty_row
-from gradlab.doctor.rules.refusals import refused
-from gradlab.doctor.rules.tape_state import tape_state
+from gradlab.doctor.rules import Case, Kind, diagnose, variable_list
 from gradlab.doctor.source_code.scope import Scene
 
 TOKEN = 1
@@ -38,7 +32,6 @@ NOTE = (
     "this tape was opened while TensorFlow traced a graph, so no values were there: a gradient of zero or NaN is not "
     "seen; run eagerly (compile(run_eagerly=True), or without tf.function) to have those explained as well"
 )
-_SKIPPED = ("Placeholder", "Const", "NoOp")
 
 
 @dataclass(frozen=True)
@@ -163,16 +156,23 @@ def _rows(call: TracedCall) -> list[Row]:
         call.what, log, call.target, call.sources, call.result, call.error, call.where, 0, trace, None, call.names
     )
     scene = Scene(None, [(p.file, p.line) for p in call.where], call.names)
+    base = Case("sources", Kind.RAISES, scene, call=asked, run=run, error=call.error, raised_at=call.where)
     if call.error is not None:
-        return [refused(asked, run, s.name, s) for s in sources] or [refused(asked, run, "sources")]
+        return [diagnose(base.but(name=s.name, source=s)) for s in sources] or [diagnose(base)]
     if not sources:
-        return [empty_row(asked, run, scene, _watched(run, graph))]
+        return [diagnose(c) for c in variable_list.of_call(asked, run, scene, _watched(run, graph))]
     results = leaves(call.result)
     results = results if len(results) == len(sources) else [call.result] * len(sources)
     return [
-        Row(s.name, "ok") if slope is not None else _none(asked, run, s, scene)
+        diagnose(_case(base, asked, s, Kind.NONE if slope is None else Kind.OK))
         for s, slope in zip(sources, results, strict=True)
     ]
+
+
+def _case(base: Case, asked: Call, source: Source, status: Kind) -> Case:
+    by_itself = source.is_variable and source.trainable and asked.tape.watches_variables
+    watched = by_itself or base.recorded.seed(source) in asked.tape.watched
+    return base.but(name=source.name, source=source, given=source.given, status=status, watched=watched)
 
 
 def _named(call: TracedCall) -> Iterator[tuple[str, Any]]:
@@ -192,7 +192,7 @@ def _named(call: TracedCall) -> Iterator[tuple[str, Any]]:
 def _trace(tape: TracedTape, operations: list[Any], keys: dict[int, int]) -> Trace:
     trace = Trace(first_key=sys.maxsize)
     for number, operation in enumerate(operations):
-        if operation.type in _SKIPPED:
+        if operation.type in GRAPH_LEAVES:
             for t in operation.outputs:
                 trace.tensors[keys[id(t)]] = t
             continue
@@ -231,25 +231,3 @@ def _watched(run: Run, graph: Any) -> list[tuple[Any, Any]]:
     """The variables that the graph has a gradient for."""
     captured = {id(outer): run.gradients.get(run.key(outer)) for outer, _ in getattr(graph, "captures", ())}
     return [(v, captured[id(v.handle)]) for v in live_variables() if captured.get(id(v.handle)) is not None]
-
-
-def _none(call: Call, run: Run, source: Source, scene: Scene) -> Row:
-    flow = run.between(source)
-    state = tape_state(call, run, flow, source, scene, 0)
-    if state is not None:
-        return state
-    row = Row(source.name, "none")
-    found = [c for c in cuts.cuts(run, flow) if not is_write(c.op) or c.how == "state"] if flow.reached else []
-    if found:
-        cut = cuts.decisive(run, found, run.seed(source))
-        row.cause = detached_op.of_cut(run, flow, cut)
-        describe(run, flow, row, cut)
-        row.evidence = f"in the traced graph no gradient leaves {cut.op.type} towards the source"
-        row.confidence = 0.85
-        return finish(drawn(run, flow, row, cut.op))
-    if source.dtype not in FLOATS:
-        return not_watched.none_row(run, source, scene, None, True)
-    made = scene.definition(source)
-    row.cause, row.where = "unconnected", [made] if made else call.where
-    row.evidence, row.confidence = "nothing that the traced graph computes from it reaches the target", 0.6
-    return finish(row)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from gradlab.doctor.certainty import Certainty
 from gradlab.doctor.report import html
-from gradlab.doctor.report.diagnosis import MARKS, SEVERITY, Row, Step
+from gradlab.doctor.report.diagnosis import SEVERITY, Row, Step
+from gradlab.lab.reading import Kind
 
 __all__ = ["Report", "Row", "Step"]
 
@@ -27,7 +29,7 @@ class Report:
     @property
     def problems(self) -> list[Row]:
         """Rows that are not ok, worst first; gradients absent by design come after the others of their kind."""
-        bad = [r for r in self.rows if r.status != "ok" or r.cause]
+        bad = [r for r in self.rows if r.status is not Kind.OK or r.cause]
         return sorted(bad, key=lambda r: (r.by_design, SEVERITY.index(r.status)))
 
     def row(self, name: str) -> Row:
@@ -54,15 +56,19 @@ class Report:
         width = max([len(r.name) for r in self.rows], default=0)
         bad = len(self.problems)
         what = f"gradlab.explain, {self.title}" if self.title else "gradlab.explain"
-        title = f"{what}: every source has its gradient" if not bad else f"{what}: {bad} of {len(self.rows)} to look at"
+        title = (
+            f"{what}: every source has its gradient"
+            if not bad
+            else f"{what}: {html.count_of_problems(bad, len(self.rows))}"
+        )
         lines = [title]
-        ordered = self.problems + [r for r in self.rows if r.status == "ok" and not r.cause]
+        ordered = self.problems + [r for r in self.rows if r.status is Kind.OK and not r.cause]
         for r in ordered:
-            head = f"  {r.name:<{width}}  {MARKS[r.status]:>3}  {r.words}"
-            if r.status == "ok" and r.norm is not None:
+            head = f"  {r.name:<{width}}  {r.status.mark:>3}  {r.words}"
+            if r.status is Kind.OK and r.norm is not None:
                 head += f" (norm {r.norm:.3g})"
             if r.cause:
-                head += f": {r.cause}" + (", by design here" if r.by_design else "")
+                head += f"; cause: {r.cause}" + (", by design here" if r.by_design else "")
             lines.append(head)
             pad = "  " + " " * width + "       "
             for p in r.where[:1]:
@@ -75,15 +81,15 @@ class Report:
                 lines.append(f"{pad}evidence: {r.evidence}")
             if r.fix:
                 lines.append(f"{pad}fix: {r.fix}")
-            if r.status != "ok" and r.confidence < 0.6:
-                lines.append(f"{pad}(not certain)")
+            if r.status is not Kind.OK and r.certainty is not Certainty.CERTAIN:
+                lines.append(f"{pad}this cause is {r.certainty}, not certain")
         lines += [f"  note: {n}" for n in self.notes]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         return html.page(
             self.problems,
-            [r for r in self.rows if r.status == "ok" and not r.cause],
+            [r for r in self.rows if r.status is Kind.OK and not r.cause],
             title=self.title,
             notes=self.notes,
             footer=f"{self.ops} ops recorded with {self.recorder}, {self.seconds:.1f} s",

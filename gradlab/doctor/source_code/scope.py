@@ -1,4 +1,4 @@
-"""Where a source comes from in the learner's text: its definition, its names, and values made from it before the
+"""Where a source comes from in the user's text: its definition, its names, and values made from it before the
 run."""
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from gradlab.doctor.source_code import syntax
 
 @dataclass
 class Scene:
-    """The learner's places around one explanation: the loss function and whoever called explain."""
+    """The user's places around one explanation: the loss function and whoever called explain."""
 
     function: Callable[..., Any] | None
     spots: list[tuple[str, int]] = field(default_factory=list)  # (file, line) whose scopes are searched, in order
     values: dict[str, Any] = field(default_factory=dict)  # names the function takes from outside
 
     def expression(self, source: Source) -> ast.AST | None:
-        """How the learner spells a source: the expression in a dict literal under its name, or the name itself."""
+        """How the user spells a source: the expression in a dict literal under its name, or the name itself."""
         for file, line in self.spots:
             found = syntax.dict_expression(file, source.name, line)
             if found is not None:
@@ -100,7 +100,7 @@ class Scene:
         return None
 
     def body(self, name: str) -> ast.AST | None:
-        """The function of the learner's files that has this name, None if there is none."""
+        """The function of the user's files that has this name, None if there is none."""
         for file, _ in self.spots:
             tree = syntax.module(file)
             for node in ast.walk(tree) if tree is not None and name.isidentifier() else ():
@@ -145,7 +145,7 @@ class Scene:
         return None
 
     def _attribute_places(self, source: Source) -> list[Place]:
-        """`self.name = ...` lines in the learner's classes, for a variable that is reached through their objects."""
+        """`self.name = ...` lines in the user's classes, for a variable that is reached through their objects."""
         way = way_to(self.values, source.value)
         for k, (thing, attribute) in reversed([*enumerate(way)]):
             file = class_file(thing)
@@ -205,7 +205,7 @@ def _children(thing: Any) -> Iterator[tuple[str, Any]]:
 
 
 def way_to(owner: Any, variable: Any, limit: int = 20_000) -> list[tuple[Any, str]]:
-    """(object, attribute) steps from an object down to a variable, the learner's own attributes rather than a layer's
+    """(object, attribute) steps from an object down to a variable, the user's own attributes rather than a layer's
     bookkeeping."""
     queue: deque[tuple[Any, list[tuple[Any, str]]]] = deque([(owner, [])])
     seen = {id(owner)}
