@@ -19,7 +19,7 @@ settle()
 with silenced():
     import tensorflow as tf
 
-import gradlab
+import gradlab  # noqa: E402
 
 
 def model(steps: int, units: int = 24) -> tuple[Callable[[], tf.Tensor], list[tf.Variable]]:

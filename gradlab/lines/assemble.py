@@ -154,7 +154,9 @@ def _lines(recording: Recording, found: Measured) -> Lines:
                 continue
             for number in range(statement, known.last.get(statement, statement) + 1):
                 lines[file, number] = _line(file, number, "<module>")
-    places = _bodies(found) | ({(found.ask.file, found.ask.line)} if found.ask is not None and found.ask.file else set())
+    places = _bodies(found) | (
+        {(found.ask.file, found.ask.line)} if found.ask is not None and found.ask.file else set()
+    )
     for file, at in places:  # the tape's block and the question, where they stand outside of functions
         known = statements.of_file(file)
         start = known.start(at)

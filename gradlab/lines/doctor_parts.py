@@ -13,10 +13,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from gradlab.doctor.analysis.dataflow import READS
 from gradlab.doctor.analysis.rerun_op import call as rerun
 from gradlab.doctor.frontends.explanation import check_loss
 from gradlab.doctor.frontends.progress import Progress
+from gradlab.doctor.op_types import READS
 from gradlab.doctor.recording.frames import code_of, is_user_file
 from gradlab.doctor.recording.snapshot import Snapshot
 from gradlab.doctor.recording.sources import FLOATS, Eager, collect, is_owner, unwrap, watched

@@ -319,13 +319,14 @@ class LineGradients:
         if isinstance(cuts, Mapping):
             found = [(n, None, c.number, c.cause, c.words) for n, c in cuts.items()]
         else:
-            from gradlab.doctor.report.wording import CAUSES
+            from gradlab.doctor.rules import causes
 
+            known = causes()
             for row in cuts:
-                if row.where and row.status not in ("ok", "missing", "empty") and row.cause:
+                if row.where and row.cause and str(row.status) not in ("ok", "missing", "empty"):
                     place = row.where[0]
-                    words = row.message if row.by_design else CAUSES.get(row.cause, row.cause)
-                    found.append((row.name, place.file, place.line, row.cause, words))
+                    what = known[row.cause].what if row.cause in known else row.cause
+                    found.append((row.name, place.file, place.line, row.cause, row.message if row.by_design else what))
         for name, file, number, cause, words in found:
             at = [x for x in self.lines if x.number == number and x.file == (file or self.file)]
             for line in at[:1]:
