@@ -5,7 +5,8 @@ import random
 
 import pytest
 
-from gradlab.lines.model import Line, LineGradients, Visit
+from gradlab.lines.model import Line, LineGradients
+from gradlab.lines.parts import Visit
 from gradlab.lines.strip import spans
 
 
