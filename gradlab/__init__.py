@@ -25,8 +25,6 @@ if TYPE_CHECKING:  # to a type checker every public name is what it is, not `obj
     from gradlab.doctor import Tape as Tape
     from gradlab.doctor import explain as explain
     from gradlab.doctor import last_report as last_report
-    from gradlab.doctor.frontends.ipython import load_ipython_extension as load_ipython_extension
-    from gradlab.doctor.frontends.ipython import unload_ipython_extension as unload_ipython_extension
     from gradlab.jacobians import jacobian as jacobian
     from gradlab.lab.checks import check_break as check_break
     from gradlab.lab.checks import check_prediction as check_prediction
