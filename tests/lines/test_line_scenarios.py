@@ -14,12 +14,7 @@ NO_TAPE = {"forward_mode", "graph_gradients"}  # with the switch on there is no 
 
 def _says(found) -> set[str]:
     """The ways in which the margin says that something is not right."""
-    said = {
-        v.kind
-        for line in found.lines
-        for v in line.visits
-        if v.kind in ("none", "zero", "nan", "inf", "unused", "outside")
-    }
+    said = {v.kind for line in found.lines for v in line.visits if v.kind in ("none", "zero", "nan", "inf", "unused", "outside")}
     said |= {"tag" for line in found.lines for _, kind in line.reads if kind not in ("ok", "ran")}
     said |= {"list" for line in found.lines if line.missing}
     said |= {"band" for line in found.lines if line.raised}

@@ -137,11 +137,7 @@ def test_unusable_arguments(arguments, error) -> None:
 
 def test_hostile_names_and_lines(tmp_path) -> None:
     name = '<b onmouseover="x">$\\frac{1}$\x1b[31m\u202e</b>'
-    code = (
-        "import tensorflow as tf\ndef loss():\n    h = w * 2.0  # "
-        + "<script>$" * 20_000
-        + "\n    return tf.reduce_sum(h)\n"
-    )
+    code = "import tensorflow as tf\ndef loss():\n    h = w * 2.0  # " + "<script>$" * 20_000 + "\n    return tf.reduce_sum(h)\n"
     file = tmp_path / "odd $name$ <i>.py"
     file.write_text(code, encoding="utf-8")
     names = {"w": W}
@@ -156,9 +152,7 @@ def test_hostile_names_and_lines(tmp_path) -> None:
 
 
 def test_two_files_methods_and_keras_layers(tmp_path) -> None:
-    code = (
-        "import tensorflow as tf\n\nclass Net(tf.keras.Model):\n    def __init__(self):\n        super().__init__()\n"
-    )
+    code = "import tensorflow as tf\n\nclass Net(tf.keras.Model):\n    def __init__(self):\n        super().__init__()\n"
     code += "        self.a, self.b = tf.keras.layers.LSTM(3), tf.keras.layers.Dense(1)\n\n    def call(self, x):\n"
     code += "        h = self.a(x)\n        return self.b(h)\n"
     file = tmp_path / "net.py"
