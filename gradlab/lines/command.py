@@ -40,7 +40,11 @@ def main(chosen: argparse.Namespace) -> int:
     """Run the script and print it. Returns the exit status."""
     if chosen.module:
         arguments = ([chosen.script] if chosen.script else []) + chosen.arguments
-        name, code, folder = chosen.module, lambda: runpy.run_module(chosen.module, run_name="__main__", alter_sys=True), os.getcwd()
+        name, code, folder = (
+            chosen.module,
+            lambda: runpy.run_module(chosen.module, run_name="__main__", alter_sys=True),
+            os.getcwd(),
+        )
     elif chosen.script and os.path.isfile(chosen.script):
         arguments, name, folder = chosen.arguments, chosen.script, os.path.dirname(os.path.abspath(chosen.script))
         code = lambda: runpy.run_path(chosen.script, run_name="__main__")  # noqa: E731

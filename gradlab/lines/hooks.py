@@ -126,7 +126,9 @@ def _uninstall() -> None:
 def _machinery() -> bool:
     """Was the tape made by gradlab's own machinery?"""
     frame = sys._getframe(2)
-    while frame.f_back is not None and frame.f_code.co_name == "hooked" and frame.f_code.co_filename.startswith(_PACKAGE):
+    while (
+        frame.f_back is not None and frame.f_code.co_name == "hooked" and frame.f_code.co_filename.startswith(_PACKAGE)
+    ):
         frame = frame.f_back  # the doctor's hooks lie over ours
     file = frame.f_code.co_filename
     if file == os.path.join(_PACKAGE, "doctor", "frontends", "tape.py"):

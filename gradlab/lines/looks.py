@@ -74,7 +74,9 @@ def tags(result: LineGradients, line: Line) -> list[str]:
     parts += [f"✂ {', '.join(names)}" + (f": {words}" if words else "") for words, names in by_words.items()]
     if line.raised:
         parts.append(f"‼ {line.raised}")
-    to = sorted({a.to_line for a in result.arrows if a.file == line.file and a.line == line.number and a.to_file == a.file})
+    to = sorted(
+        {a.to_line for a in result.arrows if a.file == line.file and a.line == line.number and a.to_file == a.file}
+    )
     if to:
         parts.append("→ passed on to line " + ", ".join(map(str, to)))
     return [clean(p) for p in parts]

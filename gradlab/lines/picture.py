@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gradlab.lines.looks import VIRIDIS, Fold, clean, headline, level, shown, tags
-from gradlab.lines.model import WORDS, Line, LineGradients
+from gradlab.lines.model import Line, LineGradients
+from gradlab.lines.parts import WORDS
 from gradlab.lines.strip import Span, spans
 
 if TYPE_CHECKING:
@@ -138,7 +139,13 @@ class _Column:
         if "# <-- the switch" in row.text:
             _box(axes, 0, y, self.width, high=ROW, facecolor="#fff8c5", zorder=0)
         if row.bracket != "out":
-            axes.plot([0.06, 0.06], [y - ROW / 2, y + ROW / 2], color="#0969da", lw=2.5, ls="-" if row.bracket == "in" else ":")
+            axes.plot(
+                [0.06, 0.06],
+                [y - ROW / 2, y + ROW / 2],
+                color="#0969da",
+                lw=2.5,
+                ls="-" if row.bracket == "in" else ":",
+            )
         found = spans(row.visits, CELLS) if row.visits else []
         x = self.margin - 0.06 - len(found) * CELL
         for i, span in enumerate(found):

@@ -48,7 +48,7 @@ class Statements:
         """The function of that name whose `def`, or first decorator, stands at this line."""
         exact = [f for f in self.functions if f.name == name and f.first == first_line]
         around = [f for f in self.functions if f.first <= first_line <= f.last and f.name == name]
-        return (exact or around or [None])[0]
+        return next(iter(exact or around), None)
 
 
 LISTS = frozenset({"trainable_variables", "trainable_weights", "variables", "weights"})

@@ -6,11 +6,12 @@ smallest and the largest norm of its span. So one None among 1,000 visits is see
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gradlab.lines.model import Visit
+from gradlab.lines.parts import Visit
 
 # The order in which kinds win a cell that holds several: what is worst, and seldom, first.
 ORDER = ("nan", "inf", "none", "zero", "outside", "unused", "ok", "ran", "")
@@ -71,14 +72,14 @@ def spans(visits: Sequence[Visit], cells: int) -> list[Span]:
 
 def _cut(run: Span, parts: int) -> list[Span]:
     edges = [round(i * len(run.visits) / parts) for i in range(parts + 1)]
-    return [Span(run.kind, run.visits[a:b]) for a, b in zip(edges, edges[1:], strict=False) if b > a]
+    return [Span(run.kind, run.visits[a:b]) for a, b in itertools.pairwise(edges) if b > a]
 
 
 def _slices(visits: Sequence[Visit], cells: int) -> list[Span]:
     """Equal slices where there are more runs than cells; the worst kind of each slice names it."""
     edges = [round(i * len(visits) / cells) for i in range(cells + 1)]
     found = []
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in itertools.pairwise(edges):
         part = list(visits[a:b])
         if part:
             found.append(Span(min((v.kind for v in part), key=ORDER.index), part))

@@ -12,7 +12,8 @@ import sys
 from typing import Any
 
 from gradlab.lines.looks import Fold, clean, headline, level, shown, tags
-from gradlab.lines.model import WORDS, Line, LineGradients
+from gradlab.lines.model import Line, LineGradients
+from gradlab.lines.parts import WORDS
 from gradlab.lines.strip import Span, spans
 
 MARGIN = 14  # columns of the margin: what 80 columns can spare beside code
@@ -22,8 +23,30 @@ BRACKETS = {"in": "┃", "part": "╎", "out": " "}
 ASCII_BLOCKS = "_.-=+*%#"
 ASCII_SIGNS = {"zero": "0", "none": "N", "nan": "?", "inf": "!", "outside": "~", "unused": ",", "ran": "o", "": " "}
 ASCII_BRACKETS = {"in": "|", "part": ":", "out": " "}
-ASCII_WORDS = {"✂": "8<", "‼": "!!", "→": "->", "∅": "None", "∞": "inf", "·": "-", "…": "...", "×": "x", "⋮": ":", "└": "`", "�": "?"}
-COLOURS = {"ok": "36", "zero": "1", "none": "33", "nan": "31", "inf": "31", "outside": "2", "unused": "2", "ran": "2", "": "0"}
+ASCII_WORDS = {
+    "✂": "8<",
+    "‼": "!!",
+    "→": "->",
+    "∅": "None",
+    "∞": "inf",
+    "·": "-",
+    "…": "...",
+    "×": "x",
+    "⋮": ":",
+    "└": "`",
+    "�": "?",
+}
+COLOURS = {
+    "ok": "36",
+    "zero": "1",
+    "none": "33",
+    "nan": "31",
+    "inf": "31",
+    "outside": "2",
+    "unused": "2",
+    "ran": "2",
+    "": "0",
+}
 RED = "31"
 
 
@@ -65,7 +88,10 @@ def render(
         elif whole:
             mine = _whole(file, mine)
         width = len(str(max(x.number for x in mine)))
-        lines += [style.fold(x, width) if isinstance(x, Fold) else style.line(x, width) for x in shown(mine, 400 if whole else 60)]
+        lines += [
+            style.fold(x, width) if isinstance(x, Fold) else style.line(x, width)
+            for x in shown(mine, 400 if whole else 60)
+        ]
     lines += [f"note: {clean(n)}" for n in ([result.mode] if result.mode else []) + result.notes]
     if result.raised is not None and not any(x.raised for x in result.lines):
         lines.append(clean(f"raised at {_name(result.raised[0])}:{result.raised[1]}: {result.raised[2]}"))
@@ -74,7 +100,13 @@ def render(
 
 
 def _name(file: str) -> str:
-    return "notebook cell" if f"{os.sep}ipykernel_" in file or file.startswith("<ipython") else os.path.relpath(file) if os.path.isfile(file) and not os.path.relpath(file).startswith("..") else file
+    return (
+        "notebook cell"
+        if f"{os.sep}ipykernel_" in file or file.startswith("<ipython")
+        else os.path.relpath(file)
+        if os.path.isfile(file) and not os.path.relpath(file).startswith("..")
+        else file
+    )
 
 
 def _terminal(stream: Any) -> bool:

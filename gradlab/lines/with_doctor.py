@@ -167,7 +167,12 @@ def _batch(fit: dict[str, Any]) -> tuple[Any, ...] | None:
         return first if isinstance(first, tuple) else None if first is None else (first,)
     if hasattr(x, "__next__"):
         return None
-    if hasattr(x, "__getitem__") and hasattr(x, "__len__") and not hasattr(x, "shape") and not isinstance(x, (list, tuple, dict)):
+    if (
+        hasattr(x, "__getitem__")
+        and hasattr(x, "__len__")
+        and not hasattr(x, "shape")
+        and not isinstance(x, (list, tuple, dict))
+    ):
         return tuple(x[0])  # a keras.utils.PyDataset
     size = fit["batch_size"] or 32  # Keras' own default
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,7 @@ from gradlab.runtime import tf_loading
 
 KINDS = ("SimpleRNN", "GRU", "LSTM")
 UNITS, INPUTS = 32, 3
-POSITIONS = ("radius 1, forget bias 1", "the knobs' values")
-INITIAL = {"radius": 1.0, "forget_bias": 1.0}
+POSITIONS = ("Keras' own weights", "the knobs' values")
 # At radius 0.1 a state forgets a factor of ten a step, at radius 2 it doubles: over 100 steps more than float32 holds.
 # Between these ends stands what the text speaks of; what is smaller or larger is drawn as the end and said in words.
 SCALE = Scale(-12.0, 6.0)
@@ -26,8 +26,9 @@ SCALE = Scale(-12.0, 6.0)
 class InfluencePanel(View):
     """Row t, column s of each map is |d h_t / d x_s|. `bug` shows the second position first, as a panel's switch does.
 
-    Knobs: `steps`, `radius` (spectral radius of the recurrent matrices) and `forget_bias` (the LSTM's). The maps follow
-    a knob while it is dragged; `radius` and `forget_bias` act on the second position alone.
+    The first position has the weights that Keras makes, the second those of the knobs: `radius` (spectral radius of all
+    recurrent matrices, in all three layers) and `forget_bias` (the LSTM's alone). `steps` is for both. The inputs are
+    standard normal numbers. The maps follow a knob while it is dragged.
     """
 
     def __init__(self, bug: bool = False, steps: int = 50, radius: float = 0.5, forget_bias: float = 1.0) -> None:
@@ -87,24 +88,23 @@ class InfluencePanel(View):
         with self._lock:
             steps, radius, forget_bias = (self.knobs[name] for name in ("steps", "radius", "forget_bias"))
             if self.sides is None or self.sides[0].readings[0].shape != (steps, steps):
-                first = self._side(steps, **INITIAL)
+                first = self._side(steps, lambda tunable: tunable.own())
             else:
                 first = self.sides[0]  # the knobs of its weights are not there
-            self.sides = first, self._side(steps, radius, forget_bias)
+            self.sides = first, self._side(steps, lambda tunable: tunable.tune(radius, forget_bias))
             axes = {reading.name: ("t", "s") for reading in first.readings}
             sides: list[dict[str, Any]] = [{"groups": groups(side), "error": None, "margin": {}} for side in self.sides]
             more = {"sides": sides, "verdict": "", "evidence": [], "cut": "", "untrainable": "", "failed": None}
             self.show(self.sides, SCALE, axes, **more)
 
-    def _side(self, steps: int, radius: float, forget_bias: float) -> Side:
+    def _side(self, steps: int, weights: Callable[[Any], Any]) -> Side:
         from gradlab.jacobians import jacobian
+        from gradlab.lab.tunable_rnn import inputs_of_size_one
 
-        x = 0.1 * np.random.default_rng(0).standard_normal(
-            (1, steps, INPUTS)
-        )  # small: a saturated tanh would hide an explosion
+        x = inputs_of_size_one(steps, INPUTS)
         readings = []
         for kind, tunable in self._layers.items():
-            logs = jacobian(tunable.tune(radius, forget_bias), x).norms(progress=False)[0]
+            logs = jacobian(weights(tunable), x).norms(progress=False)[0]
             values = np.power(10.0, logs)
             readings.append(Reading(f"{kind}: |d h_t / d x_s|", classify(values), values, values.shape))
         return Side(tuple(readings))

@@ -36,7 +36,9 @@ class _Assignments(ast.NodeTransformer):
         self.generic_visit(node)
         if not self.inside:
             return node
-        names = [n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+        names = [
+            n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+        ]
         call = f"keep_({self.tape}, {node.lineno}, [{', '.join(names)}])"
         return [node, ast.copy_location(ast.parse(call).body[0], node)]
 

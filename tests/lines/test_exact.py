@@ -193,6 +193,8 @@ def test_strip_of_a_recurrent_layer_is_the_jacobian_contracted(kind: str) -> Non
     jacobian = gradlab.jacobian(layer, x)
     h = np.asarray(layer(x))[0, -1]
     row = np.asarray(jacobian.last)[0]  # units, steps, inputs
-    column = np.einsum("u,usi->si", 2 * (h - 1), row) if row.shape[0] == units else np.einsum("u,sui->si", 2 * (h - 1), row)
+    column = (
+        np.einsum("u,usi->si", 2 * (h - 1), row) if row.shape[0] == units else np.einsum("u,sui->si", 2 * (h - 1), row)
+    )
     assert [v.norm for v in strip] == pytest.approx(list(np.linalg.norm(column, axis=-1)), rel=1e-4)
     assert [v.loop for v in strip] == [(t,) for t in range(steps)]

@@ -5,7 +5,8 @@ import random
 
 import pytest
 
-from gradlab.lines.model import Line, LineGradients, Visit
+from gradlab.lines.model import Line, LineGradients
+from gradlab.lines.parts import Visit
 from gradlab.lines.strip import spans
 
 
@@ -39,7 +40,10 @@ def test_nothing_is_lost_or_doubled() -> None:
 
 
 def _result(kinds: str = "kn0xi") -> LineGradients:
-    lines = [Line("a.py", 1, 1, "def f():", "f", statement=1), Line("a.py", 2, 2, "\th = g()", "f", "in", 2, visits=_visits(kinds), ran=5)]
+    lines = [
+        Line("a.py", 1, 1, "def f():", "f", statement=1),
+        Line("a.py", 2, 2, "\th = g()", "f", "in", 2, visits=_visits(kinds), ran=5),
+    ]
     return LineGradients("a.py", lines, title="a $title$")
 
 

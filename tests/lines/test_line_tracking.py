@@ -8,8 +8,10 @@ import tensorflow as tf
 
 import gradlab
 from gradlab.lines import hooks, recording
+from gradlab.lines.line_events import LineEvents
+from gradlab.lines.op_stacks import OpStacks
 from gradlab.lines.recording import Recording
-from gradlab.lines.visits import LineEvents, OpStacks, tracker
+from gradlab.lines.trackers import tracker
 
 W = tf.Variable([0.5, 0.25], name="w")
 
@@ -137,7 +139,11 @@ def test_unusable_arguments(arguments, error) -> None:
 
 def test_hostile_names_and_lines(tmp_path) -> None:
     name = '<b onmouseover="x">$\\frac{1}$\x1b[31m\u202e</b>'
-    code = "import tensorflow as tf\ndef loss():\n    h = w * 2.0  # " + "<script>$" * 20_000 + "\n    return tf.reduce_sum(h)\n"
+    code = (
+        "import tensorflow as tf\ndef loss():\n    h = w * 2.0  # "
+        + "<script>$" * 20_000
+        + "\n    return tf.reduce_sum(h)\n"
+    )
     file = tmp_path / "odd $name$ <i>.py"
     file.write_text(code, encoding="utf-8")
     names = {"w": W}
@@ -152,7 +158,9 @@ def test_hostile_names_and_lines(tmp_path) -> None:
 
 
 def test_two_files_methods_and_keras_layers(tmp_path) -> None:
-    code = "import tensorflow as tf\n\nclass Net(tf.keras.Model):\n    def __init__(self):\n        super().__init__()\n"
+    code = (
+        "import tensorflow as tf\n\nclass Net(tf.keras.Model):\n    def __init__(self):\n        super().__init__()\n"
+    )
     code += "        self.a, self.b = tf.keras.layers.LSTM(3), tf.keras.layers.Dense(1)\n\n    def call(self, x):\n"
     code += "        h = self.a(x)\n        return self.b(h)\n"
     file = tmp_path / "net.py"
@@ -195,7 +203,7 @@ def test_thousands_of_visits_are_told_as_spans() -> None:
     cells = found.to_dict()["lines"][found.lines.index(line)]["visits"]
     assert len(cells) == 400 and cells[0]["kind"] == "none" and cells[-1]["kind"] == "ok"
     assert cells[-1]["to"] == 999
-    strip = repr(found).splitlines()[[i for i, x in enumerate(repr(found).splitlines()) if "1e-3" in x][0]][1:13]
+    strip = repr(found).splitlines()[next(i for i, x in enumerate(repr(found).splitlines()) if "1e-3" in x)][1:13]
     assert strip == "∅" * 6 + "▁" * 6  # the norms are all 1, the lowest step of the scale
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from gradlab.doctor import op_types
 from gradlab.doctor.analysis.cuts import Cut
-from gradlab.doctor.analysis.zero_cuts import meeting, where_zero, zero_origin
+from gradlab.doctor.analysis.zero_cuts import join_op, where_zero, zero_origin
 from gradlab.doctor.certainty import Proof
 from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.trace import Op
@@ -146,7 +146,7 @@ def contributions_cancel(case: Case) -> Finding | None:
     if zero is None or zero.cut.how != "cancel":
         return None
     key = zero.cut.key
-    return _becomes_zero(case, meeting(case.recorded, case.flow, key) if key is not None else None)
+    return _becomes_zero(case, join_op(case.recorded, case.flow, key) if key is not None else None)
 
 
 @rule(Kind.ZERO, rank=56, cause=CANCEL)
@@ -215,6 +215,23 @@ def factor_underflows(case: Case) -> Finding | None:
     zero = case.once(zero_cut)
     factor = zero.factor if zero is not None else None
     return _becomes_zero(case, factor) if factor is not None and _underflowed_factor(case, factor) else None
+
+
+@rule(Kind.ZERO, rank=63, cause=MASKED)
+def state_is_zero(case: Case) -> Finding | None:
+    """A recurrent kernel multiplies the state, and the state that a recurrent layer starts from is zero: with one step,
+    or with the layer called anew for every step, it never meets another one. That is no mask."""
+    zero = case.once(zero_cut)
+    name = str(getattr(case.asked.given, "path", "")) + str(getattr(case.asked.value, "name", ""))
+    if zero is None or "recurrent_kernel" not in name or zero.cut.op.type not in op_types.PRODUCTS:
+        return None
+    factor = zero.factor
+    if not zero.constant and (factor is None or factor.type not in op_types.CONSTANT_FILLS):
+        return None
+    found = _becomes_zero(case)
+    found.evidence += "; the state that it multiplies is the layer's own start, which is zero"
+    found.fix = "pass the last state on, initial_state=state, or call the layer once on all time steps"
+    return found
 
 
 @rule(Kind.ZERO, rank=64, cause=MASKED)
