@@ -41,6 +41,8 @@ _WHERE = {
     "Tape": "gradlab.doctor",
     "last_report": "gradlab.doctor",
     "Report": "gradlab.doctor",
+    "Watch": "gradlab.watch",
+    "assert_gradients": "gradlab.doctor.frontends.assertion",
     "load_ipython_extension": "gradlab.doctor.frontends.ipython",
     "unload_ipython_extension": "gradlab.doctor.frontends.ipython",
 }

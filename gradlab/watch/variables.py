@@ -48,11 +48,6 @@ def names(variables: Iterable[Any], taken: Iterable[str] = ()) -> list[str]:
     return out
 
 
-def layer_of(path: str) -> str:
-    """The layer that a variable belongs to: its path without the last part; a bare name is its own layer."""
-    return path.rpartition("/")[0] or path
-
-
 def is_float(variable: Any) -> bool:
     """Whether a gradient can exist for it at all."""
     return tf.as_dtype(raw(variable).dtype).is_floating
