@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gradlab.lab.other_keras import other_keras as other_keras
     from gradlab.panel import Panel as Panel
     from gradlab.panel import start as start
+    from gradlab.watch import Watch as Watch
 
 _WHERE = {
     "Panel": "gradlab.panel",

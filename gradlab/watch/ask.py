@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+import tensorflow as tf
+
 from gradlab.watch import variables
 from gradlab.watch.alarm import Alarm
 from gradlab.watch.recorder import Recorder
@@ -29,7 +32,20 @@ def step(model: Any, recorder: Recorder, alarm: Alarm) -> Any:
         return Note(_SILENT.format("no batch was copied"))
     with _put_in(replica.capture.state if alarm.rule == "nan" and int(replica.capture.taken.numpy()) > 0 else {}):
         report = explain_step(model, data)
-    return Shortened(report, alarm.variables)
+    return Shortened(report, alarm.variables, odd_inputs(data))
+
+
+def odd_inputs(data: Any) -> str:
+    """A sentence on what in the batch is not finite; empty where all is."""
+    parts = data if isinstance(data, (tuple, list)) else (data,)
+    for what, part in zip(("x", "y", "sample_weight"), parts, strict=False):
+        for leaf in tf.nest.flatten(part, expand_composites=True):
+            if tf.is_tensor(leaf) and leaf.dtype.is_floating:
+                rows = tf.reduce_any(~tf.math.is_finite(tf.reshape(leaf, (tf.shape(leaf)[0], -1))), 1)
+                found = np.flatnonzero(rows.numpy()) if leaf.shape.rank else []
+                if len(found):
+                    return f"the batch itself is not finite: {what} holds NaN or Inf in {len(found)} rows, first in row {found[0]}"
+    return ""
 
 
 def loop(loss_fn: Callable[[], Any] | None, watched: list[Any], names: list[str]) -> Any:
@@ -71,17 +87,18 @@ class Note:
 class Shortened:
     """A doctor's report of which the lines about some variables are shown; `.whole` has all."""
 
-    def __init__(self, whole: Any, names: tuple[str, ...]) -> None:
-        self.whole = whole
+    def __init__(self, whole: Any, names: tuple[str, ...], note: str = "") -> None:
+        self.whole, self.note = whole, note
         self.rows = [row for name in names for row in whole.rows if row.name == name and (row.status != "ok" or row.cause)]
         if not self.rows:  # the trouble shows elsewhere
             self.rows = whole.problems[:1]
 
     def __repr__(self) -> str:
         if not self.rows:
-            return "the doctor finds every gradient in order on this batch: look at the data and at the learning rate"
+            return self.note or "the doctor finds every gradient in order on this batch: look at the data and at the learning rate"
         row = self.rows[0]
-        lines = [f"{row.words}{': ' + row.cause if row.cause else ''}"]
+        lines = [self.note] if self.note else []
+        lines += [f"{row.words}{': ' + row.cause if row.cause else ''}"]
         for place in row.where[:1]:
             lines += [place.shown, *([f"  > {place.code}"] if place.code else [])]
         lines += [text for text in (row.message, row.evidence, f"fix: {row.fix}" if row.fix else "") if text]
@@ -94,4 +111,4 @@ class Shortened:
         return str(self.whole._repr_html_())
 
     def to_dict(self) -> dict[str, Any]:
-        return {"rows": [row.to_dict() for row in self.rows]}
+        return {"note": self.note, "rows": [row.to_dict() for row in self.rows]}

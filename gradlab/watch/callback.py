@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from gradlab.watch import rules, variables
+from gradlab.watch import rules
 from gradlab.watch.alarm import Alarm
 from gradlab.watch.columns import Column, column
 from gradlab.watch.guard import Guard
@@ -21,7 +21,7 @@ from gradlab.watch.views import View, choose
 READ_SECONDS = 0.25  # Python reads the rings at most this late: a picture is sent at most four times a second
 ROWS = 16  # steps that a ring holds: one reading (about 20 us a ring) for 16 short steps keeps its cost under 1 %
 TOLD = ("nan", "none", "unseen", "zero", "dead", "exploding", "update", "imbalance")
-ASKED = ("nan", "none", "zero")  # alarms that the doctor is asked about: those that a line can be blamed for
+ASKED = ("nan", "none", "unseen", "zero")  # alarms that the doctor is asked about: those that a line can be blamed for
 
 _watched: weakref.WeakKeyDictionary[Any, Watch] = weakref.WeakKeyDictionary()
 
@@ -338,5 +338,3 @@ def _steps_in_one_call(model: Any) -> int:
         steps = getattr(model, "_steps_per_execution", None)
     return int(steps.numpy() if hasattr(steps, "numpy") else steps or 1)
 
-
-__all__ = ["Watch", "variables"]
