@@ -89,13 +89,18 @@ class Shortened:
 
     def __init__(self, whole: Any, names: tuple[str, ...], note: str = "") -> None:
         self.whole, self.note = whole, note
-        self.rows = [row for name in names for row in whole.rows if row.name == name and (row.status != "ok" or row.cause)]
+        self.rows = [
+            row for name in names for row in whole.rows if row.name == name and (row.status != "ok" or row.cause)
+        ]
         if not self.rows:  # the trouble shows elsewhere
             self.rows = whole.problems[:1]
 
     def __repr__(self) -> str:
         if not self.rows:
-            return self.note or "the doctor finds every gradient in order on this batch: look at the data and at the learning rate"
+            return (
+                self.note
+                or "the doctor finds every gradient in order on this batch: look at the data and at the learning rate"
+            )
         row = self.rows[0]
         lines = [self.note] if self.note else []
         lines += [f"{row.words}{': ' + row.cause if row.cause else ''}"]
@@ -104,7 +109,9 @@ class Shortened:
         lines += [text for text in (row.message, row.evidence, f"fix: {row.fix}" if row.fix else "") if text]
         others = [r.name for r in self.rows[1:] if r.where[:1] == row.where[:1]]
         if others:
-            lines.append(f"the same for {len(others)} more: {', '.join(others[:3])}{', ...' if len(others) > 3 else ''}")
+            lines.append(
+                f"the same for {len(others)} more: {', '.join(others[:3])}{', ...' if len(others) > 3 else ''}"
+            )
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:

@@ -337,4 +337,3 @@ def _steps_in_one_call(model: Any) -> int:
     if steps is None:
         steps = getattr(model, "_steps_per_execution", None)
     return int(steps.numpy() if hasattr(steps, "numpy") else steps or 1)
-

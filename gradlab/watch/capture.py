@@ -44,7 +44,9 @@ class Capture:
         """After the step: keep what was held if this was the first step, or the first bad one."""
         new = [(variables.key(v), v, value) for v, value in self.held if variables.key(v) not in self.state]
         if new:
-            copies = outside(lambda: [tf.Variable(tf.zeros(_whole(t.shape), t.dtype), trainable=False) for _, _, t in new])
+            copies = outside(
+                lambda: [tf.Variable(tf.zeros(_whole(t.shape), t.dtype), trainable=False) for _, _, t in new]
+            )
             self.state.update({k: (v, copy) for (k, v, _), copy in zip(new, copies, strict=True)})
         self_state = [(self.state[variables.key(v)][1], value) for v, value in self.held]
 

@@ -24,7 +24,9 @@ def clipped(optimizer: Any, sizes: list[Any], gradients: list[Any], xla: bool) -
         factor = tf.minimum(1.0, float(together) / total)
         return [s * factor if t else s for s, t in zip(sizes, there, strict=True)]
     if value:
-        return [s if g is None else norms.norm(_cut(g, float(value)), xla) for s, g in zip(sizes, gradients, strict=True)]
+        return [
+            s if g is None else norms.norm(_cut(g, float(value)), xla) for s, g in zip(sizes, gradients, strict=True)
+        ]
     return sizes
 
 

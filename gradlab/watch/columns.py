@@ -30,7 +30,7 @@ class Column:
     stands_for: int = 1  # steps that a thinned record shows by this column
 
     def kind(self, i: int) -> str:
-        """"none", "unseen", "zero", "not finite" or "ok"."""
+        """ "none", "unseen", "zero", "not finite" or "ok"."""
         return kind(float(self.norm[i])) if i < len(self.norm) else "unseen"
 
     @property

@@ -44,7 +44,15 @@ def figure(record: Record, what: str = "norm") -> Figure:
         shown = np.ma.masked_where(~np.isfinite(matrix) | (matrix <= 0), np.log10(np.where(matrix > 0, matrix, np.nan)))
     below.set_facecolor("#f4f4f4")
     if rows and columns:
-        below.imshow(shown, vmin=low, vmax=high, cmap="viridis", aspect="auto", extent=(0, columns, rows, 0), interpolation="nearest")
+        below.imshow(
+            shown,
+            vmin=low,
+            vmax=high,
+            cmap="viridis",
+            aspect="auto",
+            extent=(0, columns, rows, 0),
+            interpolation="nearest",
+        )
     odd = [(matrix == NONE, "none", "//"), (matrix == UNSEEN, "none", ".."), (matrix == 0, "black", "")]
     if what != "ratio":
         odd.append((~np.isfinite(matrix), "white", "xx"))
@@ -52,7 +60,9 @@ def figure(record: Record, what: str = "norm") -> Figure:
         for i in range(rows):
             for start, end in _runs(cells[i]):
                 edge = "#b00020" if hatch == "xx" else "#555555"
-                below.add_patch(Rectangle((start, i), end - start, 1, facecolor=colour, edgecolor=edge, hatch=hatch, linewidth=0))
+                below.add_patch(
+                    Rectangle((start, i), end - start, 1, facecolor=colour, edgecolor=edge, hatch=hatch, linewidth=0)
+                )
     ticks = np.unique(np.linspace(0, max(columns - 1, 0), 6).astype(int)) if columns else []
     below.set_xticks([t + 0.5 for t in ticks], [steps[t] for t in ticks], fontsize=7)
     below.set_yticks(np.arange(rows) + 0.5, record.names, fontsize=6)
@@ -61,7 +71,12 @@ def figure(record: Record, what: str = "norm") -> Figure:
         at = np.searchsorted(steps, alarm.step)
         if at < columns:
             above.axvline(at + 0.5, color="#b00020", linewidth=1, linestyle="--")
-    keys = [("black", "", "exactly zero"), ("#f4f4f4", "//", "None"), ("#f4f4f4", "..", "not passed"), ("white", "xx", "not finite")]
+    keys = [
+        ("black", "", "exactly zero"),
+        ("#f4f4f4", "//", "None"),
+        ("#f4f4f4", "..", "not passed"),
+        ("white", "xx", "not finite"),
+    ]
     handles = [Patch(facecolor=c, hatch=h, edgecolor="#555555", label=t) for c, h, t in keys]
     fig.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=7)
     bar = fig.colorbar(ScalarMappable(Normalize(low, high), "viridis"), ax=below)

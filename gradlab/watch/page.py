@@ -34,7 +34,9 @@ def body(record: Record, pictures: tuple[str, ...] = ("norm", "ratio")) -> str:
     for what in pictures:
         source = base64.b64encode(png(record, what)).decode()
         alt = escape(alt_text(record, what), quote=True)
-        parts.append(f'<figure><img alt="{alt}" src="data:image/png;base64,{source}"><figcaption>{escape(WHAT[what])}</figcaption></figure>')
+        parts.append(
+            f'<figure><img alt="{alt}" src="data:image/png;base64,{source}"><figcaption>{escape(WHAT[what])}</figcaption></figure>'
+        )
     parts.append(_table(record))
     return "\n".join(parts)
 
@@ -53,7 +55,10 @@ def _table(record: Record) -> str:
     head = "".join(f'<th scope="col">{t}</th>' for t in ("variable", "|gradient|", "as applied", "update / weight"))
     rows = []
     for i, name in enumerate(record.names):
-        cells = "".join(f"<td>{_words(float(a[i])) if i < len(a) else 'not passed'}</td>" for a in (last.norm, last.applied, last.ratio))
+        cells = "".join(
+            f"<td>{_words(float(a[i])) if i < len(a) else 'not passed'}</td>"
+            for a in (last.norm, last.applied, last.ratio)
+        )
         rows.append(f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>')
     return f"<table><caption>Step {last.step}</caption><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 

@@ -59,7 +59,7 @@ class Record:
         named = {alarm.step for alarm in self.alarms}
         kept = [c for n, c in enumerate(self.columns[:-1]) if n % 2 == 0 or c.step in named]
         if len(kept) > self.keep * 3 // 4:  # nearly all are named: then the oldest of these go too
-            kept = kept[:: 2]
+            kept = kept[::2]
         self.columns = [*kept, self.columns[-1]]
         self.stride *= 2
 
@@ -102,7 +102,9 @@ class Record:
         table = {what: self.matrix(what).T.ravel() for what in ("norm", "applied", "update", "weight", "ratio")}
         steps = np.repeat([c.step for c in self.columns], len(self.names))
         kinds = [c.kind(i) for c in self.columns for i in range(len(self.names))]
-        frame = pandas.DataFrame({"step": steps, "variable": list(self.names) * len(self.columns), "kind": kinds, **table})
+        frame = pandas.DataFrame(
+            {"step": steps, "variable": list(self.names) * len(self.columns), "kind": kinds, **table}
+        )
         numbers = ["norm", "applied", "update", "weight"]
         frame[numbers] = frame[numbers].mask(frame[numbers] < 0)
         frame["loss"] = np.repeat(self.losses, len(self.names))

@@ -116,7 +116,9 @@ def sequence_with_gru():
 def text_with_embedding():
     r = rng()
     x = r.randint(1, 200, (128, 6))
-    model = keras.Sequential([keras.Input((6,), dtype="int32"), L.Embedding(2000, 8), L.GlobalAveragePooling1D(), L.Dense(1)])
+    model = keras.Sequential(
+        [keras.Input((6,), dtype="int32"), L.Embedding(2000, 8), L.GlobalAveragePooling1D(), L.Dense(1)]
+    )
     model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
     return model, x, (x.mean(1, keepdims=True) > 100).astype("f"), fit(8)
 
@@ -293,7 +295,9 @@ def saturated_sigmoid():
 @broken("zero")
 def clipped_output():
     x, y = table()
-    model = keras.Sequential([keras.Input((8,)), L.Dense(8, "tanh"), L.Dense(1), L.Lambda(lambda v: tf.clip_by_value(v, 20.0, 30.0))])
+    model = keras.Sequential(
+        [keras.Input((8,)), L.Dense(8, "tanh"), L.Dense(1), L.Lambda(lambda v: tf.clip_by_value(v, 20.0, 30.0))]
+    )
     model.compile("adam", "mse")
     return model, x, 25 + y, fit(3)
 
@@ -302,7 +306,9 @@ def clipped_output():
 def everything_masked():
     r = rng()
     x = np.zeros((96, 5), "int32")
-    model = keras.Sequential([keras.Input((5,), dtype="int32"), L.Embedding(20, 4, mask_zero=True), L.SimpleRNN(4), L.Dense(1)])
+    model = keras.Sequential(
+        [keras.Input((5,), dtype="int32"), L.Embedding(20, 4, mask_zero=True), L.SimpleRNN(4), L.Dense(1)]
+    )
     model.compile("adam", "mse")
     return model, x, r.randn(96, 1).astype("f"), fit(5)
 

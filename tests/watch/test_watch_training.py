@@ -56,7 +56,9 @@ def plain_norms(model, x, y, batch):
     """Norms of the first step's gradients by an ordinary tape."""
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean((model(x[:batch], training=True) - y[:batch]) ** 2)
-    return [float(tf.norm(tf.convert_to_tensor(g))) for g in tape.gradient(loss, model.trainable_variables)], float(loss)
+    return [float(tf.norm(tf.convert_to_tensor(g))) for g in tape.gradient(loss, model.trainable_variables)], float(
+        loss
+    )
 
 
 @pytest.mark.parametrize("name", ["recurrent", "sparse"])
@@ -122,7 +124,11 @@ def test_nothing_stays_after_an_interrupt_or_an_error():
     model, x, y, fit = ALL["compiled"]()
     with pytest.raises(KeyboardInterrupt):
         model.fit(x, y, **fit, callbacks=[Watch(view=None), At(1, interrupt)])
-    bad = tf.data.Dataset.from_tensor_slices((x, y)).batch(8).map(lambda a, b: (tf.debugging.assert_all_finite(a * np.nan, ""), b))
+    bad = (
+        tf.data.Dataset.from_tensor_slices((x, y))
+        .batch(8)
+        .map(lambda a, b: (tf.debugging.assert_all_finite(a * np.nan, ""), b))
+    )
     with pytest.raises(Exception, match=r"."):
         model.fit(bad, verbose=0, callbacks=[Watch(view=None)])
     assert hooks.installed() == 0
@@ -188,7 +194,11 @@ def test_a_loop_of_ones_own(compiled):
 
 
 def test_wrong_arguments_are_named():
-    for keywords, words in (({"every": 0}, "every is 0"), ({"stop_on": "nam"}, "stop_on has 'nam'"), ({"view": "tv"}, "view is 'tv'")):
+    for keywords, words in (
+        ({"every": 0}, "every is 0"),
+        ({"stop_on": "nam"}, "stop_on has 'nam'"),
+        ({"view": "tv"}, "view is 'tv'"),
+    ):
         with pytest.raises(ValueError, match=words):
             Watch(**keywords)
     with pytest.raises(ValueError, match="keep is 3"):

@@ -66,14 +66,18 @@ def assert_gradients(
         report = explain(model, x)
         known = [row.name for row in report.rows]
     else:
-        raise TypeError(f"model is a {type(model).__name__}; expected a compiled Keras model, or a function of the loss")
+        raise TypeError(
+            f"model is a {type(model).__name__}; expected a compiled Keras model, or a function of the loss"
+        )
     frozen, trained = tuple(frozen), None if trained is None else tuple(trained)
     wrong: list[str] = []
     for part in (*frozen, *(trained or ())):
         every = [*known, *(_paths(model) if is_model(model) else [])]
         if not any(part in name for name in every):
             wrong.append(f"{part!r} is in no name; the names are {', '.join(every)}")
-    allowed = {"ok"} | ({"none"} if none else set()) | ({"zero"} if zero else set()) | (set() if finite else {"nan", "inf"})
+    allowed = (
+        {"ok"} | ({"none"} if none else set()) | ({"zero"} if zero else set()) | (set() if finite else {"nan", "inf"})
+    )
     for row in report.rows:
         if any(part in row.name for part in frozen):
             if row.status not in ("none", "zero", "missing"):

@@ -51,7 +51,9 @@ def batch(x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = 
         keys, values = [int(k) for k in class_weight], [float(v) for v in class_weight.values()]
         found = tf.cast(tf.reshape(labels, (-1, 1)), tf.int64) == tf.constant(keys, tf.int64)
         sample_weight = tf.where(tf.reduce_any(found, 1), tf.reduce_sum(tf.where(found, values, 0.0), 1), 1.0)
-    tensors = [None if part is None else tf.nest.map_structure(tf.convert_to_tensor, part) for part in (x, y, sample_weight)]
+    tensors = [
+        None if part is None else tf.nest.map_structure(tf.convert_to_tensor, part) for part in (x, y, sample_weight)
+    ]
     return tuple(tensors)
 
 

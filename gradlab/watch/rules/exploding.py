@@ -8,6 +8,7 @@ steps in a row that each raise the norm tenfold, and the loss too, are enough.
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 
 import numpy as np
@@ -50,7 +51,7 @@ class Rule:
                     grown.append((i, usual, late[0][0], late[-1][1] / usual))
                     continue
             late = list(seen)[-STEEP - 1 :]
-            rises = [b[1] > TENFOLD * a[1] > 0 for a, b in zip(late, late[1:], strict=False)]
+            rises = [b[1] > TENFOLD * a[1] > 0 for a, b in itertools.pairwise(late)]
             if len(rises) == STEEP and all(rises) and self._loss_rose():
                 grown.append((i, late[0][1], late[1][0], late[-1][1] / late[0][1]))
         if not grown or self._loss_fell():
@@ -64,7 +65,7 @@ class Rule:
 
     def _loss_rose(self) -> bool:
         late = list(self.losses)[-STEEP - 1 :]
-        return all(b > a for a, b in zip(late, late[1:], strict=False))
+        return all(b > a for a, b in itertools.pairwise(late))
 
     def _loss_fell(self) -> bool:
         losses = np.array(self.losses)

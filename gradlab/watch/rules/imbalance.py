@@ -31,7 +31,9 @@ class Rule:
 
     def see(self, column: Column, names: list[str], listed: set[int]) -> list[Alarm]:
         self.steps += 1
-        sizes = [i for i in range(len(names)) if _is_kernel(names[i]) and column.kind(i) == "ok" and i not in column.sparse]
+        sizes = [
+            i for i in range(len(names)) if _is_kernel(names[i]) and column.kind(i) == "ok" and i not in column.sparse
+        ]
         if self.said or column.overflow or self.steps <= AFTER or len(sizes) < 2:
             return []
         small = min(sizes, key=lambda i: float(column.norm[i]))

@@ -33,7 +33,9 @@ class Rule:
         if none:
             found = tuple(names[i] for i in none)
             words = f"no gradient (None) for {_list(found)}"
-            out.append(Alarm("none", column.step, column.step, found, words, "None is a property of the step, told at once"))
+            out.append(
+                Alarm("none", column.step, column.step, found, words, "None is a property of the step, told at once")
+            )
         return out + (self._unseen(column.step, names, listed) if self.steps == PATIENCE else [])
 
     def end(self, step: int, names: list[str], listed: set[int]) -> list[Alarm]:

@@ -58,7 +58,9 @@ class Rule:
         if long and not self.large:
             self.large = True
             paths = tuple(names[i] for i in long)
-            words = f"one step moves {paths[0]} by {ratios[long[0]]:.0%} of its own size: the learning rate is too large"
+            words = (
+                f"one step moves {paths[0]} by {ratios[long[0]]:.0%} of its own size: the learning rate is too large"
+            )
             reason = f"above {LARGE} of the weight's norm in {LONG} updates in a row, or above {HUGE} in one"
             out.append(Alarm("update", self.run[long[0]][0], column.step, paths, words, reason))
         if self.updates == STEPS:

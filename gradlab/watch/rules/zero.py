@@ -57,7 +57,11 @@ class Rule:
         for (rule, first), members in runs.items():
             paths = tuple(names[i] for i in members)
             shown = ", ".join(paths[:4]) + (f" and {len(paths) - 4} more" if len(paths) > 4 else "")
-            words = f"the gradient is exactly zero since then: {shown}" if rule == "dead" else f"zero at every step: {shown}"
+            words = (
+                f"the gradient is exactly zero since then: {shown}"
+                if rule == "dead"
+                else f"zero at every step: {shown}"
+            )
             length = self.since[members[0]][1]
             out.append(Alarm(rule, first, step, paths, words, f"exactly zero in {length} measured steps in a row"))
         return out
