@@ -98,7 +98,10 @@ def main():
                 low, middle, high = statistics.quantiles(found, n=4)
                 what = "plain beside plain" if every is None else f"every={every}"
                 kind = "XLA" if jit else "graph"
-                print(f"{make.__name__:12} {kind:6} {step:6.2f} ms  {what:19} {middle:+5.1f} [{low:+.1f}, {high:+.1f}]", flush=True)
+                print(
+                    f"{make.__name__:12} {kind:6} {step:6.2f} ms  {what:19} {middle:+5.1f} [{low:+.1f}, {high:+.1f}]",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

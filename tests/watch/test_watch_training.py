@@ -159,7 +159,7 @@ def test_a_bad_step_between_two_measured_ones_is_found_with_its_batch_and_weight
         ends.append((model, watch))
     (_, watch), (healthy, _) = ends
     assert [(a.rule, a.step) for a in watch.record.alarms] == [("nan", 4)]
-    assert [c.step for c in watch.record.columns] == [1, 4, 6]
+    assert [c.step for c in watch.record.columns] == [1, 4, 5, 6]  # from step 4 on every step is bad, and measured
     capture = watch.recorder.replicas[0].capture
     np.testing.assert_array_equal(capture.data()[0], x[24:32])
     copies = [copy.numpy() for v, copy in capture.state.values() if any(v is w for w in ends[0][0].trainable_variables)]
