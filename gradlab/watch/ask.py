@@ -42,7 +42,7 @@ def odd_inputs(data: Any) -> str:
         for leaf in tf.nest.flatten(part, expand_composites=True):
             if tf.is_tensor(leaf) and leaf.dtype.is_floating:
                 rows = tf.reduce_any(~tf.math.is_finite(tf.reshape(leaf, (tf.shape(leaf)[0], -1))), 1)
-                found = np.flatnonzero(rows.numpy()) if leaf.shape.rank else []
+                found = [int(n) for n in np.flatnonzero(rows.numpy())] if leaf.shape.rank else []
                 if len(found):
                     return f"the batch itself is not finite: {what} holds NaN or Inf in {len(found)} rows, first in row {found[0]}"
     return ""
@@ -89,9 +89,7 @@ class Shortened:
 
     def __init__(self, whole: Any, names: tuple[str, ...], note: str = "") -> None:
         self.whole, self.note = whole, note
-        self.rows = [
-            row for name in names for row in whole.rows if row.name == name and (row.status != "ok" or row.cause)
-        ]
+        self.rows = [row for name in names for row in whole.rows if row.name == name and row.is_problem]
         if not self.rows:  # the trouble shows elsewhere
             self.rows = whole.problems[:1]
 

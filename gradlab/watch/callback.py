@@ -333,7 +333,7 @@ def _check_backend(model: Any) -> None:
 
 
 def _steps_in_one_call(model: Any) -> int:
-    steps = getattr(model, "steps_per_execution", None)  # a number in Keras 3, a variable or None in legacy Keras
+    steps: Any = getattr(model, "steps_per_execution", None)  # a number in Keras 3, a variable or None in legacy Keras
     if steps is None:
-        steps = getattr(model, "_steps_per_execution", None)
-    return int(steps.numpy() if hasattr(steps, "numpy") else steps or 1)
+        steps = getattr(model, "_steps_per_execution", None) or 1
+    return int(steps.numpy() if hasattr(steps, "numpy") else steps)

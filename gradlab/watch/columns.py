@@ -54,7 +54,8 @@ def kind(value: float) -> str:
 
 def column(read: dict[str, Any], variables: int) -> Column:
     """A `Column` from what `Recorder.read` says of one step: rows of (replica, site, loss scale, numbers)."""
-    step = Column(read["step"], float("nan"), *(np.full(variables, UNSEEN, np.float32) for _ in range(4)))
+    empty = np.full(variables, UNSEEN, np.float32)
+    step = Column(read["step"], float("nan"), empty, empty.copy(), empty.copy(), empty.copy())
     rows = read["rows"]
     replicas = len({replica for replica, *_ in rows})
     losses: dict[int, float] = {}

@@ -63,7 +63,7 @@ def figure(record: Record, what: str = "norm") -> Figure:
                 below.add_patch(
                     Rectangle((start, i), end - start, 1, facecolor=colour, edgecolor=edge, hatch=hatch, linewidth=0)
                 )
-    ticks = np.unique(np.linspace(0, max(columns - 1, 0), 6).astype(int)) if columns else []
+    ticks = [int(t) for t in np.unique(np.linspace(0, columns - 1, 6).astype(int))] if columns else []
     below.set_xticks([t + 0.5 for t in ticks], [steps[t] for t in ticks], fontsize=7)
     below.set_yticks(np.arange(rows) + 0.5, record.names, fontsize=6)
     below.set(xlim=(0, max(columns, 1)), ylim=(max(rows, 1), 0), xlabel="step")

@@ -8,6 +8,7 @@ from typing import Any
 from gradlab.doctor.frontends.explain import explain
 from gradlab.doctor.frontends.training_step import explain_model, is_model, sources
 from gradlab.doctor.report.report import Report
+from gradlab.lab.reading import Kind
 
 
 def assert_gradients(
@@ -75,12 +76,15 @@ def assert_gradients(
         every = [*known, *(_paths(model) if is_model(model) else [])]
         if not any(part in name for name in every):
             wrong.append(f"{part!r} is in no name; the names are {', '.join(every)}")
-    allowed = (
-        {"ok"} | ({"none"} if none else set()) | ({"zero"} if zero else set()) | (set() if finite else {"nan", "inf"})
-    )
+    allowed = [
+        Kind.OK,
+        *([Kind.NONE] if none else []),
+        *([Kind.ZERO] if zero else []),
+        *([] if finite else [Kind.NOT_FINITE]),
+    ]
     for row in report.rows:
         if any(part in row.name for part in frozen):
-            if row.status not in ("none", "zero", "missing"):
+            if row.status not in (Kind.NONE, Kind.ZERO, Kind.MISSING):
                 wrong.append(f"{row.name}: it should stay frozen, but its gradient is not zero")
         elif (trained is None or any(part in row.name for part in trained)) and row.status not in allowed:
             place = f" at {row.where[0].shown}" if row.where else ""

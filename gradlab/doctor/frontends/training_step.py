@@ -16,6 +16,7 @@ from gradlab.doctor.frontends.call import recorded_tapes, reports
 from gradlab.doctor.frontends.explain import explain
 from gradlab.doctor.recording.snapshot import Snapshot
 from gradlab.doctor.report.report import Report
+from gradlab.lab.reading import Kind
 
 
 def is_model(thing: Any) -> bool:
@@ -109,7 +110,7 @@ def _joined(found: list[Report]) -> Report:
     rows: dict[str, Any] = {}
     for report in found:
         for row in report.rows:
-            if row.name not in rows or (row.status == "ok" and rows[row.name].status in ("none", "zero")):
+            if row.name not in rows or (row.status is Kind.OK and rows[row.name].status in (Kind.NONE, Kind.ZERO)):
                 rows[row.name] = row
     notes = [note for report in found for note in report.notes]
     return Report(list(rows.values()), notes, title="the training step", seconds=sum(r.seconds for r in found))
