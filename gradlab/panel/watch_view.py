@@ -17,7 +17,7 @@ import anywidget
 import numpy as np
 import traitlets
 
-from gradlab.panel.heat import colour_bytes
+from gradlab.panel.view import colour_bytes
 from gradlab.watch.figure import WHAT, alt_text
 from gradlab.watch.page import png
 from gradlab.watch.record import Record
@@ -96,4 +96,4 @@ def pack(record: Record) -> bytes:
     text += b" " * (-len(text) % 4)  # so that the numbers begin at a multiple of four bytes
     numbers = [record.losses[kept], record.matrix("norm")[:, kept], record.matrix("ratio")[:, kept]]
     floats = b"".join(np.ascontiguousarray(n, "<f4").tobytes() for n in numbers)
-    return struct.pack("<I", len(text)) + text + colour_bytes() + floats
+    return struct.pack("<I", len(text)) + text + colour_bytes()[:768] + floats  # viridis alone
