@@ -34,6 +34,10 @@ if TYPE_CHECKING:  # to a type checker every public name is what it is, not `obj
     from gradlab.lab.measure import compare as compare
     from gradlab.lab.other_keras import other_keras as other_keras
     from gradlab.lab.side_by_side import side_by_side as side_by_side
+    from gradlab.lines import LineGradients as LineGradients
+    from gradlab.lines import line_gradients as line_gradients
+    from gradlab.lines.ipython import load_ipython_extension as load_ipython_extension
+    from gradlab.lines.ipython import unload_ipython_extension as unload_ipython_extension
     from gradlab.panel import Panel as Panel
     from gradlab.panel import start as start
     from gradlab.watch import Watch as Watch
