@@ -52,7 +52,7 @@ def _list(chosen: argparse.Namespace) -> int:
 def _doctor() -> ModuleType:
     from gradlab.runtime import tf_loading
 
-    tf_loading.wait()
+    tf_loading.plain()
     return importlib.import_module("gradlab.doctor.frontends.command")
 
 

@@ -11,11 +11,13 @@ import tensorflow as tf
 
 from gradlab.doctor.analysis.finite_differences import Probe
 from gradlab.doctor.frontends.progress import Progress
-from gradlab.doctor.recording.backends import recorder
+from gradlab.doctor.recording import hooks, tf_internals
+from gradlab.doctor.recording.backends import available, recorder, why_not
 from gradlab.doctor.recording.frames import traceback_places
+from gradlab.doctor.recording.record import Record
 from gradlab.doctor.recording.recorded_run import Run, kind_of, run_recorded
 from gradlab.doctor.recording.snapshot import Snapshot, written
-from gradlab.doctor.recording.sources import FLOATS, Eager, Source, unwrap
+from gradlab.doctor.recording.sources import Eager, Source, unwrap
 from gradlab.doctor.recording.trace import Trace
 from gradlab.doctor.report.diagnosis import Row
 from gradlab.doctor.report.report import Report
@@ -110,12 +112,29 @@ class Explanation:
 
     # --- the runs -----------------------------------------------------------------------------------------------------
 
+    def _observed(self, function: Callable[[], Any]) -> Any:
+        """Run something of the learner's as it is, and learn what it writes, also if it is interrupted."""
+        if not available():
+            try:
+                return function()
+            finally:
+                self.touched |= self.snapshot.changed()
+        record = Record("explain")
+        hooks.acquire()
+        try:
+            with tf_internals.recording_to(record):
+                return function()
+        finally:
+            record.spots.release()
+            hooks.release()
+            self.touched |= record.handles()
+
     def _recorded(self, only: set[int] | None = None, eager: bool = True) -> tuple[Trace, Any]:
         try:
             trace, result = run_recorded(
                 self.fn, self.sources, eager_functions=eager, only=only, progress=self.progress.ops
             )
-        except Exception as error:
+        except BaseException as error:  # Ctrl-C and sys.exit as well: what the run changed is put back
             trace = getattr(error, "gradlab_trace", None) or Trace()
             self.touched |= written(trace)
             self.reset()
@@ -155,15 +174,6 @@ class Explanation:
         self.trace = trace
         run = Run(trace, [loss], self.key)
         run.differentiate(self.sources)
-        handles = {self.key(s.value): s.value for s in self.sources if s.is_variable and s.dtype in FLOATS}
-        for k in written(trace):
-            variable = self.snapshot.variable(k)
-            if variable is not None and variable.dtype in FLOATS:
-                handles.setdefault(k, variable)
-        for variable in map(unwrap, trace.tape.watched_variables()):
-            if self.snapshot.variable(self.key(variable)) is None:  # made in the run
-                handles.setdefault(self.key(variable), variable)
-        run.resolve_reads(handles)
         return run
 
     def _failed(self, error: Exception) -> Exception:
@@ -183,10 +193,16 @@ class Explanation:
         values = [s.value for s in self.sources]
         self.progress.step("plain tape")
         started = time.monotonic()
-        with tf.GradientTape() as tape:
-            for t in self.watch:
-                tape.watch(t)
-            loss = unwrap(self.fn())
+        try:
+            with tf.GradientTape() as tape:
+                for t in self.watch:
+                    tape.watch(t)
+                result = self._observed(self.fn)
+        except Exception as error:
+            raise self._failed(error) from error
+        finally:
+            self.reset()
+        loss = check_loss(result)
         self.quick = time.monotonic() - started < QUICK
         self.watched_variables = [v for v in map(unwrap, tape.watched_variables())]
         self.base = float(np.real(np.asarray(loss).reshape(-1)[0])) if loss.dtype != tf.string else 0.0
@@ -221,14 +237,22 @@ class Explanation:
     # --- the rows -----------------------------------------------------------------------------------------------------
 
     def _rows(self) -> list[Row]:
-        self.progress.step("recorded run")
+        # The plain run comes first: a function that caches would give it the recorded run's values, without gradients.
         try:
+            gradients, errors, _ = self._plain()
+            if not available():
+                self.notes.append(why_not())
+                return [
+                    Row(s.name, "raises" if i in errors else kind_of(gradients[i])) for i, s in enumerate(self.sources)
+                ]
+            self.progress.step("recorded run")
+            started = time.monotonic()
             run = self._run()
+            self.quick = self.quick or time.monotonic() - started < QUICK
         except Refused as refused:
             error = refused.__cause__ or refused
             where = traceback_places(error)
             return [raised.raises_row(None, s, error, where) for s in self.sources]
-        gradients, errors, _ = self._plain()
         probe = Probe(self.fn, self.reset, self.base, progress=self.progress.step)
         doubt = Doubt(self.fn, run, probe, self.reset, self.notes, self.quick) if self.level == "full" else None
         again = doubt.again if doubt is not None else None

@@ -8,14 +8,14 @@ from typing import Any
 import tensorflow as tf
 
 from gradlab.doctor.frontends.traced import TracedCall
-from gradlab.doctor.recording import session
-from gradlab.doctor.recording.backends import recorder
+from gradlab.doctor.recording import session, tf_internals
+from gradlab.doctor.recording.backends import recorder, why_not
 from gradlab.doctor.recording.frames import code_of
 from gradlab.doctor.recording.hooks import alone
 from gradlab.doctor.recording.recorded_run import Run, kind_of
-from gradlab.doctor.recording.snapshot import Snapshot, live_variables
-from gradlab.doctor.recording.sources import FLOATS, Eager, Source, unwrap
-from gradlab.doctor.recording.tape_calls import Call, leaves
+from gradlab.doctor.recording.snapshot import Snapshot
+from gradlab.doctor.recording.sources import Eager, Source, unwrap
+from gradlab.doctor.recording.tape_calls import Asked, Call, leaves
 from gradlab.doctor.recording.trace import Trace, joined
 from gradlab.doctor.report.report import Report, Row
 from gradlab.doctor.rules import compiled_function, incomplete, not_watched, zero
@@ -27,25 +27,41 @@ from gradlab.doctor.source_code.syntax import free_values
 
 
 def explain_last() -> Report | None:
-    """The report on this thread's last recorded call, None if there is none."""
-    found = session.cached_report()
-    call = session.last_call()
-    if found is not None or call is None:
-        return found
-    open_one = session.current()
-    if open_one is not None:
-        open_one.close()
-    if isinstance(call, TracedCall):
-        report = call.report()
-        if not report.problems:
-            report = _in_eager_mode(call) or report
-    else:
-        report = explain_recorded(call)
-    session.cache_report(report)
-    return report
+    """The report on this thread's last recorded call (in the main thread: on any thread's), None if there is none."""
+    found = session.last_call()
+    return report_on(found) if found is not None else None
 
 
-def _in_eager_mode(call: TracedCall) -> Report | None:
+def report_on(found: session.Remembered, again: bool = True) -> Report:
+    """The report on one finished call, made once. `again`: a tf.function whose graph shows nothing may run once more."""
+    if found.report is None:
+        call = found.call
+        if isinstance(call, TracedCall):
+            report = call.report()
+            if again and not report.problems:
+                report = _in_eager_mode(found, call) or report
+        elif call.record is None:
+            report = _without_record(call)
+        else:
+            session.rest(call.record)
+            report = explain_recorded(call.call())
+        if found.origin:
+            report.title += f", in {found.origin}"
+        found.report = report
+    return found.report
+
+
+def _without_record(call: Asked) -> Report:
+    """Each source's status, where nothing could be recorded."""
+    names = [str(getattr(s, "name", f"source {n}")).removesuffix(":0") for n, s in enumerate(leaves(call.sources))]
+    gradients = leaves(call.result) if call.error is None else []
+    rows = [Row(name, kind_of(g)) for name, g in zip(names, gradients, strict=False)]
+    if call.error is not None:
+        rows = [Row(name, "raises", message=f"{type(call.error).__name__}: {call.error}") for name in names or ["tape"]]
+    return Report(rows, [why_not()] if why_not() else [], "plain tape", title=f"tape.{call.what}")
+
+
+def _in_eager_mode(found: session.Remembered, call: TracedCall) -> Report | None:
     """The report on one more run of the traced function, now with values; None if that shows nothing.
 
     Variables and generators are put back.
@@ -56,19 +72,18 @@ def _in_eager_mode(call: TracedCall) -> Report | None:
     snapshot = Snapshot(recorder().key)
     why = ""
     try:
-        function.python_function(*args, **kwargs)
+        with tf_internals.generator_kept():
+            function.python_function(*args, **kwargs)
     except Exception as error:  # something that works only in a graph; the trace's own report stands
         why = type(error).__name__
     finally:
         snapshot.restore(snapshot.changed())
     eager = session.last_call()
-    if why or not isinstance(eager, Call):
-        session.remember(call)
+    session.remembered_again(found)
+    if why or eager is None or eager is found or not isinstance(eager.call, Asked) or eager.call.record is None:
         return None
-    opened = session.current()
-    if opened is not None:
-        opened.close()
-    report = explain_recorded(eager)
+    session.rest(eager.call.record)
+    report = explain_recorded(eager.call.call())
     report.notes.append(
         "the tape was opened in a tf.function; as its graph shows no missing gradient, the function ran once more in "
         "eager mode to see the values (variables and generators are as before)"
@@ -107,7 +122,6 @@ def _rows(call: Call) -> list[Row]:
     named = list(_named(call))
     sources = [Source(n, g, unwrap(g)) for n, g in named if isinstance(unwrap(g), (tf.Variable, Eager))]
     run.differentiate(sources)
-    run.resolve_reads(_handles(run, sources))
     scene = _scene(call, trace)
     results = leaves(call.result) if call.error is None else [None] * len(named)
     if len(results) != len(named):
@@ -171,15 +185,6 @@ def _named(call: Call) -> list[tuple[str, Any]]:
 
 def _called(call: Call, thing: Any) -> str:
     return next((n for n, v in call.names.items() if v is thing), "")
-
-
-def _handles(run: Run, sources: list[Source]) -> dict[int, Any]:
-    handles = {run.key(s.value): s.value for s in sources if s.is_variable and s.dtype in FLOATS}
-    touched = {k for op in run.trace.ops for k in op.ins if run.is_resource(k)}
-    for v in live_variables():
-        if run.key(v) in touched and v.dtype in FLOATS:
-            handles.setdefault(run.key(v), v)
-    return handles
 
 
 def _row(call: Call, run: Run, source: Source, gradient: Any, scene: Scene, shift: int) -> Row:

@@ -47,7 +47,9 @@ def _handle(variable: Any) -> Any:
 
 
 class Snapshot:
-    """The values of all live variables and of Python's, NumPy's and TensorFlow's generators at one moment.
+    """The values of all live variables and of Python's and NumPy's generators at one moment.
+
+    TensorFlow's global generator is looked after by `tf_internals.generator_kept`.
 
     Values share the variables' buffers until something writes to them, so this costs little memory.
     """

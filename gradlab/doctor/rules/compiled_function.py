@@ -69,8 +69,6 @@ def sharpen(run: Run, row: Row, source: Source, status: str) -> Row:
         inner.upstream = matching
     carried = [k for k in run.between(source).carriers.get(op.index, []) if not run.is_resource(k)]
     inner.differentiate([source])
-    handles = {recorder().key(source.value): source.value} if source.is_variable else {}
-    inner.resolve_reads(handles)
     flow = between(trace, [inner.seed(source), *carried], inner.target_keys, inner.reads)
     where = None
     if status == "none":

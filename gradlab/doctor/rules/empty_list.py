@@ -7,7 +7,7 @@ from typing import Any
 
 from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.snapshot import Snapshot
-from gradlab.doctor.recording.sources import is_owner, unwrap
+from gradlab.doctor.recording.sources import is_owner
 from gradlab.doctor.recording.tape_calls import Call
 from gradlab.doctor.report.diagnosis import Row
 from gradlab.doctor.report.wording import finish
@@ -18,7 +18,7 @@ from gradlab.doctor.source_code.scope import Scene
 
 def watched(run: Run) -> list[tuple[Any, Any]]:
     """The variables that a recorded run read, with their gradients."""
-    variables = [unwrap(v) for v in run.trace.tape.watched_variables()]
+    variables = run.variables()
     slopes = run.trace.tape.gradient(run.targets, variables) if variables else []
     return list(zip(variables, slopes, strict=True))
 
