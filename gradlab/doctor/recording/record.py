@@ -11,7 +11,7 @@ import tensorflow as tf
 from gradlab.doctor.analysis.dataflow import READS
 from gradlab.doctor.recording import op_arguments, rebuild, tf_internals
 from gradlab.doctor.recording.frames import Spots, stack_of
-from gradlab.doctor.recording.tf_internals import BACKWARD, EXECUTED, STOPPED, EagerTensor, key
+from gradlab.doctor.recording.tf_internals import BACKWARD, EXECUTED, STOPPED, EagerTensor, key, shape_of
 from gradlab.doctor.recording.trace import Conversion, Ghost, Op, Trace
 
 MAX_OPS = 100_000  # entries; about 0.5 kB each beside the tensors, which are the larger part
@@ -215,7 +215,7 @@ class Light:
         """The ops of all of them, with ghosts for tensors."""
         made = Trace(first_key=self.parts[-1].first_key)
         for part in self.parts:
-            ghosts = {k: Ghost(dtype, shape) for k, (dtype, shape) in part.known.items()}
+            ghosts = {k: Ghost(dtype, tf.TensorShape(shape)) for k, (dtype, shape) in part.known.items()}
             for name, ins, outs, spot, tapes in part.rows:
                 name = name.decode() if isinstance(name, bytes) else name
                 op = Op(len(made.ops), name, tuple(ins), tuple(outs), *stack_of(spot), None, tapes)
@@ -258,6 +258,6 @@ def _ids(things: Any, known: dict[int, tuple[Any, Any]], found: list[int]) -> No
             k = t._id
             found.append(k)
             if k not in known:
-                known[k] = t.dtype, t.shape
+                known[k] = t.dtype, shape_of(t)
         elif kind is list or kind is tuple:
             _ids(t, known, found)
