@@ -98,6 +98,11 @@ def installed() -> bool:
     return bool(_originals or _tape_originals)
 
 
+def tapes_are_hooked() -> bool:
+    """Are methods of tf.GradientTape replaced at present?"""
+    return bool(_tape_originals)
+
+
 def acquire() -> None:
     """One more record is open; the first installs the hooks."""
     global _users
