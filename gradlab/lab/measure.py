@@ -84,7 +84,7 @@ def measure(
 ) -> Side:
     """One position of the switch. `reference` is the other one, for shapes and for what "differs" means."""
     try:
-        with tf.device(check_device(device or tf_loading.device())):
+        with generators_kept(), tf.device(check_device(device or tf_loading.device())):
             taken = take(scenario, bug, scenario.setup(**knobs))
             readings = [
                 _read(name, gradient, scenario, bug, taken, reference) for name, gradient in taken.gradients.items()

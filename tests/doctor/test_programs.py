@@ -32,7 +32,7 @@ def bits(run: Any, Tape: Any) -> tuple[list[Any], list[Any]]:
     keras.utils.set_random_seed(7)
     losses, variables = run(Tape)
     drawn = [tf.random.normal([2]), np.random.normal(size=2)]  # the generators are where they would be
-    return [np.asarray(v) for v in [*losses, *drawn]], [np.array(v) for v in variables]
+    return [np.asarray(v) for v in [*losses, *drawn]], [np.asarray(tf.convert_to_tensor(v)) for v in variables]
 
 
 def test_there_are_enough_programs():

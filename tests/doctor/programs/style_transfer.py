@@ -6,7 +6,7 @@ import tensorflow as tf
 
 def run(Tape):
     features = keras.Sequential(
-        [keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, activation="relu"), keras.layers.AveragePooling2D()]
+        [keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, activation="relu"), keras.layers.AveragePooling2D(2)]
     )
     features.trainable = False
     image = tf.Variable(tf.random.uniform((1, 8, 8, 3)))
