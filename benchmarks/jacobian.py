@@ -216,7 +216,7 @@ def main() -> None:
     print("first call in a fresh process, s:", {k: round(v, 3) for k, v in found["first"].items()}, flush=True)
     if quick:
         return
-    from gradlab.jacobians import cost
+    from gradlab.lab.jacobian_race import cost
 
     found["large"] = {kind: fresh(LARGE, kind, 1)[0] for kind in kinds}
     found["cost"] = {

@@ -9,6 +9,8 @@ Importing this package imports neither TensorFlow nor matplotlib: each name belo
 from __future__ import annotations
 
 import importlib
+import warnings
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 from gradlab.lab.reading import Kind as Kind
@@ -17,13 +19,22 @@ from gradlab.lab.reading import Side as Side
 from gradlab.lab.scenario import Scenario as Scenario
 from gradlab.lab.scenario import names as names
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # to a type checker every public name is what it is, not `object`
     from gradlab.authoring.catalogue import catalogue as catalogue
+    from gradlab.doctor import Report as Report
+    from gradlab.doctor import Tape as Tape
+    from gradlab.doctor import explain as explain
+    from gradlab.doctor import last_report as last_report
+    from gradlab.doctor.frontends.ipython import load_ipython_extension as load_ipython_extension
+    from gradlab.doctor.frontends.ipython import unload_ipython_extension as unload_ipython_extension
+    from gradlab.jacobians import jacobian as jacobian
+    from gradlab.lab.checks import check_break as check_break
     from gradlab.lab.checks import check_prediction as check_prediction
     from gradlab.lab.checks import check_repair as check_repair
     from gradlab.lab.heatmap import picture as picture
     from gradlab.lab.measure import compare as compare
     from gradlab.lab.other_keras import other_keras as other_keras
+    from gradlab.lab.side_by_side import side_by_side as side_by_side
     from gradlab.panel import Panel as Panel
     from gradlab.panel import start as start
 
@@ -36,14 +47,34 @@ _WHERE = {
     "other_keras": "gradlab.lab.other_keras",
     "check_prediction": "gradlab.lab.checks",
     "check_repair": "gradlab.lab.checks",
+    "check_break": "gradlab.lab.checks",
+    "side_by_side": "gradlab.lab.side_by_side",
     "jacobian": "gradlab.jacobians",
+    "line_gradients": "gradlab.lines",
+    "LineGradients": "gradlab.lines",
     "explain": "gradlab.doctor",
     "Tape": "gradlab.doctor",
     "last_report": "gradlab.doctor",
     "Report": "gradlab.doctor",
-    "load_ipython_extension": "gradlab.doctor.frontends.ipython",
-    "unload_ipython_extension": "gradlab.doctor.frontends.ipython",
+    "load_ipython_extension": "gradlab.lines.ipython",
+    "unload_ipython_extension": "gradlab.lines.ipython",
 }
+
+
+def _warn_of_the_other_project() -> None:
+    """Say so where the other project called gradlab is installed too: its files may lie among ours."""
+    try:
+        other = metadata.version("gradlab")
+    except metadata.PackageNotFoundError:
+        return
+    warnings.warn(
+        f"another project, `gradlab` {other}, is installed beside tf-gradlab, and both own the package `gradlab`. "
+        "Run `tf-gradlab` for what to do.",
+        stacklevel=3,
+    )
+
+
+_warn_of_the_other_project()
 
 
 def load(name: str) -> Scenario:

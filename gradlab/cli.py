@@ -18,21 +18,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="gradlab", description="Break gradients on purpose, and see what happens.")
     commands = parser.add_subparsers(dest="command", required=True)
     listing = commands.add_parser("list", help="all scenarios, by name")
-    listing.add_argument("--into", type=Path, help="write the table of scenarios into this Markdown file (README.md)")
+    listing.add_argument(
+        "--into", type=Path, help="write the table of scenarios into this Markdown file (docs/scenarios.md)"
+    )
     listing.set_defaults(run=_list)
     rendering = commands.add_parser("render", help="build notebooks from their percent scripts")
     rendering.add_argument("scripts", nargs="*", type=Path, help="scripts; default: all in the folder notebooks/")
-    rendering.add_argument("--jobs", type=int, default=2, help="how many at a time (default 2)")
+    rendering.add_argument("--jobs", type=_at_least_one, default=2, help="how many at a time (default 2)")
     rendering.set_defaults(run=_render)
     claims.configure(truth := commands.add_parser("claims", help="measure every claim; write or check the truth table"))
     truth.set_defaults(run=claims.run)
     explaining = commands.add_parser("explain", help="run a script and explain the gradients its tapes were asked for")
     explaining.set_defaults(run=_explain)
+    annotating = commands.add_parser("annotate", help="run a script and print it with the gradients of its lines")
+    annotating.set_defaults(run=_annotate)
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["explain"]:  # the doctor imports TensorFlow: only when it is called
-        _doctor().configure(explaining)
+        _with_tensorflow("gradlab.doctor.frontends.command").configure(explaining)
+    if words[:1] == ["annotate"]:
+        _with_tensorflow("gradlab.lines.command").configure(annotating)
     chosen = parser.parse_args(words)
     return int(chosen.run(chosen))
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
+    return int(text)
 
 
 def _list(chosen: argparse.Namespace) -> int:
@@ -40,24 +52,31 @@ def _list(chosen: argparse.Namespace) -> int:
 
     print("\n".join(names()))
     if chosen.into:
+        if not chosen.into.is_file():
+            print(f"gradlab list: there is no file {chosen.into} to write the table into")
+            return 2
         import gradlab
         from gradlab.authoring.catalogue import with_table
 
-        table = gradlab.catalogue("notebooks", link="notebooks/", effects=True).markdown
+        table = gradlab.catalogue("notebooks", link="../notebooks/", effects=True).markdown
         chosen.into.write_text(with_table(chosen.into.read_text(encoding="utf-8"), table), encoding="utf-8")
         print(f"wrote the table of scenarios into {chosen.into}")
     return 0
 
 
-def _doctor() -> ModuleType:
+def _with_tensorflow(module: str) -> ModuleType:
     from gradlab.runtime import tf_loading
 
-    tf_loading.plain()
-    return importlib.import_module("gradlab.doctor.frontends.command")
+    tf_loading.plain()  # the user's own program: no settings of gradlab's
+    return importlib.import_module(module)
 
 
 def _explain(chosen: argparse.Namespace) -> int:
-    return int(_doctor().run(chosen))
+    return int(_with_tensorflow("gradlab.doctor.frontends.command").run(chosen))
+
+
+def _annotate(chosen: argparse.Namespace) -> int:
+    return int(_with_tensorflow("gradlab.lines.command").main(chosen))
 
 
 def _render(chosen: argparse.Namespace) -> int:
@@ -68,9 +87,16 @@ def _render(chosen: argparse.Namespace) -> int:
         print(f"gradlab render: there is no file {', '.join(absent)}")
         return 2
     if importlib.util.find_spec("jupytext") is None:
-        print("gradlab render needs jupytext and nbclient: pip install 'gradlab[lab]'")
+        print("gradlab render needs jupytext and nbclient: pip install 'tf-gradlab[lab]'")
         return 2
-    build(chosen.scripts or scripts_in(Path("notebooks")), chosen.jobs)
+    try:
+        build(chosen.scripts or scripts_in(Path("notebooks")), chosen.jobs)
+    except OSError as error:
+        print(f"gradlab render: {error}. Nothing was changed in the notebook that could not be written.")
+        return 2
+    except KeyboardInterrupt:
+        print("gradlab render: interrupted. The notebooks that were not done are as they were.")
+        return 130
     return 0
 
 

@@ -38,6 +38,8 @@ def test_it_explains_a_script_without_changing_it(tmp_path):
     ("words", "said"),
     [
         (("render", "nowhere.py"), "there is no file nowhere.py"),
+        (("render", "--jobs", "0"), "'0' is no whole number of at least 1"),
+        (("list", "--into", "nowhere/page.md"), "there is no file nowhere/page.md"),
         (("explain", "nowhere.py"), "there is no file 'nowhere.py'"),
         (("dance",), "invalid choice: 'dance'"),
     ],
@@ -46,3 +48,19 @@ def test_what_can_not_be_done_is_said_and_ends_with_2(words, said):
     done = call(*words)
     assert done.returncode == 2
     assert said in done.stdout + done.stderr
+
+
+def test_a_full_disk_leaves_the_notebook_as_it_was(tmp_path, monkeypatch):
+    from gradlab.authoring import notebooks
+
+    good = tmp_path / "01_good.ipynb"
+    good.write_text("as it was")
+
+    def full(self, *rest, **words):
+        self.touch()
+        raise OSError(28, "No space left on device", str(self))
+
+    monkeypatch.setattr(notebooks.Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left"):
+        notebooks.write_whole(good, "new")
+    assert good.read_text() == "as it was" and list(tmp_path.iterdir()) == [good]

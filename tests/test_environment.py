@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from importlib import metadata
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def test_locks_agree_with_each_other() -> None:
 
 
 def test_locks_hold_what_the_package_asks_for() -> None:
-    for asked in metadata.requires("gradlab") or []:
+    for asked in metadata.requires("tf-gradlab") or []:
         requirement = Requirement(asked)
         extra = re.search(r'extra == "?\'?(\w+)', asked)
         name = canonicalize_name(requirement.name)
@@ -172,6 +173,21 @@ def test_set_up_says_what_is_wrong_with_a_variable(tmp_path: Path, variables: di
     assert not (tmp_path / "venv").exists()
 
 
+def test_a_second_set_up_waits_for_the_first(tmp_path: Path) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    (tmp_path / "venv").mkdir()
+    (tmp_path / "venv" / "kept").write_text("mine")
+    command = [sys.executable, ROOT / "tools/env.py", "lab"]
+    variables = {**os.environ, "VENV": str(tmp_path / "venv"), "LOCK": "", "TF": "", "GPU": "", "PYTHON": ""}
+    with (tmp_path / "venv.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        waiting = subprocess.Popen(command, env=variables, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert waiting.stdout is not None and "waiting for it" in waiting.stdout.readline()
+        assert waiting.poll() is None
+    assert waiting.wait() != 0  # now it looks, and finds an environment that is not its own
+    assert waiting.stderr is not None and "was not made by this Makefile" in waiting.stderr.read()
+
+
 def test_set_up_leaves_a_strangers_environment_alone(tmp_path: Path) -> None:
     (tmp_path / "kept").write_text("mine")
     done = set_up(VENV=str(tmp_path))
@@ -191,3 +207,52 @@ def test_set_up_refuses_an_unsuitable_python(tmp_path: Path) -> None:
 def test_lab_listens_on_this_machine_only() -> None:
     done = make("--dry-run", "lab")
     assert "--ServerApp.ip=127.0.0.1" in done.stdout, done.stderr
+
+
+@pytest.fixture(scope="module")
+def other_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a stand-in for the other project called gradlab, installed there by pip from a wheel."""
+    folder = tmp_path_factory.mktemp("other")
+    wheel, info = folder / "gradlab-0.2.2-py3-none-any.whl", "gradlab-0.2.2.dist-info"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("gradlab/__init__.py", "agents = 'another project'\n")
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: gradlab\nVersion: 0.2.2\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-index",
+        "--no-deps",
+        "--target",
+        folder / "site",
+    ]
+    subprocess.run([*command, wheel], check=True)
+    return folder / "site"
+
+
+def python(*arguments: str, path: list[Path]) -> subprocess.CompletedProcess[str]:
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path))}
+    return subprocess.run([sys.executable, *arguments], env=variables, text=True, capture_output=True, cwd=ROOT.anchor)
+
+
+def test_the_command_says_that_another_project_has_the_name(other_project: Path) -> None:
+    done = python("-m", "tf_gradlab", "list", path=[other_project, ROOT])
+    assert done.returncode == 2
+    assert "gives another project, `gradlab` 0.2.2" in done.stderr and "pip uninstall gradlab tf-gradlab" in done.stderr
+
+
+def test_the_first_import_and_the_command_say_that_another_project_is_there_too(other_project: Path) -> None:
+    done = python("-c", "import gradlab; print(len(gradlab.names()) > 40)", path=[ROOT, other_project])
+    assert done.stdout.strip() == "True"
+    assert "another project, `gradlab` 0.2.2, is installed beside tf-gradlab" in done.stderr
+    done = python("-m", "tf_gradlab", "list", path=[ROOT, other_project])
+    assert done.returncode == 2 and "Both own the folder" in done.stderr
+
+
+def test_alone_nothing_is_said() -> None:
+    done = python("-m", "tf_gradlab", "list", path=[ROOT])
+    assert done.returncode == 0 and done.stderr == "" and "integer_cast" in done.stdout

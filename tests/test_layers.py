@@ -17,7 +17,11 @@ PLAIN = {
     "lab/verdict.py",
     "lab/scenario.py",
     "lab/heatmap.py",
-    "panel/heat_data.py",
+    "lab/scale.py",
+    "panel/assemble.py",
+    "panel/margin.py",
+    "panel/scene.py",
+    "panel/static_picture.py",
     "runtime/tf_environment.py",
 }
 
@@ -66,7 +70,7 @@ def test_what_reads_and_draws_needs_no_tensorflow(path):
 @pytest.mark.parametrize("path", sorted((PACKAGE / "scenarios").glob("[a-z]*.py")), ids=lambda p: p.stem)
 def test_a_scenario_imports_no_machinery(path):
     own = {n for n in imports(path, True) if n.startswith("gradlab")}
-    assert own <= {"gradlab.lab.reading", "gradlab.lab.scenario"}
+    assert own <= {"gradlab.lab.reading", "gradlab.lab.scenario", "gradlab.lab.by_hand"}
 
 
 @pytest.mark.parametrize(
@@ -80,3 +84,48 @@ def test_importing_is_light(code, absent):
     check = f"{code}\nimport sys\nprint([m for m in {absent!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# --- the doctor: each part imports only parts before it (ARCHITECTURE.md draws them) --------------------------------
+
+DOCTOR = PACKAGE / "doctor"
+ORDER = ["op_types", "certainty", "recording", "source_code", "analysis", "report", "rules", "frontends"]
+# Imports against the order that still stand, each with its reason. A new one is an error, and so is one that is gone.
+AGAINST_THE_ORDER = {
+    ("recording/recorded_run.py", "analysis"),  # a Run answers `between` itself
+    ("recording/session.py", "frontends"),  # a session keeps the calls of traced tapes as well
+}
+
+
+def test_each_part_of_the_doctor_imports_only_parts_before_it():
+    found = set()
+    for path in sorted(DOCTOR.rglob("*.py")):
+        own = path.relative_to(DOCTOR).with_suffix("").parts[0]
+        for name in imports(path, True):
+            part = name.removeprefix("gradlab.doctor.").partition(".")[0] if name.startswith("gradlab.doctor.") else ""
+            if own in ORDER and part in ORDER and ORDER.index(part) > ORDER.index(own):
+                found.add((path.relative_to(DOCTOR).as_posix(), part))
+    assert found == AGAINST_THE_ORDER
+
+
+def test_every_part_of_the_doctor_has_its_place_in_the_order():
+    parts = {p.name for p in DOCTOR.iterdir() if p.is_dir() and (p / "__init__.py").exists()}
+    parts |= {p.stem for p in DOCTOR.glob("[a-z]*.py")}
+    assert parts == set(ORDER)
+
+
+@pytest.mark.parametrize("folder", ["recording", "source_code", "analysis", "report", "rules"])
+def test_the_doctor_uses_of_the_rest_of_the_package_only_the_vocabulary(folder):
+    for path in (DOCTOR / folder).rglob("*.py"):
+        others = {n for n in imports(path, True) if n.startswith("gradlab.") and not n.startswith("gradlab.doctor")}
+        assert others <= {"gradlab.lab.reading"}, path
+
+
+def test_a_rule_does_not_know_which_way_in_it_serves():
+    for path in (DOCTOR / "rules").glob("*.py"):
+        assert not {n for n in imports(path, True) if n.startswith("gradlab.doctor.frontends")}, path
+        assert "session" not in tops_of_doctor(path), path
+
+
+def tops_of_doctor(path):
+    return {n.rpartition(".")[2] for n in imports(path, True) if n.startswith("gradlab.doctor.")}

@@ -1,7 +1,9 @@
+import json
+
 import numpy as np
 import pytest
 
-from gradlab.lab.reading import Kind, Reading, Side, as_rows, classify, format_shape
+from gradlab.lab.reading import MEASURED, Kind, Reading, Side, as_rows, classify, format_shape, kinds_as_data
 
 
 @pytest.mark.parametrize(
@@ -22,7 +24,16 @@ def test_an_array_is_of_one_kind(values, kind):
 
 def test_no_two_kinds_share_a_mark_a_word_or_a_hatch():
     for looks in ([k.mark for k in Kind], [k.word for k in Kind], [k.hatch for k in Kind]):
-        assert len(set(looks)) == len(Kind) == 7
+        assert len(set(looks)) == len(Kind) == 8
+
+
+def test_javascript_gets_the_same_marks_words_and_hatches():
+    data = json.loads(json.dumps(kinds_as_data()))
+    assert {(d["kind"], d["mark"], d["word"], d["hatch"]) for d in data} == {(k, k.mark, k.word, k.hatch) for k in Kind}
+
+
+def test_an_empty_list_is_never_measured():
+    assert set(Kind) - set(MEASURED) == {Kind.EMPTY}
 
 
 @pytest.mark.parametrize(

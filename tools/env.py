@@ -16,7 +16,14 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:
+    fcntl = None  # type: ignore[assignment]
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "requirements"
@@ -167,10 +174,32 @@ def install(kind: str, chosen: dict[str, str]) -> None:
     run(*uv, "install", *options, **here)
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """One set-up at a time in this place: a second one waits, and says so. The lock goes with its process."""
+    if fcntl is None:  # Windows, where there is no make to call this twice
+        yield
+        return
+    VENV.parent.mkdir(parents=True, exist_ok=True)
+    with VENV.with_name(VENV.name + ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"another set-up of {VENV.name} is going on; waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def main() -> None:
     if len(sys.argv) != 2 or sys.argv[1] not in ("lab", "test"):
         stop(f"usage: {Path(__file__).name} lab|test")
-    kind, chosen, stamp = sys.argv[1], settings(), read_stamp()
+    chosen = settings()
+    with alone():
+        set_up(sys.argv[1], chosen)
+
+
+def set_up(kind: str, chosen: dict[str, str]) -> None:
+    stamp = read_stamp()
     same = all(stamp.get(name) == value for name, value in chosen.items())
     if os.environ.get("PYTHON"):
         same = same and stamp.get("python") == platform.python_version()

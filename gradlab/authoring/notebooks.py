@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,11 @@ TIMEOUT = 300  # seconds a cell
 
 
 def render(script: Path) -> str:
+    """The executed notebook of a percent script, as the text of its `.ipynb`: see `execute`."""
+    return asyncio.run(execute(script))
+
+
+async def execute(script: Path) -> str:
     """The executed notebook of a percent script, as the text of its `.ipynb`.
 
     A cell that raises ends it, naming script and cell (nbclient's CellExecutionError). What changes from run to run is
@@ -40,7 +45,7 @@ def render(script: Path) -> str:
         store_widget_state=False,
         resources={"metadata": {"path": str(script.parent)}},
     )
-    client.execute(env={**os.environ, "GRADLAB_STRICT": "1"})
+    await client.async_execute(env={**os.environ, "GRADLAB_STRICT": "1"})
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [_still(o) for o in cell.outputs if o.get("name") != "stderr"]
@@ -54,14 +59,40 @@ def build(scripts: list[Path], jobs: int = 2) -> list[Path]:
     if not scripts:
         raise FileNotFoundError("There is nothing to render: no numbered percent script (`NN_name.py`) was found.")
 
-    def one(script: Path) -> Path:
+    for script in scripts:
+        write_whole(script.with_suffix(".tried"), "")  # a target that can't be written is told before an hour of work
+        script.with_suffix(".tried").unlink()
+    return asyncio.run(_build(scripts, jobs))
+
+
+async def _build(scripts: list[Path], jobs: int) -> list[Path]:
+    free = asyncio.Semaphore(jobs)
+
+    async def one(script: Path) -> Path:
         target = script.with_suffix(".ipynb")
-        target.write_text(render(script), encoding="utf-8")
+        async with free:
+            write_whole(target, await execute(script))
         print(f"rendered {target}", flush=True)
         return target
 
-    with ThreadPoolExecutor(jobs) as pool:
-        return list(pool.map(one, scripts))
+    # Ctrl-C or a failing cell cancels the others, and nbclient then ends their kernels.
+    tasks = [asyncio.ensure_future(one(script)) for script in scripts]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def write_whole(target: Path, text: str) -> None:
+    """Write `text` to `target`, or leave `target` as it is (OSError): a full disk must not cost a good file."""
+    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        os.replace(beside, target)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def scripts_in(folder: Path) -> list[Path]:

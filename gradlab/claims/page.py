@@ -11,7 +11,7 @@ from typing import Any
 
 from gradlab.claims.sources import DOCUMENTS
 from gradlab.claims.table import KERAS
-from gradlab.lab.reading import Kind
+from gradlab.lab.reading import MEASURED, Kind
 from gradlab.lab.verdict import in_words
 
 _NAME = {"3": "Keras 3", "2": "legacy Keras"}
@@ -38,7 +38,7 @@ def page(table: Mapping[str, Any]) -> str:
     """The table as a Markdown document."""
     made = "; ".join(", ".join(f"{n} {v}" for n, v in table["versions"][k].items()) for k in KERAS)
     note = f"Made by the command `{table['made by']}`, which ran every program below anew ({made}; CPU). Do not edit."
-    kinds = "\n".join(f"- {kind.mark} **{kind.value}**: {kind.word}" for kind in Kind)
+    kinds = "\n".join(f"- {kind.mark} **{kind.value}**: {kind.word}" for kind in MEASURED)
     parts = [_INTRODUCTION.format(note=note, kinds=kinds), "## All claims at a glance\n", _glance(table)]
     shown: set[str] = set()
     for theme in dict.fromkeys(c["theme"] for c in table["claims"]):

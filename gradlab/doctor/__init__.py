@@ -1,4 +1,4 @@
-"""The gradient doctor: which line of the learner's code cut the gradient, why, and what to do."""
+"""The gradient doctor: which line of the user's code cut the gradient, why, and what to do."""
 
 from gradlab.doctor.frontends.call import explain_call
 from gradlab.doctor.frontends.explain import explain

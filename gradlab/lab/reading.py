@@ -1,6 +1,7 @@
-"""What one gradient says: a `Reading` has a name, values and one of seven `Kind`s. NumPy only, no TensorFlow.
+"""What one gradient says: a `Reading` has a name, values and one of eight `Kind`s. NumPy only, no TensorFlow.
 
-- `Kind`: ok, wrong, zero, not finite, none, missing, raises; each with its own mark, word and hatch.
+- `Kind`: ok, wrong, zero, not finite, none, missing, empty, raises; each with its own mark, word and hatch. The lab and
+  the doctor speak of gradients with these, and `kinds_as_data` hands them to JavaScript.
 - `classify`: array (or None) -> Kind, before anybody has asked whether the numbers are right.
 - `Side`: everything measured at one position of a switch.
 """
@@ -15,7 +16,10 @@ import numpy as np
 
 
 class Kind(str, Enum):
-    """The seven things that can be said of a gradient, from "fine" to "there was no gradient to look at"."""
+    """The things that can be said of a gradient, from "fine" to "there was no gradient to look at".
+
+    The first seven are said of one source. EMPTY is said of a list that names none, which only the doctor meets.
+    """
 
     OK = "ok"
     WRONG = "wrong"
@@ -24,6 +28,7 @@ class Kind(str, Enum):
     NONE = "none"
     MISSING = "missing"
     RAISES = "raises"
+    EMPTY = "empty"
 
     @property
     def mark(self) -> str:
@@ -52,7 +57,19 @@ _LOOKS = {
     "none": ("∅", "None: no path to the loss", "//"),
     "missing": ("?", "not in the list of variables", "--"),
     "raises": ("!", "an exception instead of a gradient", "++"),
+    "empty": ("□", "the list of variables is empty", "o"),
 }
+# The kinds that a measurement of one source can have.
+MEASURED = tuple(kind for kind in Kind if kind is not Kind.EMPTY)
+
+
+def kinds_as_data() -> list[dict[str, str]]:
+    """Every kind with its mark, its word and its hatch (a matplotlib hatch string), ready for JSON.
+
+    >>> kinds_as_data()[2]
+    {'kind': 'zero', 'mark': '0', 'word': 'exactly zero', 'hatch': '.'}
+    """
+    return [{"kind": k.value, "mark": k.mark, "word": k.word, "hatch": k.hatch} for k in Kind]
 
 
 @dataclass(frozen=True)

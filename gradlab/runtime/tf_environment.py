@@ -49,7 +49,7 @@ def require_keras(version: int) -> None:
     if version not in (2, 3):
         raise ValueError(f"`keras` is {version!r}; it must be 3 (Keras 3) or 2 (legacy Keras through tf_keras).")
     if version == 2 and importlib.util.find_spec("tf_keras") is None:
-        raise ModuleNotFoundError("`keras=2` needs the package tf_keras: pip install 'gradlab[keras2]'.")
+        raise ModuleNotFoundError("`keras=2` needs the package tf_keras: pip install 'tf-gradlab[keras2]'.")
     if version == 2 and sys.version_info >= (3, 12):
         release = importlib.metadata.version("tf_keras")
         if tuple(map(int, release.split(".")[:2])) < (2, 19):

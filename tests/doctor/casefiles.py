@@ -13,10 +13,12 @@ import numpy as np
 import tensorflow as tf
 
 import gradlab
+from gradlab import Kind
+from gradlab.doctor import Row
 
 FOLDER = Path(__file__).parent / "cases"
 FILES = sorted(FOLDER.glob("[0-9][0-9][0-9]_*.py"))
-META = ("CAUSE =", "EXPECT =", "CUT", "FORM =", "RAISES =", "WATCH =")
+META = ("CAUSE =", "EXPECT =", "ROWS =", "CUT", "FORM =", "RAISES =", "WATCH =")
 
 
 def load(path: Path) -> ModuleType:
@@ -39,36 +41,42 @@ def kind(gradient: Any) -> str:
     if gradient is None:
         return "none"
     a = np.asarray(tf.convert_to_tensor(gradient))
-    return "nan" if np.isnan(a).any() else "inf" if np.isinf(a).any() else "zero" if not a.any() else "ok"
+    return "not finite" if not np.isfinite(a).all() else "zero" if not a.any() else "ok"
 
 
-def line_of(row: Any, case: ModuleType) -> int | None:
+def line_of(row: Row, case: ModuleType) -> int | None:
     place = row.where[0] if row.where else None
     return place.line if place and os.path.samefile(place.file, str(case.__file__)) else None
 
 
 def judge(path: Path) -> dict[str, tuple[Any, ...]]:
-    """What the doctor says where it should say something else: source -> (expected, found); empty if all is right."""
+    """What the doctor says where it should say something else: source -> (expected, found); empty if all is right.
+
+    Every row is held against its expectation: its status, and, where that is not ok, the cause and the line.
+    """
+    wrong, _ = examine(path)
+    return wrong
+
+
+def examine(path: Path) -> tuple[dict[str, tuple[Any, ...]], list[Row]]:
+    """What `judge` gives, and the rows of the report that were judged."""
     case = load(path)
     form, good = getattr(case, "FORM", "loss"), cut_lines(case)
     wrong: dict[str, tuple[Any, ...]] = {}
 
-    def check(name: str, row: Any, status: str | None) -> None:
-        found = (row.status, row.cause, line_of(row, case) in good)
-        want = (status or row.status, case.CAUSE, True)
+    def check(name: str, row: Row, status: str) -> None:
+        line = line_of(row, case)
+        found = (row.status.value, row.cause, row.status is Kind.OK or line in good)
+        want = (status, None if status == "ok" else case.CAUSE, True)
         if found != want:
-            wrong[name] = (want, (*found, line_of(row, case), sorted(good)))
+            wrong[name] = (want, (*found, line, sorted(good)))
 
     if form == "loss":
         loss_fn, sources = case.run()
         report = gradlab.explain(loss_fn, sources, watch=getattr(case, "WATCH", ()))
         for name, status in case.EXPECT.items():
-            row = report.row(name)
-            if status != "ok":
-                check(name, row, status)
-            elif row.status != "ok" or row.cause:
-                wrong[name] = ("ok", row.status, row.cause)
-        return wrong
+            check(name, report.row(name), status)
+        return wrong, report.rows
     if form == "tape":
         try:
             found = {n: kind(g) for n, g in case.run(Tape=gradlab.Tape).items()}
@@ -81,9 +89,10 @@ def judge(path: Path) -> dict[str, tuple[Any, ...]]:
     else:
         loss_fn, get_vars, owner = case.run()
         report = gradlab.explain(loss_fn, get_vars(), owner=owner)
-    if not report or not report.problems:
-        wrong["-"] = ("a problem", "none found")
-        return wrong
-    status = next(iter(case.EXPECT.values())) if form == "vars" else None
-    check("-", report.problems[0], status)
-    return wrong
+    rows = report.rows if report else []
+    expected = getattr(case, "ROWS", list(case.EXPECT.values()) or ["raises"])
+    if [r.status.value for r in rows] != expected:
+        wrong["rows"] = (expected, [r.status.value for r in rows])
+    for n, (row, status) in enumerate(zip(rows, expected, strict=False)):
+        check(f"{n}: {row.name}", row, status)
+    return wrong, rows

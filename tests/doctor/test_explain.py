@@ -154,7 +154,8 @@ def test_threads_do_not_disturb_each_other():
         t.start()
     for t in threads:
         t.join()
-    assert found[0] == [("partial", "no-gradient-op")] * 5 or found[0] == [("ok", None)] * 5
+    # round() is flat almost everywhere: what flows through w[0] is the whole gradient.
+    assert found[0] == [("ok", None)] * 5
     assert found[1] == [("none", "numpy-conversion")] * 5
     assert not hooks.installed()
 
@@ -276,7 +277,7 @@ def test_self_test_sees_broken_private_functions(monkeypatch):
     assert tf_internals.self_test() == ""
 
 
-def test_private_tensorflow_is_imported_in_one_module_only():
+def test_private_tensorflow_is_imported_in_two_modules_only():
     from pathlib import Path
 
     import gradlab.doctor
@@ -287,7 +288,7 @@ def test_private_tensorflow_is_imported_in_one_module_only():
         for p in folder.rglob("*.py")
         if "from tensorflow.python" in p.read_text() or "import tensorflow.python" in p.read_text()
     ]
-    assert users == ["tf_internals.py"]
+    assert sorted(users) == ["graph_functions.py", "tf_internals.py"]  # what runs, and what a graph is made of
 
 
 def test_a_wrong_custom_gradient_is_told_from_a_missing_one():
@@ -297,5 +298,5 @@ def test_a_wrong_custom_gradient_is_told_from_a_missing_one():
 
     w = tf.Variable(1.5)
     row = gradlab.explain(lambda: cube(w * 2.0), {"w": w}).row("w")
-    assert (row.status, row.cause) == ("partial", "custom-gradient")
+    assert (row.status, row.cause) == ("wrong", "custom-gradient")
     assert "backward function" in row.fix

@@ -9,7 +9,7 @@ import linecache
 import tensorflow as tf
 
 import gradlab
-from gradlab.doctor.report.diagnosis import WORDS
+from gradlab import Kind
 
 
 def cell(source: str, name: str) -> dict:
@@ -66,7 +66,7 @@ def test_html_is_escaped_marked_and_whole():
     assert "len(h) &lt; 5" in text
     assert '<span class="gl-cut">▶' in text and "cut here" in text
     assert "svg" in checker.seen and "cut" in checker.attributes["aria-label"]
-    assert WORDS["none"] in text and "∅" in text
+    assert Kind.NONE.word in text and "∅" in text
     assert "http://" not in text and "https://" not in text and "<script" not in text
 
 
@@ -91,7 +91,7 @@ def test_repr_and_dict():
         "function": "loss",
         "code": "code = tf.round(h) if len(h) < 5 else h",
     }
-    assert {"name", "status", "cause", "where", "op", "evidence", "fix", "confidence"} <= set(data["rows"][0])
+    assert {"name", "status", "cause", "where", "op", "evidence", "fix", "certainty"} <= set(data["rows"][0])
 
 
 def test_problems_are_worst_first():
@@ -102,7 +102,7 @@ def test_problems_are_worst_first():
 
     report = gradlab.explain(loss, {"c": c, "a": a, "b": b})
     assert [r.name for r in report.problems] == ["b", "a", "c"]
-    assert [r.status for r in report.problems] == ["inf", "none", "zero"]
+    assert [r.status for r in report.problems] == ["not finite", "none", "zero"]
 
 
 def test_function_in_a_second_file(tmp_path, monkeypatch):

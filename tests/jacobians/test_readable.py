@@ -5,8 +5,15 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from gradlab.jacobians import cost, folk_loop, jacobian, jacobian_at_once, jacobian_per_step, jacobian_structured
-from gradlab.lab.jacobian_race import race
+from gradlab.jacobians import jacobian
+from gradlab.lab.jacobian_race import (
+    cost,
+    folk_loop,
+    jacobian_at_once,
+    jacobian_per_step,
+    jacobian_structured,
+    race,
+)
 from gradlab.lab.jacobian_race.plots import draw_cost, draw_norms, draw_race
 
 from .conftest import randomise, relative

@@ -3,17 +3,26 @@ gradients."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from gradlab.doctor.analysis.dataflow import OVERWRITES, READS, Flow, forward, is_write
+from gradlab.doctor import op_types
+from gradlab.doctor.analysis.dataflow import Flow, forward
 from gradlab.doctor.analysis.rerun_op import local_vjp
 from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.trace import Op, Trace
+
+# Values looked at in one walk back from an op, so that a long recording does not make one question slow. What is looked
+# for stands a few ops back; a walk through an unrolled loop would go on for thousands.
+MAX_ANCESTORS = 300
+# Cuts tried as the one that alone parts a source from the loss: each costs a pass over the trace.
+MAX_TRIED = 8
+# Sums and copies followed back from each side of `x + stop_gradient(f(x) - x)`: the written form has at most these.
+STOPPED_DEPTH, OTHER_DEPTH = 3, 2
 
 
 @dataclass
@@ -23,7 +32,6 @@ class Cut:
     op: Op
     how: str  # cut, state, flat, cancel, forward, blown
     key: int | None = None  # the input through which the source came
-    detail: Any = None
 
 
 def _bad(value: Any) -> bool:
@@ -46,7 +54,7 @@ def walk_back(run: Run, flow: Flow, op: Op, k: int) -> Cut:
         if maker is None or maker.index not in flow.carriers:
             return Cut(op, "cut", k)
         if run.is_float(k):
-            if maker.type in ("StopGradient", "PreventGradient"):
+            if maker.type in op_types.STOPS:
                 return Cut(maker, "cut", flow.carriers[maker.index][0])
             if maker.type == "ReadVariableOp":
                 writer = flow.read_by.get(-maker.index - 1)
@@ -55,7 +63,7 @@ def walk_back(run: Run, flow: Flow, op: Op, k: int) -> Cut:
             return Cut(op, "cut", k)
         carriers = flow.carriers[maker.index]
         floats = [c for c in carriers if run.is_float(c)]
-        inner = _from_index(run, flow, floats[-1]) if floats and maker.type in ("Equal", "NotEqual") else None
+        inner = _from_index(run, flow, floats[-1]) if floats and maker.type in op_types.EQUALITIES else None
         if inner is not None:
             op, k = inner
         elif floats:
@@ -79,7 +87,7 @@ def cuts(run: Run, flow: Flow) -> list[Cut]:
     nearest the loss first."""
     found: list[tuple[bool, Cut]] = []
     for op in reversed(flow.path):
-        if is_write(op) or not any(run.live(o) for o in op.outs):
+        if op_types.is_write(op.type) or not any(run.live(o) for o in op.outs):
             continue
         dead = [k for k in flow.carriers[op.index] if _dead(run, flow, op, k)]
         if dead:
@@ -95,12 +103,12 @@ def cuts(run: Run, flow: Flow) -> list[Cut]:
     return out
 
 
-def decisive(run: Run, found: list[Cut], seed: int) -> Cut:
+def separating_cut(run: Run, found: list[Cut], *seeds: int) -> Cut:
     """Of several cuts the one nearest the loss that alone parts the source from it; the first if none does."""
-    for cut in found[:8] if len(found) > 1 else ():
+    for cut in found[:MAX_TRIED] if len(found) > 1 else ():
         line = cut.op.stack[:1]
         rest = [op for op in run.trace.ops if op is not cut.op and (op.type != cut.op.type or op.stack[:1] != line)]
-        reached, _, _ = forward(Trace(rest), [seed], run.reads)
+        reached, _, _ = forward(Trace(rest), seeds, run.reads)
         if not any(k in reached for k in run.target_keys):
             return cut
     return found[0]
@@ -111,7 +119,7 @@ def _dead(run: Run, flow: Flow, op: Op, k: int) -> bool:
     from the source."""
     if run.is_resource(k):
         # An op other than a read may take the variable as it is; then the variable's own gradient tells.
-        whole = op.type not in READS and k in run.asked and not run.live(k)
+        whole = op.type not in op_types.READS and k in run.asked and not run.live(k)
         return whole or flow.read_by.get(-op.index - 1) is not None
     if k in run.reads:
         return k in flow.read_by or (k in run.asked and not run.live(k))
@@ -125,7 +133,7 @@ def where_not_finite(run: Run, flow: Flow) -> Cut | None:
     if loss_bad:
         first = None
         for op in run.trace.ops:
-            if op.index not in flow.needed or is_write(op):
+            if op.index not in flow.needed or op_types.is_write(op.type):
                 continue
             outs = [o for o in op.outs if run.is_float(o) and _bad(run.value(o))]
             if not outs:
@@ -159,7 +167,8 @@ def _spoilers(run: Run, flow: Flow) -> Iterator[Cut]:
         bad = [
             k
             for k in flow.carriers[op.index]
-            if (run.is_float(k) or (run.is_resource(k) and op.type not in READS)) and run.kind(k) in ("nan", "inf")
+            if (run.is_float(k) or (run.is_resource(k) and op.type not in op_types.READS))
+            and run.kind(k) in ("nan", "inf")
         ]
         for k in bad:
             own = local_vjp(run, op, k)
@@ -177,7 +186,7 @@ def _spoilers(run: Run, flow: Flow) -> Iterator[Cut]:
             yield Cut(op, "blown", flow.carriers[op.index][0])
 
 
-def descends(run: Run, k: int, types: set[str], limit: int = 200) -> Op | None:
+def descends(run: Run, k: int, types: Collection[str], limit: int = MAX_ANCESTORS) -> Op | None:
     """The first op of one of these types among the ancestors of a tensor."""
     todo, seen = [k], set[int]()
     while todo and len(seen) < limit:
@@ -203,14 +212,14 @@ def after(run: Run, op: Op, needed: set[int]) -> set[int]:
             later.index > op.index
             and later.index in needed
             and any(k in keys for k in later.ins)
-            and later.type not in OVERWRITES
+            and later.type not in op_types.OVERWRITES
         ):
             found.add(later.index)
             keys.update(later.outs)
     return found
 
 
-def bypassed(run: Run, flow: Flow, cut: Cut, limit: int = 300) -> bool:
+def bypassed(run: Run, flow: Flow, cut: Cut, limit: int = MAX_ANCESTORS) -> bool:
     """Does the gradient jump over the dead values behind a custom gradient (it is taken from the function's inputs
     instead)?"""
     todo, seen = list(flow.carriers.get(cut.op.index, [])), set[int]()
@@ -233,11 +242,11 @@ def straight_through(run: Run, cut: Cut) -> bool:
     if stop.type != "StopGradient" or not stop.ins:
         return False
     stopped = stop.ins[0]
-    inside = _behind(run, stopped, 3) | {stopped}
+    inside = _behind(run, stopped, STOPPED_DEPTH) | {stopped}
     for op in run.trace.ops:
-        if stop.outs and stop.outs[0] in op.ins and op.type in ("AddV2", "Add", "Sub", "AddN"):
+        if stop.outs and stop.outs[0] in op.ins and op.type in op_types.SUMS:
             others = [k for k in op.ins if k != stop.outs[0]]
-            if any(k in inside or (op.type == "Sub" and stopped in _behind(run, k, 2)) for k in others):
+            if any(k in inside or (op.type == "Sub" and stopped in _behind(run, k, OTHER_DEPTH)) for k in others):
                 return True
     return False
 
@@ -245,7 +254,7 @@ def straight_through(run: Run, cut: Cut) -> bool:
 def _behind(run: Run, k: int, depth: int) -> set[int]:
     """Inputs of a value up to some ops back, through additions, subtractions and copies."""
     maker = run.trace.producer.get(k)
-    if depth == 0 or maker is None or maker.type not in ("AddV2", "Add", "Sub", "AddN", "Identity", "Neg"):
+    if depth == 0 or maker is None or maker.type not in op_types.SUMS_AND_COPIES:
         return set()
     found = set(maker.ins)
     for i in maker.ins:

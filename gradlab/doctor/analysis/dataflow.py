@@ -5,29 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from gradlab.doctor import op_types
+from gradlab.doctor.op_types import OVERWRITES, SHAPE_ONLY
+from gradlab.doctor.op_types import READS as READS
 from gradlab.doctor.recording.trace import Op, Trace
-
-# Ops whose output depends on the shape of their input only, not on its values.
-SHAPE_ONLY = {
-    "Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike", "BroadcastGradientArgs", "VariableShape",
-    "VarIsInitializedOp",
-    "EnsureShapeOnly", "TensorListElementShape", "TensorListLength",
-}  # fmt: skip
-READS = {"ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape", "VarIsInitializedOp"}
-OVERWRITES = {"AssignVariableOp"}
 
 
 def is_write(op: Op) -> bool:
     """Does the op change the state behind a resource handle?"""
-    return op.type.startswith(("Assign", "ResourceScatter", "ResourceApply", "ResourceStrided", "MakeIterator")) or (
-        op.type.startswith(("Queue", "Stack", "LookupTable"))
-        and ("Enqueue" in op.type or "Push" in op.type or "Insert" in op.type)
-    )
-
-
-def is_call(kind: str) -> bool:
-    """Is this the op of a tf.function?"""
-    return kind.startswith(("__forward_", "__inference_")) or kind in ("PartitionedCall", "StatefulPartitionedCall")
+    return op_types.is_write(op.type)
 
 
 def state(handle: int) -> int:

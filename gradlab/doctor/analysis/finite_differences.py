@@ -19,7 +19,22 @@ import tensorflow as tf
 
 from gradlab.doctor.recording.sources import Source
 
+# How far a source is moved to see whether the loss moves at all: from less than a rounding step of `tf.round` to more
+# than the distance between any two levels of it.
 SCALES = (0.01, 0.1, 0.3, 1.0, 3.0)
+MAX_RUNS = 120  # of the user's function in one report: a run of 10 ms makes a report of about a second
+MAX_SECONDS = 30.0  # that all of them may take
+STEP = 1e-2  # of a central difference, relative to the source's size; then a quarter of it
+# A central difference in float32: the loss is rounded at 6e-8 of its size, twice, over twice the step. With a margin.
+ROUNDING = 4e-7
+SMALLEST_LOSS = 1e-3  # a loss near 0 is rounded like the terms that it is the sum of, not like itself
+SMALLEST_SIZE = 1e-2  # of a source: one of zeros is moved by this
+CLOSE = 0.01  # tape and difference agree within this part: curvature at STEP makes more than rounding does
+SETTLED = 0.1  # the two steps agree within this part, or the loss is not smooth there and nothing is said
+# The tape contradicts the settled difference by more than this part and three times what the two steps disagree.
+WRONG, WOBBLE = 0.012, 3
+SEED = 7  # of the direction, fixed so that a report says the same at each run
+STEADY = 1e-6  # part of the loss by which two runs may differ and still count as the same: float32 sums vary by this
 
 
 class Spent(Exception):
@@ -32,13 +47,12 @@ class Slope:
 
     tape: float
     measured: float
-    settled: bool  # two step sizes agree
     step: float
     contradicts: bool  # by more than the step sizes disagree and rounding explains
 
 
 class Probe:
-    """Runs the learner's function again with sources moved."""
+    """Runs the user's function again with sources moved."""
 
     def __init__(
         self,
@@ -46,8 +60,8 @@ class Probe:
         reset: Callable[[], None],
         base: float,
         *,
-        max_runs: int = 120,
-        max_seconds: float = 30.0,
+        max_runs: int = MAX_RUNS,
+        max_seconds: float = MAX_SECONDS,
         progress: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.function, self.reset, self.base = function, reset, base
@@ -60,7 +74,7 @@ class Probe:
         return self.runs >= self.max_runs or time.monotonic() - self.started > self.max_seconds
 
     def loss(self) -> float:
-        """The loss of one more run in the learner's own mode."""
+        """The loss of one more run in the user's own mode."""
         if self.spent():
             raise Spent(f"stopped after {self.runs} re-runs and {time.monotonic() - self.started:.0f} s")
         self.runs += 1
@@ -73,7 +87,7 @@ class Probe:
         """Does the loss repeat itself when nothing is moved?"""
         if self._steady is None:
             again = self.loss()
-            self._steady = again == self.base or abs(again - self.base) <= 1e-6 * max(abs(self.base), 1e-30)
+            self._steady = again == self.base or abs(again - self.base) <= STEADY * abs(self.base)
         return self._steady
 
     def can_move(self, source: Source) -> bool:
@@ -118,7 +132,7 @@ class Probe:
         with self.moved(*moves[0]):
             return self._nested(moves[1:])
 
-    def slope(self, sources: list[Source], gradients: list[Any], eps: float = 1e-2, seed: int = 7) -> Slope:
+    def slope(self, sources: list[Source], gradients: list[Any], eps: float = STEP, seed: int = SEED) -> Slope:
         """Compare the tape with a central difference along one direction; settled if half the step says the same."""
         rng = np.random.default_rng(seed)
         moves, expected = [], 0.0
@@ -130,19 +144,20 @@ class Probe:
                 if not s.is_variable
                 else np.asarray(s.value.numpy(), dtype=np.float64)
             )
-            size = max(float(np.sqrt(np.mean(value**2))) if value.size else 1.0, 1e-2)
+            size = max(float(np.sqrt(np.mean(value**2))) if value.size else 1.0, SMALLEST_SIZE)
             direction = direction * min(size, 1.0)
             expected += float(np.sum(np.asarray(tf.convert_to_tensor(g), dtype=np.float64) * direction))
             moves.append((s, direction))
-        noise = 4e-7 * max(abs(self.base), 1e-3) / eps
+        noise = ROUNDING * max(abs(self.base), SMALLEST_LOSS) / eps
         first = self._central(moves, eps)
-        if abs(first - expected) <= 0.01 * max(abs(first), abs(expected)) + noise:
-            return Slope(expected, first, True, eps, False)
-        noise *= 4
+        if abs(first - expected) <= CLOSE * max(abs(first), abs(expected)) + noise:
+            return Slope(expected, first, eps, False)
+        noise *= 4  # a quarter of the step: four times the rounding
         second = self._central(moves, eps / 4)
         gap, wobble, size = abs(second - expected), abs(first - second), max(abs(second), abs(expected))
-        settled = wobble <= 0.1 * max(abs(first), abs(second)) + noise
-        return Slope(expected, second, settled, eps / 4, settled and gap > 0.012 * size + 3 * wobble + noise)
+        settled = wobble <= SETTLED * max(abs(first), abs(second)) + noise
+        contradicts = settled and gap > WRONG * size + WOBBLE * wobble + noise
+        return Slope(expected, second, eps / 4, contradicts)
 
     def _central(self, moves: list[tuple[Source, np.ndarray]], eps: float) -> float:
         up = self.loss_at([(s, d * eps) for s, d in moves])
@@ -158,7 +173,7 @@ class Probe:
         for scale in SCALES:
             for sign in (1, -1):
                 change = self.loss_at([(source, sign * scale * direction)]) - self.base
-                if abs(change) > 1e-6 * max(abs(self.base), 1e-6) or change != change:
+                if abs(change) > STEADY * max(abs(self.base), STEADY) or change != change:
                     return scale, change
         return None
 

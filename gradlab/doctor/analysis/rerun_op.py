@@ -9,25 +9,32 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gradlab.doctor.analysis.dataflow import READS, Flow, is_write
+from gradlab.doctor.analysis.dataflow import Flow
+from gradlab.doctor.op_types import NOT_RUN_ALONE, ONE_LIST, WITH_LIST, is_draw, is_write
 from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.trace import Op
 
-_SKIP = READS | {"Identity", "IdentityN", "StopGradient", "EagerPyFunc", "PyFunc"}
-_LISTS = {"Pack", "AddN", "ConcatV2", "Einsum"}
-MAX_ELEMENTS = 200_000
-TRIES = 3  # random directions
+MAX_ELEMENTS = 200_000  # of an input that is moved: beyond, one op takes longer than the run it is taken from
+MAX_SHAPES = 200  # ops that are checked of one kind and shape: an unrolled loop repeats its ops at every step
+TRIES = 3  # random directions: in one, a wrong part may by chance not show
+STEPS = (1e-2, 2.5e-3)  # of the two central differences; the inputs of an op are taken as they are, not scaled
+ROUNDING = 1e-6  # of the sum of the terms, over the step: what float32 loses in a difference, with a margin
+SETTLED = 0.05  # the two differences agree within this part, or nothing is said
+# A registered gradient that is off by more than this part, and by more than three times what the differences disagree.
+WRONG, WOBBLE = 0.03, 3
 
 
 def can_run(run: Run, op: Op) -> bool:
     """Can the op be run again by itself?"""
-    return "custom_gradient" not in op.marks and op.type not in _SKIP and call(op, inputs_of(run, op)) is not None
+    return (
+        "custom_gradient" not in op.marks and op.type not in NOT_RUN_ALONE and call(op, inputs_of(run, op)) is not None
+    )
 
 
 def local_vjp(run: Run, op: Op, k: int) -> Any:
     """What this op alone passes back to its input `k`, from running it again by itself; None if it cannot be run
     alone."""
-    if "custom_gradient" in op.marks or op.type in _SKIP:
+    if "custom_gradient" in op.marks or op.type in NOT_RUN_ALONE:
         return None
     inputs = inputs_of(run, op)
     with tf.GradientTape() as tape:
@@ -53,10 +60,10 @@ def wrong_op(run: Run, flow: Flow) -> tuple[Op, str] | None:
     agree."""
     tried: set[tuple[str, tuple[Any, ...]]] = set()
     for op in reversed(flow.path):
-        if op.type in _SKIP or is_write(op) or "Random" in op.type:
+        if op.type in NOT_RUN_ALONE or is_write(op.type) or is_draw(op.type):
             continue
         signature = op.type, tuple(tuple(run.value(k).shape) for k in op.ins if run.is_float(k))
-        if signature in tried and len(tried) > 200:
+        if signature in tried and len(tried) > MAX_SHAPES:
             continue
         tried.add(signature)
         detail = _check(run, op, flow.carriers[op.index])
@@ -94,13 +101,13 @@ def call(op: Op, inputs: list[Any]) -> Any:
     listed = [n for n in names if n not in given]
     many = given.get("N", 0)
     if (
-        op.type not in _LISTS and many > 1 and len(inputs) == many * len(listed)
+        op.type not in WITH_LIST and many > 1 and len(inputs) == many * len(listed)
     ):  # every input is a list, like DynamicStitch's
         return _run(function, {n: inputs[i * many : (i + 1) * many] for i, n in enumerate(listed)})
-    if len(names) < len(inputs) and op.type not in _LISTS:
+    if len(names) < len(inputs) and op.type not in WITH_LIST:
         return None
     keywords: dict[str, Any] = dict(zip(names, inputs, strict=False))
-    if op.type in ("Pack", "AddN", "Einsum"):
+    if op.type in ONE_LIST:
         keywords, names = {names[0]: inputs}, [names[0]] * (len(inputs) - 1) + names
     elif op.type == "ConcatV2":
         keywords, names = (
@@ -162,7 +169,7 @@ def _tried(op: Op, inputs: list[Any], floats: list[int], seed: int) -> str:
         )
     )
     measured = []
-    for eps in (1e-2, 2.5e-3):
+    for eps in STEPS:
         ends = []
         for sign in (1, -1):
             moved = list(inputs)
@@ -176,9 +183,9 @@ def _tried(op: Op, inputs: list[Any], floats: list[int], seed: int) -> str:
             )
         measured.append((ends[0] - ends[1]) / (2 * eps))
     a, b = measured
-    scale, noise = max(abs(b), abs(expected)), 1e-6 * size / 2.5e-3
-    if not np.isfinite([a, b, expected]).all() or abs(a - b) > 0.05 * scale + noise:
+    scale, noise = max(abs(b), abs(expected)), ROUNDING * size / STEPS[-1]
+    if not np.isfinite([a, b, expected]).all() or abs(a - b) > SETTLED * scale + noise:
         return ""
-    if abs(b - expected) > 0.03 * scale + 3 * abs(a - b) + noise:
+    if abs(b - expected) > WRONG * scale + WOBBLE * abs(a - b) + noise:
         return f"{op.type} alone: its gradient says {expected:.4g}, a finite difference {b:.4g}"
     return ""

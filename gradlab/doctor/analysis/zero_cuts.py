@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from gradlab.doctor import op_types
 from gradlab.doctor.analysis.cuts import Cut
 from gradlab.doctor.analysis.dataflow import Flow
 from gradlab.doctor.analysis.rerun_op import local_vjp
@@ -14,9 +15,16 @@ from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.sources import FLOATS
 from gradlab.doctor.recording.trace import Op
 
+# Ops followed back from a zero to what made it: about the length of one cell's chain times twenty time steps.
+MAX_CHAIN = 400
+
 
 def where_zero(run: Run, flow: Flow, source_key: int) -> Cut | None:
-    """The op nearest the loss that turns a non-zero gradient into zero for the source."""
+    """The op nearest the loss that turns a non-zero gradient into zero for the source.
+
+    An input whose gradient is zero counts only if it leads back to the source through zeros: where the way back meets a
+    value that has a gradient, that value carries on, and the input is a dead end beside it (the mean in a normalisation).
+    """
     last_read = None
     for op in reversed(flow.path):
         outs = [o for o in op.outs if run.kind(o) == "ok"]
@@ -28,21 +36,68 @@ def where_zero(run: Run, flow: Flow, source_key: int) -> Cut | None:
         ):
             last_read = last_read or op
         tensors = [k for k in carriers if run.is_float(k)]
-        zeros = [k for k in tensors if run.kind(k) in ("zero", "none")]
+        zeros = [k for k in tensors if run.kind(k) in _NOTHING and _leads_back(run, flow, k, source_key)]
         if not zeros:
             continue
         for k in zeros:
-            own = local_vjp(run, op, k)
-            if own is not None and np.any(np.asarray(tf.convert_to_tensor(own))):
+            if _slope_of(run, op, k):
                 return Cut(op, "cancel", k)
-        if len(zeros) == len(tensors):
+        if len(zeros) == len(tensors) and not (_is_source(run, zeros[-1], source_key) and _used(run, flow, source_key)):
             return Cut(op, "flat", zeros[-1])
     if last_read is not None:
         return Cut(last_read, "cancel", source_key)
     return None
 
 
-def meeting(run: Run, flow: Flow, key: int) -> Op | None:
+_NOTHING = ("zero", "none")
+
+
+def _slope_of(run: Run, op: Op, k: int) -> bool:
+    """Does the op by itself pass a gradient that is not zero back to its input `k`?"""
+    own = local_vjp(run, op, k)
+    return own is not None and bool(np.any(np.asarray(tf.convert_to_tensor(own))))
+
+
+def _is_source(run: Run, k: int, source_key: int) -> bool:
+    """Is a value the source itself, or what was read from it?"""
+    if k == source_key or run.reads.get(k) == source_key:
+        return True
+    maker = run.trace.producer.get(k)
+    return maker is not None and maker.type in op_types.READS and source_key in maker.ins
+
+
+def _leads_back(run: Run, flow: Flow, k: int, source_key: int) -> bool:
+    """Does a way lead from a value back to the source on which every value has no gradient or a zero one?"""
+    todo, seen = [k], set[int]()
+    while todo:
+        k = todo.pop()
+        if k in seen:
+            continue
+        seen.add(k)
+        if _is_source(run, k, source_key):
+            return True
+        maker = run.trace.producer.get(k)
+        if maker is None or maker.index not in flow.carriers:
+            continue
+        # A value without float dtype has no gradient to tell by, so the way goes on through it.
+        todo += [i for i in flow.carriers[maker.index] if not run.is_float(i) or run.kind(i) in _NOTHING]
+    return False
+
+
+def _used(run: Run, flow: Flow, source_key: int) -> bool:
+    """Do at least two ops pass the source gradients that are not zero? Then these cancel, and an op that passes none (a
+    recurrent kernel's first step, whose state is zero) is not why the sum is zero."""
+    found = 0
+    for op in flow.path:
+        if any(run.kind(o) == "ok" for o in op.outs):
+            reads = [k for k in flow.carriers[op.index] if run.is_float(k) and _is_source(run, k, source_key)]
+            found += any(_slope_of(run, op, k) for k in reads)
+        if found == 2:
+            return True
+    return False
+
+
+def join_op(run: Run, flow: Flow, key: int) -> Op | None:
     """Where the ways on which a value is used more than once meet again, nearest the loss: a difference if there is
     one."""
     marks: dict[int, frozenset[int]] = {}
@@ -61,14 +116,14 @@ def meeting(run: Run, flow: Flow, key: int) -> Op | None:
     return differences[-1] if differences else met[-1] if met else None
 
 
-def zero_origin(run: Run, k: int, limit: int = 400) -> Op | None:
+def zero_origin(run: Run, k: int, limit: int = MAX_CHAIN) -> Op | None:
     """The op that made an all-zero value zero (its inputs are not all zero), or None for a constant."""
     for _ in range(limit):
         maker = run.trace.producer.get(k)
         if maker is None:
             return None
         zero_in = [i for i in maker.ins if run.is_float(i) and _is_zero(run.value(i))]
-        if not zero_in or maker.type in ("SelectV2", "Select", "ZerosLike", "Fill") or maker.type.startswith("Relu"):
+        if not zero_in or maker.type in op_types.MADE_ZERO_ON_PURPOSE:
             return maker
         k = zero_in[0]
     return None

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from gradlab.doctor.analysis.finite_differences import Probe
+from gradlab.doctor.analysis.finite_differences import Probe, Spent
+from gradlab.doctor.analysis.gradient_check import GradientCheck
 from gradlab.doctor.frontends.progress import Progress
 from gradlab.doctor.recording import hooks, tf_internals
 from gradlab.doctor.recording.backends import available, recorder, why_not
 from gradlab.doctor.recording.frames import traceback_places
 from gradlab.doctor.recording.record import Record
-from gradlab.doctor.recording.recorded_run import Run, kind_of, run_recorded
+from gradlab.doctor.recording.recorded_run import Run, run_recorded
 from gradlab.doctor.recording.snapshot import Snapshot, written
 from gradlab.doctor.recording.sources import Eager, Source, unwrap
 from gradlab.doctor.recording.trace import Trace
 from gradlab.doctor.report.diagnosis import Row
 from gradlab.doctor.report.report import Report
-from gradlab.doctor.rules import incomplete, not_watched, raised, variable_list, zero
-from gradlab.doctor.rules.doubt import Doubt
+from gradlab.doctor.report.status import norm_of, status_of
+from gradlab.doctor.rules import Case, Kind, diagnose, variable_list
+from gradlab.doctor.rules.wrong_gradient import contradicted
 from gradlab.doctor.source_code.scope import Scene
 
 
@@ -59,8 +62,19 @@ ALONE = 10  # sources up to which each is asked for in a run of its own when ask
 _GRADIENT_FILES = ("backprop.py", "custom_gradient.py", "gradients_impl.py", "gradients_util.py", "forwardprop.py")
 
 
+@dataclass
+class PlainRun:
+    """The function under a plain tape: what the user's own program gets."""
+
+    quick: bool  # a run is cheap enough to move every source by itself
+    loss: float
+    gradients: list[Any] = field(default_factory=list)  # one for each source
+    errors: dict[int, BaseException] = field(default_factory=dict)  # number of a source -> what asking for it raised
+    watched: list[tuple[Any, Any]] = field(default_factory=list)  # variables that the tape watched, with gradients
+
+
 class Refused(Exception):
-    """The gradient machinery refused inside the learner's function (its cause is the original exception)."""
+    """The gradient machinery refused inside the user's function (its cause is the original exception)."""
 
 
 class Explanation:
@@ -177,7 +191,7 @@ class Explanation:
         return run
 
     def _failed(self, error: Exception) -> Exception:
-        """What to raise for an exception of the learner's function."""
+        """What to raise for an exception of the user's function."""
         names = [f.f_code.co_filename for f, _ in _walk(error)]
         tape = any(n.endswith(_GRADIENT_FILES) and "tensorflow" in n for n in names)
         if tape or "IndexedSlices" in str(error):
@@ -188,117 +202,111 @@ class Explanation:
         at = f" at {spots[0]} (`{spots[0].code}`)" if spots else ""
         return RuntimeError(f"the loss function failed{at}: {type(error).__name__}: {error}")
 
-    def _plain(self) -> tuple[list[Any], dict[int, BaseException], Any]:
+    def _plain(self) -> PlainRun:
         """Gradients of a plain tape, per source; where the joint call raises, each source on its own."""
         values = [s.value for s in self.sources]
         self.progress.step("plain tape")
         started = time.monotonic()
         try:
             with tf.GradientTape() as tape:
-                for t in self.watch:
-                    tape.watch(t)
+                self._watch(tape)
                 result = self._observed(self.fn)
         except Exception as error:
             raise self._failed(error) from error
         finally:
             self.reset()
         loss = check_loss(result)
-        self.quick = time.monotonic() - started < QUICK
-        self.watched_variables = [v for v in map(unwrap, tape.watched_variables())]
-        self.base = float(np.real(np.asarray(loss).reshape(-1)[0])) if loss.dtype != tf.string else 0.0
-        self.missing_gradients: list[Any] = []
+        plain = PlainRun(
+            quick=time.monotonic() - started < QUICK,
+            loss=float(np.real(np.asarray(loss).reshape(-1)[0])) if loss.dtype != tf.string else 0.0,
+        )
+        variables = [unwrap(v) for v in tape.watched_variables()] if self.owner is not None else []
         try:
-            extra = self.watched_variables if self.owner is not None else []
-            found = tape.gradient(loss, [*values, *extra])
-            self.missing_gradients = found[len(values) :]
-            return found[: len(values)], {}, loss
+            found = tape.gradient(loss, [*values, *variables])
+            plain.gradients = found[: len(values)]
+            plain.watched = list(zip(variables, found[len(values) :], strict=True))
         except Exception as joint:
-            gradients: list[Any] = []
-            errors: dict[int, BaseException] = {}
             for i, v in enumerate(values):
                 # An eager py_function can be differentiated once, so each source gets a run of its own.
                 if i == 0 or len(values) <= ALONE:
                     self.reset()
                     with tf.GradientTape(persistent=len(values) > ALONE) as tape:
-                        for t in self.watch:
-                            tape.watch(t)
+                        self._watch(tape)
                         loss = unwrap(self.fn())
                 try:
-                    gradients.append(tape.gradient(loss, v))
-                except Exception as error:  # recorded as this source's own status
-                    errors[i] = error
-                    gradients.append(None)
-            if not errors:
-                errors = dict.fromkeys(range(len(values)), joint)
-            return gradients, errors, loss
+                    plain.gradients.append(tape.gradient(loss, v))
+                except Exception as error:  # the status of this source; its row tells of it
+                    plain.errors[i] = error
+                    plain.gradients.append(None)
+            if not plain.errors:
+                plain.errors = dict.fromkeys(range(len(values)), joint)
         finally:
             self.reset()
+        return plain
 
-    # --- the rows -----------------------------------------------------------------------------------------------------
+    def _watch(self, tape: tf.GradientTape) -> None:
+        for t in self.watch:
+            tape.watch(t)
+
+    # --- the cases ----------------------------------------------------------------------------------------------------
 
     def _rows(self) -> list[Row]:
         # The plain run comes first: a function that caches would give it the recorded run's values, without gradients.
         try:
-            gradients, errors, _ = self._plain()
+            plain = self._plain()
             if not available():
                 self.notes.append(why_not())
                 return [
-                    Row(s.name, "raises" if i in errors else kind_of(gradients[i])) for i, s in enumerate(self.sources)
+                    Row(s.name, Kind.RAISES if i in plain.errors else status_of(plain.gradients[i]))
+                    for i, s in enumerate(self.sources)
                 ]
             self.progress.step("recorded run")
             started = time.monotonic()
             run = self._run()
-            self.quick = self.quick or time.monotonic() - started < QUICK
+            plain.quick = plain.quick or time.monotonic() - started < QUICK
         except Refused as refused:
             error = refused.__cause__ or refused
             where = traceback_places(error)
-            return [raised.raises_row(None, s, error, where) for s in self.sources]
-        probe = Probe(self.fn, self.reset, self.base, progress=self.progress.step)
-        doubt = Doubt(self.fn, run, probe, self.reset, self.notes, self.quick) if self.level == "full" else None
-        again = doubt.again if doubt is not None else None
+            return [
+                diagnose(Case(s.name, Kind.RAISES, self.scene, source=s, error=error, raised_at=where))
+                for s in self.sources
+            ]
+        probe = Probe(self.fn, self.reset, plain.loss, progress=self.progress.step)
+        check = GradientCheck(self.fn, run, probe, self.reset) if self.level == "full" else None
+        cases = [self._case(i, run, check, plain) for i in range(len(self.sources))]
+        self.progress.step("comparing with finite differences")
+        try:
+            wrong = contradicted([c for c in cases if c.status is Kind.OK], plain.quick)
+        except Spent as limit:
+            wrong = []
+            self.notes.append(f"not every gradient was compared with finite differences: {limit}")
+        changed = {c.name: c for c in wrong}
         made: list[Row] = []
-        healthy: list[int] = []
-        watch_keys = {self.key(t) for t in self.watch}
-        for i, s in enumerate(self.sources):
-            self.progress.step(f"explaining {s.name}")
-            if i in errors:
-                made.append(raised.raises_row(run, s, errors[i], traceback_places(errors[i])))
-                continue
-            status = kind_of(gradients[i])
-            if status == "none":
-                made.append(
-                    not_watched.none_row(
-                        run,
-                        s,
-                        self.scene,
-                        again,
-                        self.key(s.value) in watch_keys,
-                    )
-                )
-                if doubt is not None:
-                    doubt.evidence(s, made[-1])
-            elif status == "zero":
-                made.append(zero.zero_row(run, s, self.scene, again))
-            elif status in ("nan", "inf"):
-                made.append(zero.not_finite_row(run, s, status))
-            else:
-                healthy.append(i)
-                made.append(incomplete.ok_row(run, s, gradients[i]))
-        if doubt is not None and healthy:
-            doubt.contradictions(made, healthy, self.sources, gradients)
+        for case in cases:
+            self.progress.step(f"explaining {case.name}")
+            made.append(self._diagnosed(changed.get(case.name, case)))
         if self.owner is not None:
-            made += variable_list.rows(
-                variable_list.Listing(
-                    self.owner,
-                    self.before,
-                    self.scene,
-                    run,
-                    self.snapshot,
-                    self.sources,
-                    list(zip(self.watched_variables, self.missing_gradients, strict=False)),
-                )
+            listing = variable_list.VariableList(
+                self.owner, self.before, self.scene, run, self.snapshot, self.sources, plain.watched
             )
+            made += [diagnose(case) for case in variable_list.cases(listing)]
         return made
+
+    def _diagnosed(self, case: Case) -> Row:
+        """The row of a case. A gradient that there is no time left to ask about stays as the tape gives it."""
+        try:
+            return diagnose(case)
+        except Spent as limit:
+            self.notes.append(f"not every gradient was compared with finite differences: {limit}")
+            return Row(case.name, Kind.OK if case.status is Kind.WRONG else case.status, norm=case.norm)
+
+    def _case(self, i: int, run: Run, check: GradientCheck | None, plain: PlainRun) -> Case:
+        source, gradient = self.sources[i], plain.gradients[i]
+        case = Case(source.name, Kind.RAISES, self.scene, source=source, given=source.given, run=run, check=check)
+        case.watched = self.key(source.value) in {self.key(t) for t in self.watch}
+        if i in plain.errors:
+            return case.but(error=plain.errors[i], raised_at=traceback_places(plain.errors[i]))
+        return case.but(status=status_of(gradient), gradient=gradient, norm=norm_of(gradient))
 
 
 def _walk(error: BaseException) -> Iterator[tuple[Any, int]]:

@@ -1,8 +1,9 @@
-"""Explains a gradient call that a session recorded, from the recording alone: the learner's code does not run again."""
+"""Explains a gradient call that a session recorded, from the recording alone: the user's code does not run again."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from typing import Any
 
 import tensorflow as tf
@@ -10,30 +11,32 @@ import tensorflow as tf
 from gradlab.doctor.frontends.traced import TracedCall
 from gradlab.doctor.recording import session, tf_internals
 from gradlab.doctor.recording.backends import recorder, why_not
-from gradlab.doctor.recording.frames import code_of
+from gradlab.doctor.recording.frames import code_of, traceback_places
 from gradlab.doctor.recording.hooks import alone
-from gradlab.doctor.recording.recorded_run import Run, kind_of
+from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.snapshot import Snapshot
 from gradlab.doctor.recording.sources import Eager, Source, unwrap
 from gradlab.doctor.recording.tape_calls import Asked, Call, leaves
 from gradlab.doctor.recording.trace import Trace, joined
 from gradlab.doctor.report.report import Report, Row
-from gradlab.doctor.rules import compiled_function, incomplete, not_watched, zero
-from gradlab.doctor.rules.empty_list import empty_row, watched
-from gradlab.doctor.rules.refusals import failed_later, foreign, number, refused, slices
-from gradlab.doctor.rules.tape_state import tape_state
+from gradlab.doctor.report.status import norm_of, status_of
+from gradlab.doctor.rules import Case, Kind, diagnose, variable_list
+from gradlab.doctor.rules.in_a_graph import FILLED
+from gradlab.doctor.rules.raised import failed_later
 from gradlab.doctor.source_code.scope import Scene
 from gradlab.doctor.source_code.syntax import free_values
 
 
-def explain_last() -> Report | None:
-    """The report on this thread's last recorded call (in the main thread: on any thread's), None if there is none."""
+def explain_last(contradicted: Collection[str] = ()) -> Report | None:
+    """The report on this thread's last recorded call (in the main thread: on any thread's), None if there is none.
+    `contradicted`: names of sources whose gradient somebody has measured to be wrong."""
     found = session.last_call()
-    return report_on(found) if found is not None else None
+    return report_on(found, contradicted=contradicted) if found is not None else None
 
 
-def report_on(found: session.Remembered, again: bool = True) -> Report:
-    """The report on one finished call, made once. `again`: a tf.function whose graph shows nothing may run once more."""
+def report_on(found: session.Remembered, again: bool = True, contradicted: Collection[str] = ()) -> Report:
+    """The report on one finished call, made once. `again`: a tf.function whose graph shows nothing may run once more.
+    `contradicted` as for `explain_last`."""
     if found.report is None:
         call = found.call
         if isinstance(call, TracedCall):
@@ -44,7 +47,7 @@ def report_on(found: session.Remembered, again: bool = True) -> Report:
             report = _without_record(call)
         else:
             session.rest(call.record)
-            report = explain_recorded(call.call())
+            report = explain_recorded(call.call(), contradicted)
         if found.origin:
             report.title += f", in {found.origin}"
         found.report = report
@@ -55,16 +58,19 @@ def _without_record(call: Asked) -> Report:
     """Each source's status, where nothing could be recorded."""
     names = [str(getattr(s, "name", f"source {n}")).removesuffix(":0") for n, s in enumerate(leaves(call.sources))]
     gradients = leaves(call.result) if call.error is None else []
-    rows = [Row(name, kind_of(g)) for name, g in zip(names, gradients, strict=False)]
+    rows = [Row(name, status_of(g)) for name, g in zip(names, gradients, strict=False)]
     if call.error is not None:
-        rows = [Row(name, "raises", message=f"{type(call.error).__name__}: {call.error}") for name in names or ["tape"]]
+        rows = [
+            Row(name, Kind.RAISES, message=f"{type(call.error).__name__}: {call.error}") for name in names or ["tape"]
+        ]
     return Report(rows, [why_not()] if why_not() else [], "plain tape", title=f"tape.{call.what}")
 
 
 def _in_eager_mode(found: session.Remembered, call: TracedCall) -> Report | None:
     """The report on one more run of the traced function, now with values; None if that shows nothing.
 
-    Variables and generators are put back.
+    Variables and generators are put back. What else the function does (printing, writing files, changing Python
+    objects) happens once more.
     """
     if call.running is None or call.error is not None:
         return None
@@ -84,6 +90,10 @@ def _in_eager_mode(found: session.Remembered, call: TracedCall) -> Report | None
         return None
     session.rest(eager.call.record)
     report = explain_recorded(eager.call.call())
+    for row, given in zip(report.rows, leaves(call.result), strict=False):
+        if row.status is Kind.NONE and given is not None:
+            row.status, row.norm = Kind.ZERO, 0.0
+            row.evidence = f"{row.evidence}; {FILLED}"
     report.notes.append(
         "the tape was opened in a tf.function; as its graph shows no missing gradient, the function ran once more in "
         "eager mode to see the values (variables and generators are as before)"
@@ -91,11 +101,11 @@ def _in_eager_mode(found: session.Remembered, call: TracedCall) -> Report | None
     return report
 
 
-def explain_recorded(call: Call) -> Report:
-    """The report on one recorded call."""
+def explain_recorded(call: Call, contradicted: Collection[str] = ()) -> Report:
+    """The report on one recorded call; `contradicted` as for `explain_last`."""
     with alone():
         started = time.monotonic()
-        report = Report(_rows(call), [], recorder().name, 0.0, len(call.trace.ops))
+        report = Report(_rows(call, contradicted), [], recorder().name, 0.0, len(call.trace.ops))
         if call.trace.truncated:
             report.notes.append(
                 f"only the first {len(call.trace.ops)} ops were recorded; explain a shorter piece of code to "
@@ -107,43 +117,60 @@ def explain_recorded(call: Call) -> Report:
     return report
 
 
-def _rows(call: Call) -> list[Row]:
+def _rows(call: Call, contradicted: Collection[str]) -> list[Row]:
+    """One case, and its row, for each thing that the call was asked for."""
     trace = (
         joined(call.history, call.trace) if call.history is not None and call.history is not call.trace else call.trace
     )
     shift = len(trace.ops) - len(call.trace.ops)
-    key = recorder().key
-    targets = [unwrap(t) for t in leaves(call.target) if isinstance(unwrap(t), (tf.Variable, Eager))]
-    if call.error is not None and call.what not in ("gradient", "jacobian", "batch_jacobian"):
-        return [refused(call, None, "source" if call.what == "watch" else "tape")]
-    if not targets:
-        return [number(call, trace)]
-    run = Run(trace, targets, key)
-    named = list(_named(call))
-    sources = [Source(n, g, unwrap(g)) for n, g in named if isinstance(unwrap(g), (tf.Variable, Eager))]
-    run.differentiate(sources)
     scene = _scene(call, trace)
+    base = Case("", Kind.RAISES, scene, call=call, shift=shift, error=call.error, raised_at=call.where)
+    if call.error is not None and call.what not in ("gradient", "jacobian", "batch_jacobian"):
+        where = traceback_places(call.error) if call.what == "with" else []
+        return [diagnose(base.but(name="source" if call.what == "watch" else "tape", raised_at=where or call.where))]
+    targets = [unwrap(t) for t in leaves(call.target) if isinstance(unwrap(t), (tf.Variable, Eager))]
+    if not targets:
+        return [diagnose(base.but(name="target", run=Run(trace, [], recorder().key)))]
+    run = Run(trace, targets, recorder().key)
+    named = list(_named(call))
+    sources = {n: Source(n, g, unwrap(g)) for n, g in named if isinstance(unwrap(g), (tf.Variable, Eager))}
+    run.differentiate(list(sources.values()))
+    recent = run.part((call.tape.entered or 0) + shift)
+    if not named and call.error is None:
+        return [diagnose(c) for c in variable_list.of_call(call, recent, scene, variable_list.watched_by(recent))]
     results = leaves(call.result) if call.error is None else [None] * len(named)
     if len(results) != len(named):
         results = [call.result] * len(named)
     made = []
-    if not named and call.error is None:
-        recent = run.part((call.tape.entered or 0) + shift)
-        return [empty_row(call, recent, scene, watched(recent))]
-    by_name = {s.name: s for s in sources}
     for (name, given), gradient in zip(named, results, strict=True):
-        source = by_name.get(name)
-        if call.error is not None:
-            made.append(refused(call, run, name, source))
-        elif source is None:
-            made.append(foreign(call, name, given))
-        else:
-            made.append(_row(call, run, source, gradient, scene, shift))
+        case = base.but(name=name, given=given, source=sources.get(name), run=run)
+        if call.error is None:
+            case = _answered(case, recent, gradient)
+            if case.status is Kind.OK and name in contradicted:
+                case = case.but(status=Kind.WRONG)
+        made.append(diagnose(case))
     return made
 
 
+def _answered(case: Case, recent: Run, gradient: Any) -> Case:
+    """The case of a source for which the call gave a gradient, or None."""
+    call, source = case.call, case.source
+    if call is None or source is None:
+        return case.but(status=Kind.NONE)
+    status = status_of(gradient)
+    # What this tape could see comes first; earlier ops (another tape's, an optimizer's) matter only if the source is
+    # not on the way there.
+    if status is not Kind.NONE or recent.between(source).reached:
+        case = case.but(run=recent)
+    if isinstance(gradient, tf.IndexedSlices) and failed_later(call) is not None:
+        return case.but(status=Kind.RAISES, gradient=gradient)
+    key, tape = recent.seed(source), call.tape
+    by_itself = source.is_variable and source.trainable and tape.watches_variables
+    return case.but(status=status, gradient=gradient, norm=norm_of(gradient), watched=key in tape.watched or by_itself)
+
+
 def _scene(call: Call, trace: Trace) -> Scene:
-    """The places and names around a call, with those of the functions of the learner's that ran."""
+    """The places and names around a call, with those of the functions of the user's that ran."""
     spots = [(p.file, p.line) for p in call.where]
     values = dict(call.names)
     ran = {code for op in trace.ops for code, _ in op.stack}
@@ -153,7 +180,7 @@ def _scene(call: Call, trace: Trace) -> Scene:
             spots.append((code.co_filename, code.co_firstlineno))
             for name, value in free_values(function).items():
                 values.setdefault(name, value)
-    return Scene(None, spots, values)
+    return Scene(None, spots, values, call.frames)
 
 
 def _named(call: Call) -> list[tuple[str, Any]]:
@@ -185,26 +212,3 @@ def _named(call: Call) -> list[tuple[str, Any]]:
 
 def _called(call: Call, thing: Any) -> str:
     return next((n for n, v in call.names.items() if v is thing), "")
-
-
-def _row(call: Call, run: Run, source: Source, gradient: Any, scene: Scene, shift: int) -> Row:
-    status = kind_of(gradient)
-    # What this tape could see comes first; earlier ops (another tape's, an optimizer's) matter only if the source is
-    # not on the way there.
-    recent = run.part((call.tape.entered or 0) + shift)
-    if status != "none" or recent.between(source).reached:
-        run = recent
-    if isinstance(gradient, tf.IndexedSlices):
-        failed = failed_later(call)
-        if failed is not None:
-            return slices(run, source, failed)
-    if status == "none":
-        flow = run.between(source)
-        state = tape_state(call, run, flow, source, scene, shift)
-        row = state or not_watched.none_row(run, source, scene, None, True)
-        return compiled_function.sharpen(run, row, source, "none")
-    if status == "zero":
-        return compiled_function.sharpen(run, zero.zero_row(run, source, scene), source, "zero")
-    if status in ("nan", "inf"):
-        return compiled_function.sharpen(run, zero.not_finite_row(run, source, status), source, status)
-    return incomplete.ok_row(run, source, gradient)

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from gradlab.doctor.analysis.dataflow import READS
+from gradlab.doctor.op_types import READS
 from gradlab.doctor.recording import op_arguments, rebuild, tf_internals
 from gradlab.doctor.recording.frames import Spots, stack_of
 from gradlab.doctor.recording.tf_internals import BACKWARD, EXECUTED, STOPPED, EagerTensor, key, shape_of
@@ -147,7 +147,7 @@ class Record:
             if kind == BACKWARD:
                 ins, outs, backward = entry[2], entry[3], entry[5]
             elif kind == EXECUTED:
-                ins, attributes, outs = op_arguments.of_slow_path(*entry[2], entry[3])
+                ins, attributes, outs = op_arguments.of_slow_path(entry[2][0], entry[2][1], entry[3])
             else:
                 ins, attributes, outs = op_arguments.of_fast_path(name, entry[2], entry[3])
             step = rebuild.Step(len(trace.ops), name, ins, attributes, outs, backward, bool(entry[0] & STOPPED))
@@ -200,7 +200,7 @@ class Light:
 
     def __init__(self, record: Record, end: int | None = None) -> None:
         before = record.before
-        earlier = Light(before) if isinstance(before, Record) else before
+        earlier: Light | None = Light(before) if isinstance(before, Record) else before
         parts = [_Part(record, end), *(earlier.parts[::-1] if earlier is not None else ())]
         room = HISTORY
         kept: list[_Part] = []
@@ -209,7 +209,7 @@ class Light:
                 break
             room -= len(part.rows)
             kept.append(part)
-        self.parts = tuple(kept[::-1])
+        self.parts: tuple[_Part, ...] = tuple(kept[::-1])
 
     def trace(self) -> Trace:
         """The ops of all of them, with ghosts for tensors."""

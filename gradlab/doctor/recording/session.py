@@ -13,6 +13,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import tensorflow as tf
@@ -22,7 +23,7 @@ from gradlab.doctor.recording import hooks
 from gradlab.doctor.recording.backends import available, recorder
 from gradlab.doctor.recording.frames import places, stack, user_frame
 from gradlab.doctor.recording.record import MAX_OPS, Record
-from gradlab.doctor.recording.tape_calls import Asked, TapeLog, is_theirs, leaves, telling, visible
+from gradlab.doctor.recording.tape_calls import Asked, TapeLog, frames_around, is_theirs, leaves, telling, visible
 from gradlab.doctor.recording.tf_internals import local
 
 SITES = 5  # lines that asked for gradients whose last calls are kept, in each thread
@@ -116,10 +117,15 @@ def begin(owner: str, untested: bool = False) -> Record | None:
         before.lighten_history()
     record = Record(owner, before=before, on_full=_full)
     if untested:
-        record.test(lambda: available() or close(record))
+        record.test(partial(_close_untold, record))
     hooks.acquire()
     local.record = _thread.last = record
     return record
+
+
+def _close_untold(record: Record) -> None:
+    if not available():
+        close(record)
 
 
 def close(record: Record) -> None:
@@ -327,6 +333,7 @@ def _asked(
             names,
             functions,
             frame if slices else None,
+            frames_around(),
         )
     )
 
@@ -347,6 +354,7 @@ def ask_traced(
     frame = user_frame()
     names = {n: v for n, v in visible(frame).items() if telling(v)}
     call = TracedCall(tape, what, target, sources, None, None, places(stack(2)[0]), names, running())
+    call.frames = frames_around()
     _thread.tracing = True
     try:
         call.result = plain(target, sources, *args, **kwargs)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gradlab.doctor.analysis.dataflow import READS
+from gradlab.doctor.op_types import READS
 from gradlab.doctor.recording.sources import Eager
 from gradlab.doctor.recording.trace import Trace
 

@@ -229,12 +229,12 @@ def _record_backprop_only(op_type: Any, output_tensors: Any, input_tensors: Any,
 
 _REPLACED: tuple[tuple[Any, str, Any], ...] = (
     (pywrap_tfe, "TFE_Py_FastPathExecute", _fast_path),
-    (execute, "execute", _run),
+    (execute, "quick_execute", _run),
     (execute, "execute_with_cancellation", _run_cancelable),
     (tape_record, "record_operation", _record_operation),
     (tape_record, "record_operation_backprop_only", _record_backprop_only),
 )
-_before: list[tuple[Any, str, Any, Any]] = []
+_before: list[tuple[Any, str, Any, Any]] = []  # owner, attribute, what was there, ours
 
 
 def install() -> None:
@@ -242,8 +242,10 @@ def install() -> None:
     global _fast, _execute, _cancelable, _record, _record_backprop
     for owner, attribute, ours in _REPLACED:
         _before.append((owner, attribute, getattr(owner, attribute), ours))
-    # What is in place now may be another tool's (an op callback's, for one): it stays in the chain.
+    # What is in place now may be another tool's: it stays in the chain.
     _fast, _execute, _cancelable, _record, _record_backprop = (before for _, _, before, _ in _before)
+    if execute.execute is _execute:  # an op callback's own entry point calls quick_execute itself
+        _before.append((execute, "execute", _execute, _REPLACED[1][2]))
     for owner, attribute, _, ours in _before:
         setattr(owner, attribute, ours)
 

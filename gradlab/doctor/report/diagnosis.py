@@ -5,37 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from gradlab.doctor.certainty import Certainty
 from gradlab.doctor.recording.frames import Place
+from gradlab.lab.reading import Kind
 
-# Worst first. `ok` is no problem.
-SEVERITY = ("raises", "nan", "inf", "empty", "missing", "none", "zero", "partial", "ok")
-WORDS = {
-    "ok": "gradient flows",
-    "none": "no gradient (None)",
-    "zero": "gradient is exactly zero",
-    "nan": "gradient is not a number (NaN)",
-    "inf": "gradient is infinite",
-    "partial": "gradient is incomplete or wrong",
-    "raises": "the gradient call raised",
-    "missing": "not in the list",
-    "empty": "the list is empty",
-}
-MARKS = {
-    "ok": "✓",
-    "none": "∅",
-    "zero": "0",
-    "nan": "NaN",
-    "inf": "∞",
-    "partial": "◐",
-    "raises": "!",
-    "missing": "–",
-    "empty": "[]",
-}
+# Worst first: what stops a program, then what spoils every weight at the next step, then what leaves weights as they
+# are, then what moves them the wrong way. OK is no problem.
+SEVERITY = (
+    Kind.RAISES, Kind.NOT_FINITE, Kind.EMPTY, Kind.MISSING, Kind.NONE, Kind.ZERO, Kind.WRONG, Kind.OK,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Step:
-    """One learner line on the way from the source to the loss, with the norm of d loss / d (its last value)."""
+    """One line of the user's on the way from the source to the loss, with the norm of d loss / d (its last value)."""
 
     place: Place
     op: str
@@ -47,41 +30,46 @@ class Step:
 class Row:
     """What was found for one source.
 
-    `status` is what a plain tf.GradientTape gives (`partial`: an `ok` that a finite difference contradicts). `cause`
-    is a label of the
-    vocabulary or None, `where` the places with the cut first, `evidence` a sentence with numbers, `fix` one line.
+    `status` is the kind of gradient that a plain tf.GradientTape gives (`Kind.WRONG`: a finite difference contradicts
+    it). `cause` is a label, or None where nothing is wrong or nothing was found; `where` the places with the cut first;
+    `evidence` a sentence with numbers; `fix` one line; `certainty` what `gradlab.doctor.certainty` says of the proofs.
     """
 
     name: str
-    status: str
+    status: Kind
     cause: str | None = None
     where: list[Place] = field(default_factory=list)
     op: str = ""
     evidence: str = ""
     fix: str | None = None
-    confidence: float = 1.0
+    certainty: Certainty = Certainty.CERTAIN
     by_design: bool = False
     norm: float | None = None
     path: list[Step] = field(default_factory=list)
     message: str = ""
-    said: str = ""  # in place of the usual words for the status
+    status_text: str = ""  # in place of the usual words for the status
 
     @property
     def words(self) -> str:
         """The status in words."""
-        return self.said or WORDS[self.status]
+        return self.status_text or self.status.word
+
+    @property
+    def is_problem(self) -> bool:
+        """Is there something to look at? A gradient that is there can be one: it may explode."""
+        return self.status is not Kind.OK or bool(self.cause or self.fix)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
         return {
             "name": self.name,
-            "status": self.status,
+            "status": self.status.value,
             "cause": self.cause,
             "where": [p.to_dict() for p in self.where],
             "op": self.op,
             "evidence": self.evidence,
             "fix": self.fix,
-            "confidence": self.confidence,
+            "certainty": self.certainty.value,
             "by_design": self.by_design,
             "norm": self.norm,
             "message": self.message,

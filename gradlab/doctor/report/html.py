@@ -9,17 +9,14 @@ from collections.abc import Iterable
 from html import escape
 
 from gradlab.doctor.recording.frames import Place
-from gradlab.doctor.report.diagnosis import MARKS, Row, Step
+from gradlab.doctor.report.diagnosis import Row, Step
+from gradlab.doctor.report.groups import groups, names, title
+from gradlab.lab.reading import Kind
 
 AROUND = 2
-_COLOURS = {
-    "ok": "#1b7f4d",
-    "partial": "#8a5a00",
-    "zero": "#8a5a00",
-    "none": "#b3261e",
-    "nan": "#7a1fa2",
-    "inf": "#7a1fa2",
-}
+# Colour only repeats what the mark and the words say.
+_RED, _AMBER, _VIOLET, _GREEN = "#b3261e", "#8a5a00", "#7a1fa2", "#1b7f4d"
+_COLOURS = {Kind.OK: _GREEN, Kind.WRONG: _AMBER, Kind.ZERO: _AMBER, Kind.NOT_FINITE: _VIOLET}  # red for all others
 _STYLE = """<style>
 .gl-report{font:14px/1.45 system-ui,sans-serif;max-width:60rem}
 .gl-report details{border:1px solid #8886;border-left-width:5px;border-radius:4px;margin:.4em 0;padding:.3em .7em}
@@ -34,14 +31,19 @@ _STYLE = """<style>
 </style>"""
 
 
-def page(bad: list[Row], healthy: list[Row], *, title: str, notes: Iterable[str], footer: str) -> str:
+def count_of_problems(bad: int, count: int) -> str:
+    """How many gradients have a problem, in words."""
+    return f"{bad} of {count} gradient{'s' * (count > 1)} {'have' if bad > 1 else 'has'} a problem"
+
+
+def page(bad: list[Row], healthy: list[Row], *, about: str, notes: Iterable[str], footer: str) -> str:
     """One report as an HTML fragment: the rows to look at, worst first, then the healthy ones."""
-    what = f"gradlab.explain, {escape(title)}" if title else "gradlab.explain"
+    what = f"gradlab.explain, {escape(about)}" if about else "gradlab.explain"
     count = len(bad) + len(healthy)
-    head = f"{what}: every source has its gradient" if not bad else f"{what}: {len(bad)} of {count} to look at"
+    head = f"{what}: every source has its gradient" if not bad else f"{what}: {count_of_problems(len(bad), count)}"
     parts = [_STYLE, f'<section class="gl-report" aria-label="Gradient report"><p><strong>{head}</strong></p>']
-    parts += [_row(r, n == 0) for n, r in enumerate(bad)]
-    parts += [_row(r, False) for r in healthy]
+    parts += [_entry(group, n == 0) for n, group in enumerate(groups(bad))]
+    parts += [_entry([r], False) for r in healthy]
     parts += [f"<p>Note: {escape(n)}</p>" for n in notes]
     parts.append(f"<p><small>{escape(footer)}</small></p></section>")
     return "".join(parts)
@@ -55,19 +57,28 @@ def document(pages: Iterable[str]) -> str:
     )
 
 
-def _row(row: Row, opened: bool) -> str:
-    colour = _COLOURS.get(row.status, "#b3261e")
-    words = row.words + (f" (norm {row.norm:.3g})" if row.status == "ok" and row.norm is not None else "")
+def _entry(group: list[Row], opened: bool) -> str:
+    """Rows that say the same, with the evidence of the first."""
+    row = group[0]
+    colour = _COLOURS.get(row.status, _RED)
+    words = row.words + (f" (norm {row.norm:.3g})" if row.status is Kind.OK and row.norm is not None else "")
     cause = f": <em>{escape(row.cause)}</em>" if row.cause else ""
     design = ", by design here" if row.by_design else ""
-    mark = f'<span class="gl-mark" style="color:{colour}">{escape(MARKS[row.status])}</span>'
-    head = f"{mark}<code>{escape(row.name)}</code> — {escape(words)}{cause}{design}"
+    mark = f'<span class="gl-mark" style="color:{colour}">{escape(row.status.mark)}</span>'
+    head = f"{mark}<code>{escape(title(group))}</code> — {escape(words)}{cause}{design}"
     body = []
     for place in row.where[:1]:
         body.append(_source(place))
-    facts = [("What", row.message), ("Evidence", row.evidence), ("Fix", row.fix or ""), ("Op", row.op)]
-    if row.status != "ok":
-        facts.append(("Certainty", f"{row.confidence:.0%}"))
+    shared = names(group) if len(group) > 1 else ""
+    facts = [
+        ("Sources", shared),
+        ("What", row.message),
+        ("Evidence", row.evidence),
+        ("Fix", row.fix or ""),
+        ("Op", row.op),
+    ]
+    if row.status is not Kind.OK:
+        facts.append(("Certainty", str(row.certainty)))
     also = ", ".join(f"{escape(str(p))} <code>{escape(p.code)}</code>" for p in row.where[1:4])
     items = "".join(f"<dt>{k}</dt><dd>{escape(v)}</dd>" for k, v in facts if v)
     if also:
@@ -81,7 +92,7 @@ def _row(row: Row, opened: bool) -> str:
 
 
 def _source(place: Place) -> str:
-    """The learner's lines around a place, the line itself highlighted and marked with an arrow."""
+    """The user's lines around a place, the line itself highlighted and marked with an arrow."""
     lines = []
     for n in range(max(1, place.line - AROUND), place.line + AROUND + 1):
         text = linecache.getline(place.file, n)

@@ -1,306 +1,285 @@
-"""From a located cut to a label of the vocabulary, by the kind of op and what surrounds it."""
+"""An op on the way to the loss that passes no gradient on: the gradient arrives at its output and leaves it nowhere."""
 
 from __future__ import annotations
 
-import numpy as np
 import tensorflow as tf
 
-from gradlab.doctor.analysis.cuts import Cut, after, descends
-from gradlab.doctor.analysis.dataflow import Flow
-from gradlab.doctor.analysis.zero_cuts import meeting, zero_origin
+from gradlab.doctor import op_types
+from gradlab.doctor.analysis.cuts import Cut, descends, walk_back
+from gradlab.doctor.certainty import Proof
+from gradlab.doctor.recording.frames import Place
 from gradlab.doctor.recording.recorded_run import Run
+from gradlab.doctor.recording.sources import FLOATS
 from gradlab.doctor.recording.trace import Op
+from gradlab.doctor.rules import CUT, Case, Cause, Finding, Kind, find, rule
+from gradlab.doctor.rules.case import place_of
+from gradlab.doctor.source_code.op_names import named
 
-COMPARE = {
-    "Greater", "GreaterEqual", "Less", "LessEqual", "Equal", "NotEqual", "ApproximateEqual", "IsNan", "IsInf",
-    "IsFinite",
-    "LogicalAnd", "LogicalOr", "LogicalNot", "Where", "InTopK", "InTopKV2", "Any", "All",
-}  # fmt: skip
-ARGMAX = {"ArgMax", "ArgMin"}
-RANKS = {"TopKV2", "TopK", "NthElement", "ApproxTopK", "Unsort"}
-SAMPLERS = {
-    "Multinomial", "StatelessMultinomial", "RandomPoisson", "RandomPoissonV2", "StatelessRandomPoisson",
-    "RandomShuffle",
-    "StatelessRandomBinomial", "StatefulRandomBinomial", "RandomUniformInt", "StatelessRandomUniformInt",
-    "StatelessRandomUniformIntV2", "StatefulUniformInt", "StatelessParameterizedTruncatedNormal",
-    "ParameterizedTruncatedNormal",
-    "StatelessShuffle", "StatelessRandomGammaV3", "LogUniformCandidateSampler", "UniformCandidateSampler",
-    "LearnedUnigramCandidateSampler", "StatelessSampleDistortedBoundingBox", "RandomGammaGrad",
-}  # fmt: skip
-DRAWS = {
-    "RandomUniform", "RandomStandardNormal", "StatelessRandomUniform", "StatelessRandomUniformV2", "StatefulUniform",
-    "StatelessRandomNormal", "StatelessRandomNormalV2", "StatefulStandardNormalV2", "StatefulUniformFullInt",
-    "TruncatedNormal", "StatelessTruncatedNormal", "StatelessTruncatedNormalV2", "RandomGamma",
-}  # fmt: skip
-PYTHON = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
-STATE_OPS = ("Assign", "ResourceScatter", "ResourceApply", "ResourceStrided", "VarHandle")
-PIPELINE = (
-    "Dataset",
-    "Iterator",
-    "MakeIterator",
-    "Queue",
-    "Stack",
-    "LookupTable",
-    "Barrier",
-    "StagingArea",
-    "Stage",
-    "Unstage",
-    "MapStage",
+# Ops back from a comparison in which a random draw is looked for: u < p, with a scale or a cast in between.
+DRAW_DEPTH = 8
+
+STOP_GRADIENT = Cause(
+    "stop-gradient",
+    what="tf.stop_gradient ends the path",
+    fix="nothing to do if it is meant; otherwise remove the tf.stop_gradient",
+    by_design=True,
+    parts=True,
 )
-SATURATES = {
-    "Relu", "Relu6", "Elu", "Selu", "LeakyRelu", "Minimum", "Maximum", "ClipByValue", "Sigmoid", "Tanh", "Softplus",
-    "Softsign",
-    "Sign", "Erf", "Softmax", "LogSoftmax", "SoftmaxCrossEntropyWithLogits", "SparseSoftmaxCrossEntropyWithLogits",
-    "Abs", "Erfc",
-    "Max", "Min", "MaxPool",
-}  # fmt: skip
-PRODUCTS = {
-    "Mul", "MulNoNan", "MatMul", "BatchMatMulV2", "BatchMatMul", "BatchMatMulV3", "Einsum", "Conv2D", "Conv1D",
-    "Conv3D", "DepthwiseConv2dNative", "RealDiv", "DivNoNan", "Xdivy", "SparseTensorDenseMatMul", "Prod", "Pow",
-    "Square",
-}  # fmt: skip
-SELECTS = {"SelectV2", "Select"}
-FLAT = {
-    "Round", "Rint", "Floor", "Ceil", "FloorDiv", "Sign", "HistogramFixedWidth", "Bucketize", "AsString",
-    "StringToNumber", "FloorMod", "LowerBound", "UpperBound", "Unique", "UniqueV2", "DenseBincount", "Bincount",
-    "OneHot", "Quantize", "QuantizeV2",
-}  # fmt: skip
-HALF = {tf.float16, tf.bfloat16}
+CUSTOM_GRADIENT = Cause(
+    "custom-gradient",
+    what="the custom gradient gives none for it, or a wrong one",
+    fix="return a gradient for every input (and for every variable) from the custom gradient function",
+    parts=True,
+)
+PY_FUNCTION = Cause(
+    "py-function",
+    what="the path runs through a Python function that TensorFlow can't differentiate",
+    fix="write the function with TensorFlow ops, or give it a gradient with tf.custom_gradient",
+    parts=True,
+)
+PIPELINE = Cause(
+    "stateful-pipeline",
+    what="the value goes through a tf.data pipeline, a queue or a table",
+    fix="compute with the tensor itself; a tf.data pipeline carries values, not gradients",
+)
+STATE_ASSIGN = Cause(
+    "state-assign",
+    what="the value is written into a variable, and tf.Variable.assign is not differentiable",
+    fix="keep the state a tensor and pass it on (new = f(old)) instead of assigning it to a variable",
+    parts=True,
+)
+ARGMAX = Cause(
+    "argmax",
+    what="an index is taken and used as a value",
+    fix="use the probabilities (softmax, Gumbel-softmax) instead of the index of the largest one",
+    steps=True,
+)
+RANKS = Cause(
+    "argsort-topk-index",
+    what="positions are taken and used as values",
+    fix="use the sorted values (tf.sort, tf.math.top_k(...).values), not their positions",
+    steps=True,
+)
+SAMPLING = Cause(
+    "random-sampling",
+    what="a sample is drawn from it",
+    fix="draw noise that does not depend on the parameters and transform it (reparameterisation), or use a "
+    "score-function estimator",
+    steps=True,
+)
+COMPARISON = Cause(
+    "comparison",
+    what="a comparison turns the value into true or false",
+    fix="replace the threshold by a smooth one (tf.sigmoid) or by a loss on the values themselves",
+    steps=True,
+)
+INTEGER_CAST = Cause(
+    "integer-cast",
+    what="a float is cast to an integer",
+    fix="keep the values in floating point; if you need levels, use a soft version (tf.sigmoid) or a straight-through "
+    "estimator",
+    steps=True,
+)
+NO_GRADIENT = Cause(
+    "no-gradient-op",
+    what="this operation has no gradient",
+    fix="replace the op by a differentiable one, or pass the gradient straight through: "
+    "x + tf.stop_gradient(op(x) - x)",
+)
 
 
-def of_cut(run: Run, flow: Flow, cut: Cut) -> str:
-    """The label of a place where the gradient stops."""
+# --- how the question gets here ---------------------------------------------------------------------------------------
+
+
+@rule(Kind.NONE, rank=60)
+def stops_at_an_op(case: Case) -> Finding | None:
+    """The source reaches the loss, and of an op on the way the output has a gradient and the input has none."""
+    if not case.flow.reached or not case.cuts:
+        return None
+    return find(case, CUT)
+
+
+@rule(Kind.NONE, rank=65)
+def loss_is_no_float(case: Case) -> Finding | None:
+    """The source reaches the loss, which is an integer or a truth value: then the gradient ends before it begins."""
+    targets = case.recorded.targets
+    if not case.flow.reached or all(t.dtype in FLOATS for t in targets) or not case.flow.path:
+        return None
+    last = case.flow.path[-1]
+    found = find(case.but(given_cut=walk_back(case.recorded, case.flow, last, last.outs[0])), CUT)
+    if found is not None:
+        found.evidence = f"the loss itself is {targets[0].dtype.name}, which has no gradient"
+    return found
+
+
+# --- which op it is ---------------------------------------------------------------------------------------------------
+
+
+def at_cut(case: Case, evidence: str = "") -> Finding:
+    """The finding that blames the op of `case.cut`."""
+    cut, run = case.cut, case.recorded
+    return Finding(
+        place_of(cut.op),
+        evidence or gradient_sentence(run, cut, "None leaves it towards the source"),
+        (Proof.GRADIENT,),
+        cut.op.type,
+        cut.op,
+        norm=run.norm(cut.key) if cut.key is not None else None,
+    )
+
+
+def gradient_sentence(run: Run, cut: Cut, leaves: str) -> str:
+    """What is known of the gradient on both sides of a cut; `leaves` says what leaves it."""
     op = cut.op
-    kind = op.type
+    name = op_name(op)
     if cut.how == "state":
-        return "stateful-pipeline" if any(p in kind for p in PIPELINE) else "state-assign"
-    if kind in ("StopGradient", "PreventGradient"):
-        return "stop-gradient"
-    if "custom_gradient" in op.marks:
-        return "custom-gradient"
-    if kind in PYTHON:
-        return "py-function"
-    if any(p in kind for p in PIPELINE):
-        return "stateful-pipeline"
-    if kind in ARGMAX:
-        return "argmax"
-    if kind in RANKS:
-        return "argsort-topk-index"
-    if kind in SAMPLERS:
-        return "random-sampling"
-    if kind in COMPARE:
-        return "random-sampling" if _drawn(run, flow, op) else "comparison"
-    if kind == "Cast":
-        out = run.value(op.outs[0])
-        if out.dtype == tf.bool:
-            return "comparison"
-        return "integer-cast" if out.dtype.is_integer else "no-gradient-op"
-    if kind == "Bitcast":
-        return "integer-cast"
-    if kind.startswith(STATE_OPS):
-        return "state-assign"
-    return "no-gradient-op"
-
-
-def _drawn(run: Run, flow: Flow, op: Op) -> bool:
-    """Is one side of a comparison a fresh random draw that does not depend on the source?"""
-    carriers = flow.carriers.get(op.index, [])
-    others = [k for k in op.ins if k not in carriers]
-    return any(descends(run, k, DRAWS, 8) is not None for k in others)
-
-
-def of_zero(run: Run, flow: Flow, cut: Cut) -> tuple[str, Op]:
-    """The label of a place where the gradient becomes zero, and the op to blame."""
-    op, kind = cut.op, cut.op.type
-    if "custom_gradient" in op.marks and kind.startswith("Identity"):
-        return "custom-gradient", op
-    if kind in PYTHON:
-        return "py-function", op
-    if cut.how == "cancel":
-        return "zero-cancel", (meeting(run, flow, cut.key) if cut.key is not None else None) or op
-    carriers = flow.carriers[op.index]
-    if kind in SELECTS:
-        return ("zero-saturated" if op.ins[0] in carriers else "zero-masked"), op
-    if kind in ("Sub", "AddN", "Mean") and len(set(carriers)) < len(carriers):
-        return "zero-cancel", op
-    if kind in ("Softmax", "LogSoftmax") and run.value(op.outs[0]).shape[-1] == 1:
-        return "zero-cancel", op  # the softmax of one number is 1 whatever the number is
-    if kind in ("Softmax", "LogSoftmax"):
-        peak = float(tf.reduce_min(tf.reduce_max(tf.nn.softmax(tf.cast(run.value(op.ins[0]), tf.float64)), -1)))
-        half = run.value(op.outs[0]).dtype in HALF
-        return ("zero-saturated" if peak > 1 - 1e-6 or half else "zero-cancel"), op
-    if kind in PRODUCTS:
-        for k in op.ins:
-            value = run.value(k)
-            if k == cut.key or not run.is_float(k) or np.any(np.asarray(tf.cast(value, tf.float32))):
-                continue
-            origin = zero_origin(run, k)
-            if origin is None:
-                return "zero-masked", op
-            if origin.type in SATURATES:
-                return "zero-saturated", origin
-            if origin.type in ("Exp", "Pow", "Prod", "Sigmoid", "Square") or origin.type == "Mul":
-                return (
-                    "zero-underflow" if origin.index in flow.carriers or not _mask(run, origin) else "zero-masked"
-                ), origin
-            if origin.type in SELECTS and origin.ins[0] in flow.tainted:
-                return "zero-saturated", origin
-            if origin.type == "Cast" and flow.carriers.get(origin.index):
-                return "zero-saturated", origin
-            if origin.type == "Cast" and run.is_float(origin.ins[0]):
-                return "zero-underflow", origin
-            return "zero-masked", op if origin.type in ("Fill", "ZerosLike", "Cast") or not origin.stack else origin
-        if kind in ("Pow", "Square", "Mul") and _zero(run, cut.key):
-            difference = run.trace.producer.get(cut.key) if cut.key is not None else None
-            both = flow.carriers.get(difference.index, []) if difference is not None else []
-            if difference is not None and difference.type == "Sub" and len(set(both)) == 2:
-                return "zero-cancel", difference  # the source gives the same value on both sides
-        if kind in ("Pow", "Square", "Prod", "Mul", "MatMul") and _zero(run, cut.key):
-            return "zero-saturated", op  # a stationary point: x ** 2 at 0
-        return "zero-underflow", op
-    if kind in SATURATES:
-        tiny = _tiny(run, op)
-        return (
-            "zero-underflow" if tiny and kind in ("Sigmoid", "Tanh", "Erf", "Softplus", "Erfc") else "zero-saturated"
-        ), op
-    if kind == "Exp" or kind == "Cast" or _tiny(run, op):
-        return "zero-underflow", op
-    if kind in (
-        "Mean",
-        "Sum",
-        "StridedSlice",
-        "GatherV2",
-        "GatherNd",
-        "Slice",
-        "Pack",
-        "Unpack",
-        "ConcatV2",
-        "Split",
-        "SplitV",
-    ):
-        return "zero-masked", op
-    if kind in ("Round", "Rint", "Floor", "Ceil", "FloorDiv"):
-        return "no-gradient-op", op
-    return "zero-saturated", op
-
-
-def _zero(run: Run, k: int | None) -> bool:
-    value = None if k is None else run.value(k)
-    return value is not None and not np.any(np.asarray(tf.cast(value, tf.float64)))
-
-
-def _mask(run: Run, op: Op) -> bool:
-    """Did a product become zero because one factor is zero somewhere (a mask), not because it is too small?"""
-    return any(run.is_float(k) and bool(tf.reduce_any(tf.equal(run.value(k), 0))) for k in op.ins)
-
-
-def _tiny(run: Run, op: Op) -> bool:
-    """Are the gradients that arrive at an op near the smallest number of their dtype?"""
-    for o in op.outs:
-        gradient = run.gradients.get(o)
-        if gradient is None or not run.is_float(o):
-            continue
-        gradient = tf.convert_to_tensor(gradient)
-        if gradient.dtype in HALF:
-            return True
-        top = float(tf.reduce_max(tf.abs(tf.cast(gradient, tf.float64))))
-        return 0 < top < 1e-30 if gradient.dtype == tf.float32 else 0 < top < 1e-290
-    return False
-
-
-def of_not_finite(run: Run, flow: Flow, cut: Cut) -> str:
-    """The label of a place where the gradient becomes NaN or infinite."""
-    op = cut.op
+        return f"{name} writes the value into a variable; the gradient of what is read from there later ends at it"
     if cut.how == "forward":
-        return "nan-forward"
-    if "custom_gradient" in op.marks and op.type.startswith("Identity"):
-        return "custom-gradient"
-    later = after(run, op, flow.needed)
-    selects = [o for o in run.trace.ops if o.index in later and o.type in SELECTS]
-    out_bad = any(run.is_float(o) and not bool(tf.reduce_all(tf.math.is_finite(run.value(o)))) for o in op.outs)
-    if out_bad:
-        mended = any(_tests_itself(run, s, later, op) for s in selects)
-        return "nan-forward" if mended or not (selects or _masked(run, op)) else "nan-where"
-    return "nan-where" if _masked(run, op) and _chosen_away(run, flow, op) else "nan-sqrt-norm"
+        return f"{name} already gives values that are not finite in the forward pass"
+    norms = [n for n in (run.norm(o) for o in op.outs) if n is not None]
+    if norms:
+        arrives = f"the gradient arrives at the output of {name} with norm {norms[0]:.3g}"
+    elif any(run.live(o) for o in op.outs):
+        arrives = f"a gradient arrives at the output of {name}"
+    else:
+        arrives = f"{name} has no gradient to pass on"
+    if cut.how == "cancel":
+        return f"{arrives}; the contributions to its input add up to exactly zero"
+    return f"{arrives}; {leaves}"
 
 
-_CHOOSERS = SELECTS | {
-    "Maximum", "Minimum", "ClipByValue", "Relu", "Relu6", "StridedSlice", "Slice", "GatherV2", "GatherNd", "Max",
-    "Min", "BooleanMask", "ResourceGather", "TensorScatterUpdate", "UnsortedSegmentMax", "Split", "SplitV",
-    "Unpack",
-}  # fmt: skip
+def op_name(op: Op) -> str:
+    """An op's type, with what it is in the user's innermost line where the text tells."""
+    return named(op.type, next(iter(place_of(op)), None))
 
 
-def _chosen_away(run: Run, flow: Flow, op: Op) -> bool:
-    """Does a choice further on (where, slice, maximum, a mask's zeros) make the arriving zero, and not a slope that is
-    zero by itself?"""
-    keys = set(op.outs)
-    for later in run.trace.ops:
-        if later.index <= op.index or later.index not in flow.needed or not any(k in keys for k in later.ins):
-            continue
-        if later.type in _CHOOSERS:
-            return True
-        if later.type in ("Mul", "MulNoNan", "MatMul", "BatchMatMulV2"):
-            others = [k for k in later.ins if k not in keys and run.is_float(k)]
-            if any(bool(tf.reduce_any(tf.equal(run.value(k), 0))) for k in others):
-                return True
-        if any(
-            run.kind(o) == "ok" and bool(tf.reduce_all(tf.not_equal(tf.convert_to_tensor(run.gradients[o]), 0)))
-            for o in later.outs
-            if run.gradients.get(o) is not None
-        ):
-            return False
-        keys.update(later.outs)
-    return False
+@rule(CUT, rank=10, cause=PIPELINE)
+def written_into_a_pipeline(case: Case) -> Finding | None:
+    """A queue, a table or an iterator took the value and gave it back: it keeps values, not gradients."""
+    return at_cut(case) if case.cut.how == "state" and op_types.is_pipeline(case.cut.op.type) else None
 
 
-def _tests_itself(run: Run, select: Op, later: set[int], op: Op) -> bool:
-    """Does the condition of a where() test the very values that the op spoilt?"""
-    maker = run.trace.producer.get(select.ins[0])
-    seen = 0
-    while maker is not None and seen < 20:
-        if maker.type in ("IsNan", "IsInf", "IsFinite"):
-            source = run.trace.producer.get(maker.ins[0])
-            return source is not None and (source.index in later or source.index == op.index)
-        seen += 1
-        maker = run.trace.producer.get(maker.ins[0]) if maker.ins else None
-    return False
+@rule(CUT, rank=15, cause=STATE_ASSIGN)
+def written_into_a_variable(case: Case) -> Finding | None:
+    """An assign op has no gradient: what is read from the variable afterwards starts anew."""
+    return at_cut(case) if case.cut.how == "state" else None
 
 
-def _masked(run: Run, op: Op) -> bool:
-    """Is the gradient that arrives zero exactly where the op spoils it: a branch that was not taken?"""
-    for o in op.outs:
-        arriving = run.gradients.get(o)
-        if arriving is None or not run.is_float(o):
-            continue
-        for k in op.ins:
-            leaving = run.gradients.get(k)
-            if leaving is None:
-                continue
-            a, b = np.asarray(tf.convert_to_tensor(arriving)), np.asarray(tf.convert_to_tensor(leaving))
-            if a.shape == b.shape:
-                spoilt = ~np.isfinite(b)
-                return bool(spoilt.any() and (a[spoilt] == 0).all())
-            return bool((a == 0).any())
-    return False
+@rule(CUT, rank=20, cause=STOP_GRADIENT)
+def stopped(case: Case) -> Finding | None:
+    """The op exists to end the gradient, so it is by design until the user says otherwise."""
+    found = at_cut(case) if case.cut.op.type in op_types.STOPS else None
+    if found is not None:
+        found.message = "no gradient by design here: tf.stop_gradient says so"
+    return found
 
 
-def raised_by(run: Run | None, flow: Flow | None, error: BaseException) -> tuple[str, Op | None, str]:
-    """Label, op and op type for a gradient call that raised."""
-    text = str(error)
-    if type(error) is LookupError or "No gradient defined" in text or "gradient registry has no entry" in text:
-        kind = ""
-        for quoted in text.replace('"', "'").split("'")[1::2]:
-            kind = quoted
-            break
-        if "entry for:" in text:
-            kind = text.rsplit("entry for:", 1)[1].strip()
-        if "op type:" in text:
-            kind = text.rsplit("op type:", 1)[1].split(")")[0].strip()
-        found = None
-        for op in run.trace.ops if run else ():
-            if op.type == kind and (found is None or flow is None or op.index in flow.needed):
-                found = op
-        label = "random-sampling" if kind in SAMPLERS else "no-gradient-op"
-        return label, found, kind
-    return "", None, ""
+@rule(CUT, rank=25, cause=CUSTOM_GRADIENT)
+def custom_gradient_returns_none(case: Case) -> Finding | None:
+    """The op ran inside tf.custom_gradient, whose backward function alone decides what is passed on."""
+    return at_cut(case) if "custom_gradient" in case.cut.op.marks else None
+
+
+@rule(CUT, rank=30, cause=PY_FUNCTION)
+def python_function_op(case: Case) -> Finding | None:
+    """TensorFlow sees a Python function as one op, and what NumPy does in it is not recorded."""
+    return at_cut(case) if case.cut.op.type in op_types.PYTHON else None
+
+
+@rule(CUT, rank=35, cause=PIPELINE)
+def pipeline_op(case: Case) -> Finding | None:
+    """An op of a dataset, a queue or a table."""
+    return at_cut(case) if op_types.is_pipeline(case.cut.op.type) else None
+
+
+@rule(CUT, rank=40, cause=ARGMAX)
+def index_of_the_largest(case: Case) -> Finding | None:
+    """The index stays the same when the values move a little: its slope is zero or does not exist."""
+    return at_cut(case) if case.cut.op.type in op_types.ARGMAX else None
+
+
+@rule(CUT, rank=45, cause=RANKS)
+def positions(case: Case) -> Finding | None:
+    """Positions stay the same when the values move a little. (The sorted values have a gradient.)"""
+    return at_cut(case) if case.cut.op.type in op_types.RANKS else None
+
+
+@rule(CUT, rank=50, cause=SAMPLING)
+def sampled(case: Case) -> Finding | None:
+    """The op draws from a distribution with this parameter, or a fresh random number is compared with it (a gate)."""
+    kind = case.cut.op.type
+    gate = kind in op_types.COMPARISONS and _compared_with_a_draw(case)
+    return at_cut(case) if kind in op_types.SAMPLERS or gate else None
+
+
+def _compared_with_a_draw(case: Case) -> bool:
+    carriers = case.flow.carriers.get(case.cut.op.index, [])
+    others = [k for k in case.cut.op.ins if k not in carriers]
+    return any(descends(case.recorded, k, op_types.DRAWS, DRAW_DEPTH) is not None for k in others)
+
+
+@rule(CUT, rank=55, cause=COMPARISON)
+def compared(case: Case) -> Finding | None:
+    """The answer is true or false: it jumps, and is constant in between."""
+    op = case.cut.op
+    to_bool = op.type == "Cast" and case.recorded.value(op.outs[0]).dtype == tf.bool
+    return at_cut(case) if op.type in op_types.COMPARISONS or to_bool else None
+
+
+@rule(CUT, rank=60, cause=INTEGER_CAST)
+def cast_to_integer(case: Case) -> Finding | None:
+    """Integers have no gradient in TensorFlow, also where the number is the same before and after."""
+    op = case.cut.op
+    to_integer = op.type == "Cast" and case.recorded.value(op.outs[0]).dtype.is_integer
+    return at_cut(case) if to_integer or op.type == "Bitcast" else None
+
+
+@rule(CUT, rank=65, cause=STATE_ASSIGN)
+def state_op(case: Case) -> Finding | None:
+    """An op that makes or changes a variable."""
+    return at_cut(case) if op_types.is_state(case.cut.op.type) else None
+
+
+@rule(CUT, rank=90, cause=NO_GRADIENT)
+def no_gradient_registered(case: Case) -> Finding | None:
+    """No other rule knows the op, and the gradient ends there: TensorFlow has none for it."""
+    return at_cut(case)
+
+
+# --- TensorFlow says so itself ----------------------------------------------------------------------------------------
+
+
+def _named_op(case: Case) -> tuple[str, Op | None] | None:
+    """The op type that TensorFlow's exception names, and the op of the run that it means."""
+    text = str(case.error)
+    if not (type(case.error) is LookupError or "No gradient defined" in text or "gradient registry has no" in text):
+        return None
+    kind = next(iter(text.replace('"', "'").split("'")[1::2]), "")
+    if "entry for:" in text:
+        kind = text.rsplit("entry for:", 1)[1].strip()
+    if "op type:" in text:
+        kind = text.rsplit("op type:", 1)[1].split(")")[0].strip()
+    if case.run is None:
+        return kind, None
+    same = [op for op in case.run.trace.ops if op.type == kind]
+    needed = [op for op in same if case.source is None or op.index in case.flow.needed]
+    return kind, (needed[-1] if needed else same[0] if same else None)
+
+
+def _refused_at(case: Case, kind: str, op: Op | None) -> Finding:
+    where: list[Place] = place_of(op) or case.raised_at
+    return Finding(where, f"TensorFlow has no gradient for {kind or 'an op on the way'}", (Proof.ERROR,), kind, op)
+
+
+@rule(Kind.RAISES, rank=20, cause=SAMPLING)
+def sampler_refuses(case: Case) -> Finding | None:
+    """TensorFlow's exception names an op that draws samples."""
+    named = case.once(_named_op)
+    return _refused_at(case, *named) if named is not None and named[0] in op_types.SAMPLERS else None
+
+
+@rule(Kind.RAISES, rank=25, cause=NO_GRADIENT)
+def op_refuses(case: Case) -> Finding | None:
+    """TensorFlow's exception names an op for which no gradient is registered."""
+    named = case.once(_named_op)
+    return _refused_at(case, *named) if named is not None else None

@@ -1,178 +1,197 @@
-"""Did the path leave TensorFlow? Exits to Python and NumPy, and the op through which a changed number came back."""
+"""The value left TensorFlow for Python or NumPy and came back as a number, which has no gradient."""
 
 from __future__ import annotations
 
-import ast
-import sys
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-
-from gradlab.doctor.analysis.dataflow import Flow
+from gradlab.doctor import op_types
+from gradlab.doctor.analysis import exits
+from gradlab.doctor.analysis.exits import Exit
+from gradlab.doctor.certainty import Proof
 from gradlab.doctor.recording.frames import Place, places
-from gradlab.doctor.recording.recorded_run import Run
-from gradlab.doctor.recording.trace import Conversion, Op, Trace
-from gradlab.doctor.source_code import syntax
-from gradlab.doctor.source_code.host_calls import host_call, how_of, in_text, is_speech_statement
+from gradlab.doctor.recording.trace import Conversion, Op
+from gradlab.doctor.rules import NO_PATH, Case, Cause, Finding, Kind, rule
+from gradlab.doctor.rules.detached_op import PIPELINE, PY_FUNCTION, STATE_ASSIGN
+from gradlab.doctor.source_code.value_flow import BRANCH, LOSS, NOWHERE, Reach
 
-CONTROL = {"__bool__", "__iter__"}
-
-
-def control_of(c: Conversion) -> str:
-    """ "loop", "branch", or "" for a conversion that hands on a value."""
-    if c.marks and "while_loop" in c.marks:
-        return "loop"
-    if "cond" in c.marks:
-        return "branch"
-    if not c.stack:
-        return ""
-    code, line = c.stack[0]
-    statement = syntax.statement_at(code.co_filename, line)
-    if isinstance(statement, ast.While):
-        return "loop"
-    if isinstance(statement, ast.For):
-        return "loop" if statement.lineno <= line <= (statement.iter.end_lineno or line) else ""
-    if c.kind == "__bool__":
-        return "branch"
-    return ""
-
-
-def only_counts(c: Conversion) -> bool:
-    """Is the converted number assigned to names that are used nowhere but in range() or a loop's condition?"""
-    if not c.stack:
-        return False
-    code, line = c.stack[0]
-    statement = syntax.statement_at(code.co_filename, line)
-    if not isinstance(statement, ast.Assign) or not all(isinstance(t, ast.Name) for t in statement.targets):
-        return False
-    names = {t.id for t in statement.targets if isinstance(t, ast.Name)}
-    tree = syntax.module(code.co_filename)
-    scope = syntax.scopes(tree, line)[0] if tree else None
-    if scope is None:
-        return False
-    uses = [n for n in ast.walk(scope) if isinstance(n, ast.Name) and n.id in names and isinstance(n.ctx, ast.Load)]
-    counted: set[int] = set()
-    for n in ast.walk(scope):
-        if isinstance(n, (ast.For, ast.comprehension)) and syntax.is_count(n.iter):
-            counted |= {id(x) for x in ast.walk(n.iter)}
-        if isinstance(n, ast.While):
-            counted |= {id(x) for x in ast.walk(n.test)}
-    return bool(uses) and all(id(u) in counted for u in uses)
-
-
-def is_speech(stack: Any) -> bool:
-    """Is the innermost learner line a print, a log call or an f-string?"""
-    if not stack:
-        return False
-    code, line = stack[0]
-    statement = syntax.statement_at(code.co_filename, line)
-    return statement is not None and is_speech_statement(statement)
+NUMPY = Cause(
+    "numpy-conversion",
+    what="the value leaves TensorFlow",
+    fix="stay in TensorFlow: use tf functions on the tensor and call the model instead of predict",
+    parts=True,
+)
 
 
 @dataclass
-class Reentry:
-    """The first op of the trace that took in a number which moves with the source."""
+class Exits:
+    """How a source's value left TensorFlow in the recorded run, and what a second run with the source moved shows."""
 
-    op: Op
-    slot: int
+    control: list[Conversion]  # conversions that only decide what runs
+    values: list[Conversion]  # the others
+    came_back: list[Op]  # ops that the loss needs, whose number from Python moved with the source
+    diverged: bool  # the second run did other ops
+    change: float  # of the loss
+    rerun: bool  # there was a second run
+    moved: str  # what it showed, as a sentence
+    dead: list[Op]
+
+    @property
+    def only_steered(self) -> bool:
+        """Nothing but conditions took the value out."""
+        return bool(self.control and not self.values and not any(exits.exit_in_text(op, None) for op in self.dead))
 
 
-def _externals(trace: Trace) -> dict[tuple[int, int], Any]:
-    found = {}
-    for op in trace.ops:
-        for i, k in enumerate(op.ins):
-            if k not in trace.producer:
-                found[op.index, i] = k
+def way_out(case: Case) -> Exits:
+    """Where the source's value left TensorFlow."""
+    run, flow = case.recorded, case.flow
+    out = [c for c in run.trace.conversions if c.key in flow.tainted]
+    control = [
+        c
+        for c in out
+        if exits.control_of(c) or (c.kind in exits.CONTROL and c.kind != "__iter__") or exits.only_counts(c)
+    ]
+    dead = exits.dead_ends(run, flow)
+    again = case.check.rerun(case.asked) if case.check is not None and (out or dead) else None
+    values = [c for c in out if c not in control]
+    if again is None:
+        return Exits(control, values, [], False, 0.0, False, "", dead)
+    entries, diverged = exits.changed_inputs(run.trace, again.trace, set(run.reads) | {case.seed})
+    moved = (
+        f"moving it by {again.step:g} changes the loss by {again.change:.3g}"
+        if again.change
+        else "no change of the loss was seen"
+    )
+    entries = [op for op in entries if op.index in flow.needed]
+    return Exits(control, values, entries, diverged, again.change, True, moved, dead)
+
+
+def left_by(how: str) -> Cause:
+    """The cause for a way out of TensorFlow."""
+    return PY_FUNCTION if how == "py_function" else NUMPY
+
+
+@rule(NO_PATH, rank=10, cause=NUMPY)
+def came_back_as_a_number(case: Case) -> Finding | None:
+    """With the source moved, an op that the loss needs takes in another number from Python: the value went that way."""
+    out = case.once(way_out)
+    if not out.came_back or out.only_steered:
+        return None
+    run, flow, op = case.recorded, case.flow, out.came_back[0]
+    evidence, proofs = f"{out.moved}, but only as a plain number", (Proof.VALUES, Proof.RERUN)
+    place, how = exits.exit_place(run, flow, op)
+    left = [place] if place else []
+    back = places(op.stack)
+    where = left + [p for p in back if p != place]
+    if op_types.is_write(op.type):
+        return Finding(back + left, evidence, proofs, op.type, op, STATE_ASSIGN)
+    if op_types.is_dataset(op.type):
+        return Finding(where, evidence, proofs, op.type, op, PIPELINE)
+    ops = run.trace.ops
+    read = next((o for o in ops if "IteratorGetNext" in o.type and o.index in flow.needed), None)
+    if read is not None and op.index <= read.index:
+        return Finding(where, evidence, proofs, read.type, op, PIPELINE)
+    return Finding(where, evidence, proofs, how, op, left_by(how))
+
+
+@rule(NO_PATH, rank=30, cause=NUMPY)
+def text_leads_back(case: Case) -> Finding | None:
+    """Three things hold: a line handed the value to Python or NumPy, an op that the loss needs took in a number that
+    Python made later, and the text leads from the one to the other."""
+    out = case.once(way_out)
+    if out.rerun and out.control:
+        return None
+    return left(case, out.moved)
+
+
+def left(case: Case, moved: str = "") -> Finding | None:
+    """The exit whose value came back into the loss, nearest the loss first; None if there is none."""
+    run, flow, source = case.recorded, case.flow, case.asked
+    bare = any(k != case.seed and run.from_host(k) for k in run.target_keys)
+    back = exits.host_inputs(run, flow, source)
+    needed = (op for op in run.trace.ops if op.index in flow.needed)
+    reach = Reach(back, needed, case.scope.spots if bare else (), bare)
+    unsure: Exit | None = None
+    for out in exits.exits(run, flow, source, case.scope):
+        hit = reach.follow(out.spots, out.after)
+        if hit is None and out.heard:
+            unsure = unsure or out
+        elif hit is not None and hit != NOWHERE:
+            return _left_at(out, hit, moved)
+    return _left_at(unsure, "", moved) if unsure is not None and (back or bare) else None
+
+
+def _left_at(out: Exit, hit: Op | str, moved: str) -> Finding:
+    spots = out.spots[:1]
+    back = hit if isinstance(hit, Op) else None
+    again = places(back.stack) if back is not None else []
+    if isinstance(hit, Op):
+        end = f" and came back as a plain number in line {again[0].line}"
+    else:
+        end = {LOSS: " and came back as the loss", BRANCH: " and only decides what runs"}.get(hit, "")
+    evidence = f"its value left TensorFlow here{end}" + (f"; {moved}" if moved else "")
+    heard = Proof.HEARD if out.heard else Proof.TEXT
+    proofs = (heard, Proof.FLOW) if hit else (heard,)
+    if back is not None and op_types.is_write(back.type):
+        return Finding(_joined(again, spots), evidence, proofs, back.type, cause=STATE_ASSIGN)
+    if back is not None and op_types.is_dataset(back.type):
+        return Finding(_joined(spots, again), evidence, proofs, back.type, cause=PIPELINE)
+    return Finding(_joined(spots, again), evidence, proofs, out.how, cause=left_by(out.how))
+
+
+def _joined(first: list[Place], second: list[Place]) -> list[Place]:
+    return first + [p for p in second if p not in first]
+
+
+@rule(NO_PATH, rank=70, cause=NUMPY)
+def left_without_a_change(case: Case) -> Finding | None:
+    """A line kept what it had converted, though the loss did not move at the steps that were tried."""
+    out = case.once(way_out)
+    values = [
+        c
+        for c in case.recorded.trace.conversions
+        if c.key in case.flow.tainted and c.kind not in exits.CONTROL and not exits.is_logged(c.stack)
+    ]
+    if not out.rerun or not values or not exits.is_kept(values[-1]):
+        return None
+    place, how = exits.exit_place(case.recorded, case.flow, None)
+    evidence = "its value left TensorFlow here; no change of the loss was seen at the steps tried"
+    return Finding([place] if place else [], evidence, (Proof.HEARD,), how, cause=left_by(how))
+
+
+@rule(Kind.WRONG, rank=50, cause=NUMPY)
+def one_way_leaves(case: Case) -> Finding | None:
+    """With the source moved, a number that comes from Python moves too: this part of the slope is not recorded."""
+    if case.check is None:
+        return None
+    again = case.check.rerun(case.asked)
+    if again is None:
+        return None
+    run = case.recorded
+    entries, _ = exits.changed_inputs(run.trace, again.trace, {case.seed} | set(run.reads))
+    entries = [op for op in entries if op.index in case.flow.needed]
+    if not entries:
+        return None
+    place, how = exits.exit_place(run, case.flow, entries[0])
+    proofs = (Proof.VALUES, Proof.RERUN)
+    return Finding([place] if place else [], slope_sentence(case), proofs, how, cause=left_by(how))
+
+
+@rule(Kind.WRONG, rank=55, cause=NUMPY)
+def text_leads_one_way_out(case: Case) -> Finding | None:
+    """The code cannot run again, and the text leads from a line that hands the value to Python or NumPy back to an op
+    that the loss needs: this part of the slope is not recorded."""
+    found = left(case) if case.check is None else None
+    if found is not None:
+        found.evidence = f"{slope_sentence(case)}; {found.evidence}"
     return found
 
 
-def changed_externals(base: Trace, other: Trace, handles: set[int]) -> tuple[list[Reentry], bool]:
-    """Ops whose host-made inputs differ between two runs, and whether the two runs did different ops."""
-    same = 0
-    for a, b in zip(base.ops, other.ops, strict=False):
-        if a.type != b.type or len(a.ins) != len(b.ins):
-            break
-        same += 1
-    diverged = same < len(base.ops) or same < len(other.ops)
-    found = []
-    for op in base.ops[:same]:
-        twin = other.ops[op.index]
-        for i, (k, j) in enumerate(zip(op.ins, twin.ins, strict=True)):
-            if k in base.producer or k in handles or j in other.producer or k == j:
-                continue
-            if _differ(base.tensors.get(k), other.tensors.get(j)):
-                found.append(Reentry(op, i))
-    return found, diverged
-
-
-def _differ(a: Any, b: Any) -> bool:
-    try:
-        x, y = np.asarray(a), np.asarray(b)
-    except Exception:  # resources and variants have no numbers to compare
-        return False
-    return x.shape != y.shape or not bool(np.all((x == y) | ((x != x) & (y != y))))
-
-
-def exit_place(
-    run: Run, flow: Flow, reentry: Op | None, extra: Callable[[Conversion], bool] = lambda c: False
-) -> tuple[Place | None, str]:
-    """The line where the value left TensorFlow (the last exit before it came back), and how: a method's name, or
-    py_function."""
-    limit = reentry.index if reentry is not None else sys.maxsize
-    values = [
-        c
-        for c in run.trace.conversions
-        if (c.key in flow.tainted or extra(c))
-        and c.kind not in CONTROL
-        and c.before <= limit
-        and not is_speech(c.stack)
-    ]
-    dead = [op for op in dead_ends(run, flow) if op.index < limit]
-    hook = values[-1] if values else None
-    back = places(reentry.stack) if reentry is not None else []
-    for op in reversed(dead):
-        if hook is not None and hook.before > op.index and op.outs and hook.key in op.outs:
-            break
-        found = _refine(op, back[0] if back else None)
-        if found is not None and (hook is None or op.index >= hook.before):
-            return found
-    if hook is not None and hook.stack:
-        return places(hook.stack)[0], "py_function" if "py_function" in hook.marks else hook.kind
-    for op in reversed(dead):
-        for way, how in in_text(places(op.stack)):
-            return way[0], how
-    if dead and dead[-1].stack:
-        spot = places(dead[-1].stack)[0]
-        return (back[0] if back and back[0].function == spot.function else spot), "numpy"
-    return (back[0] if back else None), "numpy"
-
-
-def dead_ends(run: Run, flow: Flow) -> list[Op]:
-    """Ops on the source's way whose outputs nothing consumed."""
-    used = {k for op in run.trace.ops for k in op.ins} | set(run.target_keys)
-    return [op for op in run.trace.ops if op.index in flow.carriers and op.outs and not any(k in used for k in op.outs)]
-
-
-def _refine(op: Op, back: Place | None) -> tuple[Place, str] | None:
-    """The line of the host call that took this op's result, found in the text."""
-    for spot in places(op.stack):
-        statement = syntax.statement_at(spot.file, spot.line)
-        if statement is None:
-            continue
-        call = host_call(statement)
-        if call is not None:
-            return Place(spot.file, call.lineno, spot.function), how_of(call)
-        if not isinstance(statement, ast.Assign):
-            continue
-        names = {d for t in statement.targets for d in syntax.names(t)}
-        last = back.line if back is not None and back.file == spot.file and back.function == spot.function else 10**9
-        tree = syntax.module(spot.file)
-        scope = syntax.scopes(tree, spot.line)[0] if tree else None
-        for s in syntax.statements(scope) if scope is not None else ():
-            if spot.line <= s.lineno <= last:
-                call = host_call(s, names)
-                if call is not None:
-                    return Place(spot.file, call.lineno, spot.function), how_of(call)
-    return None
+def slope_sentence(case: Case) -> str:
+    """What the finite difference says against the gradient."""
+    slope = case.slope
+    if slope is None:
+        return "a finite difference of the loss contradicts the gradient"
+    return (
+        f"along one direction the tape gives {slope.tape:.4g}, a finite difference {slope.measured:.4g} "
+        f"(step {slope.step:g})"
+    )

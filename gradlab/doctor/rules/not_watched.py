@@ -1,91 +1,113 @@
-"""Rows for sources without a gradient: dispatches to the locators and words what they found."""
+"""No tape watches the source: a plain tensor, a variable that is not trainable, or no float at all."""
 
 from __future__ import annotations
 
 import ast
 
-from gradlab.doctor.analysis import cuts
-from gradlab.doctor.analysis.dataflow import Flow
+from gradlab.doctor.certainty import Proof
 from gradlab.doctor.recording.frames import Place
-from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.sources import FLOATS, Source
-from gradlab.doctor.report.diagnosis import Row
-from gradlab.doctor.report.path import describe, drawn, gradient_sentence, place_of
-from gradlab.doctor.report.wording import finish
-from gradlab.doctor.rules import control_flow, detached_op, graphs
+from gradlab.doctor.rules import Case, Cause, Finding, Kind, rule
+from gradlab.doctor.rules.case import place_of
+from gradlab.doctor.rules.tape_state import nearest_to_the_tape, tape_record
 from gradlab.doctor.source_code import syntax
 from gradlab.doctor.source_code.scope import Scene
 
-
-def none_row(run: Run, source: Source, scene: Scene, again: control_flow.Again | None, watched: bool = False) -> Row:
-    """A row for a source without gradient."""
-    row = Row(source.name, "none")
-    flow = run.between(source)
-    if source.dtype not in FLOATS:
-        return _integer(run, flow, source, scene, row)
-    alive = run.gradients.get(run.seed(source)) is not None
-    if source.is_variable and not source.trainable and not watched:
-        return not_trainable(run, flow, source, scene, row)
-    if alive and run.trace.calls and (watched or source.is_variable):
-        return graphs.mode_row(run, flow, source, "none", control_flow.last_use(run, flow))
-    if alive:
-        return not_watched(run, flow, source, scene, row)
-    if flow.reached:
-        found = cuts.cuts(run, flow)
-        if found:
-            cut = cuts.decisive(run, found, run.seed(source))
-            row.cause = detached_op.of_cut(run, flow, cut)
-            describe(run, flow, row, cut)
-            row.evidence = gradient_sentence(run, flow, cut, "none")
-            row.confidence = 0.95
-            return finish(drawn(run, flow, row, cut.op))
-        if any(t.dtype not in FLOATS for t in run.targets):
-            return _whole_target(run, flow, row)
-    found_out = control_flow.explain(run, flow, source, scene, again)
-    row.cause, row.where, row.op = found_out.cause, found_out.where, found_out.op
-    row.evidence, row.confidence = found_out.evidence, found_out.confidence
-    return finish(drawn(run, flow, row, found_out.cut or control_flow.last_use(run, flow)))
+INTEGER_SOURCE = Cause(
+    "integer-source",
+    what="the source itself is an integer",
+    fix="make the source a float (tf.Variable(4.0)), or differentiate with respect to what is looked up with it, e.g. "
+    "the embedding's output",
+)
+NON_TRAINABLE = Cause(
+    "non-trainable",
+    what="the variable is not trainable, so no tape watches it",
+    fix="create it with trainable=True, or tape.watch it, if it should have a gradient",
+)
+NOT_WATCHED = Cause(
+    "not-watched",
+    what="no tape watches this tensor",
+    fix="call tape.watch(x) before x is used (explain: watch=('x',)), or make it a tf.Variable",
+)
+REBOUND = Cause(
+    "variable-rebound",
+    what="the name of the variable was given to a plain tensor, which no tape watches",
+    fix="update in place: v.assign_sub(lr * g); the name now refers to a plain tensor",
+)
 
 
-def _whole_target(run: Run, flow: Flow, row: Row) -> Row:
-    """The loss itself is not a float: walk back from it."""
-    op = flow.path[-1]
-    k = op.outs[0]
-    cut = cuts.walk_back(run, flow, op, k)
-    row.cause = detached_op.of_cut(run, flow, cut)
-    describe(run, flow, row, cut)
-    row.evidence = f"the loss itself is {run.targets[0].dtype.name}, which has no gradient"
-    row.confidence = 0.9
-    return finish(row)
+@rule(Kind.NONE, rank=20, cause=INTEGER_SOURCE)
+def integer_source(case: Case) -> Finding | None:
+    """TensorFlow has gradients for floating point only."""
+    if case.asked.dtype in FLOATS:
+        return None
+    made = case.scope.definition(case.asked) if case.asked.is_variable else None
+    where = [*([made] if made else []), *place_of(case.first_use)]
+    evidence = f"its dtype is {case.asked.dtype.name}: a gradient exists only for floating point"
+    return Finding(where, evidence, (Proof.OBJECT,))
 
 
-def _integer(run: Run, flow: Flow, source: Source, scene: Scene, row: Row) -> Row:
-    row.cause = "integer-source"
-    use = place_of(control_flow.first_use(run, flow))
-    made = scene.definition(source) if source.is_variable else None
-    row.where = ([made] if made else []) + use
-    row.evidence = f"its dtype is {source.dtype.name}: a gradient exists only for floating point"
-    row.confidence = 0.95
-    return finish(row)
-
-
-def not_trainable(run: Run, flow: Flow, source: Source, scene: Scene, row: Row) -> Row:
-    """A row for a variable that a tape does not watch by itself."""
-    row.cause = "non-trainable"
-    made = scene.definition(source)
-    use = place_of(control_flow.first_use(run, flow))
-    text = made.code + _helpers(made) if made else ""
-    row.where = (
-        ([made] if made and "trainable" in text else []) + use + ([made] if made and "trainable" not in text else [])
-    )
-    row.evidence = "it was created with trainable=False, so a tape does not watch it by itself"
-    row.confidence = 0.9
+@rule(Kind.NONE, rank=25, cause=NON_TRAINABLE)
+def not_trainable(case: Case) -> Finding | None:
+    """A tape watches trainable variables by itself and no others, and this one it was not told to watch."""
+    source = case.asked
+    if not source.is_variable or source.trainable or case.watched:
+        return None
+    if case.call is not None and not case.call.tape.watches_variables:
+        return None
+    made = case.scope.definition(source)
+    use = place_of(case.first_use)
+    frozen_here = made is not None and "trainable" in made.code + _helpers(made)
+    first, last = ([made] if made and frozen_here else []), ([made] if made and not frozen_here else [])
+    evidence = "it was created with trainable=False, so a tape does not watch it by itself"
+    found = Finding([*first, *use, *last], evidence, (Proof.OBJECT,))
     name = str(getattr(source.value, "name", "")) + str(getattr(source.given, "path", ""))
-    return finish(row, statistic="moving_" in name)
+    if "moving_" in name:  # Keras' name for the statistics of its normalisation layers
+        found.by_design = True
+        found.message = "no gradient by design here: a statistic that the layer updates itself"
+        found.fix = "nothing to do: leave it out of the sources"
+    return found
+
+
+def _unwatched(case: Case) -> bool:
+    """Would the source have a gradient if a tape had watched it?"""
+    missed = case.once(tape_record)
+    connected = case.alive or (missed is not None and missed.connected)
+    return connected and not (case.call is not None and case.watched)
+
+
+def _where(case: Case, where: list[Place]) -> list[Place]:
+    return nearest_to_the_tape(case.call, where) if case.call is not None else where
+
+
+@rule(Kind.NONE, rank=40, cause=REBOUND)
+def rebound(case: Case) -> Finding | None:
+    """The source is a tensor, its name once belonged to a variable, and a line gave it the result of arithmetic."""
+    line = rebinding(case.asked, case.scope) if _unwatched(case) else None
+    if line is None:
+        return None
+    first = case.first_use
+    evidence = f"`{line.code}` rebinds the name to a tensor, which no tape watches"
+    proofs = (Proof.TEXT, Proof.OBJECT)
+    return Finding([line, *place_of(first)], evidence, proofs, first.type if first else "", first)
+
+
+@rule(Kind.NONE, rank=42, cause=NOT_WATCHED)
+def not_watched(case: Case) -> Finding | None:
+    """Under a tape that watches everything the gradient is there; the user's tape did not watch the source."""
+    if not _unwatched(case):
+        return None
+    first, norm = case.first_use, case.recorded.norm(case.seed)
+    evidence = (
+        f"watched, its gradient would be there (norm {norm:.3g})"
+        if norm is not None
+        else "a tape does not watch plain tensors"
+    )
+    return Finding(_where(case, place_of(first)), evidence, (Proof.GRADIENT,), first.type if first else "", first)
 
 
 def _helpers(made: Place) -> str:
-    """The text of the learner's functions that a line calls."""
+    """The text of the user's functions that a line calls."""
     statement, tree = syntax.statement_at(made.file, made.line), syntax.module(made.file)
     called = {syntax.dotted(c.func).rpartition(".")[2] for c in syntax.calls(statement)} if statement else set()
     return " ".join(
@@ -93,26 +115,6 @@ def _helpers(made: Place) -> str:
         for n in ast.walk(tree or ast.Module([], []))
         if isinstance(n, ast.FunctionDef) and n.name in called
     )
-
-
-def not_watched(run: Run, flow: Flow, source: Source, scene: Scene, row: Row) -> Row:
-    """A row for a tensor that no tape watches."""
-    rebound = rebinding(source, scene)
-    if rebound is not None:
-        row.cause, row.where = "variable-rebound", [rebound, *place_of(control_flow.first_use(run, flow))]
-        row.evidence = f"`{rebound.code}` made a plain tensor of the variable; watched, its gradient would be there"
-    else:
-        row.cause, row.where = "not-watched", place_of(control_flow.first_use(run, flow))
-        norm = run.norm(run.seed(source))
-        row.evidence = (
-            f"watched, its gradient would be there (norm {norm:.3g})"
-            if norm is not None
-            else "a tape does not watch plain tensors"
-        )
-    first = control_flow.first_use(run, flow)
-    row.op = first.type if first else ""
-    row.confidence = 0.95
-    return finish(drawn(run, flow, row, first))
 
 
 def _given(update: syntax.Definition) -> bool:

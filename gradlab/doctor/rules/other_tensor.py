@@ -1,5 +1,4 @@
-"""The loss used something made from the source elsewhere: a value computed before the run, a copy, a part, another
-pass."""
+"""The loss used something else than the source: a value computed from it before the run, a copy, a part, another pass."""
 
 from __future__ import annotations
 
@@ -9,14 +8,34 @@ from typing import Any
 import numpy as np
 
 from gradlab.doctor.analysis.dataflow import Flow
+from gradlab.doctor.certainty import Proof
 from gradlab.doctor.recording.frames import Place, places
 from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.sources import Eager, Source, is_owner, unwrap
 from gradlab.doctor.recording.trace import Op
-from gradlab.doctor.rules.finding import Finding
+from gradlab.doctor.rules import NO_PATH, Case, Cause, Finding, Kind, rule
+from gradlab.doctor.rules.left_tensorflow import NUMPY
 from gradlab.doctor.source_code import syntax
 from gradlab.doctor.source_code.host_calls import host_call
+from gradlab.doctor.source_code.made_earlier import Maker, kept
 from gradlab.doctor.source_code.scope import Scene
+
+BEFORE_TAPE = Cause(
+    "before-tape",
+    what="it was computed before the tape began to record",
+    fix="move this computation inside the tape, or inside the loss function",
+)
+WRONG_SOURCE = Cause(
+    "wrong-source",
+    what="the loss was made from another object than the one asked for",
+    fix="ask for the object that the loss really uses",
+)
+# Definitions followed back from a name: a value that is computed in more steps than this is rarely one expression.
+CHAIN = 6
+# A list or dict with more entries is data, not a handful of tensors with names: too long to look through.
+MAX_HELD = 1000
+# Ancestors of an op that are looked at, so that a long recording does not make one question slow.
+MAX_ANCESTORS = 500
 
 
 def _captured(run: Run, flow: Flow, scene: Scene) -> list[tuple[str, Any]]:
@@ -36,45 +55,64 @@ def _captured(run: Run, flow: Flow, scene: Scene) -> list[tuple[str, Any]]:
 def _uses(run: Run, needed: set[int], value: Any) -> bool:
     if isinstance(value, Eager):
         return run.key(value) in needed
-    if isinstance(value, (list, tuple)) and 0 < len(value) < 1000:
+    if isinstance(value, (list, tuple)) and 0 < len(value) < MAX_HELD:
         return any(isinstance(v, Eager) and run.key(v) in needed for v in value)
-    if isinstance(value, dict) and len(value) < 1000:
+    if isinstance(value, dict) and len(value) < MAX_HELD:
         return any(isinstance(v, Eager) and run.key(v) in needed for v in value.values())
     return isinstance(value, (np.ndarray, float, np.generic)) and not isinstance(value, bool)
 
 
-def made_before(run: Run, flow: Flow, source: Source, scene: Scene) -> Finding | None:
-    """A value the loss used that the text computes from the source before the run."""
+@rule(NO_PATH, rank=50, cause=BEFORE_TAPE)
+def computed_before_the_run(case: Case) -> Finding | None:
+    """The loss used a value that existed before the run, and the text computes that value from the source."""
+    run, flow, source, scene = case.recorded, case.flow, case.asked, case.scope
     aliases = scene.aliases(source)
     layers = scene.holders(source.value)
+    if not aliases and not layers:
+        return None
     for name, value in _captured(run, flow, scene):
-        if not aliases and not layers:
-            break
         if name in aliases and value is source.value:
             continue
-        chain = _depends(scene, name, aliases, 6, set())
-        if not chain and layers and not isinstance(value, (float, np.ndarray, np.generic)):
-            chain = _depends(scene, name, layers, 6, set(), called=True)
-        if chain and not any(_ran(run, d) for d in chain):
-            place = chain[0].place
-            text = ast.unparse(chain[0].value)
-            host_made = any(host_call(d.statement) is not None for d in chain)
-            use = next(
-                (o for o in run.trace.ops if o.index in flow.needed and any(run.value(k) is value for k in o.ins)), None
-            )
-            where = [place] + (places(use.stack) if use is not None else [])
-            cause = (
-                "numpy-conversion"
-                if host_made and isinstance(value, (float, np.ndarray, np.generic))
-                else "before-tape"
-            )
-            return Finding(
-                cause,
-                where,
-                "",
-                f"`{name}` = `{text}` was computed before the tape recorded, the loss uses only its value",
-                0.85,
-            )
+        number = isinstance(value, (float, np.ndarray, np.generic))
+        chain = _depends(scene, name, aliases, CHAIN, set())
+        if not chain and layers and not number:
+            chain = _depends(scene, name, layers, CHAIN, set(), called=True)
+        if not chain or any(_ran(run, d) for d in chain):
+            continue
+        used = [o for o in run.trace.ops if o.index in flow.needed and any(run.value(k) is value for k in o.ins)]
+        text = ast.unparse(chain[0].value)
+        return Finding(
+            [chain[0].place, *(places(used[0].stack) if used else [])],
+            f"`{name}` = `{text}` was computed before the tape recorded; the loss uses only its value",
+            (Proof.TEXT, Proof.FLOW) if used else (Proof.TEXT,),
+            cause=NUMPY if number and any(host_call(d.statement) is not None for d in chain) else None,
+        )
+    return None
+
+
+@rule(NO_PATH, rank=52, cause=BEFORE_TAPE)
+def kept_from_earlier(case: Case) -> Finding | None:
+    """The loss used a value that the program keeps (in an attribute, a layer, a list, a closure, a global), and the line
+    that made it reads the source, or runs what holds it."""
+    run, flow, source, scene = case.recorded, case.flow, case.asked, case.scope
+    needed = {k for op in run.trace.ops if op.index in flow.needed for k in op.ins} | set(run.target_keys)
+    outside = {k for k in needed if k not in run.trace.producer and not run.is_resource(k)}
+    # What a traced function was given as an argument is a placeholder in its graph, and a value in its caller.
+    outside |= {run.key(a) for a in scene.arguments}
+    maker = Maker(scene, source)
+    for thing in kept(scene, lambda value: value is not source.value and run.key(value) in outside):
+        chain = maker.chain(thing)
+        if not chain or any(_ran(run, d) for d in chain):
+            continue
+        place = chain[0].place
+        key = run.key(thing.value)
+        used = next((o for o in run.trace.ops if o.index in flow.needed and key in o.ins), None)
+        return Finding(
+            [place, *(p for p in (places(used.stack) if used else []) if p != place)],
+            f"`{chain[0].name}` = `{ast.unparse(chain[0].value)}` was computed before the tape recorded; the loss uses "
+            "only its value",
+            (Proof.OBJECT, Proof.FLOW) if used else (Proof.TEXT, Proof.FLOW),
+        )
     return None
 
 
@@ -126,56 +164,75 @@ def _depends(
     return []
 
 
-def another_object(run: Run, flow: Flow, source: Source, scene: Scene) -> Finding | None:
-    """The loss used something of which the source is a copy, a part or another pass."""
-    used = any(run.seed(source) in op.ins for op in run.trace.ops if op.index in flow.needed)
-    maker = None if source.is_variable else run.trace.producer.get(run.seed(source))
-    if maker is not None and not used and _shares(run, flow, maker):
-        text = f"it was made here by {maker.type} from what the loss uses; the loss does not use it"
-        return Finding("wrong-source", places(maker.stack), maker.type, text, 0.85)
-    if used or flow.carriers:
+@rule(Kind.NONE, rank=5, cause=WRONG_SOURCE)
+def source_is_foreign(case: Case) -> Finding | None:
+    """What was asked for is no tensor and no variable, so TensorFlow did not compute with it."""
+    if case.source is not None or case.call is None:
         return None
-    place = scene.definition(source)
-    aliases = scene.aliases(source)
+    kind = type(case.given)
+    text = f"it is a {kind.__module__}.{kind.__qualname__}, which TensorFlow did not compute with"
+    return Finding(case.call.where, text, (Proof.OBJECT,))
+
+
+def _unused(case: Case) -> bool:
+    """Does no op that the loss needs take the source in?"""
+    return not any(case.seed in op.ins for op in case.recorded.trace.ops if op.index in case.flow.needed)
+
+
+@rule(NO_PATH, rank=60, cause=WRONG_SOURCE)
+def made_from_what_the_loss_uses(case: Case) -> Finding | None:
+    """The source was made in the run from a value that the loss uses as well: it is a leaf beside the way, not on it."""
+    run = case.recorded
+    maker = None if case.asked.is_variable else run.trace.producer.get(case.seed)
+    if maker is None or not _unused(case) or not _shares(run, case.flow, maker):
+        return None
+    evidence = f"it was made here by {maker.type} from what the loss uses; the loss does not use it"
+    return Finding(places(maker.stack), evidence, (Proof.FLOW,), maker.type)
+
+
+@rule(NO_PATH, rank=62, cause=WRONG_SOURCE)
+def another_tensor_of_that_name(case: Case) -> Finding | None:
+    """The text makes the source from an object that the loss uses, and nothing that was recorded took the source in."""
+    if case.asked.is_variable or case.flow.carriers or not _unused(case):
+        return None
+    scene = case.scope
+    known = {n for n, _ in _captured(case.recorded, case.flow, scene)} | {
+        n for n, v in scene.values.items() if hasattr(v, "trainable_variables") or hasattr(v, "handle")
+    }
+    for name in sorted(scene.aliases(case.asked)):
+        for d in reversed(scene.definitions(name)):
+            reads = syntax.names(d.value) - {name}
+            related = {r for r in reads if any(r == k or k.startswith(r + ".") or r.startswith(k + ".") for k in known)}
+            if related:
+                text = (
+                    f"the loss uses {', '.join(sorted(related))}; `{name}` = `{ast.unparse(d.value)}` is another tensor"
+                )
+                return Finding([d.place], text, (Proof.TEXT, Proof.FLOW))
+    return None
+
+
+@rule(NO_PATH, rank=64, cause=WRONG_SOURCE)
+def a_copy_is_used(case: Case) -> Finding | None:
+    """The loss uses another tensor with exactly the source's numbers, of which at least two differ."""
+    if case.flow.carriers or not _unused(case):
+        return None
+    run, source = case.recorded, case.asked
     value = np.asarray(source.value.numpy() if source.is_variable else source.value)
-    if not source.is_variable:
-        known = {n for n, _ in _captured(run, flow, scene)} | {
-            n for n, v in scene.values.items() if hasattr(v, "trainable_variables") or hasattr(v, "handle")
-        }
-        for name in sorted(aliases):
-            for d in reversed(scene.definitions(name)):
-                reads = syntax.names(d.value) - {name}
-                related = {
-                    r for r in reads if any(r == k or k.startswith(r + ".") or r.startswith(k + ".") for k in known)
-                }
-                if related:
-                    text = ast.unparse(d.value)
-                    return Finding(
-                        "wrong-source",
-                        [d.place],
-                        "",
-                        f"the loss uses {', '.join(sorted(related))}; `{name}` = `{text}` is another tensor",
-                        0.85,
-                    )
-    if value.size >= 2 and len(np.unique(value)) > 1:
-        for op in run.trace.ops:
-            if op.index not in flow.needed:
+    if value.size < 2 or len(np.unique(value)) < 2:
+        return None
+    for op in run.trace.ops:
+        for k in (*op.ins, *op.outs) if op.index in case.flow.needed else ():
+            twin = run.value(k)
+            if k in case.flow.tainted or not isinstance(twin, Eager) or twin.dtype != source.dtype:
+                continue  # (a tensor of a traced graph has no numbers to compare)
+            if twin.shape != source.value.shape or not np.array_equal(np.asarray(twin), value):
                 continue
-            for k in (*op.ins, *op.outs):
-                twin = run.value(k)
-                if (
-                    k in flow.tainted
-                    or getattr(twin, "dtype", None) != source.dtype
-                    or twin.shape != source.value.shape
-                ):
-                    continue
-                if np.array_equal(np.asarray(twin), value):
-                    text = "the loss uses another tensor with exactly these values"
-                    made = _copied(run, scene, source, _handle(run, k))
-                    if made is not None:
-                        return Finding("wrong-source", [made, *places(op.stack)], "", f"{text}: `{made.code}`", 0.8)
-                    where = ([place] if place else []) + places(op.stack)
-                    return Finding("wrong-source", where, "", text, 0.75)
+            text = "the loss uses another tensor with exactly these values"
+            made = _copied(run, case.scope, source, _handle(run, k))
+            if made is not None:
+                return Finding([made, *places(op.stack)], f"{text}: `{made.code}`", (Proof.VALUES, Proof.TEXT))
+            place = case.scope.definition(source)
+            return Finding([*([place] if place else []), *places(op.stack)], text, (Proof.VALUES,))
     return None
 
 
@@ -198,7 +255,7 @@ def _copied(run: Run, scene: Scene, source: Source, key: int) -> Place | None:
     return None
 
 
-def _shares(run: Run, flow: Flow, maker: Op, limit: int = 500) -> bool:
+def _shares(run: Run, flow: Flow, maker: Op, limit: int = MAX_ANCESTORS) -> bool:
     """Does an op descend from a value that the loss depends on?"""
     used = {k for op in run.trace.ops if op.index in flow.needed for k in (*op.ins, *op.outs)}
     todo, seen = list(maker.ins), set[int]()

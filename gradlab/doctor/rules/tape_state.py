@@ -3,112 +3,148 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 
-from gradlab.doctor.analysis.cuts import Cut, cuts
-from gradlab.doctor.analysis.dataflow import Flow
+from gradlab.doctor import op_types
+from gradlab.doctor.analysis.cuts import Cut
 from gradlab.doctor.analysis.rerun_op import can_run, local_vjp
-from gradlab.doctor.recording.frames import places
-from gradlab.doctor.recording.recorded_run import Run
-from gradlab.doctor.recording.sources import FLOATS, Source
+from gradlab.doctor.certainty import Proof
+from gradlab.doctor.recording.frames import Place, places
+from gradlab.doctor.recording.sources import FLOATS
 from gradlab.doctor.recording.tape_calls import Call
 from gradlab.doctor.recording.trace import Op
-from gradlab.doctor.report.diagnosis import Row
-from gradlab.doctor.report.path import drawn
-from gradlab.doctor.report.wording import finish
-from gradlab.doctor.rules import detached_op
-from gradlab.doctor.rules.control_flow import first_use
-from gradlab.doctor.rules.not_watched import not_trainable, not_watched
-from gradlab.doctor.source_code.scope import Scene
+from gradlab.doctor.rules import CUT, Case, Cause, Finding, Kind, find, rule
+from gradlab.doctor.rules.detached_op import NO_GRADIENT
+from gradlab.doctor.rules.other_tensor import BEFORE_TAPE
+
+AFTER_TAPE = Cause(
+    "after-tape",
+    what="it was computed after the tape had stopped recording",
+    fix="move this computation inside the tape's with-block",
+)
+TAPE_ORDER = Cause(
+    "tape-order",
+    what="it was watched too late, or while the tape did not record",
+    fix="watch the tensor before its first use, and do not stop the recording around it",
+)
 
 
-def tape_state(call: Call, run: Run, flow: Flow, source: Source, scene: Scene, shift: int) -> Row | None:
-    """A row if the path exists and this tape did not record or watch it."""
-    if source.dtype not in FLOATS or not flow.reached:
+@dataclass
+class TapeRecord:
+    """What of the way from the source to the loss a tape recorded."""
+
+    outside: list[Op]  # ops on the way, between the cut and the loss, that it did not record
+    connected: bool  # the ops by themselves would pass a gradient to the source
+    entered: int
+    exited: int
+    reset: int
+
+
+def tape_record(case: Case) -> TapeRecord | None:
+    """What the tape of a recorded call missed; None if that is not why the gradient is missing."""
+    call, run, flow = case.call, case.recorded, case.flow
+    if call is None or case.asked.dtype not in FLOATS or not flow.reached:
         return None
-    token = call.tape.token
-    found = cuts(run, flow)
-    alive = run.gradients.get(run.seed(source)) is not None
-    forgotten = call.tape.reset + shift if call.tape.reset is not None else -1
+    tape, never = call.tape, sys.maxsize
+    reset = tape.reset + case.shift if tape.reset is not None else -1
     outside = [
-        op for op in flow.path if (token not in op.tapes or op.index < forgotten) and op.type != "ReadVariableOp"
+        op for op in flow.path if (tape.token not in op.tapes or op.index < reset) and op.type != "ReadVariableOp"
     ]
-    cut = None if alive else (found[0] if found else None)
-    if cut is not None and cut.key == run.seed(source) and not source.is_variable and _passes(run, flow, cut):
+    alive = case.alive
+    cut = None if alive else (case.cuts[0] if case.cuts else None)
+    # By structure a graph tells what passes, whoever watches what; a record of a tape does not.
+    unknown = cut is not None and cut.key == case.seed and not case.asked.is_variable and not run.structural
+    if cut is not None and unknown and _passes(case, cut):
         # The recording did not know this tensor as a source, but the op that took it in is differentiable.
         alive, cut = True, None
     if cut is not None:
         maker = run.trace.producer.get(cut.key) if cut.key is not None else None
-        if maker is not None and token not in maker.tapes and maker in outside:
-            outside = [op for op in outside if op.index >= maker.index]
-        else:
-            outside = [op for op in outside if op.index >= cut.op.index]
+        unrecorded = maker is not None and tape.token not in maker.tapes and maker in outside
+        first = maker.index if maker is not None and unrecorded else cut.op.index
+        outside = [op for op in outside if op.index >= first]
         if not outside:
             return None
-    if outside:
-        return _not_recorded(call, run, flow, source, outside, shift)
-    first = first_use(run, flow)
-    if source.is_variable and not source.trainable and call.tape.watches_variables:
-        return (
-            None
-            if run.seed(source) in call.tape.watched
-            else not_trainable(run, flow, source, scene, Row(source.name, "none"))
-        )
-    watched = call.tape.watched.get(run.seed(source))
-    if watched is not None and first is not None and watched[0] + shift > first.index:
-        row = Row(source.name, "none", "tape-order", [*watched[1], *places(first.stack)], first.type)
-        row.evidence = f"the tape was told to watch it after `{places(first.stack)[0].code}` had used it"
-        row.confidence = 0.95
-        return finish(row)
-    if watched is None and alive:
-        return _nearest_to_the_tape(call, not_watched(run, flow, source, scene, Row(source.name, "none")))
-    return None
+    entered = (tape.entered or 0) + case.shift
+    exited = tape.exited + case.shift if tape.exited is not None else never
+    return TapeRecord(outside, alive, entered, exited, reset)
 
 
-def _nearest_to_the_tape(call: Call, row: Row) -> Row:
-    """With the line in the function that asked the tape first: there it can be watched, or moved."""
-    asker = [(p.file, p.function) for p in call.where[:1]]
-    if row.cause != "variable-rebound":
-        row.where.sort(key=lambda p: (p.file, p.function) not in asker)
-    return row
-
-
-def _passes(run: Run, flow: Flow, cut: Cut) -> bool:
+def _passes(case: Case, cut: Cut) -> bool:
     """Would the op have passed a gradient to this input if the tape had known it?"""
+    run = case.recorded
     if cut.key is not None and can_run(run, cut.op):
         return local_vjp(run, cut.op, cut.key) is not None
-    return detached_op.of_cut(run, flow, cut) == "no-gradient-op" and cut.op.type not in detached_op.FLAT
+    found = find(case.but(given_cut=cut), CUT)
+    return found is not None and found.cause is NO_GRADIENT and cut.op.type not in op_types.FLAT
 
 
-def _not_recorded(call: Call, run: Run, flow: Flow, source: Source, outside: list[Op], shift: int) -> Row:
-    """Some ops on the path ran while the tape was not recording."""
-    entered = (call.tape.entered or 0) + shift
-    exited = call.tape.exited + shift if call.tape.exited is not None else sys.maxsize
-    late = [op for op in outside if op.index >= exited]
-    forgotten = call.tape.reset + shift if call.tape.reset is not None else -1
-    stopped = [op for op in outside if max(entered, forgotten) <= op.index < exited]
-    if late:
-        label, op, words = "after-tape", _meeting(call, run, flow, late), "ran after the tape had stopped recording"
-    elif stopped:
-        label, op, words = "tape-order", stopped[0], "ran while the tape's recording was stopped"
-    elif call.tape.reset is not None and any(op.index >= entered for op in outside):
-        label, op, words = "tape-order", outside[-1], "ran before tape.reset() made the tape forget it"
-    else:
-        label, op, words = "before-tape", outside[-1], "ran before this tape began to record"
-    row = Row(source.name, "none", label, places(op.stack), op.type)
-    row.evidence = (
-        f"{len(outside)} of {len(flow.path)} ops on the way {words}; this is one of them"
-        if len(outside) > 1
-        else f"it {words}"
-    )
-    row.confidence = 0.95
-    return _nearest_to_the_tape(call, finish(drawn(run, flow, row, op)))
+def nearest_to_the_tape(call: Call, where: list[Place]) -> list[Place]:
+    """With the line in the function that asked the tape first: there it can be watched, or moved."""
+    asker = [(p.file, p.function) for p in call.where[:1]]
+    return sorted(where, key=lambda p: (p.file, p.function) not in asker)
 
 
-def _meeting(call: Call, run: Run, flow: Flow, late: list[Op]) -> Op:
+def _missed(case: Case, op: Op, missed: TapeRecord, words: str) -> Finding:
+    count, way = len(missed.outside), len(case.flow.path)
+    evidence = f"{count} of {way} ops on the way {words}; this is one of them" if count > 1 else f"it {words}"
+    assert case.call is not None
+    return Finding(nearest_to_the_tape(case.call, places(op.stack)), evidence, (Proof.TAPE,), op.type, op)
+
+
+@rule(Kind.NONE, rank=10, cause=AFTER_TAPE)
+def ran_after_the_tape(case: Case) -> Finding | None:
+    """Ops on the way ran when the tape's with-block had ended."""
+    missed = case.once(tape_record)
+    late = [op for op in missed.outside if op.index >= missed.exited] if missed is not None else []
+    if missed is None or not late:
+        return None
+    return _missed(case, _joins_what_was_recorded(case, late), missed, "ran after the tape had stopped recording")
+
+
+def _joins_what_was_recorded(case: Case, late: list[Op]) -> Op:
     """The first late op that takes in something which the tape recorded; the first of all if there is none."""
-    token = call.tape.token
+    assert case.call is not None
+    token = case.call.tape.token
     for op in late:
-        makers = [run.trace.producer.get(k) for k in flow.carriers[op.index]]
+        makers = [case.recorded.trace.producer.get(k) for k in case.flow.carriers[op.index]]
         if any(m is not None and m.type != "ReadVariableOp" and token in m.tapes for m in makers):
             return op
     return late[0]
+
+
+@rule(Kind.NONE, rank=12, cause=TAPE_ORDER)
+def ran_while_stopped(case: Case) -> Finding | None:
+    """Ops on the way ran inside the with-block, while the recording was stopped or before it was reset."""
+    missed = case.once(tape_record)
+    if missed is None:
+        return None
+    start = max(missed.entered, missed.reset)
+    stopped = [op for op in missed.outside if start <= op.index < missed.exited]
+    if stopped:
+        return _missed(case, stopped[0], missed, "ran while the tape's recording was stopped")
+    if missed.reset >= 0 and any(op.index >= missed.entered for op in missed.outside):
+        return _missed(case, missed.outside[-1], missed, "ran before tape.reset() made the tape forget it")
+    return None
+
+
+@rule(Kind.NONE, rank=14, cause=BEFORE_TAPE)
+def ran_before_the_tape(case: Case) -> Finding | None:
+    """Ops on the way ran before the tape's with-block began."""
+    missed = case.once(tape_record)
+    if missed is None or not missed.outside:
+        return None
+    return _missed(case, missed.outside[-1], missed, "ran before this tape began to record")
+
+
+@rule(Kind.NONE, rank=18, cause=TAPE_ORDER)
+def watched_too_late(case: Case) -> Finding | None:
+    """The tape was told to watch the source after the source's first use: it does not look back."""
+    missed, first = case.once(tape_record), case.first_use
+    if missed is None or case.call is None or first is None:
+        return None
+    watched = case.call.tape.watched.get(case.seed)
+    if watched is None or watched[0] + case.shift <= first.index:
+        return None
+    used = places(first.stack)
+    evidence = f"the tape was told to watch it after `{used[0].code}` had used it"
+    return Finding([*watched[1], *used], evidence, (Proof.TAPE,), first.type, first)

@@ -1,22 +1,34 @@
-"""Variables that the loss depends on and the learner's list lacks, and why it lacks them."""
+"""The list of variables is empty or too short: which variables it lacks, and why."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from gradlab.doctor.analysis.dataflow import backward
+from gradlab.doctor.certainty import Proof
 from gradlab.doctor.recording.frames import Place, places
 from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.snapshot import Snapshot
-from gradlab.doctor.recording.sources import Source, unwrap
+from gradlab.doctor.recording.sources import Source, is_owner, unwrap
+from gradlab.doctor.recording.tape_calls import Call
 from gradlab.doctor.recording.trace import Op
-from gradlab.doctor.report.diagnosis import Row
-from gradlab.doctor.report.wording import finish
+from gradlab.doctor.rules import Case, Cause, Finding, Kind, rule
+from gradlab.doctor.rules.not_watched import NON_TRAINABLE
 from gradlab.doctor.source_code import syntax
 from gradlab.doctor.source_code.scope import Scene, class_file, way_to
+
+EMPTY = Cause(
+    "empty-vars",
+    what="the list of variables is empty or too short",
+    fix="keep the variable where the owner of the list looks: add_weight, or a layer as an attribute of a layer or model "
+    "(or name the variable in the list)",
+)
+BUILD_FIRST = "call the layer once (or build(input_shape)) before the list is made, or make the list after the call"
+MAX_NAMES = 5  # of missing variables in one sentence
 
 
 @dataclass
@@ -28,16 +40,202 @@ class OwnerState:
 
 
 @dataclass
-class Listing:
-    """A list of variables, where it came from, and what the run says."""
+class VariableList:
+    """A list of variables, where it came from, and what the run says of it."""
 
-    owner: Any
+    owner: Any  # the layer, model or module; None if it is not known
     before: OwnerState
     scene: Scene
     run: Run
-    snapshot: Snapshot
+    snapshot: Snapshot | None  # the variables from before the run
     sources: list[Source]
-    watched: list[tuple[Any, Any]]  # variables that the plain tape watched, with their gradients
+    watched: list[tuple[Any, Any]]  # variables that the tape watched, with their gradients
+
+    @cached_property
+    def lacking(self) -> list[Any]:
+        """Variables with a gradient that are not in the list."""
+        have = {self.run.key(s.value) for s in self.sources}
+        lacking = [v for v, gradient in self.watched if gradient is not None and self.run.key(v) not in have]
+        return [v for v in lacking if not _of_another(self, v)]
+
+    @property
+    def kind(self) -> str:
+        return type(self.owner).__name__
+
+
+def cases(listing: VariableList, name: str = "trainable_variables", call: Call | None = None) -> list[Case]:
+    """One case for each variable that the list lacks, or one for an empty list."""
+    if not listing.sources:
+        first = listing.lacking[0] if listing.lacking else None
+        return [Case(name, Kind.EMPTY, listing.scene, run=listing.run, listing=listing, variable=first, call=call)]
+    return [
+        Case(_name(v, "variable"), Kind.MISSING, listing.scene, run=listing.run, listing=listing, variable=v, call=call)
+        for v in listing.lacking
+    ]
+
+
+def of_call(call: Call, run: Run, scene: Scene, watched: list[tuple[Any, Any]]) -> list[Case]:
+    """The case of a recorded call without any source. `watched`: variables that were read, with their gradients."""
+    listing = VariableList(_owner(call, scene), OwnerState(built=False), scene, run, None, [], watched)
+    return cases(listing, "sources", call)
+
+
+def watched_by(run: Run) -> list[tuple[Any, Any]]:
+    """The variables that a recorded run read, with their gradients."""
+    variables = run.variables()
+    slopes = run.trace.tape.gradient(run.targets, variables) if variables else []
+    return list(zip(variables, slopes, strict=True))
+
+
+def _name(variable: Any, default: str = "?") -> str:
+    return str(getattr(variable, "name", default)).removesuffix(":0")
+
+
+def _finding(case: Case, where: list[Place], sentence: str, *proofs: Proof, **more: Any) -> Finding:
+    listing = case.listing
+    assert listing is not None
+    if case.status is Kind.EMPTY and listing.lacking:
+        names = ", ".join(_name(v) for v in listing.lacking[:MAX_NAMES])
+        count = len(listing.lacking)
+        sentence = f"the tape saw {count} variable{'s' * (count > 1)} with a gradient ({names}); {sentence}"
+    return Finding(where, sentence, proofs, **more)
+
+
+# --- one variable that the list lacks ---------------------------------------------------------------------------------
+
+
+@dataclass
+class Missing:
+    """What is known of a variable that the list lacks."""
+
+    using: list[Place]  # the line that uses it
+    maker: Op | None  # the op of the run that made it
+    tracked: bool  # the owner has it now
+    early: Place | None  # the line that took the list too early
+
+
+def missing(case: Case) -> Missing | None:
+    """What is known of the variable of a case; None if there is none, or no owner to ask."""
+    listing, variable = case.listing, case.variable
+    if listing is None or variable is None or listing.owner is None:
+        return None
+    run, key = listing.run, listing.run.key(variable)
+    use = next((op for op in run.trace.ops if key in op.ins and op.type != "VarHandleOp" and op.stack), None)
+    maker = run.trace.producer.get(key)
+    if maker is None and listing.snapshot is not None and listing.snapshot.variable(key) is None:
+        maker = _made_alike(listing, variable)
+    tracked = any(v is variable for v in _own(listing.owner))
+    early = _list_line(listing) if tracked and not listing.before.built else None
+    return Missing(places(use.stack) if use is not None else [], maker, tracked, early)
+
+
+@rule(Kind.MISSING, Kind.EMPTY, rank=10, cause=NON_TRAINABLE)
+def frozen(case: Case) -> Finding | None:
+    """The owner, or the layer that holds the variable, has trainable = False, and then lists it no more."""
+    listing = case.listing
+    if listing is None or listing.owner is None or (case.variable is None and listing.lacking):
+        return None
+    line = _frozen(listing, case.variable)
+    if line is None:
+        return None
+    found = case.once(missing)
+    where = [*([line] if line.file else []), *(found.using if found is not None else [])]
+    if case.variable is None:
+        return _finding(case, where, f"{listing.kind} is frozen (trainable = False)", Proof.OBJECT)
+    return _finding(case, where, "the layer that holds it was frozen (trainable = False)", Proof.OBJECT)
+
+
+@rule(Kind.MISSING, Kind.EMPTY, rank=20, cause=EMPTY)
+def built_in_the_first_call(case: Case) -> Finding | None:
+    """The owner has the variable now, and the run shows the op that made it: the list was made before."""
+    found = case.once(missing)
+    if found is None or found.maker is None or not found.tracked:
+        return None
+    spots = places(found.maker.stack)
+    at = f", {spots[0]}" if spots else ""
+    sentence = f"it did not exist when the list was made: the layer builds its variables in its first call{at}"
+    where = [*([found.early] if found.early is not None else []), *spots]
+    return _finding(case, where, sentence, Proof.FLOW, Proof.OBJECT, fix=BUILD_FIRST)
+
+
+@rule(Kind.MISSING, Kind.EMPTY, rank=25, cause=EMPTY)
+def made_in_each_call(case: Case) -> Finding | None:
+    """An op of the run made the variable, and the owner does not have it: it is a new one at every call."""
+    found = case.once(missing)
+    if found is None or found.maker is None:
+        return None
+    sentence = "it is made anew in the call and belongs to no layer that is tracked"
+    fix = "make the variable once, in __init__ or build, and use it in the call"
+    return _finding(case, places(found.maker.stack), sentence, Proof.FLOW, Proof.OBJECT, fix=fix)
+
+
+@rule(Kind.MISSING, Kind.EMPTY, rank=30, cause=EMPTY)
+def held_out_of_sight(case: Case) -> Finding | None:
+    """A chain of attributes leads from the owner to the variable, through something that it does not search."""
+    found, listing = case.once(missing), case.listing
+    if found is None or listing is None:
+        return None
+    for thing, attribute in reversed(way_to(listing.owner, case.variable)):
+        file = class_file(thing)
+        lines = syntax.attribute_definitions(file, attribute) if file else []
+        if not file or not lines:
+            continue
+        own = [d for d in lines if _in_class(file, d, type(thing).__name__)] or lines
+        where = [own[0].place, *found.using]
+        if found.tracked:
+            taken = list(_taken_anywhere(listing))
+            where = [*(taken if len(taken) == 1 else []), *where]
+            return _finding(case, where, "the list was made without it", Proof.OBJECT)
+        sentence = f"`{own[0].name}` holds it where {listing.kind} does not look"
+        return _finding(case, where, sentence, Proof.OBJECT)
+    return None
+
+
+@rule(Kind.MISSING, Kind.EMPTY, rank=40, cause=EMPTY)
+def not_held(case: Case) -> Finding | None:
+    """The loss uses the variable, and no chain of attributes leads from the owner to it."""
+    found, listing = case.once(missing), case.listing
+    if found is None or listing is None:
+        return None
+    variable, scene = case.variable, listing.scene
+    made = scene.definition(Source(str(getattr(variable, "name", "")), variable, variable))
+    names = [n for n, v in scene.values.items() if v is listing.owner]
+    at_owner = any(made == d.place for n in names for d in scene.definitions(n))
+    first = [made] if made is not None else []
+    # Where nothing but the owner itself leads to it, a function that the owner runs holds it: a Lambda layer's, say.
+    where = [*found.using, *first] if found.using and (made is None or at_owner) else [*first, *found.using]
+    sentence = "the loss uses it, and the owner of the list does not hold it"
+    return _finding(case, where, sentence, Proof.OBJECT)
+
+
+# --- an empty list without a variable to name -------------------------------------------------------------------------
+
+
+@rule(Kind.EMPTY, rank=60, cause=EMPTY)
+def asked_for_nothing(case: Case) -> Finding | None:
+    """A tape was asked for an empty list, and nothing says where it came from."""
+    call, listing = case.call, case.listing
+    if call is None or listing is None or listing.owner is not None:
+        return None
+    names = ", ".join(_name(v) for v in listing.lacking)
+    on = f"the loss depends on {names}" if names else "the loss depends on no variable that a tape watches"
+    fix = "put the variables that the loss depends on into the list"
+    return Finding(call.where, f"tape.{call.what} was asked for nothing; {on}", (Proof.TAPE,), fix=fix)
+
+
+@rule(Kind.EMPTY, rank=90, cause=EMPTY)
+def nothing_to_list(case: Case) -> Finding | None:
+    """The owner has no variables, and the loss depends on none."""
+    listing = case.listing
+    if listing is None:
+        return None
+    needed = backward(listing.run.trace, listing.run.target_keys, listing.run.reads)
+    last = [op for op in listing.run.trace.ops if op.index in needed and op.stack]
+    where = places(last[-1].stack) if last else []
+    return Finding(where, "the loss depends on no variable that a tape watches", (Proof.FLOW,))
+
+
+# --- reading the owner and the text -------------------------------------------------------------------------------------
 
 
 def _own(owner: Any) -> list[Any]:
@@ -57,9 +255,46 @@ def state(owner: Any) -> OwnerState:
     return OwnerState(bool(getattr(owner, "built", True)), len(_own(owner)))
 
 
-def _frozen(ex: Listing, variable: Any) -> Place | None:
+def _of_another(listing: VariableList, variable: Any) -> bool:
+    """Does the variable belong to another model or layer that the loss calls beside the owner (a GAN's discriminator)?
+
+    It does if something else that has it is called by name in every line that uses it, and no call of the owner stands
+    around that line: what the owner itself calls belongs in its list.
+    """
+    scene, owner, key = listing.scene, listing.owner, listing.run.key(variable)
+    if owner is None or any(v is variable for v in _own(owner)):
+        return False
+    others = {n for n, v in _named_owners(scene) if v is not owner and any(w is variable for w in _own(v))}
+    ours = {n for n, v in _named_owners(scene) if v is owner}
+    uses = [op for op in listing.run.trace.ops if key in op.ins and op.type != "VarHandleOp" and op.stack]
+    return bool(others and uses) and all(_calls_beside(places(op.stack), others, ours) for op in uses)
+
+
+def _named_owners(scene: Scene) -> Iterator[tuple[str, Any]]:
+    """Layers, models and modules that the user's code can name: by a name, or as an attribute of an object of theirs."""
+    for name, value in scene.values.items():
+        if is_owner(value):
+            yield name, value
+        theirs = hasattr(value, "__dict__") and not isinstance(value, type) and class_file(value)
+        held = list(vars(value).items()) if theirs else []
+        yield from ((f"{name}.{attribute}", v) for attribute, v in held if is_owner(v))
+
+
+def _calls_beside(way: list[Place], others: set[str], ours: set[str]) -> bool:
+    """Is one of the others called on this way, in a line around which no call of the owner stands?"""
+    called = [
+        {syntax.dotted(c.func) for c in syntax.calls(s)} if (s := syntax.statement_at(p.file, p.line)) else set()
+        for p in way
+    ]
+    for n, names in enumerate(called):
+        if names & others:
+            return not any(outer & ours for outer in called[n + 1 :])
+    return False
+
+
+def _frozen(listing: VariableList, variable: Any) -> Place | None:
     """The line `x.trainable = False` if the variable belongs to something that was frozen."""
-    owner = ex.owner
+    owner = listing.owner
     layers = [owner]
     flatten = getattr(owner, "_flatten_layers", None)
     if callable(flatten):
@@ -69,7 +304,7 @@ def _frozen(ex: Listing, variable: Any) -> Place | None:
         frozen = [m for m in frozen if any(unwrap(v) is variable for v in getattr(m, "weights", ()))]
     if not frozen:
         return None
-    for file, _ in ex.scene.spots:
+    for file, _ in listing.scene.spots:
         tree = syntax.module(file)
         for s in syntax.statements(tree) if tree else ():
             if isinstance(s, ast.Assign) and any(
@@ -86,69 +321,13 @@ def _frozen(ex: Listing, variable: Any) -> Place | None:
     return Place("", 0)
 
 
-def _reason(ex: Listing, variable: Any) -> tuple[str, list[Place], str]:
-    """Cause, places and a sentence for one missing variable."""
-    key = ex.run.key(variable)
-    use = next((op for op in ex.run.trace.ops if key in op.ins and op.type != "VarHandleOp" and op.stack), None)
-    using = places(use.stack) if use is not None else []
-    frozen = _frozen(ex, variable)
-    if frozen is not None:
-        return (
-            "non-trainable",
-            ([frozen] if frozen.file else []) + using,
-            "the layer that holds it was frozen (trainable = False)",
-        )
-    maker = ex.run.trace.producer.get(key)
-    if maker is None and ex.snapshot.variable(key) is None:
-        maker = _made_alike(ex, variable)
-    tracked = any(v is variable for v in _own(ex.owner))
-    early = _list_line(ex) if tracked and not ex.before.built else None
-    if maker is not None:
-        spots = places(maker.stack)
-        if tracked:
-            return (
-                "empty-vars",
-                ([early] if early is not None else []) + spots,
-                "it did not exist when the list was made: the layer builds its variables in its first call"
-                + (f", {spots[0]}" if spots else ""),
-            )
-        return "empty-vars", spots, "it is made anew in the call and belongs to no layer that is tracked"
-    for thing, attribute in reversed(way_to(ex.owner, variable)):
-        file = class_file(thing)
-        if file:
-            found = syntax.attribute_definitions(file, attribute)
-            if found:
-                own = [d for d in found if _in_class(file, d, type(thing).__name__)] or found
-                taken = list(_taken_anywhere(ex)) if tracked else []
-                if len(taken) == 1:
-                    return "empty-vars", [taken[0], own[0].place, *using], "the list was made without it"
-                sentence = (
-                    "the list was made without it"
-                    if tracked
-                    else f"`{own[0].name}` holds it where {type(ex.owner).__name__} does not look"
-                )
-                return "empty-vars", [own[0].place, *using], sentence
-    made = ex.scene.definition(Source(str(getattr(variable, "name", "")), variable, variable))
-    names = [n for n, v in ex.scene.values.items() if v is ex.owner]
-    if using and (made is None or any(made == d.place for n in names for d in ex.scene.definitions(n))):
-        # Nothing but the owner itself leads to it: a function that the owner runs holds it, a Lambda layer's for one.
-        return (
-            "empty-vars",
-            [*using, *([made] if made else [])],
-            "it is used here, and the owner of the list does not hold it",
-        )
-    if made is not None:
-        return "empty-vars", [made, *using], "the loss uses it, and the owner of the list does not hold it"
-    return "empty-vars", using, "the loss depends on it and the list lacks it"
-
-
 LISTS = {"trainable_variables", "trainable_weights", "variables", "weights"}
 
 
-def _list_line(ex: Listing) -> Place | None:
+def _list_line(listing: VariableList) -> Place | None:
     """The line that took the list of an owner which had no variables yet, or the one that made the owner."""
-    names = {n for n, v in ex.scene.values.items() if v is ex.owner}
-    for file, line in ex.scene.spots:
+    names = {n for n, v in listing.scene.values.items() if v is listing.owner}
+    for file, line in listing.scene.spots:
         tree = syntax.module(file)
         for scope in syntax.scopes(tree, line) if tree is not None else ():
             for s in syntax.statements(scope):
@@ -156,16 +335,16 @@ def _list_line(ex: Listing) -> Place | None:
                     taken = [n for n in ast.walk(s.value) if isinstance(n, ast.Attribute) and n.attr in LISTS]
                     if any(syntax.dotted(n.value) in names for n in taken):
                         return Place(file, s.lineno, getattr(scope, "name", "<module>"))
-    anywhere = list(_taken_anywhere(ex))
+    anywhere = list(_taken_anywhere(listing))
     if len(anywhere) == 1:
         return anywhere[0]
-    made = [d for n in sorted(names) for d in ex.scene.definitions(n)]
+    made = [d for n in sorted(names) for d in listing.scene.definitions(n)]
     return made[-1].place if made else None
 
 
-def _taken_anywhere(ex: Listing) -> Iterator[Place]:
-    """Lines of the learner's files that keep such a list."""
-    for file in dict.fromkeys(file for file, _ in ex.scene.spots):
+def _taken_anywhere(listing: VariableList) -> Iterator[Place]:
+    """Lines of the user's files that keep such a list."""
+    for file in dict.fromkeys(file for file, _ in listing.scene.spots):
         tree = syntax.module(file)
         for s in syntax.statements(tree) if tree is not None else ():
             if isinstance(s, (ast.Assign, ast.AnnAssign, ast.Return)) and s.value is not None:
@@ -176,13 +355,13 @@ def _taken_anywhere(ex: Listing) -> Iterator[Place]:
                     yield Place(file, s.lineno)
 
 
-def _made_alike(ex: Listing, variable: Any) -> Op | None:
+def _made_alike(listing: VariableList, variable: Any) -> Op | None:
     """The op of the recorded run that made the variable of which this one, of the plain run, is the twin."""
-    for op in ex.run.trace.ops:
-        if op.type == "AssignVariableOp" and op.ins[0] in ex.run.trace.producer:
-            value = ex.run.value(op.ins[1])
+    for op in listing.run.trace.ops:
+        if op.type == "AssignVariableOp" and op.ins[0] in listing.run.trace.producer:
+            value = listing.run.value(op.ins[1])
             if value is not None and value.dtype == variable.dtype and value.shape == variable.shape:
-                return ex.run.trace.producer[op.ins[0]]
+                return listing.run.trace.producer[op.ins[0]]
     return None
 
 
@@ -194,45 +373,19 @@ def _in_class(file: str, definition: syntax.Definition, name: str) -> bool:
     return False
 
 
-def rows(ex: Listing) -> list[Row]:
-    """One row for each missing variable, or one for an empty list."""
-    have = {ex.run.key(s.value) for s in ex.sources}
-    lacking = []
-    for variable, gradient in ex.watched:
-        if gradient is not None and ex.run.key(variable) not in have:
-            lacking.append(variable)
-    kind = type(ex.owner).__name__
-    if not ex.sources:
-        row = Row("trainable_variables", "empty", "empty-vars")
-        if lacking:
-            row.cause, row.where, sentence = _reason(ex, lacking[0])
-            names = ", ".join(str(getattr(v, "name", "?")).removesuffix(":0") for v in lacking[:5])
-            row.evidence = f"the tape saw {len(lacking)} variable(s) with a gradient ({names}); {sentence}"
-            row.confidence = 0.9
-        else:
-            frozen = _frozen(ex, None)
-            if frozen is not None:
-                row.cause = "non-trainable"
-                row.where = [frozen] if frozen.file else []
-                row.evidence, row.confidence = f"{kind} is frozen (trainable = False)", 0.8
-            else:
-                needed = backward(ex.run.trace, ex.run.target_keys, ex.run.reads)
-                last = [op for op in ex.run.trace.ops if op.index in needed and op.stack]
-                row.where = places(last[-1].stack) if last else []
-                row.evidence, row.confidence = "the loss depends on no variable that a tape watches", 0.5
-        return [_finished(row)]
-    out = []
-    for variable in lacking:
-        row = Row(str(getattr(variable, "name", "variable")).removesuffix(":0"), "missing")
-        row.cause, row.where, row.evidence = _reason(ex, variable)
-        row.confidence = 0.85
-        out.append(_finished(row))
-    return out
+def _owner(call: Call, scene: Scene) -> Any:
+    """The layer, model or module whose list the user's line, or the line that made the list, asks for."""
+    for place in call.where[:1]:
+        statement = syntax.statement_at(place.file, place.line)
+        found = list(_owners(statement, scene)) if statement is not None else []
+        for name in sorted(syntax.names(statement)) if statement is not None and not found else ():
+            for d in syntax.definitions(place.file, name, place.line)[-1:]:
+                found += _owners(d.value, scene)
+        if found:
+            return found[0]
+    return None
 
 
-def _finished(row: Row) -> Row:
-    """With the fix for a list that was taken too early, where that is the reason."""
-    row = finish(row)
-    if "builds its variables in its first call" in row.evidence:
-        row.fix = "call the layer once (or build(input_shape)) before the list is made, or make the list after the call"
-    return row
+def _owners(node: ast.AST, scene: Scene) -> list[Any]:
+    names = [syntax.dotted(n.value) for n in ast.walk(node) if isinstance(n, ast.Attribute) and n.attr in LISTS]
+    return [scene.values[n] for n in names if is_owner(scene.values.get(n))]

@@ -1,126 +1,154 @@
-"""Is a learner's custom gradient what their function's values say? Run the function's ops again with an input moved.
-
-A function under tf.custom_gradient hides its ops from the tape, but not from the recording: the ops whose stack lies
-inside the call are the function.
-"""
+"""The gradient is there and a finite difference contradicts it: a way that is cut while others go on, or a wrong slope."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from gradlab.doctor import op_types
+from gradlab.doctor.analysis import custom_gradient
+from gradlab.doctor.analysis.custom_gradient import CustomGradientMismatch
+from gradlab.doctor.analysis.cuts import Cut, bypassed, straight_through
+from gradlab.doctor.analysis.rerun_op import wrong_op
+from gradlab.doctor.certainty import Proof
+from gradlab.doctor.rules import CUT, Case, Cause, Finding, Kind, find, rule
+from gradlab.doctor.rules.case import place_of
+from gradlab.doctor.rules.detached_op import CUSTOM_GRADIENT
+from gradlab.doctor.rules.left_tensorflow import slope_sentence
+from gradlab.doctor.rules.zero import HALF
 
-import numpy as np
-import tensorflow as tf
-
-from gradlab.doctor.analysis.dataflow import Flow
-from gradlab.doctor.analysis.rerun_op import call, inputs_of
-from gradlab.doctor.recording.recorded_run import Run, values_of
-from gradlab.doctor.recording.trace import Op
-
-STEPS = (1e-2, 2.5e-3)
-TRIES = 3
-MAX_OPS = 200
-
-
-@dataclass
-class Verdict:
-    """What a custom gradient does that its function's values do not say."""
-
-    op: Op  # the op that carries the custom gradient
-    on_purpose: bool  # the function hands its argument on, or is flat: it exists for its gradient
-    detail: str
+WRONG_OP = Cause(
+    "wrong-op-gradient",
+    what="the operation's registered gradient is wrong here",
+    fix="rewrite with other ops; the op's registered gradient is wrong here",
+)
+FEW_SOURCES, FEW_OPS = 6, 300  # up to which every source is moved by itself; beyond, first all together
+# A loss that moves by less than this part of what the gradient says is flat: the gradient is a substitute.
+FLAT = 0.02
 
 
-def contradicted(run: Run, flow: Flow) -> Verdict | None:
-    """The custom gradient nearest the loss that a finite difference of its function contradicts; None if there is none
-    that could be checked."""
-    for op in reversed(flow.path):
-        if "custom_gradient" in op.marks and op.type.startswith("Identity") and op.stack:
-            inside = _inside(run, op)
-            for k in _arguments(run, flow, inside):
-                found = _compare(run, op, inside, k)
-                if found is not None:
-                    return found
-    return None
+def _cause_of(case: Case, cut: Cut) -> Cause | None:
+    found = find(case.but(given_cut=cut), CUT)
+    return found.cause if found is not None else None
 
 
-def _inside(run: Run, op: Op) -> list[Op]:
-    """The ops of the function whose result `op` hands on: those before it in the same call."""
-    n, found = len(op.stack), list[Op]()
-    for other in reversed(run.trace.ops[: _position(run, op)]):
-        if len(other.stack) > n and other.stack[-n:] == op.stack:
-            found.append(other)
-        elif other.stack == op.stack and "custom_gradient" in other.marks and other.type.startswith("Identity"):
-            if found:
-                break  # an earlier call in the same line
-        elif found:
-            break
-        if len(found) > MAX_OPS:
+def suspects(case: Case) -> list[Cut]:
+    """Cuts on side ways of a source at which a slope can be lost."""
+    return [cut for cut in case.cuts if _loses_a_slope(case, cut)]
+
+
+def _loses_a_slope(case: Case, cut: Cut) -> bool:
+    cause = _cause_of(case, cut)
+    # Steps and counts are constant almost everywhere, so no finite difference that settles can miss them.
+    if cut.op.type in op_types.FLAT or (cause is not None and cause.steps):
+        return False
+    # A stop_gradient that the user did not write stands in a library formula (moments, for one) that is right as a whole.
+    if cut.op.type in op_types.STOPS and cut.op.stack:
+        return any("stop_gradient" in p.code for p in place_of(cut.op))
+    return not (cause is CUSTOM_GRADIENT and bypassed(case.recorded, case.flow, cut))
+
+
+def contradicted(cases: list[Case], quick: bool) -> list[Case]:
+    """Those of some healthy cases that a finite difference contradicts, as cases of a wrong gradient. Raises Spent at
+    the limit on runs. `quick`: a run is cheap enough to move every source by itself."""
+    able = [c for c in cases if c.check is not None and c.check.can_move(c.asked)]
+    if not able:
+        return []
+    check = able[0].check
+    assert check is not None
+    alone = quick and len(able) <= FEW_SOURCES and len(able[0].recorded.trace.ops) <= FEW_OPS
+    if not alone:  # alone, a small part that is missing is not lost in the sum over all sources
+        seeds = (7, 8) if any(suspects(c) for c in able) else (7,)
+        sources, gradients = [c.asked for c in able], [c.gradient for c in able]
+        if not any(check.probe.slope(sources, gradients, seed=seed).contradicts for seed in seeds):
             return []
-    return found[::-1]
+    found = []
+    for case in able:
+        slope = check.contradiction(case.asked, case.gradient)
+        if slope is not None:
+            found.append(case.but(status=Kind.WRONG, slope=slope))
+    return found
 
 
-def _position(run: Run, op: Op) -> int:
-    return next(i for i, other in enumerate(run.trace.ops) if other is op)
+def _on_purpose(case: Case, words: str) -> Finding:
+    evidence = f"{slope_sentence(case)}: a substitute gradient on purpose ({words})"
+    return Finding([], evidence, (Proof.RERUN, Proof.VALUES), status=Kind.OK)
 
 
-def _arguments(run: Run, flow: Flow, inside: list[Op]) -> list[int]:
-    """What the function was given on the way from the source, and nothing else on the way to the loss reads."""
-    made = {k for op in inside for k in op.outs}
-    ours = {op.index for op in inside}
-    given = dict.fromkeys(k for op in inside for k in op.ins if k not in made and k in flow.tainted and run.is_float(k))
-    others = {k for op in run.trace.ops if op.index in flow.needed and op.index not in ours for k in op.ins}
-    return [k for k in given if k not in others and run.gradients.get(k) is not None]
-
-
-def _compare(run: Run, op: Op, inside: list[Op], k: int) -> Verdict | None:
-    arriving = [(o, run.gradients.get(o)) for o in op.outs if run.is_float(o)]
-    pairs = [(source, g) for source, (_, g) in zip(op.ins, arriving, strict=False) if g is not None]
-    start = run.value(k)
-    if not pairs or start.dtype not in (tf.float32, tf.float64):
+@rule(Kind.WRONG, rank=10)
+def straight_through_estimator(case: Case) -> Finding | None:
+    """A stop_gradient stands in `x + stop_gradient(f(x) - x)`, or the loss is flat: the gradient replaces one that would
+    be zero, on purpose."""
+    cuts, slope = case.once(suspects), case.slope
+    if not cuts:
         return None
-    slopes = np.asarray(tf.convert_to_tensor(run.gradients[k]), np.float64)
-    size = min(max(float(np.sqrt(np.mean(np.square(np.asarray(start, np.float64))))), 1e-2), 1.0)
-    for seed in range(TRIES):
-        direction = np.random.default_rng(seed).choice([-1.0, 1.0], size=tuple(start.shape)) * size
-        measured = []
-        for eps in STEPS:
-            up, down = (
-                _total(run, inside, k, start + tf.cast(s * eps * direction, start.dtype), pairs) for s in (1, -1)
-            )
-            if up is None or down is None:
-                return None
-            measured.append((up[0] - down[0]) / (2 * eps))
-            noise = 1e-6 * max(up[1], down[1]) / eps
-        a, b = measured
-        said = float(np.sum(slopes * direction))
-        scale = max(abs(b), abs(said))
-        if abs(a - b) > 0.1 * scale + noise or abs(said - b) <= 0.03 * scale + 3 * abs(a - b) + noise:
-            continue
-        same = any(
-            run.value(o).shape == start.shape and np.array_equal(np.asarray(run.value(o)), np.asarray(start))
-            for o, _ in arriving
-        )
-        detail = f"the custom gradient alone says {said:.4g}, a finite difference of its function {b:.4g}"
-        return Verdict(op, same or abs(b) <= 0.02 * abs(said), detail)
+    flat = slope is not None and abs(slope.measured) <= FLAT * abs(slope.tape)
+    if flat or any(straight_through(case.recorded, c) for c in cuts):
+        return _on_purpose(case, "straight-through")
     return None
 
 
-def _total(run: Run, inside: list[Op], k: int, moved: Any, pairs: list[tuple[int, Any]]) -> tuple[float, float] | None:
-    """The function's results weighted with the gradients that arrive there, and the sum of the sizes of the terms; None
-    if an op can't be run alone."""
-    known: dict[int, Any] = {k: moved}
-    for op in inside:
-        given = [known.get(i, v) for i, v in zip(op.ins, inputs_of(run, op), strict=True)]
-        if not any(i in known for i in op.ins):
-            continue
-        out = call(op, given)
-        if out is None:
-            return None
-        outs = list(out) if isinstance(out, (list, tuple)) else [out]
-        known.update(zip(op.outs, outs, strict=False))
-    terms = [
-        np.asarray(known.get(i, run.value(i)), np.float64) * np.asarray(tf.convert_to_tensor(values_of(g)), np.float64)
-        for i, g in pairs
-    ]
-    return float(sum(t.sum() for t in terms)), float(sum(np.abs(t).sum() for t in terms))
+@rule(Kind.WRONG, rank=20)
+def loss_is_random(case: Case) -> Finding | None:
+    """The loss changes when nothing is moved, so that a finite difference says nothing."""
+    return Finding([], "", status=Kind.OK) if case.check is not None and not case.check.steady() else None
+
+
+@rule(Kind.WRONG, rank=30)
+def one_way_is_cut(case: Case) -> Finding | None:
+    """Of several ways to the loss one has an op at which the gradient stops; the rest of the gradient is there."""
+    cuts = case.once(suspects)
+    if not cuts:
+        return None
+    found = find(case.but(given_cut=cuts[0]), CUT)
+    if found is not None:
+        found.evidence = slope_sentence(case)
+        found.proofs = (Proof.GRADIENT, Proof.RERUN)
+        if found.cause is not None and found.cause.by_design:
+            found.message = "a part of the gradient is left out by design here: tf.stop_gradient says so"
+    return found
+
+
+def _mismatch(case: Case) -> CustomGradientMismatch | None:
+    return custom_gradient.contradicted(case.recorded, case.flow)
+
+
+@rule(Kind.WRONG, rank=40, cause=CUSTOM_GRADIENT)
+def custom_gradient_differs(case: Case) -> Finding | None:
+    """The function under a custom gradient, run again by itself with its input moved, has another slope."""
+    found = case.once(_mismatch)
+    if found is None:
+        return None
+    if found.on_purpose:
+        return _on_purpose(case, "custom_gradient")
+    return Finding(
+        place_of(found.op),
+        f"{slope_sentence(case)}; {found.detail}",
+        (Proof.GRADIENT, Proof.RERUN),
+        found.op.type,
+        found.op,
+        fix="correct the backward function: it must give the slope of what the forward function computes",
+    )
+
+
+@rule(Kind.WRONG, rank=60, cause=WRONG_OP)
+def op_gradient_differs(case: Case) -> Finding | None:
+    """The op, run again by itself, has another slope than the gradient that TensorFlow has registered for it."""
+    wrong = wrong_op(case.recorded, case.flow)
+    if wrong is None:
+        return None
+    op, detail = wrong
+    evidence = f"{slope_sentence(case)}; {detail}"
+    return Finding(place_of(op), evidence, (Proof.GRADIENT, Proof.RERUN), op.type, op)
+
+
+@rule(Kind.WRONG, rank=90)
+def not_found(case: Case) -> Finding | None:
+    """Nothing explains the contradiction, and it is there along other directions and steps as well, with nothing on the
+    way that jumps or is coarse."""
+    run, check = case.recorded, case.check
+    causes = (_cause_of(case, cut) for cut in case.cuts)
+    if check is None or any(cause is not None and cause.steps for cause in causes):
+        return None
+    if any(run.is_float(k) and run.value(k).dtype in HALF for k in case.flow.tainted):
+        return None
+    if not check.insists(case.asked, case.gradient):
+        return None
+    return Finding([], f"{slope_sentence(case)}; what it misses was not found", (Proof.RERUN,))

@@ -23,14 +23,14 @@ _HOST_METHODS = {
     "evaluate",
     *PYTHON_OPS,
 }
-_SPEAKING = {"print", "log", "info", "debug", "warning", "write", "format", "set_description", "set_postfix"}
+_LOGGING = {"print", "log", "info", "debug", "warning", "write", "format", "set_description", "set_postfix"}
 HOST_MODULES = {"np", "numpy", "scipy", "math", "sklearn", "pd", "pandas", "statistics"}
 
 
-def is_speech_statement(statement: ast.stmt) -> bool:
-    """Does a statement only say something?"""
+def is_logging_call(statement: ast.stmt) -> bool:
+    """Does a statement only print or log something?"""
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-        return syntax.dotted(statement.value.func).rpartition(".")[2] in _SPEAKING
+        return syntax.dotted(statement.value.func).rpartition(".")[2] in _LOGGING
     return False
 
 
@@ -63,7 +63,7 @@ def in_text(spots: list[Place]) -> Iterator[tuple[list[Place], str]]:
             continue
         around = spots[level:]
         call = host_call(statement)
-        if call is not None and not is_speech_statement(statement):
+        if call is not None and not is_logging_call(statement):
             yield [Place(spot.file, call.lineno, spot.function), *spots[level + 1 :]], how_of(call)
         for inner, passed, line in passed_on(tree, statement, None):
             here = [Place(spot.file, inner.lineno, inner.name), Place(spot.file, line, spot.function)]
@@ -80,7 +80,7 @@ def readers(
 ) -> Iterator[tuple[list[Place], str]]:
     function = getattr(scope, "name", "<module>")
     for s in sorted(syntax.statements(scope), key=lambda s: s.lineno):
-        if s.lineno < first or not reads(s) & names or is_speech_statement(s):
+        if s.lineno < first or not reads(s) & names or is_logging_call(s):
             continue
         outside = [p for p in around[1:]]
         call = host_call(s, names)

@@ -1,4 +1,4 @@
-"""Where a source comes from in the learner's text: its definition, its names, and values made from it before the
+"""Where a source comes from in the user's text: its definition, its names, and values made from it before the
 run."""
 
 from __future__ import annotations
@@ -19,14 +19,18 @@ from gradlab.doctor.source_code import syntax
 
 @dataclass
 class Scene:
-    """The learner's places around one explanation: the loss function and whoever called explain."""
+    """The user's places around one explanation: the loss function and whoever called explain."""
 
     function: Callable[..., Any] | None
     spots: list[tuple[str, int]] = field(default_factory=list)  # (file, line) whose scopes are searched, in order
     values: dict[str, Any] = field(default_factory=dict)  # names the function takes from outside
+    # (file, line, local names, global names) of the learner's frames around the call, innermost first
+    frames: list[tuple[str, int, dict[str, Any], dict[str, Any]]] = field(default_factory=list)
+
+    arguments: list[Any] = field(default_factory=list)  # what the traced function around the call was given
 
     def expression(self, source: Source) -> ast.AST | None:
-        """How the learner spells a source: the expression in a dict literal under its name, or the name itself."""
+        """How the user spells a source: the expression in a dict literal under its name, or the name itself."""
         for file, line in self.spots:
             found = syntax.dict_expression(file, source.name, line)
             if found is not None:
@@ -100,7 +104,7 @@ class Scene:
         return None
 
     def body(self, name: str) -> ast.AST | None:
-        """The function of the learner's files that has this name, None if there is none."""
+        """The function of the user's files that has this name, None if there is none."""
         for file, _ in self.spots:
             tree = syntax.module(file)
             for node in ast.walk(tree) if tree is not None and name.isidentifier() else ():
@@ -145,7 +149,7 @@ class Scene:
         return None
 
     def _attribute_places(self, source: Source) -> list[Place]:
-        """`self.name = ...` lines in the learner's classes, for a variable that is reached through their objects."""
+        """`self.name = ...` lines in the user's classes, for a variable that is reached through their objects."""
         way = way_to(self.values, source.value)
         for k, (thing, attribute) in reversed([*enumerate(way)]):
             file = class_file(thing)
@@ -172,7 +176,8 @@ def scene(function: Callable[..., Any] | None, caller: FrameType | None) -> Scen
     if caller is not None:
         spots.append((caller.f_code.co_filename, caller.f_lineno))
     values = syntax.free_values(function) if function is not None else {}
-    return Scene(function, spots, values)
+    frames = [(caller.f_code.co_filename, caller.f_lineno, caller.f_locals, caller.f_globals)] if caller else []
+    return Scene(function, spots, values, frames)
 
 
 def class_file(thing: Any) -> str | None:
@@ -185,12 +190,13 @@ def class_file(thing: Any) -> str | None:
     return file if file and is_user_file(file) else None
 
 
-def _children(thing: Any) -> Iterator[tuple[str, Any]]:
+def children(thing: Any) -> Iterator[tuple[str, Any]]:
+    """What an object holds, by attribute, item, or name in a closure; nothing of it is called."""
     if isinstance(thing, dict):
         yield from ((f"[{k!r}]", v) for k, v in list(thing.items()))
     elif isinstance(thing, (list, tuple, set, frozenset)):
         yield from ((f"[{i}]", v) for i, v in enumerate(thing))
-    elif getattr(thing, "__closure__", None):
+    elif inspect.isfunction(thing) and thing.__closure__:
         for n, cell in zip(thing.__code__.co_freevars, thing.__closure__, strict=False):
             try:
                 yield n, cell.cell_contents
@@ -200,19 +206,24 @@ def _children(thing: Any) -> Iterator[tuple[str, Any]]:
         yield from (("func", thing.func), *thing.keywords.items(), *((f"[{i}]", v) for i, v in enumerate(thing.args)))
     elif inspect.ismethod(thing):
         yield "__self__", thing.__self__
-    elif hasattr(thing, "__dict__") and not isinstance(thing, (type, ModuleType)):
-        yield from list(vars(thing).items())
+    elif not isinstance(thing, (type, ModuleType)):
+        try:
+            # An object may answer for any attribute (AutoGraph's stand-in for an undefined name does): ask Python.
+            own = object.__getattribute__(thing, "__dict__")
+        except AttributeError:
+            return
+        yield from list(own.items()) if isinstance(own, dict) else ()
 
 
 def way_to(owner: Any, variable: Any, limit: int = 20_000) -> list[tuple[Any, str]]:
-    """(object, attribute) steps from an object down to a variable, the learner's own attributes rather than a layer's
+    """(object, attribute) steps from an object down to a variable, the user's own attributes rather than a layer's
     bookkeeping."""
     queue: deque[tuple[Any, list[tuple[Any, str]]]] = deque([(owner, [])])
     seen = {id(owner)}
     fallback: list[tuple[Any, str]] = []
     while queue and len(seen) < limit:
         thing, way = queue.popleft()
-        for name, child in _children(thing):
+        for name, child in children(thing):
             here = [*way, (thing, name)]
             if child is variable or (hasattr(child, "handle") and unwrap(child) is variable):
                 if any(class_file(o) for o, _ in here):

@@ -1,4 +1,4 @@
-"""What the source text says about names: where a value was defined, from what, and how the learner calls it."""
+"""What the source text says about names: where a value was defined, from what, and how the user calls it."""
 
 from __future__ import annotations
 
@@ -33,6 +33,11 @@ def module(file: str) -> ast.Module | None:
         kept = ["\n" if line.lstrip().startswith(("%", "!", "?")) else line for line in lines]
         tree = _parse("".join(kept))
     return tree
+
+
+def cells() -> list[str]:
+    """The notebook cells that Python knows the text of, in the order in which they ran."""
+    return [file for file in list(linecache.cache) if "ipykernel_" in file or file.startswith("<ipython")]
 
 
 def dotted(node: ast.AST) -> str:
@@ -205,7 +210,7 @@ def attribute_definitions(file: str, attribute: str) -> list[Definition]:
 
 
 def dict_expression(file: str, key: str, line: int) -> ast.AST | None:
-    """The value expression of `key` in a dict literal of the functions around a line: how the learner spells that
+    """The value expression of `key` in a dict literal of the functions around a line: how the user spells that
     source."""
     tree = module(file)
     if tree is None:

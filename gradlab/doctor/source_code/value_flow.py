@@ -1,4 +1,4 @@
-"""Follows a Python or NumPy value through the learner's text: does what a line made reach an op that the loss needs?"""
+"""Follows a Python or NumPy value through the user's text: does what a line made reach an op that the loss needs?"""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 CAUSE = "numpy-conversion"
-EXPECT = {"U": "partial", "W": "partial"}
+EXPECT = {"U": "wrong", "W": "wrong"}
 CUT = "h = tf.constant(h.numpy())"
 
 

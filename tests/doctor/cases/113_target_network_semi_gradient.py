@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 CAUSE = "stop-gradient"
-EXPECT = {"q": "partial"}
+EXPECT = {"q": "wrong"}
 CUT = "target = tf.stop_gradient(r + 0.9 * tf.reduce_max(nxt @ q, axis=1))"
 
 

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 CAUSE = "state-assign"
-EXPECT = {"gain": "none", "kernel": "partial"}
+EXPECT = {"gain": "none", "kernel": "wrong"}
 CUT = "lstm(first * gain)"
 
 

@@ -5,6 +5,7 @@ import tensorflow as tf
 CAUSE = "variable-rebound"
 FORM = "tape"
 EXPECT = {"w1": "ok", "w2": "none"}
+ROWS = ["none"]
 CUT = "self.w = self.w - 0.1 * g"
 CUT_ALSO = ("loss = tf.reduce_sum((x * self.w - 1.0) ** 2)",)
 

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 CAUSE = "nan-where"
-EXPECT = {"p": "nan"}
+EXPECT = {"p": "not finite"}
 CUT = "logs = tf.math.log(p)"
 
 

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 CAUSE = "nan-sqrt-norm"
-EXPECT = {"w": "nan"}
+EXPECT = {"w": "not finite"}
 CUT = "spread = tf.math.reduce_std(w * tf.ones(4))"
 
 

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 CAUSE = "nan-sqrt-norm"
-EXPECT = {"emb": "nan"}
+EXPECT = {"emb": "not finite"}
 CUT = "d = tf.norm(a - b, axis=1)"
 
 

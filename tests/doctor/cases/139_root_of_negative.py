@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 CAUSE = "nan-forward"
-EXPECT = {"w": "nan"}
+EXPECT = {"w": "not finite"}
 CUT = "root = tf.sqrt(pred)"
 
 

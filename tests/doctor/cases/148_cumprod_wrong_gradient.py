@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 CAUSE = "wrong-op-gradient"
-EXPECT = {"x": "partial"}
+EXPECT = {"x": "wrong"}
 CUT = "y = tf.math.cumprod(x)"
 
 

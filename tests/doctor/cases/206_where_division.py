@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 CAUSE = "nan-where"
-EXPECT = {"w": "nan"}
+EXPECT = {"w": "not finite"}
 CUT = "mean = tf.reduce_sum(vals * mask, 1) / tf.reduce_sum(mask * w, 1)"
 
 

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 CAUSE = "nan-where"
-EXPECT = {"w": "nan"}
+EXPECT = {"w": "not finite"}
 CUT = "logs = tf.math.log(w * pad)"
 
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 CAUSE = "empty-vars"
 FORM = "vars"
 EXPECT = {"trainable_variables": "missing"}
+ROWS = ["ok", "ok", "missing"]
 CUT = "self.alpha = tf.Variable(0.3)"
 CUT_ALSO = ("self.gate = Gate()",)
 

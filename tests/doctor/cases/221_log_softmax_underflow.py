@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 CAUSE = "nan-forward"
-EXPECT = {"logits": "nan"}
+EXPECT = {"logits": "not finite"}
 CUT = "nll = -tf.math.log(p)"
 
 

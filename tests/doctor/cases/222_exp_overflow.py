@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 CAUSE = "nan-forward"
-EXPECT = {"w": "inf"}
+EXPECT = {"w": "not finite"}
 CUT = "big = tf.exp(w * 100.0)"
 
 

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 CAUSE = "stop-gradient"
-EXPECT = {"w": "partial"}
+EXPECT = {"w": "wrong"}
 CUT = "fast = w - 0.1 * tf.stop_gradient(inner.gradient(first, w))"
 
 

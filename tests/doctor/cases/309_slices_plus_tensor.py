@@ -7,6 +7,7 @@ CAUSE = "indexed-slices"
 FORM = "tape"
 RAISES = "TypeError"
 EXPECT = {}
+ROWS = ["raises", "ok"]
 CUT = "g = g + 0.1"
 CUT_ALSO = ("loss = tf.reduce_sum(emb(tf.constant([1, 3])) * head)",)
 

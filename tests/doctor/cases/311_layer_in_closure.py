@@ -6,6 +6,7 @@ import tensorflow as tf
 CAUSE = "empty-vars"
 FORM = "vars"
 EXPECT = {"trainable_variables": "missing"}
+ROWS = ["ok", "ok", "missing", "missing"]
 CUT = "self.post = make_post()"
 CUT_ALSO = ("extra = keras.layers.Dense(2)", "return lambda t: extra(t)", "return self.post(self.base(x))")
 

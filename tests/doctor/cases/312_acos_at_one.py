@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 CAUSE = "nan-sqrt-norm"
-EXPECT = {"u": "nan"}
+EXPECT = {"u": "not finite"}
 CUT = "angle = tf.acos(tf.reduce_sum(a * a))"
 
 

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 CAUSE = "nan-where"
-EXPECT = {"w": "nan"}
+EXPECT = {"w": "not finite"}
 CUT = "n = tf.reduce_sum(tf.square(w), 1) ** 0.5"
 
 

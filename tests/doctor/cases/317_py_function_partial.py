@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 CAUSE = "py-function"
-EXPECT = {"w": "partial"}
+EXPECT = {"w": "wrong"}
 CUT = "extra = tf.numpy_function(np.cos, [w], tf.float32)"
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 CAUSE = "numpy-conversion"
-EXPECT = {"w": "partial"}
+EXPECT = {"w": "wrong"}
 CUT = "scale = np.asarray(loss)"
 CUT_ALSO = ("return loss / scale + tf.reduce_sum(w)",)
 

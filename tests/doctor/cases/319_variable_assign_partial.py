@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 CAUSE = "state-assign"
-EXPECT = {"w": "partial"}
+EXPECT = {"w": "wrong"}
 CUT = "avg.assign(0.5 * avg + 0.5 * tf.reduce_mean(w**2))"
 
 

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 CAUSE = "numpy-conversion"
-EXPECT = {"start": "zero", "U": "partial"}
+EXPECT = {"start": "zero", "U": "wrong"}
 CUT = "h = tf.constant(h.numpy())"
 
 

@@ -5,6 +5,7 @@ import tensorflow as tf
 CAUSE = "variable-rebound"
 FORM = "tape"
 EXPECT = {"w": "none"}
+ROWS = ["none", "none"]
 CUT = "weights = [v - 0.1 * s for v, s in zip(weights, slopes, strict=True)]"
 
 

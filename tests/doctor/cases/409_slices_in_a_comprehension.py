@@ -7,6 +7,7 @@ CAUSE = "indexed-slices"
 FORM = "tape"
 RAISES = "AttributeError"
 EXPECT = {"table": "ok"}
+ROWS = ["raises"]
 CUT = "sizes = {n: float(np.sum(g.numpy() ** 2)) for n, g in found.items()}"
 
 

@@ -7,6 +7,7 @@ CAUSE = "before-tape"
 FORM = "tape"
 RAISES = "ValueError"
 EXPECT = {"kernel": "none"}
+ROWS = ["none", "none"]
 CUT = "guess = model(x)"
 
 

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 CAUSE = "custom-gradient"
-EXPECT = {"gain": "partial", "scale": "ok"}
+EXPECT = {"gain": "wrong", "scale": "ok"}
 CUT = "return scale * tf.reduce_sum(ramp(x * gain) ** 2)"
 
 

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 CAUSE = "wrong-op-gradient"
-EXPECT = {"first": "partial", "second": "ok"}
+EXPECT = {"first": "wrong", "second": "ok"}
 CUT = "rows = tf.dynamic_stitch([[0, 1], [1, 2]], [tf.sin(first), tf.exp(second)])"
 
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 CAUSE = "empty-vars"
 FORM = "vars"
 EXPECT = {"trainable_variables": "missing"}
+ROWS = ["ok", "ok", "missing", "missing"]
 CUT = "keras.layers.Lambda(lambda h: h + extra(h)),"
 
 

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 CAUSE = "nan-where"
-EXPECT = {"w": "nan"}
+EXPECT = {"w": "not finite"}
 CUT = "share = 1.0 / area"
 CUT_ALSO = ("return tf.where(area > 0.0, share, 0.0)",)
 

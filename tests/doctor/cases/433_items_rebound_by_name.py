@@ -5,6 +5,7 @@ import tensorflow as tf
 CAUSE = "variable-rebound"
 FORM = "tape"
 EXPECT = {"first": "ok", "second": "none"}
+ROWS = ["none"]
 CUT = "weights[key] = weights[key] - 0.1 * slope"
 CUT_ALSO = ('loss = tf.reduce_sum(weights["w"] ** 2)',)
 

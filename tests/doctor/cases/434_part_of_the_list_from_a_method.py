@@ -6,6 +6,7 @@ import tensorflow as tf
 CAUSE = "empty-vars"
 FORM = "vars"
 EXPECT = {"trainable_variables": "missing"}
+ROWS = ["ok", "ok", "ok", "missing", "missing"]
 CUT = "return self.first.trainable_weights"
 
 

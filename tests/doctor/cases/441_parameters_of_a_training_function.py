@@ -5,6 +5,7 @@ import tensorflow as tf
 CAUSE = "variable-rebound"
 FORM = "tape"
 EXPECT = {"round 0": "ok", "round 1": "none"}
+ROWS = ["none", "none"]
 CUT = "values = [v - 0.1 * s for v, s in zip(values, slopes, strict=True)]"
 CUT_ALSO = ("loss = tf.add_n([tf.reduce_sum(v**2) for v in values])",)
 

@@ -6,6 +6,7 @@ CAUSE = "indexed-slices"
 FORM = "tape"
 RAISES = "TypeError"
 EXPECT = {"table": "raises"}
+ROWS = ["ok", "raises"]
 CUT = "return [slope * factor for slope in slopes]"
 
 

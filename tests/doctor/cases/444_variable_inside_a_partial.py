@@ -7,6 +7,7 @@ import tensorflow as tf
 CAUSE = "empty-vars"
 FORM = "vars"
 EXPECT = {"trainable_variables": "missing"}
+ROWS = ["ok", "missing"]
 CUT = "self.squash = functools.partial(squash, steepness=tf.Variable(1.5))"
 
 

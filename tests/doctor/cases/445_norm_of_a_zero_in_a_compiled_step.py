@@ -4,7 +4,7 @@ import tensorflow as tf
 
 CAUSE = "nan-sqrt-norm"
 FORM = "tape"
-EXPECT = {"w": "nan"}
+EXPECT = {"w": "not finite"}
 CUT = "return tf.norm(a - b, axis=-1)"
 
 

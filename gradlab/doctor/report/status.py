@@ -1,0 +1,24 @@
+"""The status of a gradient that a tape gave."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from gradlab.doctor.recording.recorded_run import kind_of, values_of
+from gradlab.lab.reading import Kind
+
+_KINDS = {"none": Kind.NONE, "zero": Kind.ZERO, "nan": Kind.NOT_FINITE, "inf": Kind.NOT_FINITE, "ok": Kind.OK}
+
+
+def status_of(gradient: Any) -> Kind:
+    """None, zero, not finite, or ok."""
+    return _KINDS[kind_of(gradient)]
+
+
+def norm_of(gradient: Any) -> float | None:
+    """The Euclidean norm of a gradient, None if there is none."""
+    if gradient is None:
+        return None
+    return float(tf.norm(tf.cast(tf.abs(values_of(gradient)), tf.float64)))

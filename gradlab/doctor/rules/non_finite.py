@@ -1,0 +1,169 @@
+"""The gradient is NaN or infinite: the op that makes it so, and why."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from gradlab.doctor import op_types
+from gradlab.doctor.analysis.cuts import Cut, after, where_not_finite
+from gradlab.doctor.certainty import Proof
+from gradlab.doctor.recording.recorded_run import Run
+from gradlab.doctor.recording.trace import Op
+from gradlab.doctor.rules import Case, Cause, Finding, Kind, rule
+from gradlab.doctor.rules.case import place_of
+from gradlab.doctor.rules.detached_op import CUSTOM_GRADIENT, gradient_sentence
+
+IN_WHERE = Cause(
+    "nan-where",
+    what="the branch that tf.where does not take has no finite derivative",
+    fix="make the branch that is not taken safe as well: put a harmless number in before the op (the double where)",
+)
+ROOT_OR_NORM = Cause(
+    "nan-sqrt-norm",
+    what="a root or a norm is taken at 0, where its derivative is infinite",
+    fix="keep the argument away from 0: tf.sqrt(x + 1e-12), tf.maximum(x, 1e-6)",
+)
+FORWARD = Cause(
+    "nan-forward",
+    what="the value is not finite already in the forward pass",
+    fix="correct the values of the forward pass first: this op already gives NaN or infinity",
+)
+# Ops back from a where's condition in which a test for NaN is looked for: isnan, not, and, a cast.
+CONDITION_DEPTH = 20
+
+
+def spoilt(case: Case) -> Cut | None:
+    """Where the gradient becomes NaN or infinite."""
+    return where_not_finite(case.recorded, case.flow)
+
+
+def _at(case: Case, cut: Cut) -> Finding:
+    run = case.recorded
+    got = run.kind(cut.key) if cut.key is not None else ""
+    evidence = gradient_sentence(run, cut, f"{'infinity' if got == 'inf' else 'NaN'} leaves it")
+    norm = run.norm(cut.key) if cut.key is not None else None
+    return Finding(place_of(cut.op), evidence, (Proof.GRADIENT,), cut.op.type, cut.op, norm=norm)
+
+
+@rule(Kind.NOT_FINITE, rank=50, cause=CUSTOM_GRADIENT)
+def custom_gradient_not_finite(case: Case) -> Finding | None:
+    """The op carries a custom gradient, whose backward function gave NaN or infinity."""
+    cut = case.once(spoilt)
+    if cut is None or cut.how == "forward" or "custom_gradient" not in cut.op.marks:
+        return None
+    return _at(case, cut) if cut.op.type in op_types.COPIES else None
+
+
+@rule(Kind.NOT_FINITE, rank=60, cause=IN_WHERE)
+def branch_not_taken(case: Case) -> Finding | None:
+    """The gradient that arrives is zero where the op spoils it (0 * infinity is NaN), because a tf.where, a slice or a
+    maximum further on does not use the value; or the value itself is not finite and a tf.where leaves it out."""
+    cut = case.once(spoilt)
+    if cut is None or cut.how == "forward":
+        return None
+    run, op = case.recorded, cut.op
+    later = after(run, op, case.flow.needed)
+    selects = [o for o in run.trace.ops if o.index in later and o.type in op_types.SELECTS]
+    masked = _masked(run, op)
+    if any(run.is_float(o) and not bool(tf.reduce_all(tf.math.is_finite(run.value(o)))) for o in op.outs):
+        tested = any(_tests_itself(run, s, later, op) for s in selects)
+        return _at(case, cut) if not tested and (selects or masked) else None
+    return _at(case, cut) if masked and _chosen_away(case, op) else None
+
+
+@rule(Kind.NOT_FINITE, rank=70, cause=FORWARD)
+def value_not_finite(case: Case) -> Finding | None:
+    """The op's output is NaN or infinite in the forward pass, and the loss uses it."""
+    cut = case.once(spoilt)
+    if cut is None:
+        return None
+    run = case.recorded
+    bad = any(run.is_float(o) and not bool(tf.reduce_all(tf.math.is_finite(run.value(o)))) for o in cut.op.outs)
+    if cut.how != "forward" and not bad:
+        return None
+    found = _at(case, cut)
+    found.fix = _overflow(run, cut.op)
+    return found
+
+
+def _overflow(run: Run, op: Op) -> str | None:
+    """The fix for a finite number that is too large for half precision; None if that is not what happened."""
+    dtypes = {run.value(o).dtype for o in op.outs if run.is_float(o)} & {tf.float16, tf.bfloat16}
+    inputs = [np.abs(np.asarray(tf.cast(run.value(k), tf.float64))) for k in op.ins if run.is_float(k)]
+    if not dtypes or not inputs or not all(np.isfinite(a).all() and a.size for a in inputs):
+        return None
+    dtype = dtypes.pop()
+    reached = " and ".join(f"{a.max():,.6g}" for a in inputs)
+    return (
+        f"cast to float32 before this operation: its inputs reach {reached}, and {dtype.name} ends at "
+        f"{float(dtype.max):,.6g}"
+    )
+
+
+@rule(Kind.NOT_FINITE, rank=80, cause=ROOT_OR_NORM)
+def infinite_slope(case: Case) -> Finding | None:
+    """The values are finite and the slope of the op at its input is not: a root at 0, or a function at the end of where
+    it is defined."""
+    cut = case.once(spoilt)
+    return _at(case, cut) if cut is not None else None
+
+
+@rule(Kind.NOT_FINITE, rank=99, cause=FORWARD)
+def not_found(case: Case) -> Finding | None:
+    """No op turns a finite gradient into one that is not: then a value of the forward pass is the likeliest reason."""
+    return Finding(place_of(case.last_use), "the op that makes it NaN or infinite was not found")
+
+
+def _chosen_away(case: Case, op: Op) -> bool:
+    """Does a choice further on (where, slice, maximum, a mask's zeros) make the arriving zero, and not a slope that is
+    zero by itself?"""
+    run, keys = case.recorded, set(op.outs)
+    for later in run.trace.ops:
+        if later.index <= op.index or later.index not in case.flow.needed or not any(k in keys for k in later.ins):
+            continue
+        if later.type in op_types.CHOOSERS:
+            return True
+        if later.type in op_types.MASKING_PRODUCTS:
+            others = [k for k in later.ins if k not in keys and run.is_float(k)]
+            if any(bool(tf.reduce_any(tf.equal(run.value(k), 0))) for k in others):
+                return True
+        if any(
+            run.kind(o) == "ok" and bool(tf.reduce_all(tf.not_equal(tf.convert_to_tensor(run.gradients[o]), 0)))
+            for o in later.outs
+            if run.gradients.get(o) is not None
+        ):
+            return False
+        keys.update(later.outs)
+    return False
+
+
+def _tests_itself(run: Run, select: Op, later: set[int], op: Op) -> bool:
+    """Does the condition of a where() test the very values that the op spoilt?"""
+    maker = run.trace.producer.get(select.ins[0])
+    for _ in range(CONDITION_DEPTH):
+        if maker is None:
+            return False
+        if maker.type in op_types.FINITE_TESTS:
+            source = run.trace.producer.get(maker.ins[0])
+            return source is not None and (source.index in later or source.index == op.index)
+        maker = run.trace.producer.get(maker.ins[0]) if maker.ins else None
+    return False
+
+
+def _masked(run: Run, op: Op) -> bool:
+    """Is the gradient that arrives zero exactly where the op spoils it: a branch that was not taken?"""
+    for o in op.outs:
+        arriving = run.gradients.get(o)
+        if arriving is None or not run.is_float(o):
+            continue
+        for k in op.ins:
+            leaving = run.gradients.get(k)
+            if leaving is None:
+                continue
+            a, b = np.asarray(tf.convert_to_tensor(arriving)), np.asarray(tf.convert_to_tensor(leaving))
+            if a.shape == b.shape:
+                bad = ~np.isfinite(b)
+                return bool(bad.any() and (a[bad] == 0).all())
+            return bool((a == 0).any())
+    return False
