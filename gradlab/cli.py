@@ -67,7 +67,7 @@ def _list(chosen: argparse.Namespace) -> int:
 def _with_tensorflow(module: str) -> ModuleType:
     from gradlab.runtime import tf_loading
 
-    tf_loading.wait()
+    tf_loading.plain()  # the user's own program: no settings of gradlab's
     return importlib.import_module(module)
 
 

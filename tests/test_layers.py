@@ -93,8 +93,6 @@ ORDER = ["op_types", "certainty", "recording", "source_code", "analysis", "repor
 # Imports against the order that still stand, each with its reason. A new one is an error, and so is one that is gone.
 AGAINST_THE_ORDER = {
     ("recording/recorded_run.py", "analysis"),  # a Run answers `between` itself
-    ("recording/session.py", "analysis"),
-    ("recording/snapshot.py", "analysis"),
     ("recording/session.py", "frontends"),  # a session keeps the calls of traced tapes as well
 }
 

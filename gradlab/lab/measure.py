@@ -20,6 +20,7 @@ from gradlab.lab.scenario import Scenario, load
 from gradlab.runtime import tf_loading
 from gradlab.runtime.devices import check_device
 from gradlab.runtime.exceptions import sentence
+from gradlab.runtime.generators import generators_kept
 
 WIDTHS = (1e-2, 1e-3)  # of finite differences: a wide one is exact to more digits, a narrow one follows a curved loss
 SHARE = 0.06  # of a sum that is known to 3 %: a wrong sign changes the sum by twice the share, 12 %
@@ -88,7 +89,7 @@ def measure(
 ) -> Side:
     """One position of the switch. `reference` is the other one, for shapes and for what "differs" means."""
     try:
-        with tf.device(check_device(device or tf_loading.device())):
+        with generators_kept(), tf.device(check_device(device or tf_loading.device())):
             taken = take(scenario, bug, scenario.setup(**knobs))
             readings = readings_of(scenario, bug, taken, reference)
     except Exception as error:

@@ -51,6 +51,15 @@ def begin(keras: int | None = None, device: str = "/CPU:0", then: Callable[[], N
         then()
 
 
+def plain() -> None:
+    """TensorFlow as `import tensorflow` loads it: no setting of gradlab's, so that a learner's program computes the same
+    digits as without gradlab. Waits where a panel's loading has begun."""
+    if begun():
+        wait()
+    else:
+        import tensorflow  # noqa: F401
+
+
 def begun() -> bool:
     """Has anybody called `begin`?"""
     return _loading.thread is not None

@@ -8,19 +8,12 @@ from pathlib import Path
 import pytest
 from casefiles import FILES, judge
 
-from gradlab.doctor.recording import backends, hooks
+from gradlab.doctor.recording import hooks
 from gradlab.doctor.rules import causes
 
 
-@pytest.fixture(params=["callbacks", "calls"])
-def engine(request):
-    backends.use(request.param)
-    yield request.param
-    backends.use(None)
-
-
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
-def test_case(path: Path, engine: str) -> None:
+def test_case(path: Path) -> None:
     assert judge(path) == {}
     gc.collect()
     assert not hooks.installed()

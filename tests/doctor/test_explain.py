@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import gradlab
-from gradlab.doctor.recording import backends, hooks
+from gradlab.doctor.recording import hooks, tf_internals
 
 
 def conversions_are_plain() -> bool:
@@ -250,33 +250,34 @@ def test_words_for_gradients_absent_by_design():
     assert report.row("mean").by_design and "statistic" in report.row("mean").message
 
 
-def test_fallback_is_chosen_with_a_warning(monkeypatch):
-    from gradlab.doctor.recording import op_callbacks as recorder_callbacks
-
-    monkeypatch.setattr(recorder_callbacks, "self_test", lambda: "it is gone")
-    backends.use(None)
-    try:
-        with pytest.warns(RuntimeWarning, match=r"generated op wrappers.*it is gone"):
-            report = gradlab.explain(lambda: tf.Variable(1.0) * 1.0, {"w": tf.Variable(1.0)})
-        assert "setprofile" in report.recorder
-    finally:
-        backends.use(None)
-
-
-def test_self_test_sees_a_broken_private_api(monkeypatch):
-    from tensorflow.python.framework import op_callbacks
-
-    from gradlab.doctor.recording import op_callbacks as recorder_callbacks
-
-    assert recorder_callbacks.self_test() == ""
-    monkeypatch.setattr(op_callbacks, "add_op_callback", lambda callback: None)
-    monkeypatch.setattr(op_callbacks, "remove_op_callback", lambda callback: None)
-    assert "did not report" in recorder_callbacks.self_test()
-    monkeypatch.delattr(op_callbacks, "add_op_callback")
-    assert "AttributeError" in recorder_callbacks.self_test()
+def test_without_the_private_functions_there_is_the_status_and_no_line(monkeypatch):
+    monkeypatch.setattr(tf_internals, "self_test", lambda: "they are gone")
+    monkeypatch.setattr(tf_internals, "_fault", None)
+    w, u = tf.Variable([1.5], name="w"), tf.Variable([1.0], name="u")
+    with gradlab.Tape() as tape:
+        loss = tf.reduce_sum(tf.round(w) * u)
+    assert tape.gradient(loss, [w, u])[0] is None
+    reports = [tape.report(), gradlab.explain(lambda: tf.reduce_sum(tf.round(w) * u), {"w": w, "u": u})]
+    for report in reports:
+        assert [(r.status, r.cause, r.where) for r in report.rows] == [("none", None, []), ("ok", None, [])]
+        assert any("they are gone" in n for n in report.notes)
 
 
-def test_private_tensorflow_is_imported_in_one_module_for_each_use():
+def test_self_test_sees_broken_private_functions(monkeypatch):
+    assert tf_internals.self_test() == ""
+    with monkeypatch.context() as broken:
+        broken.setattr(tf_internals, "put_op", lambda *args: None)
+        assert "rebuilt" in tf_internals.self_test()
+    with monkeypatch.context() as broken:
+        broken.setattr(tf_internals, "_REPLACED", tuple((o, a, getattr(o, a)) for o, a, _ in tf_internals._REPLACED))
+        assert "did not report" in tf_internals.self_test()
+    with monkeypatch.context() as broken:
+        broken.delattr(tf_internals.pywrap_tfe, "TFE_Py_RecordGradient")
+        assert "AttributeError" in tf_internals.self_test()
+    assert tf_internals.self_test() == ""
+
+
+def test_private_tensorflow_is_imported_in_two_modules_only():
     from pathlib import Path
 
     import gradlab.doctor
@@ -287,8 +288,7 @@ def test_private_tensorflow_is_imported_in_one_module_for_each_use():
         for p in folder.rglob("*.py")
         if "from tensorflow.python" in p.read_text() or "import tensorflow.python" in p.read_text()
     }
-    # One records ops, the other reads traced graphs; each has a self-test and a public way instead.
-    assert users == {"op_callbacks.py", "graph_functions.py"}
+    assert set(users) == {"graph_functions.py", "tf_internals.py"}  # what a graph is made of, and what runs
 
 
 def test_a_wrong_custom_gradient_is_told_from_a_missing_one():

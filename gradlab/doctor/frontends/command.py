@@ -7,73 +7,134 @@ import json
 import os
 import runpy
 import sys
+import threading
 import traceback
+from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from gradlab.doctor.frontends.call import recorded_tapes, reports
 from gradlab.doctor.report.html import document
 from gradlab.doctor.report.report import Report
 
 FOUND, FAILED = 1, 2
+INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `gradlab explain` to a parser."""
     parser.description = (
-        "Run a Python script unchanged and explain, for each line that asks a tf.GradientTape, which "
-        "gradients are missing and why. "
-        "Exit status: 0 every gradient is there, 1 something to look at, 2 the script failed or asked no tape."
+        "Run a Python script, or with -m a module, unchanged and explain, for each line that asks a tf.GradientTape, "
+        "which gradients are missing and why. "
+        "Exit status: 0 every gradient is there, 1 something to look at, 2 the script failed or asked no tape, "
+        "130 the script was interrupted."
     )
     parser.add_argument("--json", action="store_true", help="print the reports as JSON")
     parser.add_argument("--html", metavar="FILE", help="also write the reports as a web page")
-    parser.add_argument("script", help="the Python file to run")
+    parser.add_argument("-m", dest="module", action="store_true", help="SCRIPT is the name of a module: package.module")
+    parser.add_argument("script", help="the Python file to run (with -m: the module)")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="arguments for the script")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the script and print the reports. Returns the exit status."""
-    script = args.script
-    if not os.path.isfile(script):
-        print(f"gradlab explain: there is no file {script!r}", file=sys.stderr)
+    wrong = _unusable(args)
+    if wrong:
+        _say(f"gradlab explain: {wrong}", sys.stderr)
         return FAILED
-    failed = False
-    argv, path = sys.argv, list(sys.path)
-    sys.argv = [script, *args.arguments]
-    sys.path.insert(0, os.path.dirname(os.path.abspath(script)))
-    try:
-        with recorded_tapes() as opened:
-            try:
-                runpy.run_path(script, run_name="__main__")
-            except SystemExit as end:
-                failed = end.code not in (None, 0)
-            except Exception as error:  # shown as Python would show it; what was recorded so far is still explained
-                traceback.print_exception(type(error), error, _from_script(error, script))
-                failed = True
-        found = reports(opened)
-    finally:
-        sys.argv, sys.path[:] = argv, path
-    _show(found, args)
+    with recorded_tapes() as opened:
+        ended = _run(args)
+        _join()
+    found = reports(opened)
+    status = _show(found, args)
     if not found:
-        print("gradlab explain: the script asked no tf.GradientTape for a gradient", file=sys.stderr)
-    if failed or not found:
-        return FAILED
+        _say("gradlab explain: the script asked no tf.GradientTape for a gradient", sys.stderr)
+    if ended or status or not found:
+        return ended or status or FAILED
     return FOUND if any(r.problems for r in found) else 0
 
 
-def _from_script(error: BaseException, script: str) -> TracebackType | None:
-    """An exception's traceback without what ran the script."""
-    whole = at = error.__traceback__
-    while at is not None and at.tb_frame.f_code.co_filename != script:
-        at = at.tb_next
-    return at or whole
-
-
-def _show(found: list[Report], args: argparse.Namespace) -> None:
+def _unusable(args: argparse.Namespace) -> str:
+    """What is wrong with the arguments, before anything runs; empty if nothing is."""
+    if not args.module and not os.path.isfile(args.script):
+        return f"there is no file {args.script!r}"
     if args.html:
-        with open(args.html, "w", encoding="utf-8") as file:
-            file.write(document(r._repr_html_() for r in found))
+        folder = os.path.dirname(os.path.abspath(args.html))
+        if not os.path.isdir(folder):
+            return f"--html {args.html!r}: there is no folder {folder!r}; nothing was run"
+        if os.path.isdir(args.html) or not os.access(args.html if os.path.exists(args.html) else folder, os.W_OK):
+            return f"--html {args.html!r} cannot be written; nothing was run"
+    return ""
+
+
+def _run(args: argparse.Namespace) -> int:
+    """Run the script as Python would. 0 if it ended well."""
+    argv, path = sys.argv, list(sys.path)
+    sys.argv = [args.script, *args.arguments]
+    try:
+        if args.module:
+            sys.path.insert(0, os.getcwd())
+            runpy.run_module(args.script, run_name="__main__", alter_sys=True)
+        else:
+            sys.path.insert(0, os.path.dirname(os.path.abspath(args.script)))
+            runpy.run_path(args.script, run_name="__main__")
+    except SystemExit as end:
+        if end.code is not None and not isinstance(end.code, int):
+            _say(str(end.code), sys.stderr)  # as Python shows sys.exit("message")
+        return 0 if end.code in (None, 0) else FAILED
+    except KeyboardInterrupt as error:  # what was recorded so far is still explained
+        _traceback(error)
+        return INTERRUPTED
+    except Exception as error:  # shown as Python would show it; what was recorded so far is still explained
+        _traceback(error)
+        return FAILED
+    finally:
+        sys.argv, sys.path[:] = argv, path
+    return 0
+
+
+def _join() -> None:
+    """Wait for the script's threads, as Python does before it ends."""
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join()
+
+
+def _traceback(error: BaseException) -> None:
+    """An exception as Python shows it, without the frames that ran the script."""
+    whole: TracebackType | None = error.__traceback__
+    at = whole
+    ours = (__file__, runpy.__file__)
+    while at is not None and (
+        at.tb_frame.f_code.co_filename in ours or "runpy" in at.tb_frame.f_code.co_filename.rpartition(os.sep)[2]
+    ):
+        at = at.tb_next
+    at = at or whole
+    while at is not None and at.tb_frame.f_code.co_filename.startswith("<frozen"):
+        at = at.tb_next
+    _say("".join(traceback.format_exception(type(error), error, at or whole)).rstrip("\n"), sys.stderr)
+
+
+def _say(text: str, stream: Any) -> None:
+    """Print, with what the stream's encoding lacks written as \\u escapes."""
+    try:
+        print(text, file=stream)
+    except UnicodeEncodeError:
+        encoding = getattr(stream, "encoding", None) or "ascii"
+        print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream)
+
+
+def _show(found: list[Report], args: argparse.Namespace) -> int:
+    """Print the reports, then write the page. 0 if that went well."""
     if args.json:
-        print(json.dumps([r.to_dict() for r in found], indent=1))
-        return
-    for report in found:
-        print(report)
+        _say(json.dumps([r.to_dict() for r in found], indent=1), sys.stdout)
+    else:
+        for report in found:
+            _say(repr(report), sys.stdout)
+    if args.html:
+        try:
+            Path(args.html).write_text(document(r._repr_html_() for r in found), encoding="utf-8")
+        except OSError as error:
+            _say(f"gradlab explain: --html {args.html!r} was not written: {error}", sys.stderr)
+            return FAILED
+    return 0

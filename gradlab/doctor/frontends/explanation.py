@@ -13,11 +13,13 @@ import tensorflow as tf
 from gradlab.doctor.analysis.finite_differences import Probe, Spent
 from gradlab.doctor.analysis.gradient_check import GradientCheck
 from gradlab.doctor.frontends.progress import Progress
-from gradlab.doctor.recording.backends import recorder
+from gradlab.doctor.recording import hooks, tf_internals
+from gradlab.doctor.recording.backends import available, recorder, why_not
 from gradlab.doctor.recording.frames import traceback_places
+from gradlab.doctor.recording.record import Record
 from gradlab.doctor.recording.recorded_run import Run, run_recorded
 from gradlab.doctor.recording.snapshot import Snapshot, written
-from gradlab.doctor.recording.sources import FLOATS, Eager, Source, unwrap
+from gradlab.doctor.recording.sources import Eager, Source, unwrap
 from gradlab.doctor.recording.trace import Trace
 from gradlab.doctor.report.diagnosis import Row
 from gradlab.doctor.report.report import Report
@@ -124,12 +126,29 @@ class Explanation:
 
     # --- the runs -----------------------------------------------------------------------------------------------------
 
+    def _observed(self, function: Callable[[], Any]) -> Any:
+        """Run something of the learner's as it is, and learn what it writes, also if it is interrupted."""
+        if not available():
+            try:
+                return function()
+            finally:
+                self.touched |= self.snapshot.changed()
+        record = Record("explain")
+        hooks.acquire()
+        try:
+            with tf_internals.recording_to(record):
+                return function()
+        finally:
+            record.spots.release()
+            hooks.release()
+            self.touched |= record.handles()
+
     def _recorded(self, only: set[int] | None = None, eager: bool = True) -> tuple[Trace, Any]:
         try:
             trace, result = run_recorded(
                 self.fn, self.sources, eager_functions=eager, only=only, progress=self.progress.ops
             )
-        except Exception as error:
+        except BaseException as error:  # Ctrl-C and sys.exit as well: what the run changed is put back
             trace = getattr(error, "gradlab_trace", None) or Trace()
             self.touched |= written(trace)
             self.reset()
@@ -169,15 +188,6 @@ class Explanation:
         self.trace = trace
         run = Run(trace, [loss], self.key)
         run.differentiate(self.sources)
-        handles = {self.key(s.value): s.value for s in self.sources if s.is_variable and s.dtype in FLOATS}
-        for k in written(trace):
-            variable = self.snapshot.variable(k)
-            if variable is not None and variable.dtype in FLOATS:
-                handles.setdefault(k, variable)
-        for variable in map(unwrap, trace.tape.watched_variables()):
-            if self.snapshot.variable(self.key(variable)) is None:  # made in the run
-                handles.setdefault(self.key(variable), variable)
-        run.resolve_reads(handles)
         return run
 
     def _failed(self, error: Exception) -> Exception:
@@ -197,9 +207,15 @@ class Explanation:
         values = [s.value for s in self.sources]
         self.progress.step("plain tape")
         started = time.monotonic()
-        with tf.GradientTape() as tape:
-            self._watch(tape)
-            loss = unwrap(self.fn())
+        try:
+            with tf.GradientTape() as tape:
+                self._watch(tape)
+                result = self._observed(self.fn)
+        except Exception as error:
+            raise self._failed(error) from error
+        finally:
+            self.reset()
+        loss = check_loss(result)
         plain = PlainRun(
             quick=time.monotonic() - started < QUICK,
             loss=float(np.real(np.asarray(loss).reshape(-1)[0])) if loss.dtype != tf.string else 0.0,
@@ -235,9 +251,19 @@ class Explanation:
     # --- the cases ----------------------------------------------------------------------------------------------------
 
     def _rows(self) -> list[Row]:
-        self.progress.step("recorded run")
+        # The plain run comes first: a function that caches would give it the recorded run's values, without gradients.
         try:
+            plain = self._plain()
+            if not available():
+                self.notes.append(why_not())
+                return [
+                    Row(s.name, Kind.RAISES if i in plain.errors else status_of(plain.gradients[i]))
+                    for i, s in enumerate(self.sources)
+                ]
+            self.progress.step("recorded run")
+            started = time.monotonic()
             run = self._run()
+            plain.quick = plain.quick or time.monotonic() - started < QUICK
         except Refused as refused:
             error = refused.__cause__ or refused
             where = traceback_places(error)
@@ -245,7 +271,6 @@ class Explanation:
                 diagnose(Case(s.name, Kind.RAISES, self.scene, source=s, error=error, raised_at=where))
                 for s in self.sources
             ]
-        plain = self._plain()
         probe = Probe(self.fn, self.reset, plain.loss, progress=self.progress.step)
         check = GradientCheck(self.fn, run, probe, self.reset) if self.level == "full" else None
         cases = [self._case(i, run, check, plain) for i in range(len(self.sources))]

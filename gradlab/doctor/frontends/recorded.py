@@ -8,16 +8,15 @@ from typing import Any
 
 import tensorflow as tf
 
-from gradlab.doctor.analysis.graph_functions import generators_apart
 from gradlab.doctor.frontends.traced import TracedCall
-from gradlab.doctor.recording import session
-from gradlab.doctor.recording.backends import recorder
+from gradlab.doctor.recording import session, tf_internals
+from gradlab.doctor.recording.backends import recorder, why_not
 from gradlab.doctor.recording.frames import code_of, traceback_places
 from gradlab.doctor.recording.hooks import alone
 from gradlab.doctor.recording.recorded_run import Run
-from gradlab.doctor.recording.snapshot import Snapshot, live_variables
-from gradlab.doctor.recording.sources import FLOATS, Eager, Source, unwrap
-from gradlab.doctor.recording.tape_calls import Call, leaves
+from gradlab.doctor.recording.snapshot import Snapshot
+from gradlab.doctor.recording.sources import Eager, Source, unwrap
+from gradlab.doctor.recording.tape_calls import Asked, Call, leaves
 from gradlab.doctor.recording.trace import Trace, joined
 from gradlab.doctor.report.report import Report, Row
 from gradlab.doctor.report.status import norm_of, status_of
@@ -29,26 +28,45 @@ from gradlab.doctor.source_code.syntax import free_values
 
 
 def explain_last(contradicted: Collection[str] = ()) -> Report | None:
-    """The report on this thread's last recorded call, None if there is none. `contradicted`: names of sources whose
-    gradient somebody has measured to be wrong."""
-    found = session.cached_report()
-    call = session.last_call()
-    if found is not None or call is None:
-        return found
-    open_one = session.current()
-    if open_one is not None:
-        open_one.close()
-    if isinstance(call, TracedCall):
-        report = call.report()
-        if not report.problems:
-            report = _in_eager_mode(call) or report
-    else:
-        report = explain_recorded(call, contradicted)
-    session.cache_report(report)
-    return report
+    """The report on this thread's last recorded call (in the main thread: on any thread's), None if there is none.
+    `contradicted`: names of sources whose gradient somebody has measured to be wrong."""
+    found = session.last_call()
+    return report_on(found, contradicted=contradicted) if found is not None else None
 
 
-def _in_eager_mode(call: TracedCall) -> Report | None:
+def report_on(found: session.Remembered, again: bool = True, contradicted: Collection[str] = ()) -> Report:
+    """The report on one finished call, made once. `again`: a tf.function whose graph shows nothing may run once more.
+    `contradicted` as for `explain_last`."""
+    if found.report is None:
+        call = found.call
+        if isinstance(call, TracedCall):
+            report = call.report()
+            if again and not report.problems:
+                report = _in_eager_mode(found, call) or report
+        elif call.record is None:
+            report = _without_record(call)
+        else:
+            session.rest(call.record)
+            report = explain_recorded(call.call(), contradicted)
+        if found.origin:
+            report.title += f", in {found.origin}"
+        found.report = report
+    return found.report
+
+
+def _without_record(call: Asked) -> Report:
+    """Each source's status, where nothing could be recorded."""
+    names = [str(getattr(s, "name", f"source {n}")).removesuffix(":0") for n, s in enumerate(leaves(call.sources))]
+    gradients = leaves(call.result) if call.error is None else []
+    rows = [Row(name, status_of(g)) for name, g in zip(names, gradients, strict=False)]
+    if call.error is not None:
+        rows = [
+            Row(name, Kind.RAISES, message=f"{type(call.error).__name__}: {call.error}") for name in names or ["tape"]
+        ]
+    return Report(rows, [why_not()] if why_not() else [], "plain tape", title=f"tape.{call.what}")
+
+
+def _in_eager_mode(found: session.Remembered, call: TracedCall) -> Report | None:
     """The report on one more run of the traced function, now with values; None if that shows nothing.
 
     Variables and generators are put back. What else the function does (printing, writing files, changing Python
@@ -60,20 +78,18 @@ def _in_eager_mode(call: TracedCall) -> Report | None:
     snapshot = Snapshot(recorder().key)
     why = ""
     try:
-        with generators_apart():
+        with tf_internals.generator_kept():
             function.python_function(*args, **kwargs)
     except Exception as error:  # something that works only in a graph; the trace's own report stands
         why = type(error).__name__
     finally:
         snapshot.restore(snapshot.changed())
     eager = session.last_call()
-    opened = session.current()
-    if opened is not None:
-        opened.close()
-    if why or not isinstance(eager, Call):
-        session.remember(call)
+    session.remembered_again(found)
+    if why or eager is None or eager is found or not isinstance(eager.call, Asked) or eager.call.record is None:
         return None
-    report = explain_recorded(eager)
+    session.rest(eager.call.record)
+    report = explain_recorded(eager.call.call())
     for row, given in zip(report.rows, leaves(call.result), strict=False):
         if row.status is Kind.NONE and given is not None:
             row.status, row.norm = Kind.ZERO, 0.0
@@ -82,7 +98,6 @@ def _in_eager_mode(call: TracedCall) -> Report | None:
         "the tape was opened in a tf.function; as its graph shows no missing gradient, the function ran once more in "
         "eager mode to see the values (variables and generators are as before)"
     )
-    session.remember(call)
     return report
 
 
@@ -120,7 +135,6 @@ def _rows(call: Call, contradicted: Collection[str]) -> list[Row]:
     named = list(_named(call))
     sources = {n: Source(n, g, unwrap(g)) for n, g in named if isinstance(unwrap(g), (tf.Variable, Eager))}
     run.differentiate(list(sources.values()))
-    run.resolve_reads(_handles(run, list(sources.values())))
     recent = run.part((call.tape.entered or 0) + shift)
     if not named and call.error is None:
         return [diagnose(c) for c in variable_list.of_call(call, recent, scene, variable_list.watched_by(recent))]
@@ -198,12 +212,3 @@ def _named(call: Call) -> list[tuple[str, Any]]:
 
 def _called(call: Call, thing: Any) -> str:
     return next((n for n, v in call.names.items() if v is thing), "")
-
-
-def _handles(run: Run, sources: list[Source]) -> dict[int, Any]:
-    handles = {run.key(s.value): s.value for s in sources if s.is_variable and s.dtype in FLOATS}
-    touched = {k for op in run.trace.ops for k in op.ins if run.is_resource(k)}
-    for v in live_variables():
-        if run.key(v) in touched and v.dtype in FLOATS:
-            handles.setdefault(run.key(v), v)
-    return handles

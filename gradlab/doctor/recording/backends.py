@@ -1,61 +1,34 @@
-"""Chooses the recorder: op callbacks if their self-test passes, else public API, with a warning that says so."""
+"""The recorder in use: the entry points that `tf_internals` replaces, or none.
+
+There is one recorder. The second one that gradlab had (`sys.setprofile` on the generated op wrappers) needed a tape
+beside the learner's, which broke programs whose ops have no second derivative, and cost four times the step; every
+supported TensorFlow (2.16 to the newest) passes the self-test, so no version needs it. Where the self-test fails,
+`available()` is False: nothing is recorded, and a report gives each gradient's status, from public API, without a line.
+"""
 
 from __future__ import annotations
 
-import os
-import threading
-import warnings
 from types import ModuleType
 
-_lock = threading.Lock()
-_chosen: ModuleType | None = None
-_FORCE = "GRADLAB_RECORDER"
-_MODULES = {"callbacks": "op_callbacks", "calls": "profiler"}
-NAMES = tuple(_MODULES)
-
-
-def _load(which: str) -> ModuleType:
-    import importlib
-
-    return importlib.import_module(f"gradlab.doctor.recording.{_MODULES[which]}")
-
-
-def choose(order: tuple[str, ...] = NAMES) -> ModuleType:
-    """The first recorder of `order` whose self-test passes, with a RuntimeWarning if it is not the first."""
-    wrong: list[str] = []
-    for which in order:
-        try:
-            module = _load(which)
-            fault = module.self_test()
-        except ImportError as error:
-            fault = str(error)
-        if not fault:
-            if wrong:
-                reasons = "; ".join(wrong)
-                warnings.warn(
-                    f"gradlab.explain records with {module.name}, because {reasons}. Places may be less exact.",
-                    RuntimeWarning,
-                    stacklevel=3,
-                )
-            return module
-        wrong.append(f"{which}: {fault}")
-    raise RuntimeError("gradlab.explain has no way to record this TensorFlow: " + "; ".join(wrong))
+from gradlab.doctor.recording import tf_internals
 
 
 def recorder() -> ModuleType:
-    """The recorder in use. The environment variable GRADLAB_RECORDER (callbacks or calls) forces one."""
-    global _chosen
-    with _lock:
-        if _chosen is None:
-            forced = os.environ.get(_FORCE)
-            if forced and forced not in NAMES:
-                raise ValueError(f"{_FORCE}={forced!r}: expected one of {', '.join(NAMES)}")
-            _chosen = choose((forced,) if forced else NAMES)
-        return _chosen
+    """The module with the recorder's `name` and `key`."""
+    return tf_internals
 
 
-def use(which: str | None) -> None:
-    """Use this recorder from now on (callbacks or calls); None chooses again at the next explain."""
-    global _chosen
-    with _lock:
-        _chosen = None if which is None else choose((which,))
+def available() -> bool:
+    """Can ops be recorded with this TensorFlow? Tested once, at the first call."""
+    return not tf_internals.fault()
+
+
+def why_not() -> str:
+    """One sentence for a report made without a recording; empty if ops can be recorded."""
+    fault = tf_internals.fault()
+    if not fault:
+        return ""
+    return (
+        f"this TensorFlow cannot be recorded ({fault}), so lines and causes are not known; each status is that of a "
+        f"plain tape. A newer gradlab may know this TensorFlow"
+    )

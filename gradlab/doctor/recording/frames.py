@@ -189,3 +189,121 @@ def code_of(function: Callable[..., Any]) -> CodeType | None:
             call = getattr(type(thing), "__call__", None)  # noqa: B004 (the function itself is wanted)
             return call.__code__ if inspect.isfunction(call) else None
     return None
+
+
+# --- the learner's frames around an op, taken cheaply -----------------------------------------------------------------
+
+# What a frame is, by the identity of its code object: hashing a code object reads its whole content each time. The code
+# objects are kept alive, so that an identity never comes to mean another one.
+_LIBRARY, _USER, _RESUMED, _GENERATED, _CONVERTER = 0, 1, 2, 3, 4
+_numbers: dict[int, Any] = {}
+_alive: list[CodeType] = []
+_RESUMABLE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+
+# (code, offset of the instruction, frames around it, marks); an offset below 0 is a line's number, negated.
+Spot = tuple[Any, int, tuple[tuple[CodeType, int], ...], tuple[str, ...]]
+
+
+def _number(code: CodeType) -> Any:
+    """_LIBRARY, _USER, _RESUMED (a user's generator or coroutine), _GENERATED, _CONVERTER, or a mark's text."""
+    kind: Any = _kind(code)
+    if kind == "user":
+        kind = _RESUMED if code.co_flags & _RESUMABLE else _USER
+    elif kind == autograph_lines.GENERATED:
+        kind = _GENERATED
+    elif kind == autograph_lines.CONVERTER:
+        kind = _CONVERTER
+    _alive.append(code)
+    _numbers[id(code)] = kind or _LIBRARY
+    return _numbers[id(code)]
+
+
+class Spots:
+    """Takes the spot of each op of one thread.
+
+    While the innermost frame of the learner's is the same frame object, its callers cannot have moved, so what was
+    found for them holds (unless it is a generator's, which other callers may resume). That needs a reference to the
+    frame, and a frame keeps what it names alive, its tape too: so it is kept only while `remembers`, and `release`
+    drops it.
+    """
+
+    __slots__ = ("frame", "outer", "remembers")
+
+    def __init__(self) -> None:
+        self.remembers = False
+        self.frame: FrameType | None = None
+        self.outer: tuple[tuple[CodeType, int], ...] = ()
+
+    def release(self) -> None:
+        self.frame, self.remembers = None, False
+
+    def here(self) -> Spot:
+        """Where the learner's code is now."""
+        frame: FrameType | None = sys._getframe(1)
+        numbers = _numbers
+        marks: tuple[str, ...] = ()
+        while frame is not None:
+            code = frame.f_code
+            kind = numbers.get(id(code))
+            if kind is None:
+                kind = _number(code)
+            if kind:
+                if kind == _USER or kind == _RESUMED:
+                    break
+                if kind == _GENERATED:  # converted code: lines come from a map that only its frames hold
+                    found, seen = stack(0)
+                    pairs = tuple((c, -line) for c, line in found)
+                    return (*(pairs[0] if pairs else (None, 0)), pairs[1:], tuple(seen))
+                if kind != _CONVERTER and kind not in marks:
+                    marks = (*marks, kind)
+            frame = frame.f_back
+        if frame is None:
+            return None, 0, (), marks
+        if self.frame is not frame:
+            self.outer = _around(frame.f_back)
+            self.frame = frame if kind == _USER and self.remembers else None
+        return frame.f_code, frame.f_lasti, self.outer, marks
+
+
+def _around(frame: FrameType | None) -> tuple[tuple[CodeType, int], ...]:
+    found: list[tuple[CodeType, int]] = []
+    generated: list[FrameType] = []
+    numbers = _numbers
+    while frame is not None:
+        code = frame.f_code
+        kind = numbers.get(id(code))
+        if kind is None:
+            kind = _number(code)
+        if kind:
+            if kind == _USER or kind == _RESUMED:
+                found.append((code, frame.f_lasti))
+            elif kind == _GENERATED:
+                generated.append(frame)
+            elif kind == _CONVERTER:
+                line = autograph_lines.original(frame, generated) if generated else None
+                if line is not None and is_user_file(line[0].co_filename):
+                    found.append((line[0], -line[1]))
+                generated = []
+        frame = frame.f_back
+    return tuple(found)
+
+
+_lines: dict[tuple[int, int], int] = {}
+
+
+def _line(code: CodeType, offset: int) -> int:
+    if offset < 0:
+        return -offset
+    found = _lines.get((id(code), offset))
+    if found is None:
+        found = next((n for a, b, n in code.co_lines() if a <= offset < b and n is not None), code.co_firstlineno)
+        _lines[id(code), offset] = found
+    return found
+
+
+def stack_of(spot: Spot) -> tuple[Stack, frozenset[str]]:
+    """The learner's frames of a spot as (code, line), innermost first, and the marks of library frames inside them."""
+    code, offset, outer, marks = spot
+    if code is None:
+        return (), frozenset(marks)
+    return ((code, _line(code, offset)), *((c, _line(c, o)) for c, o in outer)), frozenset(marks)

@@ -1,5 +1,7 @@
-"""Temporary, thread-aware hooks: they exist only while something is being recorded and act only in the recording
-thread."""
+"""Hooks that exist only while something is being recorded: installed once for the process, counted under a lock.
+
+Each acts only in a thread that records (`tf_internals.local.record`), so other threads run as if nothing were there.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +13,12 @@ from typing import Any
 
 import tensorflow as tf
 
+from gradlab.doctor.recording import tf_internals
 from gradlab.doctor.recording.frames import code_of
+from gradlab.doctor.recording.tf_internals import EagerTensor, local
 
 _lock = threading.RLock()
-_local = threading.local()
+_state = threading.local()
 _users = 0
 _originals: list[tuple[type, str, Any]] = []
 _tape_users = 0
@@ -33,28 +37,7 @@ CONVERSIONS = (
 )
 
 
-class Listener:
-    """What the hooks tell the recording thread. Each method may be left as it is."""
-
-    def converted(self, tensor: Any, kind: str) -> None:
-        """A tensor's value left TensorFlow."""
-
-    def called(self, function: Any, args: Any, kwargs: Any) -> bool:
-        """A tf.function is about to be called. True: run its Python function instead."""
-        return False
-
-    def returned(self, function: Any, args: Any, kwargs: Any, result: Any) -> None:
-        """A tf.function has run as a graph."""
-
-
-def listener() -> Listener | None:
-    """The listener of this thread, if it is recording."""
-    return getattr(_local, "listener", None)
-
-
-def _patch(
-    owner: type, attribute: str, make: Callable[[Any], Any], kept: list[tuple[type, str, Any]] = _originals
-) -> None:
+def _patch(owner: type, attribute: str, make: Callable[[Any], Any], kept: list[tuple[type, str, Any]]) -> None:
     original = owner.__dict__[attribute]
     kept.append((owner, attribute, original))
     setattr(owner, attribute, make(original))
@@ -63,13 +46,13 @@ def _patch(
 def _conversion(kind: str) -> Callable[[Any], Any]:
     def make(original: Any) -> Any:
         def hooked(self: Any, *args: Any, **kwargs: Any) -> Any:
-            active = listener()
-            if active is not None and not getattr(_local, "inside", False):
-                _local.inside = True
+            record = local.record
+            if record is not None and not record.closed and not getattr(_state, "inside", False):
+                _state.inside = True
                 try:
-                    active.converted(self, kind)
+                    record.converted(self, kind)
                 finally:
-                    _local.inside = False
+                    _state.inside = False
             return original(self, *args, **kwargs)
 
         return hooked
@@ -79,14 +62,12 @@ def _conversion(kind: str) -> Callable[[Any], Any]:
 
 def _call(original: Any) -> Any:
     def hooked(self: Any, *args: Any, **kwargs: Any) -> Any:
-        active = listener()
-        if active is None or not tf.executing_eagerly() or _of_tensorflow(self):
+        record = local.record
+        if record is None or record.closed or not tf.executing_eagerly() or _of_tensorflow(self):
             return original(self, *args, **kwargs)
-        if active.called(self, args, kwargs):
+        if record.called(self, args, kwargs):
             return self.python_function(*args, **kwargs)
-        result = original(self, *args, **kwargs)
-        active.returned(self, args, kwargs, result)
-        return result
+        return original(self, *args, **kwargs)
 
     return hooked
 
@@ -98,16 +79,15 @@ def _of_tensorflow(function: Any) -> bool:
 
 
 def _install() -> None:
-    eager = type(tf.constant(0.0))
+    tf_internals.install()
     for kind in CONVERSIONS:
-        owner = next((c for c in eager.__mro__ if kind in c.__dict__), None)
+        owner = next((c for c in EagerTensor.__mro__ if kind in c.__dict__), None)
         if owner is not None and owner is not object:
-            _patch(owner, kind, _conversion(kind))
-    function = type(tf.function(lambda: None))
-    _patch(function, "__call__", _call)
+            _patch(owner, kind, _conversion(kind), _originals)
+    _patch(type(tf.function(lambda: None)), "__call__", _call, _originals)
 
 
-def _uninstall(kept: list[tuple[type, str, Any]] = _originals) -> None:
+def _uninstall(kept: list[tuple[type, str, Any]]) -> None:
     while kept:
         owner, attribute, original = kept.pop()
         setattr(owner, attribute, original)
@@ -116,6 +96,30 @@ def _uninstall(kept: list[tuple[type, str, Any]] = _originals) -> None:
 def installed() -> bool:
     """Is anything hooked at present, by any thread?"""
     return bool(_originals or _tape_originals)
+
+
+def tapes_are_hooked() -> bool:
+    """Are methods of tf.GradientTape replaced at present?"""
+    return bool(_tape_originals)
+
+
+def acquire() -> None:
+    """One more record is open; the first installs the hooks."""
+    global _users
+    with _lock:
+        if _users == 0:
+            _install()
+        _users += 1
+
+
+def release() -> None:
+    """End what `acquire` began; the last takes the hooks away. Any thread may."""
+    global _users
+    with _lock:
+        _users -= 1
+        if _users == 0:
+            _uninstall(_originals)
+            tf_internals.uninstall()
 
 
 @contextmanager
@@ -137,50 +141,22 @@ def tapes_hooked(methods: dict[str, Callable[[Any], Any]]) -> Iterator[None]:
                 _uninstall(_tape_originals)
 
 
-@contextmanager
-def hooked(who: Listener) -> Iterator[None]:
-    """Tell `who` about this thread's conversions and tf.function calls until the context ends."""
-    start(who)
-    try:
-        yield
-    finally:
-        stop(who)
-
-
-def start(who: Listener) -> None:
-    """Begin to tell `who` about this thread (see `hooked`)."""
-    global _users
-    if listener() is not None:
-        raise RuntimeError("this thread is being recorded already")
-    with _lock:
-        if _users == 0:
-            _install()
-        _users += 1
-    _local.listener = who
-
-
-def stop(who: Listener) -> None:
-    """End what `start` began."""
-    global _users
-    if listener() is who:
-        _local.listener = None
-    with _lock:
-        _users -= 1
-        if _users == 0:
-            _uninstall()
+def busy() -> bool:
+    """Is this thread explaining? Its tapes are gradlab's own then."""
+    return local.own
 
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Refuse an explain inside an explain of the same thread."""
-    if getattr(_local, "busy", False) or listener() is not None:
+    """Explain in this thread: nothing that runs meanwhile is recorded unless asked. Refuses an explain inside one."""
+    if busy():
         raise RuntimeError(
             "gradlab.explain was called while this thread is being explained or recorded already (inside the "
-            "loss function, or under "
-            "a gradlab.Tape that has not given its gradient yet): call it after that has finished"
+            "loss function): call it after that has finished"
         )
-    _local.busy = True
+    local.own = True
     try:
-        yield
+        with tf_internals.recording_to(None), tf_internals.generator_kept():
+            yield
     finally:
-        _local.busy = False
+        local.own = False

@@ -8,55 +8,17 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from gradlab.doctor.analysis import dataflow
-from gradlab.doctor.recording import hooks
-from gradlab.doctor.recording.backends import recorder
-from gradlab.doctor.recording.frames import stack
+from gradlab.doctor.analysis.dataflow import is_write
+from gradlab.doctor.recording import hooks, tf_internals
+from gradlab.doctor.recording.backends import available
+from gradlab.doctor.recording.rebuild import Rebuilt
+from gradlab.doctor.recording.record import MAX_OPS, Record
+from gradlab.doctor.recording.snapshot import live_variables
 from gradlab.doctor.recording.sources import FLOATS, Eager, Source
-from gradlab.doctor.recording.trace import Conversion, Op, Trace, since
-
-MAX_OPS = 100_000
-
-
-class Witness(hooks.Listener):
-    """Hears conversions to Python and NumPy, and tf.functions, during a run."""
-
-    def __init__(self, trace: Trace, eager: Callable[[Any], bool] = lambda function: True) -> None:
-        self.trace = trace
-        self.eager = eager
-        self.on_op: Callable[[Op, Any, Any], None] | None = None
-        self.tapes: Callable[[], frozenset[int]] = frozenset
-
-    def converted(self, tensor: Any, kind: str) -> None:
-        frames, marks = stack(2)
-        self.trace.conversions.append(Conversion(recorder().key(tensor), kind, len(self.trace.ops), frames, marks))
-        self.trace.tensors.setdefault(recorder().key(tensor), tensor)
-
-    def called(self, function: Any, args: Any, kwargs: Any) -> bool:
-        self.trace.functions += 1
-        eager = self.eager(function)
-        if len(self.trace.calls) < 100:
-            self.trace.calls.append((len(self.trace.ops), function, args, kwargs))
-        return eager
-
-    def returned(self, function: Any, args: Any, kwargs: Any, result: Any) -> None:
-        if recorder().sees_functions:
-            return
-        inputs = [t for t in tf.nest.flatten((args, kwargs)) if isinstance(t, Eager)]
-        inputs += [t for t in function.get_concrete_function(*args, **kwargs).captured_inputs if isinstance(t, Eager)]
-        outputs = [t for t in tf.nest.flatten(result) if isinstance(t, Eager)]
-        frames, marks = stack(2)
-        key = recorder().key
-        op = Op(
-            len(self.trace.ops), "PartitionedCall", tuple(map(key, inputs)), tuple(map(key, outputs)), frames, marks
-        )
-        op.tapes = self.tapes()
-        self.trace.add(op, inputs, outputs)
-        if self.on_op is not None:
-            self.on_op(op, inputs, outputs)
+from gradlab.doctor.recording.trace import Trace, since
 
 
 def values_of(gradient: Any) -> Any:
@@ -169,24 +131,13 @@ class Run:
             return
 
     def resolve_reads(self, handles: dict[int, Any]) -> None:
-        """Find the tensors that a fast op read from one of these variables without an op of its own."""
-        if not handles:
-            return
-        order = list(handles)
-        things = [handles[h] for h in order]
-        for k in self.trace.external:
-            tensor = self.trace.tensors[k]
-            if k in handles or not isinstance(tensor, Eager) or tensor.dtype not in FLOATS or k < self.trace.first_key:
-                continue
-            for h, g in zip(order, self.trace.tape.gradient(tensor, things), strict=True):
-                if g is not None:
-                    self.reads[k] = h
-            consumer = self.trace.external[k]
-            if k not in self.reads and consumer.type in ("StopGradient", "PreventGradient"):
-                # These run while the tape looks away, so only the value tells.
-                for h, variable in handles.items():
-                    if variable.shape == tensor.shape and np.array_equal(variable.read_value(), tensor):
-                        self.reads[k] = h
+        """Nothing to do: a read of a variable is an op of its own in every record."""
+
+    def variables(self) -> list[Any]:
+        """The trainable variables that the run read, in the order of their first use."""
+        used = dict.fromkeys(k for op in self.trace.ops for k in op.ins if self.is_resource(k) and not is_write(op))
+        found = {self.key(v): v for v in live_variables() if v.trainable}
+        return [found[k] for k in used if k in found]
 
     def between(self, source: Source) -> dataflow.Flow:
         return dataflow.between(self.trace, [self.seed(source)], self.target_keys, self.reads)
@@ -200,38 +151,33 @@ def run_recorded(
     only: set[int] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[Trace, Any]:
-    """Run `function` under a recorder and a tape that watches every float it makes (or, with `only`, the outputs of
-    these ops).
+    """Run `function` and record it. The trace's tape watches every value (or, with `only`, the outputs of these ops).
 
     Returns the trace and what the function returned; the function's exception passes through with the trace as its
     attribute `gradlab_trace`.
     """
-    engine = recorder()
-    trace = Trace()
-    tape = trace.tape = tf.GradientTape(persistent=True)
-
-    def on_op(op: Op, inputs: Any, outputs: Any) -> None:
-        if only is not None and op.index not in only:
-            return
-        floats = [t for t in outputs if t.dtype in FLOATS]
-        if floats:
-            tape.watch(floats)
-        elif dataflow.is_write(op) and inputs and inputs[0].dtype == tf.resource and op.type != "MakeIterator":
-            tape.watch(inputs[0])
-        if progress is not None and op.index % 500 == 0:
-            progress(op.index)
-
+    if not available():
+        return Trace(), function()
+    record = Record("explain", limit=MAX_OPS, eager=(lambda function: True) if eager_functions else None)
+    if progress is not None:
+        record.on_op = lambda count: progress(count) if count % 500 == 0 else None
+    hooks.acquire()
     try:
-        with tape:
-            for s in sources:
-                if s.dtype in FLOATS:
-                    tape.watch(s.value)
-            with (
-                hooks.hooked(Witness(trace, lambda function: eager_functions)),
-                engine.recording(trace, limit=MAX_OPS, on_op=on_op),
-            ):
-                result = function()
+        with tf_internals.recording_to(record):
+            result = function()
     except BaseException as error:
-        error.gradlab_trace = trace  # type: ignore[attr-defined]
+        error.gradlab_trace = record.trace()  # type: ignore[attr-defined]
         raise
-    return trace, result
+    finally:
+        record.spots.release()
+        hooks.release()
+    trace = record.trace()
+    return (trace if only is None else watching(trace, only, sources)), result
+
+
+def watching(trace: Trace, only: set[int], sources: list[Source]) -> Trace:
+    """The same trace with a tape that watches the outputs of these ops and the sources, and nothing else."""
+    other = copy.copy(trace)
+    if trace.rebuilt is not None:
+        other.rebuilt = Rebuilt(trace.rebuilt.steps, only, tuple(s.value for s in sources if s.dtype in FLOATS))
+    return other

@@ -1,217 +1,341 @@
-"""Recording beside the learner's own tapes: what each tape saw, watched and was asked, op by op.
+"""What happens to tapes and calls: which record a tape belongs to, when recording begins and ends, what was asked last.
 
-A session belongs to one thread. It starts with the first recorded tape (or with `explain_call`), ends when no recorded
-tape is open or waiting
-for its gradient call, and leaves a light memory of its ops, so that a value which comes from an earlier tape can be
-traced back.
+A thread records from the first recorded tape that is entered in it to the last gradient call that may come; then its
+record is closed. Tapes that overlap share their thread's record. A tape may be asked, and its last reference may go, in
+any thread: its record stays what it is. What earlier tapes of the thread did is kept without the tensors, so that a
+value which comes from there can be traced back.
 """
 
 from __future__ import annotations
 
+import itertools
 import threading
+import weakref
 from collections.abc import Callable
-from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import tensorflow as tf
 
-from gradlab.doctor.analysis import dataflow
 from gradlab.doctor.frontends.traced import TracedCall, TracedTape, running
 from gradlab.doctor.recording import hooks
-from gradlab.doctor.recording.backends import recorder
+from gradlab.doctor.recording.backends import available, recorder
 from gradlab.doctor.recording.frames import places, stack, user_frame
-from gradlab.doctor.recording.recorded_run import MAX_OPS, Run, Witness
-from gradlab.doctor.recording.sources import FLOATS, unwrap
-from gradlab.doctor.recording.tape_calls import Call, TapeLog, frames_around, is_theirs, leaves, telling, visible
-from gradlab.doctor.recording.trace import Op, Trace, remembered
+from gradlab.doctor.recording.record import MAX_OPS, Record
+from gradlab.doctor.recording.tape_calls import Asked, TapeLog, frames_around, is_theirs, leaves, telling, visible
+from gradlab.doctor.recording.tf_internals import local
 
-HISTORY = 20_000
-MAX_READS = 2_000  # constants and variable reads looked through when a session ends
-SITES = 5  # lines that asked for gradients whose last calls are kept
-ROLL = 5_000  # ops after which a long recording starts anew between two tapes
-_local = threading.local()
+SITES = 5  # lines that asked for gradients whose last calls are kept, in each thread
+ROLL = 5_000  # entries after which a script's record, with no tape open, is kept without its tensors
+AFTER = 2_000  # entries that a tape nobody has asked yet is followed for after its with-block
+THREADS = 16  # threads whose last call is kept: the replicas of a machine, a pool of workers
 
 
-class Session:
-    """One recording."""
+class _Thread(threading.local):
+    """What is kept for each thread."""
 
-    def __init__(self, owner: str, eager: Callable[[Any], bool] = lambda function: False) -> None:
-        self.owner = owner
-        self.thread = threading.get_ident()
-        self.trace = Trace()
-        self.active: frozenset[int] = frozenset()
-        self.waiting: set[int] = set()  # tokens of tapes that may still be asked
-        self.tokens = 0
-        self.stack = ExitStack()
-        self.eager = eager
-        self.closed = False
-        self.calls: dict[tuple[str, int], Call] = {}  # the last call of each line that asked, for the last few lines
-        self.asking = False  # a gradient call is going on
-        self.ready = False
-        self._begin()
+    def __init__(self) -> None:
+        self.serial = next(_serials)
+        self.last: Record | None = None  # the newest record
+        self.call: Remembered | None = None
+        self.collector: Collector | None = None
+        self.tracing = False  # a gradient call in a graph is going on
 
-    def _begin(self) -> None:
-        self.ready = False  # our own tape is not the learner's
-        tape = self.trace.tape = tf.GradientTape(persistent=True)
-        self.ready = True
-        witness = Witness(self.trace, self.eager)
-        witness.on_op, witness.tapes = self._on_op, lambda: self.active
-        hooks.start(witness)
-        self.stack.callback(hooks.stop, witness)
-        self.stack.enter_context(tape)
-        self.stack.enter_context(
-            recorder().recording(self.trace, limit=MAX_OPS, on_op=self._on_op, tapes=lambda: self.active)
-        )
 
-    def _on_op(self, op: Op, inputs: Any, outputs: Any) -> None:
-        floats = [t for t in outputs if t.dtype in FLOATS]
-        tape = self.trace.tape
-        if floats:
-            tape.watch(floats)
-        elif dataflow.is_write(op) and inputs and inputs[0].dtype == tf.resource and op.type != "MakeIterator":
-            tape.watch(inputs[0])
+class Remembered:
+    """A finished call, with where it came from and, once it is made, its report."""
 
-    def roll(self) -> None:
-        """Start a new trace between two tapes, so that a training loop does not grow without bound."""
-        if len(self.trace.ops) > ROLL and not self.waiting and not self.active:
-            self.stack.close()
-            self._resolve()
-            _local.history = remembered(self.trace, HISTORY)
-            self.trace = Trace()
-            self._begin()
+    def __init__(self, call: Asked | TracedCall) -> None:
+        self.call = call
+        self.order = next(_orders)
+        self.thread = threading.current_thread().name
+        self.is_main = threading.current_thread() is threading.main_thread()
+        self.replica = _replica()
+        self.report: Any = None
 
-    def _resolve(self) -> None:
-        """While the tape still knows: which tensors did fast ops read from which variable?"""
-        fresh = [k for k in self.trace.external if k >= self.trace.first_key]
-        variables = [unwrap(v) for v in self.trace.tape.watched_variables()]
-        if not variables or len(fresh) > MAX_READS:
+    @property
+    def origin(self) -> str:
+        """Words for a thread or replica other than the main one."""
+        if self.replica is not None:
+            return f"replica {self.replica}"
+        return "" if self.is_main else f"thread {self.thread}"
+
+
+class Collector:
+    """The calls on all tapes, the plain ones too, of a piece of code and of the threads it starts."""
+
+    def __init__(self) -> None:
+        self.calls: dict[tuple[int, str, int], Remembered] = {}  # the last call of each line that asked
+        self.last: Remembered | None = None
+        self.first_order = next(_orders)
+
+    def add(self, found: Remembered) -> None:
+        where = found.call.where
+        serial = _thread.serial
+        site = (serial, where[0].file, where[0].line) if where else (serial, "", 0)
+        with _lock:
+            self.calls.pop(site, None)
+            self.calls[site] = self.last = found
+            mine = [s for s in self.calls if s[0] == serial]
+            for old in mine[:-SITES]:
+                self.calls.pop(old)
+
+
+_lock = threading.RLock()  # reentrant: the last reference to a tape may go while it is held
+_serials, _orders, _tokens = itertools.count(1), itertools.count(1), itertools.count(1)
+_thread = _Thread()
+_latest: dict[int, Remembered] = {}  # serial of a thread -> its last call
+_collectors: list[Collector] = []
+
+
+def _replica() -> int | None:
+    context = tf.distribute.get_replica_context()
+    if context is None or not tf.distribute.has_strategy():
+        return None
+    return getattr(context, "replica_id_in_sync_group", None) if tf.executing_eagerly() else None
+
+
+# --- records ----------------------------------------------------------------------------------------------------------
+
+
+def current() -> Record | None:
+    """The record of this thread, if one is open."""
+    record = local.record
+    return record if record is not None and not record.closed else None
+
+
+def begin(owner: str, untested: bool = False) -> Record | None:
+    """Open a record in this thread; None where nothing can be recorded.
+
+    `untested`: the self-test, which starts TensorFlow's context, waits until the first op has done so.
+    """
+    if not untested and not available():
+        return None
+    before = _thread.last
+    if before is not None:
+        before.lighten_history()
+    record = Record(owner, before=before, on_full=_full)
+    if untested:
+        record.test(partial(_close_untold, record))
+    hooks.acquire()
+    local.record = _thread.last = record
+    return record
+
+
+def _close_untold(record: Record) -> None:
+    if not available():
+        close(record)
+
+
+def close(record: Record) -> None:
+    """Stop recording. Any thread may."""
+    with _lock:
+        if record.closed:
             return
-        run = Run(self.trace, [], recorder().key)
-        run.resolve_reads({recorder().key(v): v for v in variables})
-        self.trace.reads = run.reads
+        record.closed = True
+    record.spots.release()
+    if local.record is record:
+        local.record = None
+    hooks.release()
 
-    def close(self) -> None:
-        """Stop recording and leave the light memory."""
-        if self.closed:
-            return
-        self.closed = True
-        self.stack.close()
-        self._resolve()
-        _local.history = remembered(self.trace, HISTORY)
-        if getattr(_local, "session", None) is self:
-            _local.session = None
 
-    # --- tapes --------------------------------------------------------------------------------------------------------
+def _full(record: Record) -> None:
+    """The limit is reached: with a tape open the rest is not seen, otherwise the record ends or starts anew."""
+    if record.active:
+        record.truncated = True
+    elif record.owner == "call":
+        _rolled(record)
+    else:
+        close(record)
 
-    def add(self, persistent: bool, watches_variables: bool) -> TapeLog:
-        self.roll()
-        self.tokens = next_token()
-        log = TapeLog(self.tokens, persistent, watches_variables)
-        self.waiting.add(log.token)
-        return log
 
-    def enter(self, log: TapeLog) -> None:
-        if log.entered is None:
-            log.entered = len(self.trace.ops)
-        log.exited = None
-        self.active |= {log.token}
+def _rolled(record: Record) -> Record:
+    """A new record in place of this one, from the first tape on that may still be asked."""
+    with _lock:
+        waiting = list(record.waiting.values())
+        start = min([log.entered for log in waiting if log.entered is not None], default=record.position())
+        if start == 0:
+            return record
+        new = record.since(start)
+        for log in waiting:
+            log.move(new, start)
+        record.closed = True  # the new one has taken over its part of the hooks
+    local.record = _thread.last = new
+    return new
 
-    def exit(self, log: TapeLog) -> None:
-        log.exited = len(self.trace.ops)
-        self.active -= {log.token}
 
-    def pause(self, log: TapeLog) -> None:
-        self.active -= {log.token}
+# --- tapes ------------------------------------------------------------------------------------------------------------
+
+
+def log_for(tape: Any, persistent: bool, watches_variables: bool) -> TapeLog:
+    """The log of a new tape."""
+    log = TapeLog(next(_tokens), persistent, watches_variables)
+    log.end = weakref.finalize(tape, done, log)
+    log.end.atexit = False
+    return log
+
+
+def enter(log: TapeLog) -> None:
+    """The tape has been entered in this thread."""
+    record = current()
+    if record is None:
+        record = begin("tape")
+    elif record.owner == "explain":
+        record = None  # inside an explain it is a plain tape
+    elif not record.active:
+        record = _rolled(record)
+    if record is None:
+        log.record = None
+        return
+    if log.record is not record:
+        if log.record is not None:
+            _leave(log.record, log)
+        log.record, log.entered, log.reset = record, None, None
+    with _lock:
+        record.waiting[log.token] = log
+    record.limit = MAX_OPS
+    if log.entered is None:
+        log.entered = record.position()
+    log.exited = None
+    record.switch(record.active | {log.token})
+
+
+def leave(log: TapeLog) -> None:
+    """The tape's with-block has ended."""
+    record = log.record
+    if record is None:
+        return
+    log.exited = record.position()
+    _inactive(record, log)
+
+
+def _inactive(record: Record, log: TapeLog) -> None:
+    if log.token in record.active:
+        record.switch(record.active - {log.token})
+    if not record.active:
+        record.limit = min(MAX_OPS, record.position() + (ROLL if record.owner == "call" else AFTER))
+
+
+def pause(log: TapeLog) -> None:
+    """The tape's recording is stopped."""
+    if log.record is not None:
+        log.record.switch(log.record.active - {log.token})
         log.stopped.append(places(stack(2)[0]))
 
-    def resume(self, log: TapeLog) -> None:
-        self.active |= {log.token}
 
-    def watch(self, log: TapeLog, tensors: Any) -> None:
-        spots = places(stack(2)[0])
-        for t in tf.nest.flatten(tensors, expand_composites=True):
-            try:
-                k = recorder().key(t)
-            except AttributeError:
-                continue  # not a tensor: the tape itself refuses it
-            log.watched.setdefault(k, (len(self.trace.ops), spots))
-            if getattr(t, "dtype", None) in FLOATS:
-                self.trace.tape.watch(t)
+def resume(log: TapeLog) -> None:
+    """The tape records again."""
+    if log.record is not None:
+        log.record.switch(log.record.active | {log.token})
 
-    def done(self, log: TapeLog) -> None:
-        """The tape will not be asked again."""
-        self.waiting.discard(log.token)
-        self.active -= {log.token}
-        if not self.waiting and self.owner == "tape":
-            self.close()
 
-    def ask(
-        self,
-        log: TapeLog,
-        what: str,
-        plain: Callable[..., Any],
-        target: Any,
-        sources: Any,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Any:
-        """Ask the tape by its own method `plain`, and remember the call and how it ended."""
-        log.calls += 1
-        at = len(self.trace.ops)
-        self.asking = True
+def watch(log: TapeLog, tensors: Any) -> None:
+    """The tape was told to watch something."""
+    if log.record is None:
+        return
+    spots = places(stack(2)[0])
+    for t in tf.nest.flatten(tensors, expand_composites=True):
         try:
-            result = plain(target, sources, *args, **kwargs)
-        except Exception as error:
-            self.asked(log, what, target, sources, None, error, at)
-            mark(error)
-            self.done(log)
-            raise
-        finally:
-            self.asking = False
-        self.asked(log, what, target, sources, result, None, at)
-        if not log.persistent:
-            self.done(log)
-        return result
+            k = recorder().key(t)
+        except AttributeError:
+            continue  # not a tensor: the tape itself refuses it
+        log.watched.setdefault(k, (log.record.position(), spots))
 
-    def raised(self, log: TapeLog, what: str, error: BaseException, sources: Any = None) -> None:
-        """Remember a call other than for a gradient that ended with an exception."""
-        if not getattr(error, "_gradlab_seen", False):
-            self.asked(log, what, None, sources, None, error, len(self.trace.ops))
-            mark(error)
 
-    def asked(
-        self, log: TapeLog, what: str, target: Any, sources: Any, result: Any, error: BaseException | None, at: int
-    ) -> None:
-        """Remember this call as the thread's last. One that recording code outside the learner's made does not
-        count."""
-        frame = user_frame()
-        seen = visible(frame)
-        names = {n: v for n, v in seen.items() if telling(v)}
-        functions = [v for v in seen.values() if is_theirs(v)]
-        slices = any(isinstance(g, tf.IndexedSlices) for g in leaves(result))
-        call = Call(
+def reset(log: TapeLog) -> None:
+    """The tape forgets what it has recorded."""
+    log.watched.clear()
+    if log.record is not None:
+        log.reset = log.record.position()
+
+
+def done(log: TapeLog) -> None:
+    """The tape will not be asked again. Any thread may say so."""
+    if log.record is not None:
+        _leave(log.record, log)
+
+
+def _leave(record: Record, log: TapeLog) -> None:
+    with _lock:
+        record.waiting.pop(log.token, None)
+        if log.token in record.active:
+            record.switch(record.active - {log.token})
+        last = not record.waiting and record.owner == "tape"
+    if last:
+        close(record)
+
+
+# --- calls ------------------------------------------------------------------------------------------------------------
+
+
+def ask(
+    log: TapeLog,
+    what: str,
+    plain: Callable[..., Any],
+    target: Any,
+    sources: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
+    """Ask the tape by its own method `plain`, and remember the call and how it ended."""
+    if local.asking or hooks.busy():
+        return plain(target, sources, *args, **kwargs)  # a call inside a call, or gradlab's own
+    log.calls += 1
+    at = log.record.position() if log.record is not None else 0
+    # What a gradient call computes matters to another tape alone: one that records it, or should have.
+    others = log.record is not None and any(token != log.token for token in log.record.waiting)
+    local.asking, local.skipping = True, not others
+    try:
+        result = plain(target, sources, *args, **kwargs)
+    except Exception as error:
+        _asked(log, what, target, sources, None, error, at)
+        mark(error)
+        done(log)
+        raise
+    finally:
+        local.asking = local.skipping = False
+    _asked(log, what, target, sources, result, None, at)
+    if not log.persistent:
+        done(log)
+    return result
+
+
+def raised(log: TapeLog, what: str, error: BaseException, sources: Any = None) -> None:
+    """Remember a call other than for a gradient that ended with an exception."""
+    if isinstance(error, Exception) and not getattr(error, "_gradlab_seen", False):
+        at = log.record.position() if log.record is not None else 0
+        _asked(log, what, None, sources, None, error, at)
+        mark(error)
+
+
+def _asked(
+    log: TapeLog, what: str, target: Any, sources: Any, result: Any, error: BaseException | None, at: int
+) -> None:
+    frame = user_frame()
+    seen = visible(frame)
+    names = {n: v for n, v in seen.items() if telling(v)}
+    functions = [v for v in seen.values() if is_theirs(v)]
+    slices = any(isinstance(g, tf.IndexedSlices) for g in leaves(result))
+    where = places(stack(1)[0])
+    kept = replace(log, watched=dict(log.watched), stopped=list(log.stopped), end=None)
+    remember(
+        Asked(
             what,
-            log,
+            kept,
             target,
             sources,
             result,
             error,
-            places(stack(1)[0]),
+            where,
             at,
-            self.trace,
-            _history(),
+            log.record,
             names,
             functions,
             frame if slices else None,
-            frames=frames_around(),
+            frames_around(),
         )
-        remember(call)
-        if self.owner == "call":
-            site = (call.where[0].file, call.where[0].line) if call.where else ("", 0)
-            self.calls.pop(site, None)
-            self.calls[site] = call
-            while len(self.calls) > SITES:
-                self.calls.pop(next(iter(self.calls)))
+    )
 
 
 def ask_traced(
@@ -224,14 +348,14 @@ def ask_traced(
     kwargs: dict[str, Any],
 ) -> Any:
     """Ask a tape inside a graph that is being traced, and remember the call."""
-    if getattr(_local, "tracing", False):  # jacobian asks for gradients itself
+    if _thread.tracing or hooks.busy():  # jacobian asks for gradients itself
         return plain(target, sources, *args, **kwargs)
     tape.calls += 1
     frame = user_frame()
     names = {n: v for n, v in visible(frame).items() if telling(v)}
     call = TracedCall(tape, what, target, sources, None, None, places(stack(2)[0]), names, running())
     call.frames = frames_around()
-    _local.tracing = True
+    _thread.tracing = True
     try:
         call.result = plain(target, sources, *args, **kwargs)
     except Exception as error:
@@ -239,7 +363,7 @@ def ask_traced(
         mark(error)
         raise
     finally:
-        _local.tracing = False
+        _thread.tracing = False
         remember(call)
     return call.result
 
@@ -252,46 +376,97 @@ def mark(error: BaseException) -> None:
         return  # an exception class with slots: it may be reported twice
 
 
-def next_token() -> int:
-    _local.token = getattr(_local, "token", 0) + 1
-    return int(_local.token)
+def remember(call: Asked | TracedCall) -> None:
+    """A call has ended."""
+    found = Remembered(call)
+    if isinstance(call, Asked) and call.record is not None:
+        call.record.lighten_history()
+    _thread.call = found
+    with _lock:
+        _latest.pop(_thread.serial, None)
+        _latest[_thread.serial] = found
+        while len(_latest) > THREADS:
+            _latest.pop(next(iter(_latest)))
+    collector = collecting()
+    if collector is not None:
+        collector.add(found)
 
 
-def _history() -> Trace | None:
-    return getattr(_local, "history", None)
+def last_call() -> Remembered | None:
+    """The last call of this thread; for the main thread the last of any thread."""
+    if threading.current_thread() is not threading.main_thread():
+        return _thread.call
+    with _lock:
+        return max(_latest.values(), key=lambda found: found.order, default=None)
 
 
-def current() -> Session | None:
-    """This thread's session, if one is open."""
-    return getattr(_local, "session", None)
+def last_of(log: TapeLog | TracedTape) -> Remembered | None:
+    """The last call of this tape, if it is still the last of its thread."""
+    with _lock:
+        for found in _latest.values():
+            call = found.call
+            same = call.log.token == log.token if isinstance(call, Asked) and isinstance(log, TapeLog) else False
+            if same or (isinstance(call, TracedCall) and call.tape is log):
+                return found
+    return None
 
 
-def open_session(owner: str, eager: Callable[[Any], bool] = lambda function: False) -> Session:
-    """Start a session in this thread. RuntimeError if the thread is being recorded already."""
-    session = Session(owner, eager)
-    _local.session = session
-    return session
+def remembered_again(found: Remembered) -> None:
+    """Make a finished call this thread's last one again."""
+    _thread.call = found
+    with _lock:
+        _latest[_thread.serial] = found
 
 
-def forget() -> None:
-    """Drop what earlier tapes of this thread left."""
-    _local.history = None
-    _local.call = None
-    _local.report = None
+def rest(record: Record) -> None:
+    """A report is asked of this record: unless a tape is recording right now, it need not go on."""
+    if record.owner == "tape" and not record.active:
+        close(record)
 
 
-def remember(call: Call | TracedCall) -> None:
-    _local.call = call
-    _local.report = None
+def forget(since: int = 0) -> None:
+    """Drop what earlier tapes of this thread left, and all calls from order number `since` on."""
+    _thread.last = None
+    _thread.call = None
+    with _lock:
+        for serial, found in list(_latest.items()):
+            if serial == _thread.serial or found.order >= since:
+                _latest.pop(serial, None)
 
 
-def last_call() -> Call | TracedCall | None:
-    return getattr(_local, "call", None)
+# --- collectors -------------------------------------------------------------------------------------------------------
 
 
-def cached_report() -> Any:
-    return getattr(_local, "report", None)
+def collecting() -> Collector | None:
+    """The collector of this thread, or the oldest of another one for a thread that has none."""
+    if hooks.busy():
+        return None
+    if _thread.collector is not None:
+        return _thread.collector
+    return _collectors[0] if _collectors else None
 
 
-def cache_report(report: Any) -> None:
-    _local.report = report
+def collect() -> Collector:
+    """Collect the calls of this thread and of threads without a collector of their own.
+
+    RuntimeError if this thread has one already.
+    """
+    if _thread.collector is not None or hooks.busy():
+        raise RuntimeError(
+            "gradlab was asked to record tapes in a thread whose tapes it is recording or explaining already: "
+            "call it after that has finished"
+        )
+    made = _thread.collector = Collector()
+    with _lock:
+        _collectors.append(made)
+    return made
+
+
+def end(made: Collector) -> None:
+    """End what `collect` began."""
+    record = current()
+    if record is not None:
+        close(record)
+    _thread.collector = None
+    with _lock:
+        _collectors.remove(made)

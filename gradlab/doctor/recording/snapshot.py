@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gradlab.doctor.analysis.dataflow import READS
+from gradlab.doctor.op_types import READS
 from gradlab.doctor.recording.sources import Eager
 from gradlab.doctor.recording.trace import Trace
 
@@ -47,7 +47,9 @@ def _handle(variable: Any) -> Any:
 
 
 class Snapshot:
-    """The values of all live variables and of Python's, NumPy's and TensorFlow's generators at one moment.
+    """The values of all live variables and of Python's and NumPy's generators at one moment.
+
+    TensorFlow's global generator is looked after by `tf_internals.generator_kept`.
 
     Values share the variables' buffers until something writes to them, so this costs little memory.
     """

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-with tf.init_scope():  # this module may be imported while a function is being traced
-    Eager = type(tf.constant(0.0))
+from gradlab.doctor.recording.tf_internals import EagerTensor as Eager
+
 FLOATS = frozenset({tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.complex64, tf.complex128})
 
 

@@ -1,9 +1,9 @@
-"""What a session keeps of a tape and of each call on it."""
+"""What is kept of a tape and of each call on it."""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Any
 
@@ -11,23 +11,34 @@ import tensorflow as tf
 
 from gradlab.doctor.recording import autograph_lines
 from gradlab.doctor.recording.frames import Place, code_of, is_user_file
+from gradlab.doctor.recording.record import Record
 from gradlab.doctor.recording.sources import is_owner
 from gradlab.doctor.recording.trace import Trace
 
 
 @dataclass
 class TapeLog:
-    """What one tape did."""
+    """What one tape did. Places in time are positions in its record, in a `Call` numbers of ops."""
 
     token: int
     persistent: bool
     watches_variables: bool = True
-    entered: int | None = None  # op number
+    entered: int | None = None
     exited: int | None = None
-    watched: dict[int, tuple[int, list[Place]]] = field(default_factory=dict)  # key -> (op number, places)
+    watched: dict[int, tuple[int, list[Place]]] = field(default_factory=dict)  # key -> (position, places)
     stopped: list[list[Place]] = field(default_factory=list)
     calls: int = 0
-    reset: int | None = None  # op number of the last reset
+    reset: int | None = None  # position of the last reset
+    record: Record | None = None  # of the thread in which it was entered last; None: nothing is recorded
+    end: Any = None  # the finalizer of the tape
+
+    def move(self, record: Record, start: int) -> None:
+        """The record goes on in another one, which begins at its position `start`."""
+        self.record = record
+        self.entered, self.exited, self.reset = (
+            None if n is None else max(n - start, 0) for n in (self.entered, self.exited, self.reset)
+        )
+        self.watched = {k: (max(n - start, 0), spots) for k, (n, spots) in self.watched.items()}
 
 
 @dataclass
@@ -49,6 +60,58 @@ class Call:
     frame: Any = None
     made: set[int] = field(default_factory=set)
     frames: list[Around] = field(default_factory=list)  # the learner's frames around the call, innermost first
+
+
+@dataclass
+class Asked:
+    """A call as it is remembered: everything that is gone later, and the record in place of a trace."""
+
+    what: str
+    log: TapeLog  # as it was at the time
+    target: Any
+    sources: Any
+    result: Any
+    error: BaseException | None
+    where: list[Place]
+    at: int
+    record: Record | None
+    names: dict[str, Any]
+    functions: list[Any]
+    frame: Any = None
+    frames: list[Around] = field(default_factory=list)
+
+    def call(self) -> Call:
+        """The call with its trace. RuntimeError if nothing was recorded."""
+        record, log = self.record, self.log
+        if record is None:
+            raise RuntimeError("this call was not recorded")
+
+        def number(position: int | None) -> int | None:
+            return None if position is None else record.number(position)
+
+        tape = replace(
+            log,
+            entered=number(log.entered),
+            exited=number(log.exited),
+            reset=number(log.reset),
+            watched={k: (record.number(n), spots) for k, (n, spots) in log.watched.items()},
+        )
+        return Call(
+            self.what,
+            tape,
+            self.target,
+            self.sources,
+            self.result,
+            self.error,
+            self.where,
+            record.number(self.at),
+            record.trace(),
+            record.history(),
+            self.names,
+            self.functions,
+            self.frame,
+            frames=self.frames,
+        )
 
 
 def leaves(result: Any) -> list[Any]:

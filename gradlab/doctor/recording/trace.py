@@ -1,13 +1,15 @@
-"""What a recorded run looks like, whichever recorder made it."""
+"""What a recorded run looks like: its ops in order, its tensors, and a tape that knows them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from gradlab.doctor.recording.frames import Stack
+
+if TYPE_CHECKING:
+    from gradlab.doctor.recording.rebuild import Rebuilt
 
 
 class Op:
@@ -62,11 +64,14 @@ class Trace:
     calls: list[tuple[int, Any, Any, Any]] = field(
         default_factory=list
     )  # (before op, function, args, kwargs) of those left as graphs
-    tape: Any = None  # the persistent tape that watched every float tensor
-    reads: dict[int, int] = field(
-        default_factory=dict
-    )  # resolved while its tape lived: tensor -> the variable's handle
+    rebuilt: Rebuilt | None = None  # how to make the tape
+    reads: dict[int, int] = field(default_factory=dict)  # tensor that was read without an op of its own -> handle
     truncated: bool = False  # the limit on ops was reached
+
+    @property
+    def tape(self) -> Any:
+        """A persistent tape on which every value with a gradient is watched. Made when first needed; None in a graph."""
+        return self.rebuilt.tape() if self.rebuilt is not None else None
 
     def add(self, op: Op, inputs: Iterable[Any], outputs: Iterable[Any]) -> None:
         """Append an op; `inputs` and `outputs` are the tensors in the order of its keys."""
@@ -80,54 +85,12 @@ class Trace:
             self.producer[key] = op
 
 
-class Recorder(Protocol):
-    """The interface of the recorder modules. They differ only in how they see the operations."""
-
-    name: str
-    sees_functions: bool
-
-    def key(self, tensor: Any) -> int:
-        """A number that identifies a tensor (or a variable's handle) in the trace."""
-        ...
-
-    def recording(
-        self,
-        trace: Trace,
-        *,
-        limit: int,
-        on_op: Callable[[Op, Any, Any], None],
-        tapes: Callable[[], frozenset[int]] = ...,
-    ) -> AbstractContextManager[None]:
-        """Record into `trace` until the context ends; `on_op(op, inputs, outputs)` is called after every op."""
-        ...
-
-    def self_test(self) -> str:
-        """Empty if this recorder works with the installed TensorFlow, else what is wrong."""
-        ...
-
-
 @dataclass(frozen=True)
 class Ghost:
     """What is left of a tensor of an earlier recording: its dtype and shape."""
 
     dtype: Any
     shape: Any
-
-
-def remembered(trace: Trace, limit: int) -> Trace:
-    """The last ops of a trace without its tensors: enough to say where a value came from."""
-    light = Trace(
-        reads=dict(trace.reads),
-        ops=[Op(op.index, op.type, op.ins, op.outs, op.stack, op.marks, None, op.tapes) for op in trace.ops[-limit:]],
-    )
-    for op in light.ops:
-        for k in (*op.ins, *op.outs):
-            t = trace.tensors.get(k)
-            if t is not None:
-                light.tensors[k] = t if isinstance(t, Ghost) else Ghost(t.dtype, t.shape)
-        for k in op.outs:
-            light.producer[k] = op
-    return light
 
 
 def joined(first: Trace, second: Trace) -> Trace:
@@ -143,10 +106,10 @@ def joined(first: Trace, second: Trace) -> Trace:
     both.reads = {**first.reads, **second.reads}
     both.conversions, both.calls = conversions, calls
     both.external = {k: op for k, op in second.external.items() if k not in first.producer}
-    both.first_key, both.functions, both.tape, both.truncated = (
+    both.first_key, both.functions, both.rebuilt, both.truncated = (
         second.first_key,
         second.functions,
-        second.tape,
+        second.rebuilt,
         second.truncated,
     )
     return both
@@ -162,10 +125,10 @@ def since(trace: Trace, start: int) -> Trace:
                 part.external.setdefault(k, op)
     part.conversions = [c for c in trace.conversions if c.before >= start]
     part.calls, part.reads = trace.calls, trace.reads
-    part.first_key, part.functions, part.tape, part.truncated = (
+    part.first_key, part.functions, part.rebuilt, part.truncated = (
         trace.first_key,
         trace.functions,
-        trace.tape,
+        trace.rebuilt,
         trace.truncated,
     )
     return part

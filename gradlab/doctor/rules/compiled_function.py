@@ -10,13 +10,13 @@ import tensorflow as tf
 from gradlab.doctor import op_types
 from gradlab.doctor.analysis import cuts, zero_cuts
 from gradlab.doctor.analysis.dataflow import Flow, between
-from gradlab.doctor.analysis.graph_functions import generators_apart
 from gradlab.doctor.certainty import Proof
 from gradlab.doctor.recording.backends import recorder
 from gradlab.doctor.recording.frames import Place, is_user_file
 from gradlab.doctor.recording.recorded_run import Run, run_recorded
 from gradlab.doctor.recording.snapshot import Snapshot, written
 from gradlab.doctor.recording.sources import FLOATS, Eager
+from gradlab.doctor.recording.tf_internals import generator_kept
 from gradlab.doctor.recording.trace import Op, Trace
 from gradlab.doctor.rules import Case, Finding, Kind, find, rule
 from gradlab.doctor.rules.case import place_of
@@ -62,7 +62,6 @@ def inside_a_function(case: Case) -> Finding | None:
             for t, g in zip(floats, [*arriving, *[None] * len(floats)], strict=False)
         ]
     inner.differentiate([case.asked])
-    inner.resolve_reads({case.seed: case.asked.value} if case.asked.is_variable else {})
     carried = [k for k in case.flow.carriers.get(op.index, []) if not run.is_resource(k)]
     flow = between(inner.trace, [inner.seed(case.asked), *carried], inner.target_keys, inner.reads)
     inside = case.but(run=inner, given_flow=flow, call=None, check=None)
@@ -91,7 +90,7 @@ def _run_inside(case: Case, function: Any, args: Any, kwargs: Any) -> Run | None
     snapshot = Snapshot(recorder().key)
     touched: set[int] = set()
     try:
-        with generators_apart():
+        with generator_kept():
             trace, result = run_recorded(lambda: function.python_function(*args, **kwargs), [case.asked])
         touched = written(trace)
     except Exception as error:  # the user's function may fail eagerly in any way; the report says so

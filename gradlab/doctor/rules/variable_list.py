@@ -82,7 +82,7 @@ def of_call(call: Call, run: Run, scene: Scene, watched: list[tuple[Any, Any]]) 
 
 def watched_by(run: Run) -> list[tuple[Any, Any]]:
     """The variables that a recorded run read, with their gradients."""
-    variables = [unwrap(v) for v in run.trace.tape.watched_variables()]
+    variables = run.variables()
     slopes = run.trace.tape.gradient(run.targets, variables) if variables else []
     return list(zip(variables, slopes, strict=True))
 

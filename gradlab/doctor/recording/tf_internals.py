@@ -1,0 +1,400 @@
+"""The private TensorFlow functions that gradlab uses, all in this one module, behind a self-test.
+
+Public API can neither tell which eager ops ran nor put existing tensors on a new tape. Six private parts do:
+
+- `pywrap_tfe.TFE_Py_FastPathExecute` and `eager.execute.execute`, through which every eager op and every call of a
+  tf.function goes: both are replaced while something is being recorded;
+- `eager.record.record_operation` (and its backprop-only form), by which custom gradients, calls of tf.functions and
+  copies tell the tapes of their backward functions: the same;
+- `TFE_Py_RecordGradient`, which puts an op that has run on the tapes of this thread;
+- `TFE_Py_TapeSetIsEmpty`, `TFE_Py_TapeSetIsStopped`, and the two functions by which the read of a variable is told;
+- `EagerTensor`, its number `_id`, and what a handle says of its content, `_handle_data`;
+- the state of the global generator, which `tf.random.set_seed` sets and no public function reads.
+
+`fault()` runs the self-test once, at the first recording and not at import, since it makes tensors. If it finds a fault
+(a TensorFlow that is newer than this module), nothing is replaced: tapes are plain tapes, and reports give the status
+of each gradient, from public API, and say that lines could not be recorded, and why.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.python import pywrap_tfe
+from tensorflow.python.eager import context, execute
+from tensorflow.python.eager import record as tape_record
+from tensorflow.python.framework import op_def_registry, ops
+
+name = "replaced op entry points"
+
+EagerTensor = ops.EagerTensor
+
+# Kinds of entries in a record.
+OP = 0  # (OP, type, arguments of the fast path, outputs, stack)
+EXECUTED = 1  # (EXECUTED, type, (inputs, attributes), outputs, stack)
+BACKWARD = 2  # (BACKWARD, type, inputs, outputs, stack, backward function)
+STOPPED = (
+    4  # added to OP or EXECUTED: it ran while recording was stopped on the thread (in a custom gradient's forward)
+)
+
+
+class _Local(threading.local):
+    record: Any = None  # what this thread appends to
+    asking = False  # a gradient call of this thread is going on
+    skipping = False  # and no other tape may be asked about what it computes
+    own = False  # what runs is gradlab's own: its tapes are nobody's
+
+
+local = _Local()
+tape_set_is_empty: Callable[[], bool] = pywrap_tfe.TFE_Py_TapeSetIsEmpty
+is_stopped: Callable[[], bool] = pywrap_tfe.TFE_Py_TapeSetIsStopped
+_fast, _execute = pywrap_tfe.TFE_Py_FastPathExecute, execute.execute
+_cancelable = execute.execute_with_cancellation
+_record, _record_backprop = tape_record.record_operation, tape_record.record_operation_backprop_only
+
+
+def key(tensor: Any) -> int:
+    """The unique number of an eager tensor, or of a variable's handle."""
+    handle = getattr(tensor, "handle", None)
+    return int((tensor if handle is None else handle)._id)
+
+
+def now() -> int:
+    """A number larger than the key of every tensor made so far."""
+    return int(ops.uid())
+
+
+shape_of: Callable[[Any], tuple[int, ...]] = EagerTensor._shape_tuple  # four times as fast as tensor.shape
+
+
+def is_variable(handle: Any) -> bool:
+    """Is this resource handle a variable's? (An iterator's or a table's says nothing of its content.)"""
+    content = getattr(handle, "_handle_data", None)
+    return handle.dtype == tf.resource and content is not None and bool(content.is_set)
+
+
+def op_def(kind: str) -> Any:
+    """The definition of an op type, None for anything else (a tf.function's own name)."""
+    return op_def_registry.get(kind)
+
+
+# --- arguments as they are now ----------------------------------------------------------------------------------------
+
+_PLAIN, _LIST, _ARRAY, _VARIABLE = 0, 1, 2, 3
+_kinds: dict[type, int] = {EagerTensor: _PLAIN, list: _LIST, tuple: _LIST}
+
+
+def _kind_of(thing: Any) -> int:
+    kind = type(thing)
+    found = _kinds.get(kind)
+    if found is None:
+        if kind.__module__ == "numpy" and hasattr(thing, "copy"):
+            found = _ARRAY
+        else:
+            variable = isinstance(thing, tf.Variable) or hasattr(thing, "_should_act_as_resource_variable")
+            found = _VARIABLE if variable else _PLAIN
+        _kinds[kind] = found
+    return found
+
+
+def _kept(arguments: tuple[Any, ...], record: Any) -> tuple[Any, ...]:
+    """The arguments with nothing in them that may change later: lists and arrays copied, variables read.
+
+    TensorFlow reads a variable that is handed to an op inside the call, unseen (and a later read may give a later
+    value). So it is read here, by the same op, before the call: the tapes hear of it as they would have.
+    """
+    kinds = _kinds
+    for a in arguments:
+        if kinds.get(type(a), -1):
+            break
+    else:
+        return arguments
+    return tuple([_copied(a, record) for a in arguments])
+
+
+def _copied(thing: Any, record: Any) -> Any:
+    kind = _kind_of(thing)
+    if kind == _PLAIN:
+        return thing
+    if kind == _LIST:
+        return [_copied(t, record) for t in thing]
+    if kind == _ARRAY:
+        return thing.copy()
+    return _value(thing, record)
+
+
+def _value(variable: Any, record: Any) -> Any:
+    if not isinstance(variable, tf.Variable):  # a Keras variable: TensorFlow converts it, by ops of its own
+        try:
+            return tf.convert_to_tensor(variable)
+        except Exception:  # the op that follows raises the same, as the learner's own exception
+            return variable
+    try:
+        handle, dtype = variable.handle, variable.dtype
+        dtype = tf.as_dtype(dtype)
+    except (AttributeError, ValueError, RuntimeError, TypeError):
+        return variable  # spread over devices, without one handle: converted when the record is read
+    if not isinstance(handle, EagerTensor):
+        return variable
+    if variable.trainable:
+        pywrap_tfe.TFE_Py_TapeVariableAccessed(variable)
+        pywrap_tfe.TFE_Py_VariableWatcherVariableAccessed(variable)
+    try:
+        value = _fast(context.context(), "ReadVariableOp", None, handle, "dtype", dtype)
+    except Exception:  # the op that follows raises the same, as the learner's own exception
+        return variable
+    kind = OP | STOPPED if is_stopped() else OP
+    record.append((kind, "ReadVariableOp", (handle, "dtype", dtype), value, record.here()))
+    return value
+
+
+def _outputs(out: Any) -> Any:
+    """A copy of an op's outputs: the gradient recorder sets unused ones to None in the caller's list."""
+    return [list(o) if type(o) is list else o for o in out] if type(out) is list else out
+
+
+# --- what replaces the entry points -----------------------------------------------------------------------------------
+
+
+def _recording() -> Any:
+    """This thread's record, if it takes in the op that is about to run."""
+    record = local.record
+    if record is None:
+        return None
+    if record.closed:  # by another thread
+        local.record = None
+        return None
+    if local.skipping and tape_set_is_empty():
+        return None  # an op of a gradient call that no other tape has to do with
+    return record
+
+
+def _fast_path(ctx: Any, op: Any, name: Any, *arguments: Any) -> Any:
+    record = local.record
+    if record is None or record.closed or (local.skipping and tape_set_is_empty()):  # as in _recording
+        return _fast(ctx, op, name, *arguments)
+    kept = _kept(arguments, record)
+    out = _fast(ctx, op, name, *kept)
+    record.append((OP | STOPPED if is_stopped() else OP, op, kept, _outputs(out), record.here()))
+    return out
+
+
+def _run(op_name: Any, num_outputs: int, inputs: Any, attrs: Any, ctx: Any, name: Any = None) -> Any:
+    record = _recording()
+    if record is None:
+        return _execute(op_name, num_outputs, inputs, attrs, ctx, name)
+    kept = _kept(tuple(inputs), record)
+    out = _execute(op_name, num_outputs, inputs, attrs, ctx, name)
+    kind = EXECUTED | STOPPED if is_stopped() else EXECUTED
+    record.append((kind, op_name, (kept, tuple(attrs or ())), _outputs(out), record.here()))
+    return out
+
+
+def _run_cancelable(
+    op_name: Any, num_outputs: int, inputs: Any, attrs: Any, ctx: Any, cancellation_manager: Any, name: Any = None
+) -> Any:
+    record = _recording()
+    kept = _kept(tuple(inputs), record) if record is not None else ()
+    out = _cancelable(op_name, num_outputs, inputs, attrs, ctx, cancellation_manager, name)
+    if record is not None:
+        kind = EXECUTED | STOPPED if is_stopped() else EXECUTED
+        record.append((kind, op_name, (kept, tuple(attrs or ())), _outputs(out), record.here()))
+    return out
+
+
+def _told(op_type: Any, outputs: Any, inputs: Any, backward: Any) -> None:
+    record = _recording()
+    if record is not None and not is_stopped():
+        record.append((BACKWARD, op_type, list(inputs), list(outputs), record.here(), backward))
+
+
+# The names of the parameters are TensorFlow's: its callers use them as keywords.
+def _record_operation(
+    op_type: Any, output_tensors: Any, input_tensors: Any, backward_function: Any, forward_function: Any = None
+) -> Any:
+    _told(op_type, output_tensors, input_tensors, backward_function)
+    return _record(op_type, output_tensors, input_tensors, backward_function, forward_function)
+
+
+def _record_backprop_only(op_type: Any, output_tensors: Any, input_tensors: Any, backward_function: Any) -> Any:
+    _told(op_type, output_tensors, input_tensors, backward_function)
+    return _record_backprop(op_type, output_tensors, input_tensors, backward_function)
+
+
+_REPLACED: tuple[tuple[Any, str, Any], ...] = (
+    (pywrap_tfe, "TFE_Py_FastPathExecute", _fast_path),
+    (execute, "quick_execute", _run),
+    (execute, "execute_with_cancellation", _run_cancelable),
+    (tape_record, "record_operation", _record_operation),
+    (tape_record, "record_operation_backprop_only", _record_backprop_only),
+)
+_before: list[tuple[Any, str, Any, Any]] = []  # owner, attribute, what was there, ours
+
+
+def install() -> None:
+    """Replace the entry points, for all threads; each acts only in a thread that has a record. Callers count."""
+    global _fast, _execute, _cancelable, _record, _record_backprop
+    for owner, attribute, ours in _REPLACED:
+        _before.append((owner, attribute, getattr(owner, attribute), ours))
+    # What is in place now may be another tool's: it stays in the chain.
+    _fast, _execute, _cancelable, _record, _record_backprop = (before for _, _, before, _ in _before)
+    if execute.execute is _execute:  # an op callback's own entry point calls quick_execute itself
+        _before.append((execute, "execute", _execute, _REPLACED[1][2]))
+    for owner, attribute, _, ours in _before:
+        setattr(owner, attribute, ours)
+
+
+def uninstall() -> None:
+    """Put the entry points back, unless another tool has replaced them since."""
+    while _before:
+        owner, attribute, original, ours = _before.pop()
+        if getattr(owner, attribute) is ours:
+            setattr(owner, attribute, original)
+
+
+# --- putting ops on a tape --------------------------------------------------------------------------------------------
+
+
+def put_op(kind: str, inputs: list[Any], attributes: tuple[Any, ...], outputs: list[Any]) -> None:
+    """Put an op that has run on the open tapes of this thread, with its registered gradient."""
+    # Both lists are copies: unused entries are set to None in them.
+    pywrap_tfe.TFE_Py_RecordGradient(kind, list(inputs), attributes, list(outputs), "")
+
+
+def put_backward(kind: str, inputs: list[Any], outputs: list[Any], backward: Any) -> None:
+    """Put an operation with its own backward function on the open tapes of this thread."""
+    pywrap_tfe.TFE_Py_TapeSetRecordOperation(kind, list(outputs), list(inputs), backward, None)
+
+
+# --- the global generator ---------------------------------------------------------------------------------------------
+
+_streams = itertools.count(1)
+
+
+@contextmanager
+def generator_kept() -> Iterator[None]:
+    """TensorFlow's global generator is afterwards as it was before.
+
+    Eager draws meanwhile come from another stream. From the same one they would use the op seeds that the program's own
+    next draws use, and an op keeps its state for each seed, so those would give other values then.
+
+    Not kept: the state of an op that was given a seed of its own (`tf.random.normal(..., seed=1)`), which lives in a
+    kernel that nothing can read.
+    """
+    found = context.context()
+    seed, generator = getattr(found, "_seed", None), getattr(found, "_rng", None)
+    state = None if generator is None else generator.getstate()
+    if generator is not None:
+        found._rng = random.Random(f"gradlab {next(_streams)} {seed}")
+    try:
+        yield
+    finally:
+        if generator is not None:
+            generator.setstate(state)
+        found._seed, found._rng = seed, generator
+
+
+# --- the self-test ----------------------------------------------------------------------------------------------------
+
+_lock = threading.RLock()
+_fault: str | None = None
+
+
+class _Test:
+    """A record for the self-test."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.entries: list[Any] = []
+        self.append = self.entries.append
+
+    def here(self) -> None:
+        return None
+
+
+@contextmanager
+def recording_to(record: Any) -> Iterator[None]:
+    """This thread's ops go to `record` (None: nowhere) while the context lasts."""
+    before, local.record = local.record, record
+    try:
+        yield
+    finally:
+        local.record = before
+
+
+@contextmanager
+def _recording_on_thread() -> Iterator[None]:
+    """init_scope leaves a graph that is being traced, but stops recording on the thread: undone here."""
+    stopped = is_stopped()
+    if stopped:
+        pywrap_tfe.TFE_Py_TapeSetRestartOnThread()
+    try:
+        yield
+    finally:
+        if stopped:
+            pywrap_tfe.TFE_Py_TapeSetStopOnThread()
+
+
+def self_test() -> str:
+    """Empty if the private functions behave as expected, else what is wrong."""
+    test = _Test()
+    mine = not _before
+    own, local.own = local.own, True
+    if mine:
+        install()
+    try:
+        with tf.init_scope(), _recording_on_thread(), recording_to(test):
+            weight = tf.Variable(3.0, trainable=False)
+            one = tf.fill([2], 1.5)
+            test.entries.clear()
+            with tf.GradientTape() as tape:
+                tape.watch(one)
+                two = tf.square(one)
+            tf.multiply(two, weight)
+            with recording_to(None):
+                slope = tape.gradient(two, one)
+        squares = [e for e in test.entries if e[1] in ("Square", b"Square")]
+        if not squares or squares[0][3] is not two or squares[0][2][0] is not one:
+            return "the entry point of eager ops did not report tf.square"
+        if not any(e[1] in ("ReadVariableOp", b"ReadVariableOp") for e in test.entries):
+            return "a variable that an op read by itself was not seen"
+        count = len(test.entries)
+        with tf.init_scope(), _recording_on_thread(), recording_to(None):
+            tf.square(two)
+            if len(test.entries) != count:
+                return "an op was recorded in a thread that records nothing"
+            with tf.GradientTape(persistent=True) as again:
+                again.watch([one, two])
+                put_op("Square", [one], ("T", tf.float32.as_datatype_enum), [two])
+            found = again.gradient(two, one)
+            if found is None or not bool(tf.reduce_all(found == slope)):
+                return "a tape rebuilt from a record gives another gradient"
+        if not is_variable(weight.handle):
+            return "a variable's handle says nothing of its content"
+        if not key(one) < key(two) < now():
+            return "eager tensors are not numbered in order"
+        if op_def("Square") is None:
+            return "the definitions of ops were not found"
+    except Exception as error:  # private functions may fail in any way; the caller goes without them and says so
+        return f"{type(error).__name__}: {error}"
+    finally:
+        local.own = own
+        if mine:
+            uninstall()
+    return ""
+
+
+def fault() -> str:
+    """Empty if recording works with this TensorFlow, else why not. Tested once, at the first call."""
+    global _fault
+    with _lock:
+        if _fault is None:
+            _fault = self_test()
+        return _fault
