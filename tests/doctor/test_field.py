@@ -1,0 +1,46 @@
+"""Whole small programs after public reports: what is said of each, in every way in that it names.
+
+A case that is not right yet carries the mark `NOT_YET` in its own file, per way; the mark is strict, so the mend that makes it
+right takes it away (`python tests/doctor/fieldcases.py --unmark`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import fieldcases
+import pytest
+
+ASKED = [(path, way) for path in fieldcases.FILES for way in fieldcases.ways(path)]
+
+
+def _params() -> list[object]:
+    found = []
+    for path, way in ASKED:
+        not_yet = (fieldcases.constant(path, "NOT_YET") or {}).get(way)
+        marks = [pytest.mark.xfail(strict=True, reason=not_yet)] if not_yet else []
+        found.append(pytest.param(path, way, marks=marks, id=f"{path.stem}-{way}"))
+    return found
+
+
+@pytest.mark.parametrize("path", fieldcases.FILES, ids=lambda p: p.stem)
+def test_a_plain_tape_agrees(path: Path) -> None:
+    """Each case is true: a plain tf.GradientTape gives the statuses that the case expects."""
+    assert fieldcases.verified(path) == []
+
+
+@pytest.mark.parametrize(("path", "way"), _params())
+def test_field_case(path: Path, way: str) -> None:
+    assert fieldcases.score(path, way).faults == []
+
+
+def test_the_cases_are_whole() -> None:
+    """At least 60 programs, at least 15 of them healthy; each names its source, its ways and, if broken, its line."""
+    healthy = [p for p in fieldcases.FILES if fieldcases.constant(p, "CAUSE") is None]
+    assert len(fieldcases.FILES) >= 60
+    assert len(healthy) >= 15
+    for path in fieldcases.FILES:
+        assert fieldcases.constant(path, "ORIGIN") and fieldcases.constant(path, "EXPECT"), path.stem
+        assert set(fieldcases.ways(path)) <= {"tape", "both", "explain", "owner", "cells", "command"}, path.stem
+        marked = "# <-- cut" in path.read_text() or bool(fieldcases.constant(path, "MODULE"))
+        assert marked == (path not in healthy), path.stem
