@@ -105,6 +105,8 @@ POWERS_OF_A_DIFFERENCE = frozenset({"Pow", "Square", "Mul"})
 STATIONARY_AT_ZERO = frozenset({"Pow", "Square", "Prod", "Mul", "MatMul"})
 # Make a number that is too small for its dtype out of ordinary ones.
 UNDERFLOWING = frozenset({"Exp", "Pow", "Prod", "Sigmoid", "Square"})
+# Never flat themselves: a zero that arises here is a number too small for its dtype.
+NARROWING = frozenset({"Exp", "Cast"})
 # Sum terms whose slopes may cancel.
 CANCELLING = frozenset({"Sub", "AddN", "Mean"})
 # Take one branch or the other, element by element.

@@ -270,7 +270,7 @@ def rounded_to_zero(case: Case) -> Finding | None:
     if zero is None:
         return None
     op = zero.cut.op
-    if op.type in op_types.PRODUCTS or op.type in ("Exp", "Cast"):
+    if op.type in op_types.PRODUCTS or op.type in op_types.NARROWING:
         return _becomes_zero(case)
     if not _tiny(case.recorded, op) or (op.type in op_types.SATURATING and op.type not in op_types.VANISHING):
         return None
