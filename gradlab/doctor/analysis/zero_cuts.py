@@ -20,7 +20,31 @@ MAX_CHAIN = 400
 
 
 def where_zero(run: Run, flow: Flow, source_key: int) -> Cut | None:
-    """The op nearest the loss that turns a non-zero gradient into zero for the source."""
+    """The op nearest the loss that turns a non-zero gradient into zero for the source.
+
+    An op that still has a live way towards the source only loses a part there (a normalisation's mean is one: its slopes
+    sum to zero while the value itself goes on), so an op at which all ways end is looked for first.
+    """
+    return (
+        _where_reads_cancel(run, flow, source_key)
+        or _where_zero(run, flow, source_key, all_ways=True)
+        or _where_zero(run, flow, source_key, all_ways=False)
+    )
+
+
+def _where_reads_cancel(run: Run, flow: Flow, source_key: int) -> Cut | None:
+    """The last use of a variable whose reads have gradients that are not zero, though their sum is: a single read with a
+    zero (the first step of a recurrent layer) explains nothing then."""
+    for op in reversed(flow.path):
+        read = [k for k in op.ins if run.reads.get(k) == source_key]
+        if op.type == "ReadVariableOp" and source_key in op.ins:
+            read += op.outs
+        if any(run.kind(k) == "ok" for k in read):
+            return Cut(op, "cancel", source_key)
+    return None
+
+
+def _where_zero(run: Run, flow: Flow, source_key: int, all_ways: bool) -> Cut | None:
     last_read = None
     for op in reversed(flow.path):
         outs = [o for o in op.outs if run.kind(o) == "ok"]
@@ -33,7 +57,7 @@ def where_zero(run: Run, flow: Flow, source_key: int) -> Cut | None:
             last_read = last_read or op
         tensors = [k for k in carriers if run.is_float(k)]
         zeros = [k for k in tensors if run.kind(k) in ("zero", "none")]
-        if not zeros:
+        if not zeros or (all_ways and len(zeros) < len(tensors)):
             continue
         for k in zeros:
             own = local_vjp(run, op, k)
@@ -76,6 +100,21 @@ def zero_origin(run: Run, k: int, limit: int = MAX_CHAIN) -> Op | None:
             return maker
         k = zero_in[0]
     return None
+
+
+def mask_product(run: Run, k: int, limit: int = MAX_CHAIN) -> Op | None:
+    """The product that brought the zeros into an all-zero value, seen from where the zeros came from; None if no product
+    did."""
+    found = None
+    for _ in range(limit):
+        maker = run.trace.producer.get(k)
+        zero_in = [i for i in maker.ins if run.is_float(i) and _is_zero(run.value(i))] if maker is not None else []
+        if maker is None or not zero_in or maker.type in op_types.MADE_ZERO_ON_PURPOSE:
+            return found
+        if maker.type in op_types.MASKING_PRODUCTS and maker.stack:
+            found = maker
+        k = zero_in[0]
+    return found
 
 
 def _is_zero(value: Any) -> bool:

@@ -185,7 +185,7 @@ def class_file(thing: Any) -> str | None:
     return file if file and is_user_file(file) else None
 
 
-def children(thing: Any) -> Iterator[tuple[str, Any]]:
+def _children(thing: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(thing, dict):
         yield from ((f"[{k!r}]", v) for k, v in list(thing.items()))
     elif isinstance(thing, (list, tuple, set, frozenset)):
@@ -212,7 +212,7 @@ def way_to(owner: Any, variable: Any, limit: int = 20_000) -> list[tuple[Any, st
     fallback: list[tuple[Any, str]] = []
     while queue and len(seen) < limit:
         thing, way = queue.popleft()
-        for name, child in children(thing):
+        for name, child in _children(thing):
             here = [*way, (thing, name)]
             if child is variable or (hasattr(child, "handle") and unwrap(child) is variable):
                 if any(class_file(o) for o, _ in here):
