@@ -95,6 +95,8 @@ MASKING_PRODUCTS = frozenset({"Mul", "MulNoNan", "MatMul", "BatchMatMulV2"})
 POWERS_OF_A_DIFFERENCE = frozenset({"Pow", "Square", "Mul"})
 # Multiply a value with itself: the slope is the value.
 POWERS = frozenset({"Pow", "Square"})
+# Connectionist temporal classification: can be told to leave out a sample whose label is too long.
+CTC = frozenset({"CTCLoss", "CTCLossV2"})
 # Sums, differences and means, and ops that only rearrange: what goes through them to the loss shifts it, or does nothing.
 SHIFTS = COPIES | frozenset({
     "ReadVariableOp", "BiasAdd", "AddV2", "Add", "AddN", "Sub", "Neg", "Sum", "Mean", "Reshape", "Squeeze", "ExpandDims",
@@ -104,6 +106,10 @@ SHIFTS = COPIES | frozenset({
 STATIONARY_AT_ZERO = frozenset({"Pow", "Square", "Prod", "Mul", "MatMul"})
 # Make a number that is too small for its dtype out of ordinary ones.
 UNDERFLOWING = frozenset({"Exp", "Pow", "Prod", "Sigmoid", "Square"})
+# Can make a number that is too large for its dtype out of ordinary ones.
+OVERFLOWING = frozenset({
+    "Mul", "MatMul", "BatchMatMulV2", "Exp", "Expm1", "Square", "Pow", "Prod", "Sum", "AddV2", "AddN", "Cast", "Sinh", "Cosh",
+})  # fmt: skip
 # Sum terms whose slopes may cancel.
 CANCELLING = frozenset({"Sub", "AddN", "Mean"})
 # Take one branch or the other, element by element.

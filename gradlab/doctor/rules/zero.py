@@ -251,6 +251,21 @@ def _is_recurrent_kernel(case: Case) -> bool:
     return any("recurrent_kernel" in name for name in names)
 
 
+@rule(Kind.ZERO, rank=58, cause=MASKED)
+def sample_left_out_by_ctc(case: Case) -> Finding | None:
+    """The CTC loss gives zero for a sample whose label does not fit into its frames, if it is told to leave those out."""
+    zero = case.once(zero_cut)
+    if zero is None or zero.cut.op.type not in op_types.CTC:
+        return None
+    found = _becomes_zero(case)
+    found.evidence += "; the loss leaves out every sample of this batch"
+    found.fix = (
+        "the label is longer than the frames it is matched with (a repeated letter needs one frame more): give more frames, "
+        "for example by less pooling, or take such samples out of the batch"
+    )
+    return found
+
+
 @rule(Kind.ZERO, rank=64, cause=MASKED)
 def factor_is_a_mask(case: Case) -> Finding | None:
     """The gradient is multiplied with zeros that do not depend on the source."""
