@@ -38,10 +38,13 @@ test: env-test  ## lint, types, unit tests, notebooks, browser (ARGS='-k name': 
 	GRADLAB_BROWSER="$$browser" $(PY) -m pytest -n $(WORKERS) --dist loadgroup -ra $(ARGS) || exit 1; \
 	[ -n "$$browser" ] || echo "gradlab: !!! NO CHROMIUM WAS FOUND: THE BROWSER TESTS DID NOT RUN"
 
-check: env-test  ## ruff and mypy alone
+check: env-test  ## ruff, mypy and, where npm is found, the types of the panel's JavaScript
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	@if command -v npm >/dev/null && npm install --no-package-lock --no-audit --no-fund --silent; then \
+	npx --no-install tsc -p . ; \
+	else echo "gradlab: !!! NO npm, OR IT REACHED NO REGISTRY: THE PANEL'S JAVASCRIPT WAS NOT TYPE-CHECKED"; fi
 
 notebooks: env  ## build notebooks/*.ipynb from the .py beside them, and the table in docs/scenarios.md
 	$(VENV)/bin/gradlab render $(ARGS)

@@ -28,11 +28,13 @@ if TYPE_CHECKING:  # to a type checker every public name is what it is, not `obj
     from gradlab.doctor.frontends.ipython import load_ipython_extension as load_ipython_extension
     from gradlab.doctor.frontends.ipython import unload_ipython_extension as unload_ipython_extension
     from gradlab.jacobians import jacobian as jacobian
+    from gradlab.lab.checks import check_break as check_break
     from gradlab.lab.checks import check_prediction as check_prediction
     from gradlab.lab.checks import check_repair as check_repair
     from gradlab.lab.heatmap import picture as picture
     from gradlab.lab.measure import compare as compare
     from gradlab.lab.other_keras import other_keras as other_keras
+    from gradlab.lab.side_by_side import side_by_side as side_by_side
     from gradlab.panel import Panel as Panel
     from gradlab.panel import start as start
 
@@ -45,13 +47,17 @@ _WHERE = {
     "other_keras": "gradlab.lab.other_keras",
     "check_prediction": "gradlab.lab.checks",
     "check_repair": "gradlab.lab.checks",
+    "check_break": "gradlab.lab.checks",
+    "side_by_side": "gradlab.lab.side_by_side",
     "jacobian": "gradlab.jacobians",
+    "line_gradients": "gradlab.lines",
+    "LineGradients": "gradlab.lines",
     "explain": "gradlab.doctor",
     "Tape": "gradlab.doctor",
     "last_report": "gradlab.doctor",
     "Report": "gradlab.doctor",
-    "load_ipython_extension": "gradlab.doctor.frontends.ipython",
-    "unload_ipython_extension": "gradlab.doctor.frontends.ipython",
+    "load_ipython_extension": "gradlab.lines.ipython",
+    "unload_ipython_extension": "gradlab.lines.ipython",
 }
 
 

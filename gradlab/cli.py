@@ -30,9 +30,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     truth.set_defaults(run=claims.run)
     explaining = commands.add_parser("explain", help="run a script and explain the gradients its tapes were asked for")
     explaining.set_defaults(run=_explain)
+    annotating = commands.add_parser("annotate", help="run a script and print it with the gradients of its lines")
+    annotating.set_defaults(run=_annotate)
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["explain"]:  # the doctor imports TensorFlow: only when it is called
-        _doctor().configure(explaining)
+        _with_tensorflow("gradlab.doctor.frontends.command").configure(explaining)
+    if words[:1] == ["annotate"]:
+        _with_tensorflow("gradlab.lines.command").configure(annotating)
     chosen = parser.parse_args(words)
     return int(chosen.run(chosen))
 
@@ -60,15 +64,19 @@ def _list(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _doctor() -> ModuleType:
+def _with_tensorflow(module: str) -> ModuleType:
     from gradlab.runtime import tf_loading
 
     tf_loading.wait()
-    return importlib.import_module("gradlab.doctor.frontends.command")
+    return importlib.import_module(module)
 
 
 def _explain(chosen: argparse.Namespace) -> int:
-    return int(_doctor().run(chosen))
+    return int(_with_tensorflow("gradlab.doctor.frontends.command").run(chosen))
+
+
+def _annotate(chosen: argparse.Namespace) -> int:
+    return int(_with_tensorflow("gradlab.lines.command").main(chosen))
 
 
 def _render(chosen: argparse.Namespace) -> int:

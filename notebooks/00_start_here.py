@@ -36,7 +36,7 @@ gradlab.Panel("integer_cast", bug=bug)
 #
 # | mark | word | what it means |
 # |---|---|---|
-# | ✓ | ok | a gradient flows, and it is the right one |
+# | ✓ | ok | there is a gradient, and a finite difference of the same loss agrees with it |
 # | ≠ | wrong | there is a gradient, but finite differences of the same loss contradict it |
 # | 0 | zero | an array of exact zeros; this can be right |
 # | ∞ | not finite | at least one entry is NaN or infinite |

@@ -2,7 +2,7 @@
 # # 1. Start from a state, and ask who gets a gradient
 #
 # A recurrent network needs a state to start from. Popular answers blame this state for gradients that are `None`: it
-# should be a variable, it should be made inside the tape. You will test each of these with one switch.
+# should be a variable, they say, or it should be made inside the tape. You will test each of these answers with one switch.
 #
 # Some words first. A **tape** (`tf.GradientTape`) records what TensorFlow computes while it is open. A **gradient** is
 # d loss / d source, an array of the source's shape; the **sources** here are the weights of a SimpleRNN cell, which computes
@@ -29,37 +29,35 @@ gradlab.start(keras=keras, device=device)
 # Both positions of the switch start from a NumPy array, so neither state is a variable. One array is full of halves, the other of
 # zeros. The network takes one step.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "none", "recurrent_kernel": "none", "bias": "none"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
 gradlab.check_prediction("initial_state", prediction)
 
 # %% [markdown]
 # **Toggle.** Flip the switch, with the mouse or with the arrow keys. In the heatmaps, bright is large, dark is small, **black is exactly
-# zero**, hatched is `None`. Then drag `steps` from 1 to 2 with the zeros switched on. What happens to the black picture, and
-# when?
+# zero**, hatched is `None`. Then drag `steps` from 1 to 2 with the switch on. Which picture changes its pattern?
 
 # %%
 gradlab.Panel("initial_state", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("initial_state")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
-# **Explain.** Nothing is `None`. With zeros, one gradient is *exactly zero*, and rightly so: in the first step the recurrent kernel multiplies
-# the initial state, so its gradient is made of the state's entries. With zero entries it is zero. From the second step on the
-# state is no longer zero. The column *evidence* says that a finite difference (moving the weight a little and looking at
-# the loss) agrees.
+# **Explain.** Nothing is `None`. With zeros, one gradient is *exactly zero*, and that is right: in the first step the recurrent kernel
+# multiplies the initial state, so its gradient is the outer product of that state and the error behind it. A state of zeros makes it
+# zero. From the second step on the state is no longer zero. A finite difference agrees: move the weight a little, and the loss does
+# not change.
 
 # %% [markdown]
-# **Exercise.** One step, and the state must not be a variable. Give the recurrent kernel a gradient that is not zero.
+# **Exercise.** One step, and the state must stay a constant. Give the recurrent kernel a gradient that is not zero.
 
 # %%
 import numpy as np
@@ -69,7 +67,7 @@ import tensorflow as tf
 def mine(cell, x):
     sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
     with tf.GradientTape() as tape:
-        h = tf.constant(np.zeros((1, cell.units), "float32"))  # mend this
+        h = tf.constant(np.zeros((1, cell.units), "float32"))  # change this
         for t in range(x.shape[1]):
             h, _ = cell(x[:, t], [h])
         loss = tf.reduce_mean((h - 1) ** 2)
@@ -85,11 +83,11 @@ gradlab.check_repair("initial_state", mine)
 #
 # The state is a constant again. The switch decides whether it is made before the tape opens or inside.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "none", "recurrent_kernel": "none", "bias": "none"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
 gradlab.check_prediction("state_outside_tape", prediction)
 
 # %% [markdown]
@@ -99,19 +97,18 @@ gradlab.check_prediction("state_outside_tape", prediction)
 gradlab.Panel("state_outside_tape", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("state_outside_tape")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
-# **Explain.** No entry changes. A constant has no past, so there is nothing before the tape that the tape could have missed.
+# **Explain.** No entry changes. A constant was computed from nothing, so there is nothing before the tape that the tape could have missed.
 
 # %% [markdown]
-# **Exercise.** Can you break it? Change `mine` so that the same loss leaves at least one weight without a gradient, and say why. (A check that
-# says *not yet* is what you want here.)
+# **Exercise.** Can you break it? Change `mine` so that at least one weight gets `None` from `tape.gradient`, while the loss stays the
+# same number, and say why. The check tells an honest break from an exception, and from a `None` that you wrote yourself.
 
 
 # %%
@@ -125,26 +122,25 @@ def mine(cell, x):
     return loss, sources, tape.gradient(loss, sources)
 
 
-gradlab.check_repair("state_outside_tape", mine)
+gradlab.check_break("state_outside_tape", mine)
 
 # %% [markdown]
 # ## 3. Compute the state before the tape opens
 #
 # **Claim.** *A state that is created outside the tape stops the gradient: nothing behind or after it gets one.*
 #
-# Now the state has a past: a Dense layer, the *encoder*, computes it from two numbers. The sources are the weights of both
-# layers.
+# Now the state is computed: a Dense layer, the *encoder*, makes it from two numbers. The sources are the weights of both layers.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
 prediction = {
-    "encoder kernel": "none",
-    "encoder bias": "none",
-    "kernel": "none",
-    "recurrent_kernel": "none",
-    "bias": "none",
+    "encoder kernel": "?",
+    "encoder bias": "?",
+    "kernel": "?",
+    "recurrent_kernel": "?",
+    "bias": "?",
 }
 gradlab.check_prediction("computed_state", prediction)
 
@@ -156,17 +152,16 @@ gradlab.check_prediction("computed_state", prediction)
 gradlab.Panel("computed_state", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("computed_state")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
-# **Explain.** The claim is half true. What the encoder did before the tape opened is not on the tape, and its weights get `None`; the cell runs
-# inside and gets everything. So the question is not *where the state is made* but *whether something you want to train
-# made it*.
+# **Explain.** The claim is half true. What the encoder did before the tape opened is not recorded, and its weights get `None`. The cell runs
+# inside the tape, and its weights get their gradients. So do not ask *where the state is made*. Ask *whether weights that you want to
+# train made it*.
 
 # %% [markdown]
 # **Exercise.** Mend this one so that all five sources get their gradients.
@@ -184,7 +179,7 @@ def mine(encoder, cell, facts, x):
     return loss, sources, tape.gradient(loss, sources)
 
 
-gradlab.check_repair("computed_state", mine, same_loss=True)
+gradlab.check_repair("computed_state", mine)
 
 # %% [markdown]
 # ## 4. Make the state a learned variable
@@ -194,11 +189,11 @@ gradlab.check_repair("computed_state", mine, same_loss=True)
 # A state can be learned like a weight. With the switch off it is a `tf.Variable`, with the switch on a constant tensor with the
 # same numbers. This time the state itself is among the sources.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"initial state": "ok", "kernel": "none", "recurrent_kernel": "none", "bias": "none"}
+prediction = {"initial state": "?", "kernel": "?", "recurrent_kernel": "?", "bias": "?"}
 gradlab.check_prediction("learned_state", prediction)
 
 # %% [markdown]
@@ -208,12 +203,11 @@ gradlab.check_prediction("learned_state", prediction)
 gradlab.Panel("learned_state", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("learned_state")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** A tape **watches** trainable variables by itself, and tensors only when told to by `tape.watch(tensor)`. The constant state was not
@@ -236,17 +230,18 @@ def mine(cell, learned, fixed, x):
     return loss, sources, tape.gradient(loss, sources)
 
 
-gradlab.check_repair("learned_state", mine, same_loss=True)
+gradlab.check_repair("learned_state", mine)
 
 # %% [markdown]
 # ## What you take home
 #
-# - **Zero is not None.** Zero is a number with a reason; `None` says that there is no path, or that nobody watched.
-# - A constant state never takes a gradient away from the weights.
-# - What is computed *before* the tape opens is not on it.
-# - A tape watches trainable variables by itself; for a tensor, call `tape.watch`.
+# - **Zero is not None.** Zero is a number with a reason. `None` says that the tape knows no path from the loss to the source, or did not watch
+#   the source.
+# - A constant state does not turn the gradient of a weight into `None`. A state of zeros makes one of them zero in the first step.
+# - What is computed *before* the tape opens is not recorded.
+# - A tape watches trainable variables by itself. For a tensor, call `tape.watch`.
 #
 # TensorFlow's own list of such cases is in its guide,
 # [Introduction to gradients and automatic differentiation](https://www.tensorflow.org/guide/autodiff#cases_where_gradient_returns_none).
 #
-# Next: [cast a value to an integer and lose the path](02_integer_cast.ipynb)
+# Next: [integers, indices and NumPy](02_integer_cast.ipynb)

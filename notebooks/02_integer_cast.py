@@ -1,8 +1,8 @@
 # %% [markdown]
-# # 2. Cast a value to an integer and lose the path
+# # 2. Integers, indices and NumPy
 #
-# Popular answers on the web say that three things "detach" a tensor from the tape: **casting** it to an integer type,
-# **indexing** with integers, and going through **NumPy**. You will test all three, each with one switch.
+# Popular answers on the web say that three things "detach" a tensor from the tape, which means that no gradient passes them: **casting**
+# it to an integer type, **indexing** with integers, and going through **NumPy**. You will test all three, each with one switch.
 #
 # **You need**: to have seen `tf.GradientTape` once. A *gradient* here is d loss / d weight, an array of the weight's shape.
 # **Time**: about 20 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can break anything.
@@ -25,11 +25,11 @@ gradlab.start(keras=keras, device=device)
 # The network is one SimpleRNN cell stepped over a short sequence of random numbers. With the switch on, the last hidden state
 # goes to `int32` and back to `float32` on its way into the loss.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "zero", "recurrent_kernel": "zero", "bias": "zero"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
 gradlab.check_prediction("integer_cast", prediction)
 
 # %% [markdown]
@@ -40,21 +40,24 @@ gradlab.check_prediction("integer_cast", prediction)
 gradlab.Panel("integer_cast", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("integer_cast")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
-# **Explain.** A derivative asks what happens when the input moves a *little*. An integer can't move a little, so TensorFlow registers no
-# derivative for the cast, and the path from the loss back to the weights ends there: not a small gradient, not a zero, but
-# Python's `None`. Casting back makes a new float without a past.
+# **Explain.** A derivative asks what happens when the input moves a *little*. An integer can't move a little. TensorFlow has a gradient
+# function for the cast, and for a cast to an integer that function returns `None`: the path from the loss back to the weights ends there.
+# The result is Python's `None`, which is neither a small gradient nor a zero. Casting back to float does not restore the path.
+#
+# (An operation for which TensorFlow has *no* gradient function is another case. There the tape raises a `LookupError`.)
 
 # %% [markdown]
-# **Exercise.** This code rates how far the level is from 5, in whole steps. Mend it so that every weight gets its gradient. The check
-# runs your version against the one with the switch off.
+# **Exercise.** This code rates how far the level is from 5, in whole steps. Repair it so that every weight gets its gradient. There are two
+# honest ways. Work with the level itself. Or keep the whole number in the loss and give it the gradient of the level:
+# `level + tf.stop_gradient(whole - level)` has the value of `whole` and the gradient of `level`. That is the *straight-through
+# estimator*. The check accepts both, and no loss that leaves the network out.
 
 # %%
 import tensorflow as tf
@@ -66,7 +69,7 @@ def mine(cell, x):
         h = tf.zeros((1, cell.units))
         for t in range(x.shape[1]):
             h, _ = cell(x[:, t], [h])
-        level = tf.cast(10 * h, tf.int32)  # mend this
+        level = tf.cast(10 * h, tf.int32)
         loss = tf.reduce_mean(tf.cast((level - 5) ** 2, tf.float32))
     return loss, sources, tape.gradient(loss, sources)
 
@@ -79,13 +82,13 @@ gradlab.check_repair("integer_cast", mine)
 #
 # **Claim.** *An operation that jumps from one value to the next detaches like a cast to an integer does.*
 #
-# No integer type is in sight now: `tf.round` takes a float and returns a float.
+# No integer type this time: `tf.round` takes a float and returns a float.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "ok", "recurrent_kernel": "ok", "bias": "ok"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
 gradlab.check_prediction("rounding", prediction)
 
 # %% [markdown]
@@ -95,21 +98,22 @@ gradlab.check_prediction("rounding", prediction)
 gradlab.Panel("rounding", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("rounding")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
-# **Explain.** The result stands still and then jumps. Where it stands still the derivative is zero, at the jump there is none; a gradient
-# of zeros would be defensible, and TensorFlow's answer is `None`. What the operation *means*, not its dtype, cuts the path.
+# **Explain.** The result is constant between two jumps. There its derivative is zero, and at a jump it has none. Zero and `None` would both
+# be reasonable answers, and TensorFlow chose for each operation: `tf.round`, `tf.floor` and `tf.argmax` give `None`, while `tf.sign`, which
+# jumps as well, gives zeros ([notebook 8](08_zero_and_nan.ipynb)). Neither the dtype nor the shape of the curve tells you which. Look at
+# the gradient.
 
 # %% [markdown]
-# **Exercise.** Choose another operation so that the three gradients are there again, and the loss still prefers whole numbers. (A smooth
-# function with valleys at the whole numbers will do, for example one made with `tf.sin`.) The check asks finite
-# differences of *your* loss.
+# **Exercise.** Give all three weights a gradient, with a loss that still prefers whole numbers: leaving `jump` out is not enough. One way
+# is the straight-through estimator of section 1. Another is a smooth staircase, for example `v - tf.sin(2 * np.pi * v) / (2 * np.pi)`. The
+# check compares your loss with the one that jumps, at several weights.
 
 
 # %%
@@ -119,7 +123,7 @@ def mine(cell, x, jump):
         h = tf.zeros((1, cell.units))
         for t in range(x.shape[1]):
             h, _ = cell(x[:, t], [h])
-        level = jump(10 * h)  # mend this
+        level = jump(10 * h)
         loss = tf.reduce_mean((level - 5) ** 2)
     return loss, sources, tape.gradient(loss, sources)
 
@@ -135,11 +139,11 @@ gradlab.check_repair("rounding", mine)
 # A table of eight word vectors feeds the cell. With the switch off, rows are picked by a matrix product with one-hot vectors;
 # with the switch on, by `tf.gather` and integer ids.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"table": "ok", "kernel": "ok", "recurrent_kernel": "ok", "bias": "ok"}
+prediction = {"table": "?", "kernel": "?", "recurrent_kernel": "?", "bias": "?"}
 gradlab.check_prediction("integer_index", prediction)
 
 # %% [markdown]
@@ -149,16 +153,15 @@ gradlab.check_prediction("integer_index", prediction)
 gradlab.Panel("integer_index", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("integer_index")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
-# **Explain.** Integer *indices* are fine, integer *values* are not. The ids decide which rows are used; the rows stay floats. The gradient
-# of `tf.gather` comes as `tf.IndexedSlices`: only the rows that were used, with their numbers.
+# **Explain.** Integer *indices* leave the path whole, integer *values* do not. The ids decide which rows are used; the rows stay floats. The
+# gradient of `tf.gather` comes as `tf.IndexedSlices`: the rows that were used, and their row numbers. The other rows get zero.
 
 # %% [markdown]
 # **Exercise.** Which rows of the table get a gradient? Fill in the set of row numbers; the check looks at the gradient itself.
@@ -166,7 +169,7 @@ for reading in (off, on)[bug].readings:
 # %%
 import numpy as np
 
-rows_with_gradient = {0, 1}  # your answer
+rows_with_gradient = set()  # your answer, for example {0, 1}
 measured = set(np.flatnonzero(on["table"].values.any(axis=1)).tolist()) if on["table"].values is not None else set()
 print("right" if rows_with_gradient == measured else "not yet: hint, look for the rows that are not black")
 
@@ -178,11 +181,11 @@ print("right" if rows_with_gradient == measured else "not yet: hint, look for th
 #
 # The last hidden state goes through `.numpy()` and back through `tf.constant`: the same numbers, to the last digit.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "ok", "recurrent_kernel": "ok", "bias": "ok"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
 gradlab.check_prediction("numpy_roundtrip", prediction)
 
 # %% [markdown]
@@ -192,16 +195,15 @@ gradlab.check_prediction("numpy_roundtrip", prediction)
 gradlab.Panel("numpy_roundtrip", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("numpy_roundtrip")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
-# **Explain.** The tape records what TensorFlow computes. A NumPy array is only numbers; the constant made of it has no past. The same
-# happens with `float(...)`, `np.mean(...)` and `model.predict(...)`.
+# **Explain.** The tape records what TensorFlow computes. A NumPy array holds numbers and does not know how they were computed, so the
+# constant made of it is a new beginning for the tape. The same happens with `float(...)`, `np.mean(...)` and `model.predict(...)`.
 
 # %% [markdown]
 # **Exercise.** Here the loss itself is computed in NumPy. Mend it without leaving TensorFlow.
@@ -214,18 +216,19 @@ def mine(cell, x):
         h = tf.zeros((1, cell.units))
         for t in range(x.shape[1]):
             h, _ = cell(x[:, t], [h])
-        loss = tf.constant(np.mean((h.numpy() - 1) ** 2))  # mend this
+        loss = tf.constant(np.mean((h.numpy() - 1) ** 2))
     return loss, sources, tape.gradient(loss, sources)
 
 
-gradlab.check_repair("numpy_roundtrip", mine, same_loss=True)
+gradlab.check_repair("numpy_roundtrip", mine)
 
 
 # %% [markdown]
 # ## What you take home
 #
-# - **None** is not zero: it says that no path leads from the loss to the weight.
-# - Casts to integers, `round`, `floor` and `argmax` end the path; integer *indices* do not.
-# - Whatever leaves TensorFlow comes back without a past.
+# - **None** is not zero: it says that the tape knows no path from the loss to the weight.
+# - Casts to integers, `round`, `floor` and `argmax` end the path. Integer *indices* do not.
+# - A value that goes through NumPy comes back as a constant: the tape does not know how it was computed.
+# - The straight-through estimator keeps the whole number in the loss and uses the gradient of the level.
 #
 # Next: [build or init?](03_build_vs_init.ipynb)

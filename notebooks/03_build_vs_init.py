@@ -2,8 +2,8 @@
 # # 3. Make weights where the layer can find them
 #
 # `layer.trainable_variables` is the list that `fit` and most training loops go through. A weight that is not in it is never
-# trained, and there is no `None` to warn you: it is *missing*. Popular answers say that weights must be made in `build` and not
-# in `__init__`. You will see what really decides.
+# trained by them, and there is no `None` to warn you: it is *missing*. Popular answers say that weights must be made in `build` and not
+# in `__init__`. You will see what decides.
 #
 # Two lists matter here. **Tracked**: what the layer lists as its variables. **Watched**: what the tape saw being read
 # (`tape.watched_variables()`). The panels show both.
@@ -29,11 +29,11 @@ gradlab.start(keras=keras, device=device)
 # Both layers use `self.add_weight`. One calls it in `build`, which Keras runs at the first call with the shape of the input; the
 # other in `__init__`.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"w": "missing", "b": "missing"}
+prediction = {"w": "?", "b": "?"}
 gradlab.check_prediction("init_or_build", prediction)
 
 # %% [markdown]
@@ -43,22 +43,39 @@ gradlab.check_prediction("init_or_build", prediction)
 gradlab.Panel("init_or_build", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("init_or_build")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
-# **Explain.** The place does not matter. `add_weight` registers the weight with the layer whenever it is called. (`build` is still good
-# style: only there the shape of the input is known.)
+# **Explain.** Between these two places it makes no difference: `add_weight` registers the weight with the layer in both. (`build` has one
+# advantage: the shape of the input is known there.) There is a third place, and it is not so kind.
 
 # %% [markdown]
-# **Exercise.** Here is a layer that makes one of its weights nowhere near `__init__` or `build`. Is it in the list? Predict, then run.
+# **Exercise.** Three layers make the same weight: in `__init__`, in `build`, and in `call` at the first call. How many variables does each
+# of them list after a first call? Write 0, 1 or "raises" for each of them. (The two Keras versions differ in one of the three.)
 
 # %%
 import tensorflow as tf
+
+
+class Early(tf.keras.layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.w = self.add_weight(shape=(3, 2), name="w")
+
+    def call(self, x):
+        return x @ self.w
+
+
+class Built(tf.keras.layers.Layer):
+    def build(self, shape):
+        self.w = self.add_weight(shape=(3, 2), name="w")
+
+    def call(self, x):
+        return x @ self.w
 
 
 class Late(tf.keras.layers.Layer):
@@ -68,14 +85,20 @@ class Late(tf.keras.layers.Layer):
         return x @ self.w
 
 
-late = Late()
-expected_number = 0  # your prediction
-try:
-    late(tf.zeros((1, 3)))
-    number = len(late.trainable_variables)
-    print("right" if number == expected_number else "not as predicted: print(number) and think about when w was made")
-except Exception as error:  # this Keras may refuse
-    print(f"this Keras refuses: {type(error).__name__}")
+expected = {"Early": "?", "Built": "?", "Late": "?"}  # your answers
+for kind in (Early, Built, Late):
+    layer = kind()
+    try:
+        layer(tf.zeros((1, 3)))
+        found = len(layer.trainable_variables)
+    except ValueError:
+        found = "raises"
+    said = expected[kind.__name__]
+    print(f"{kind.__name__}:", "no answer yet" if said == "?" else "right" if said == found else "not yet")
+
+# %% [markdown]
+# Keras 3 counts a layer as built after its first call has begun, and then refuses a new weight: a `ValueError` says so. Legacy Keras
+# registers the weight there too.
 
 # %% [markdown]
 # ## 2. Use a raw `tf.Variable` as a weight
@@ -84,11 +107,11 @@ except Exception as error:  # this Keras may refuse
 #
 # The switch changes the *kind* of variable: `self.add_weight` or `tf.Variable`. The knob `where` changes the *place*.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"w": "ok"}
+prediction = {"w": "?"}
 gradlab.check_prediction("raw_variable", prediction)
 
 # %% [markdown]
@@ -99,16 +122,15 @@ gradlab.check_prediction("raw_variable", prediction)
 gradlab.Panel("raw_variable", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("raw_variable")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
-# **Both Keras versions.** TensorFlow comes with Keras 3; legacy Keras is still to be had as the package `tf_keras`. The choice is
-# made when TensorFlow loads, so this cell asks the other one in a second process (a few seconds).
+# **Both Keras versions.** There are two of them. *Keras 3* is the one that TensorFlow installs. *Legacy Keras* (Keras 2) is a package of its
+# own, `tf_keras`. The choice is made when TensorFlow loads, so this cell asks the other one in a second process (a few seconds).
 
 # %%
 gradlab.other_keras("raw_variable")
@@ -143,7 +165,7 @@ def mine(tracked, raw, x):
     return loss, sources, tape.gradient(loss, sources)
 
 
-gradlab.check_repair("raw_variable", mine, units=2)
+gradlab.check_repair("raw_variable", mine, owner=layer, units=2)
 
 # %% [markdown]
 # ## 3. Ask before the first call
@@ -152,11 +174,11 @@ gradlab.check_repair("raw_variable", mine, units=2)
 #
 # An LSTM layer is asked for its variables twice: before it has seen any input, and after.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "none", "recurrent_kernel": "none", "bias": "none"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
 gradlab.check_prediction("unbuilt_layer", prediction)
 
 # %% [markdown]
@@ -166,12 +188,11 @@ gradlab.check_prediction("unbuilt_layer", prediction)
 gradlab.Panel("unbuilt_layer", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("unbuilt_layer")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** A layer makes its weights at its first call. A list taken before is empty, and `tape.gradient(loss, [])` is an empty list: no
@@ -192,7 +213,7 @@ def mine(layer, early, late, x):
     return loss, sources, tape.gradient(loss, sources)
 
 
-gradlab.check_repair("unbuilt_layer", mine)
+gradlab.check_repair("unbuilt_layer", mine, owner=fresh)
 
 # %% [markdown]
 # ## 4. Make a layer inside `call`
@@ -202,11 +223,11 @@ gradlab.check_repair("unbuilt_layer", mine)
 # The outer layer makes its Dense layer in `__init__`, or anew at every call. The sources are listed twice: what the layer lists,
 # and what the tape watched.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"listed kernel": "none", "listed bias": "none", "watched kernel": "none", "watched bias": "none"}
+prediction = {"listed kernel": "?", "listed bias": "?", "watched kernel": "?", "watched bias": "?"}
 gradlab.check_prediction("layer_in_call", prediction)
 
 # %% [markdown]
@@ -216,12 +237,11 @@ gradlab.check_prediction("layer_in_call", prediction)
 gradlab.Panel("layer_in_call", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("layer_in_call")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** Tracking and watching are two things. The tape watched the hidden weights, and their gradients are right; the layer just does not
@@ -248,13 +268,13 @@ def mine(before, in_call, x):
     return loss, sources, tape.gradient(loss, sources)
 
 
-gradlab.check_repair("layer_in_call", mine)
+gradlab.check_repair("layer_in_call", mine, owner=outer)
 
 # %% [markdown]
 # ## What you take home
 #
 # - **Missing is not None.** A weight that is not in the list has no entry at all, and nothing warns you.
-# - `add_weight` is tracked anywhere; a raw `tf.Variable` depends on the Keras version.
+# - `add_weight` registers a weight in `__init__` and in `build`. In `call` it depends on the Keras version, and so does a raw `tf.Variable`.
 # - Ask for the list after the first call.
 # - When in doubt, compare `tape.watched_variables()` with `trainable_variables`.
 #

@@ -3,7 +3,7 @@
 #
 # How does the hidden state at step t depend on the input at step s? The answer is a **Jacobian**: an array with one entry for
 # every pair of an output and an input. For states of H units and inputs of I numbers, `d h_t / d x_s` has the shape
-# H × I, for every t and s. Popular listings compute something else, something that is not there, or nothing at all.
+# H × I, for every t and s. Popular listings claim to compute it. You will see what each of them computes.
 #
 # **You need**: notebook 1. You should know what a partial derivative is.
 # **Time**: about 25 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can break anything.
@@ -26,11 +26,11 @@ gradlab.start(keras=keras, device=device)
 # The switch chooses between `tape.batch_jacobian` and `tape.gradient`, each taken of every state and stacked. The tape is
 # **persistent**, which means that it may be asked more than once.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"d h_t / d x_t": "ok"}
+prediction = {"d h_t / d x_t": "?"}
 gradlab.check_prediction("timestep_jacobian", prediction)
 
 # %% [markdown]
@@ -40,12 +40,11 @@ gradlab.check_prediction("timestep_jacobian", prediction)
 gradlab.Panel("timestep_jacobian", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("timestep_jacobian")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Check it yourself.** Nothing above should be believed because a tape says so. Move one input a little, up and down, and look at
@@ -101,7 +100,7 @@ def mine(cell, x):
             states.append((h, [h[:, k] for k in range(cell.units)]))  # the state, and each of its units
     per_step = []
     for t, (h, each_unit) in enumerate(states):
-        per_step.append(tape.gradient(h, x)[:, t])  # mend this: `each_unit` is a list
+        per_step.append(tape.gradient(h, x)[:, t])  # `each_unit` is a list
     name = "d h_t / d x_t"
     return tf.stack([h for h, _ in states], axis=1), {name: x}, {name: tf.stack(per_step, axis=1)}
 
@@ -116,11 +115,11 @@ gradlab.check_repair("timestep_jacobian", mine)
 # Here the last state is differentiated with respect to the whole sequence, by one gradient or by the Jacobian. You look for two
 # things in the result: the share of each *step*, and the share of each *unit*.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"share of each step": "wrong", "share of each unit": "wrong"}
+prediction = {"share of each step": "?", "share of each unit": "?"}
 gradlab.check_prediction("summed_over_units", prediction)
 
 # %% [markdown]
@@ -130,12 +129,11 @@ gradlab.check_prediction("summed_over_units", prediction)
 gradlab.Panel("summed_over_units", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("summed_over_units")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** The slices of the gradient over time *are* the contributions of the single steps, added up over units. What the sum has lost is the
@@ -145,7 +143,7 @@ for reading in (off, on)[bug].readings:
 # **Exercise.** Which step contributes most to the last state? Answer with its number, counted from 0.
 
 # %%
-step = 0  # your answer
+step = None  # your answer
 share = np.abs(off["share of each step"].values[0]).sum(axis=-1)
 print("right" if step == int(share.argmax()) else "not yet: hint, find the brightest row of 'share of each step'")
 
@@ -156,11 +154,11 @@ print("right" if step == int(share.argmax()) else "not yet: hint, find the brigh
 #
 # An LSTM has two states, `h` and `c`. One listing reads `c` from the layer after calling it.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"d c_T / d x": "ok"}
+prediction = {"d c_T / d x": "?"}
 gradlab.check_prediction("cell_state_attribute", prediction)
 
 # %% [markdown]
@@ -170,12 +168,11 @@ gradlab.check_prediction("cell_state_attribute", prediction)
 gradlab.Panel("cell_state_attribute", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("cell_state_attribute")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** There is no such attribute, in either Keras. A layer returns its states and keeps none. (One that is `stateful=True` keeps them, in
@@ -187,18 +184,18 @@ for reading in (off, on)[bug].readings:
 
 # %%
 def mine(lstm, x):
-    returning = tf.keras.layers.LSTM(lstm.units)  # mend this: what makes a layer return its states?
+    returning = tf.keras.layers.LSTM(lstm.units)
     returning(x)
     returning.set_weights(lstm.get_weights())
     with tf.GradientTape() as tape:
         tape.watch(x)
-        c = returning(x)  # and this
+        c = returning(x)
         loss = tf.reduce_sum(c)
     sources = {"d c_T / d x": x}
     return loss, sources, tape.gradient(loss, sources)
 
 
-gradlab.check_repair("cell_state_attribute", mine, same_loss=True)
+gradlab.check_repair("cell_state_attribute", mine)
 
 # %% [markdown]
 # ## 4. Compute the states before the tape
@@ -207,11 +204,11 @@ gradlab.check_repair("cell_state_attribute", mine, same_loss=True)
 #
 # The same state, with the same numbers, computed before the tape opened or inside.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"d c_T / d x": "ok"}
+prediction = {"d c_T / d x": "?"}
 gradlab.check_prediction("states_before_tape", prediction)
 
 # %% [markdown]
@@ -221,12 +218,11 @@ gradlab.check_prediction("states_before_tape", prediction)
 gradlab.Panel("states_before_tape", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("states_before_tape")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** For the tape, what was computed before is a constant. Watching `x` inside comes too late for what was made of `x` before.
@@ -240,12 +236,12 @@ def mine(lstm, x):
     _, _, c = lstm(x)
     with tf.GradientTape() as tape:
         tape.watch(x)
-        loss = tf.reduce_sum(c)  # mend this
+        loss = tf.reduce_sum(c)
     sources = {"d c_T / d x": x}
     return loss, sources, tape.gradient(loss, sources)
 
 
-gradlab.check_repair("states_before_tape", mine, same_loss=True)
+gradlab.check_repair("states_before_tape", mine)
 
 # %% [markdown]
 # ## 5. Ask one tape twice
@@ -254,11 +250,11 @@ gradlab.check_repair("states_before_tape", mine, same_loss=True)
 #
 # Two questions, one tape.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"d h_T / d x": "ok", "d c_T / d x": "ok"}
+prediction = {"d h_T / d x": "?", "d c_T / d x": "?"}
 gradlab.check_prediction("tape_used_twice", prediction)
 
 # %% [markdown]
@@ -268,15 +264,14 @@ gradlab.check_prediction("tape_used_twice", prediction)
 gradlab.Panel("tape_used_twice", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("tape_used_twice")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
-# **Explain.** A tape lets go of its record as soon as it has answered. `persistent=True` keeps it.
+# **Explain.** A tape deletes what it recorded as soon as it has been asked once. `persistent=True` keeps the record.
 
 # %% [markdown]
 # **Exercise.** Answer both questions without a persistent tape.
@@ -284,7 +279,7 @@ for reading in (off, on)[bug].readings:
 
 # %%
 def mine(lstm, x):
-    with tf.GradientTape() as tape:  # mend this
+    with tf.GradientTape() as tape:
         tape.watch(x)
         _, h, c = lstm(x)
         hidden, carried = tf.reduce_sum(h), tf.reduce_sum(c)
@@ -292,13 +287,13 @@ def mine(lstm, x):
     return hidden + carried, dict.fromkeys(gradients, x), gradients
 
 
-gradlab.check_repair("tape_used_twice", mine, same_loss=True)
+gradlab.check_repair("tape_used_twice", mine)
 
 # %% [markdown]
 # ## What you take home
 #
 # - `tape.gradient` of a vector is the gradient of its sum. For one row per unit, ask for a Jacobian.
 # - Slices over time of one gradient are the contributions of the steps; the units are what is lost.
-# - Layers return states. Inside the tape, please, and with a persistent tape if you ask twice.
+# - Layers return their states. Compute them inside the tape. To ask one tape twice, make it with `persistent=True`.
 #
 # Next: [the LSTM and the tape](05_lstm_and_the_tape.ipynb)

@@ -26,11 +26,11 @@ gradlab.start(keras=keras, device=device)
 # `tape.watch(tensor)` asks the tape to follow a tensor that is not a variable. Here h and c are the initial states, two tensors of
 # random numbers. With the switch on, nobody watches them.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "none", "recurrent_kernel": "none", "bias": "none", "h": "none", "c": "none"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?", "h": "?", "c": "?"}
 gradlab.check_prediction("watched_state", prediction)
 
 # %% [markdown]
@@ -40,15 +40,14 @@ gradlab.check_prediction("watched_state", prediction)
 gradlab.Panel("watched_state", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell. Then the strictest comparison there is:
+# **Measure.** Both positions of the switch, side by side. Then the strictest comparison there is:
 # are the gradients of the weights the same in every bit?
 
 # %%
 import numpy as np
 
 off, on = gradlab.compare("watched_state")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+print(gradlab.side_by_side(off, on))
 for name in ("kernel", "recurrent_kernel", "bias"):
     print(f"{name}, the same in every bit:", np.array_equal(off[name].values, on[name].values))
 
@@ -68,7 +67,7 @@ def mine(lstm, x, h, c):
     cell = lstm.cell
     sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias, "h": h, "c": c}
     with tf.GradientTape() as tape:
-        tape.watch(c)  # mend this
+        tape.watch(c)
         output = lstm(x, initial_state=[h, c])
         loss = tf.reduce_mean(output**2)
     return loss, sources, tape.gradient(loss, sources)
@@ -82,14 +81,14 @@ gradlab.check_repair("watched_state", mine)
 #
 # **Claim.** *The tape doesn't see the state that a layer passes from step to step, so dependencies are lost.*
 #
-# With the switch off, the LSTM's **cell** (the part that computes one step) is stepped in a loop that you can read; every state has a
-# name. With the switch on, the layer does the same steps out of sight.
+# With the switch off, the LSTM's **cell** (the part that computes one step) is called in a loop that you can read; every state has a
+# name. With the switch on, the layer does the same steps in its own loop.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "wrong", "recurrent_kernel": "wrong", "bias": "wrong", "x": "wrong"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?", "x": "?"}
 gradlab.check_prediction("state_inside_layer", prediction)
 
 # %% [markdown]
@@ -99,13 +98,12 @@ gradlab.check_prediction("state_inside_layer", prediction)
 gradlab.Panel("state_inside_layer", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers. Last, the question that needs no trust in any tape: move `recurrent_kernel` a little and see how
+# **Measure.** Both positions side by side. Last, the question that needs no trust in any tape: move `recurrent_kernel` a little and see how
 # much the loss moves (a *finite difference*), then compare with what the gradient says.
 
 # %%
 off, on = gradlab.compare("state_inside_layer")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+print(gradlab.side_by_side(off, on))
 
 things = gradlab.load("state_inside_layer").setup()
 weight = things["lstm"].cell.recurrent_kernel
@@ -128,7 +126,7 @@ print("finite difference and gradient agree to 1 %:", bool(abs(slope / np.linalg
 # of x.
 
 # %%
-strongest_step = 0  # your answer
+strongest_step = None  # your answer
 sizes = np.linalg.norm(on["x"].values[0], axis=-1)
 print("right" if strongest_step == int(sizes.argmax()) else "not yet: hint, find the brightest row of x")
 
@@ -138,14 +136,14 @@ print("right" if strongest_step == int(sizes.argmax()) else "not yet: hint, find
 #
 # **Claim.** *If the tape doesn't capture the state, the gradients of the LSTM's weights are None.*
 #
-# Now the state is lost for real: with the switch on, h and c pass through `.numpy()` between two steps, as they do in code that
-# keeps its states in NumPy arrays, a replay buffer or a file.
+# With the switch on, h and c pass through `.numpy()` between two steps, as they do in code that keeps its states in NumPy arrays, a replay
+# buffer or a file.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "none", "recurrent_kernel": "none", "bias": "none", "x": "none"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?", "x": "?"}
 gradlab.check_prediction("state_leaves", prediction)
 
 # %% [markdown]
@@ -160,13 +158,12 @@ gradlab.Panel("state_leaves", bug=bug)
 
 # %%
 off, on = gradlab.compare("state_leaves")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
-# **Explain.** The last step is recorded, and it uses every weight. So every weight gets a gradient: the share of the last step, with all
-# earlier shares missing. In x only the last row is left. A lost state does not announce itself by `None`; it gives
-# **wrong numbers** that look like right ones, and training that is worse than it should be.
+# **Explain.** The last step is recorded, and it uses every weight. So every weight gets a gradient: the part of the last step. The parts of
+# all earlier steps are missing. In x only the last row is left. A state that is cut off does not show as `None` here. It gives
+# **wrong numbers** that look like right ones: read the finite differences in the table above.
 
 # %% [markdown]
 # **Exercise.** This code keeps its states in a NumPy array "for later". Mend it: keep the record, and keep the path.
@@ -182,7 +179,7 @@ def mine(cell, x):
         for t in range(x.shape[1]):
             _, [h, c] = cell(x[:, t], [h, c])
             record[t] = h[0]
-            h = tf.constant(record[t : t + 1])  # mend this
+            h = tf.constant(record[t : t + 1])
         loss = tf.reduce_mean((h - 1) ** 2)
     return loss, sources, tape.gradient(loss, sources)
 
@@ -198,11 +195,11 @@ gradlab.check_repair("state_leaves", mine)
 # Long sequences are often cut into windows, with a tape for each. x1 is the first window and x2 the second; the loss is that of the
 # second window.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "ok", "recurrent_kernel": "ok", "bias": "ok", "x1": "ok", "x2": "ok"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?", "x1": "?", "x2": "?"}
 gradlab.check_prediction("two_tapes", prediction)
 
 # %% [markdown]
@@ -212,19 +209,18 @@ gradlab.check_prediction("two_tapes", prediction)
 gradlab.Panel("two_tapes", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, and whether the values of the state arrived.
+# **Measure.** Both positions side by side, and whether the values of the state arrived.
 
 # %%
 off, on = gradlab.compare("two_tapes")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+print(gradlab.side_by_side(off, on))
 print("the same loss with one tape and with two:", off.loss == on.loss)
 
 # %% [markdown]
-# **Explain.** Values carry over, their past does not: for the second tape h and c are two tensors that somebody handed in. The weights get
-# the second window's share of the gradient, which is *wrong* as the gradient of this loss. Training with it is called
-# **truncated backpropagation through time**: it saves memory, and it can't learn anything that reaches back further than
-# one window. That is a choice, not a propagation.
+# **Explain.** The values of the state reach the second window. The gradient stops there: for the second tape h and c are two constants. The
+# weights get the second window's part of the gradient, which is *wrong* as the gradient of this loss. Training with it is called
+# **truncated backpropagation through time**: it saves memory, and its gradient contains nothing about steps that lie more than one window
+# back.
 
 # %% [markdown]
 # **Exercise.** The usual loop over windows. Mend it so that the loss of the second window reaches back to the first.
@@ -235,7 +231,7 @@ def mine(lstm, x1, x2):
     cell = lstm.cell
     sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias, "x1": x1, "x2": x2}
     h = c = tf.zeros((1, cell.units))
-    for window in (x1, x2):  # mend this
+    for window in (x1, x2):
         with tf.GradientTape() as tape:
             tape.watch(window)
             output, h, c = lstm(window, initial_state=[h, c])
@@ -253,11 +249,11 @@ gradlab.check_repair("two_tapes", mine)
 #
 # A layer made with `stateful=True` begins each call where the last one ended. Both calls stand in *one* tape this time.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "ok", "recurrent_kernel": "ok", "bias": "ok", "x1": "ok", "x2": "ok"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?", "x1": "?", "x2": "?"}
 gradlab.check_prediction("stateful_layer", prediction)
 
 # %% [markdown]
@@ -267,12 +263,11 @@ gradlab.check_prediction("stateful_layer", prediction)
 gradlab.Panel("stateful_layer", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, and whether the values of the state arrived.
+# **Measure.** Both positions side by side, and whether the values of the state arrived.
 
 # %%
 off, on = gradlab.compare("stateful_layer")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+print(gradlab.side_by_side(off, on))
 print("the same loss at both positions:", bool(np.isclose(off.loss, on.loss)))
 
 # %% [markdown]
@@ -293,7 +288,7 @@ def mine(cell, plain, keeper, x1, x2):
     with tf.GradientTape() as tape:
         tape.watch([x1, x2])
         keeper(x1)
-        output, _, _ = plain(x2, initial_state=list(keeper.states))  # mend this
+        output, _, _ = plain(x2, initial_state=list(keeper.states))
         loss = tf.reduce_mean((output - 1) ** 2)
     return loss, sources, tape.gradient(loss, sources)
 
@@ -306,8 +301,8 @@ gradlab.check_repair("stateful_layer", mine)
 #
 # - The weights of an LSTM need no watching, and the state inside a layer's call is on the tape.
 # - Watch a state if you want the gradient with respect to the state.
-# - A state that leaves TensorFlow, changes tapes or is kept by a stateful layer takes its values along and leaves its past
-#   behind. The symptom is a *wrong* gradient for the weights, not `None`.
-# - Truncation is a good tool when you mean it.
+# - A state that leaves TensorFlow, goes from one tape to the next or is kept by a stateful layer keeps its values, and the gradient stops at it.
+#   The symptom is a *wrong* gradient for the weights, not `None`.
+# - Truncation is a good tool if you chose it.
 #
 # Next: [the encoder and the decoder](06_encoder_decoder.ipynb)

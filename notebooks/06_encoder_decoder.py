@@ -1,10 +1,9 @@
 # %% [markdown]
 # # 6. Connect an encoder and a decoder
 #
-# An **encoder** reads a sequence and keeps what it understood in its last state; a **decoder** starts from that state and writes another
-# sequence. Popular answers say that the gradients of such a model can't be looked at, and print two models that don't run.
-# You will look at the gradients, see where the two models fail, and find out how an encoder really ends up without any.
-# At the end you train one that reverses sequences of digits, and two that can't.
+# An **encoder** reads a sequence and stores it in its last state; a **decoder** starts from that state and writes another sequence. Popular
+# answers make claims about the gradients of such a model, and print models to copy. You will test the claims and the models, one by
+# one. At the end you train three versions of a network that has to reverse sequences of digits.
 #
 # **You need**: notebook 5. **Time**: about 25 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can
 # break anything.
@@ -27,13 +26,12 @@ gradlab.start(keras=keras, device=device)
 # With the switch off, encoder, decoder and **readout** (the dense layer that turns states into outputs) are called one after the other.
 # With it on, they are parts of one `tf.keras.Model`, and the list is `model.trainable_variables`.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start; three more names are in
-# the answer.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"encoder kernel": "missing", "encoder bias": "missing", "decoder kernel": "missing"}
-prediction |= {"readout kernel": "ok", "readout bias": "ok"}
+prediction = {"encoder kernel": "?", "encoder bias": "?", "decoder kernel": "?"}
+prediction |= {"readout kernel": "?", "readout bias": "?"}
 gradlab.check_prediction("encoder_decoder", prediction)
 
 # %% [markdown]
@@ -43,12 +41,11 @@ gradlab.check_prediction("encoder_decoder", prediction)
 gradlab.Panel("encoder_decoder", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("encoder_decoder")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** `tape.gradient(loss, model.trainable_variables)` returns one tensor for each variable, in the order of the list. They are the
@@ -58,7 +55,7 @@ for reading in (off, on)[bug].readings:
 # **Exercise.** Which array has the smallest gradient, measured by its largest entry? Write its name; the check looks it up.
 
 # %%
-smallest = "encoder kernel"  # your answer
+smallest = "?"  # your answer
 sizes = {reading.name: reading.largest for reading in on.readings}
 print("right" if smallest == min(sizes, key=sizes.get) else "not yet: hint, the darkest heatmap")
 
@@ -68,11 +65,11 @@ print("right" if smallest == min(sizes, key=sizes.get) else "not yet: hint, the 
 #
 # **Claim.** *An LSTM decoder can start from the encoder's output: initial_state=[encoded].*
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"encoder kernel": "ok", "encoder bias": "ok", "decoder kernel": "ok", "decoder bias": "ok"}
+prediction = {"encoder kernel": "?", "encoder bias": "?", "decoder kernel": "?", "decoder bias": "?"}
 gradlab.check_prediction("one_state_for_two", prediction)
 
 # %% [markdown]
@@ -106,7 +103,7 @@ import tensorflow as tf
 
 def mine(encoder, decoder, x, y):
     read, written = tf.keras.Input((None, 3)), tf.keras.Input((None, decoder.units))
-    encoded = encoder(read)[0]  # mend this
+    encoded = encoder(read)[0]
     decoded = decoder(written, initial_state=[encoded])
     model = tf.keras.Model([read, written], decoded)
     with tf.GradientTape() as tape:
@@ -129,11 +126,11 @@ gradlab.check_repair("one_state_for_two", mine)
 # A **bidirectional** layer runs two LSTMs, one from each end of the sequence, and puts their outputs side by side. With the switch off,
 # the states of both are joined and brought to the decoder's width by two dense layers, `fit_h` and `fit_c`.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"encoder forward": "ok", "encoder backward": "ok", "fit_h": "none", "fit_c": "none", "decoder": "ok"}
+prediction = {"encoder forward": "?", "encoder backward": "?", "fit_h": "?", "fit_c": "?", "decoder": "?"}
 gradlab.check_prediction("bidirectional_state", prediction)
 
 # %% [markdown]
@@ -168,7 +165,7 @@ print("the decoder's units:", things["decoder"].units)
 def mine(encoder, join, fit_h, fit_c, decoder, x, y):
     read, written = tf.keras.Input((None, 3)), tf.keras.Input((None, decoder.units))
     _, forward_h, forward_c, backward_h, backward_c = encoder(read)
-    start = [join([forward_h, backward_h]), join([forward_c, backward_c])]  # mend this
+    start = [join([forward_h, backward_h]), join([forward_c, backward_c])]
     model = tf.keras.Model([read, written], decoder(written, initial_state=start))
     with tf.GradientTape() as tape:
         guess = model([x, y])
@@ -189,14 +186,27 @@ gradlab.check_repair("bidirectional_state", mine)
 #
 # **Claim.** *The encoder's variables get no gradients.*
 #
-# The decoder is given the sequence y and should answer with y reversed. With the switch on, nobody hands it the encoder's state.
+# The claim does not say when, so it is tested twice. Section 1 tested it for a decoder that starts from the encoder's state. Here is the
+# other case: the decoder is given the sequence y and should answer with y reversed, and with the switch on it starts from zeros.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# First a half-way case, to look at. With the switch on, the decoder gets the encoder's h, and zeros in the place of c. Do all of the
+# encoder's variables have their gradients?
 
 # %%
-prediction = {"encoder kernel": "zero", "encoder recurrent_kernel": "zero", "encoder bias": "zero"}
-prediction |= {"decoder kernel": "ok", "decoder recurrent_kernel": "ok", "decoder bias": "ok"}
+gradlab.Panel("half_the_state", bug=bug)
+
+# %%
+gradlab.side_by_side(*gradlab.compare("half_the_state"))
+
+# %% [markdown]
+# They do: h was computed from c, so one path is enough. Now the case without any path.
+#
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+
+# %%
+prediction = {"encoder kernel": "?", "encoder recurrent_kernel": "?", "encoder bias": "?"}
+prediction |= {"decoder kernel": "?", "decoder recurrent_kernel": "?", "decoder bias": "?"}
 gradlab.check_prediction("ignored_encoder", prediction)
 
 # %% [markdown]
@@ -206,17 +216,17 @@ gradlab.check_prediction("ignored_encoder", prediction)
 gradlab.Panel("ignored_encoder", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("ignored_encoder")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
-# **Explain.** The initial state is the only road from the encoder to the loss. The encoder still runs, and nothing fails: an encoder
-# without gradients is a *connection* that is missing, not a limit of TensorFlow. The decoder's own gradients differ from
-# those with the switch off, and they are right: it is another network now.
+# **Explain.** In these models the initial state is the only path from the encoder to the loss. The encoder still runs, and nothing fails. So
+# the claim holds for a decoder that ignores the encoder's state, and section 1 contradicts it for one that uses the state: **half true**. An
+# encoder without gradients is a *connection* that is missing, not a limit of TensorFlow. The decoder's own gradients differ from those with
+# the switch off, and they are right: it is another network now.
 
 # %% [markdown]
 # **Exercise.** Here the state is "cleaned" before it is handed over. Mend the code.
@@ -229,7 +239,7 @@ def mine(encoder, decoder, x, y):
     sources |= {f"decoder {name}": w for name, w in zip(names, decoder.weights, strict=True)}
     with tf.GradientTape() as tape:
         _, h, c = encoder(x)
-        start = [tf.zeros_like(h), tf.zeros_like(c)]  # mend this
+        start = [tf.zeros_like(h), tf.zeros_like(c)]
         guess = decoder(y, initial_state=start)
         loss = tf.reduce_mean((guess - tf.reverse(y, [1])) ** 2)
     return loss, sources, tape.gradient(loss, sources)
@@ -243,12 +253,12 @@ gradlab.check_repair("ignored_encoder", mine)
 #
 # **Claim.** *An encoder that ran before the tape opened gets no gradients, though the decoder uses its state.*
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"encoder kernel": "ok", "encoder recurrent_kernel": "ok", "encoder bias": "ok"}
-prediction |= {"decoder kernel": "ok", "decoder recurrent_kernel": "ok", "decoder bias": "ok"}
+prediction = {"encoder kernel": "?", "encoder recurrent_kernel": "?", "encoder bias": "?"}
+prediction |= {"decoder kernel": "?", "decoder recurrent_kernel": "?", "decoder bias": "?"}
 gradlab.check_prediction("encoder_before_tape", prediction)
 
 # %% [markdown]
@@ -258,12 +268,11 @@ gradlab.check_prediction("encoder_before_tape", prediction)
 gradlab.Panel("encoder_before_tape", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, and whether the loss gives the mistake away.
+# **Measure.** Both positions side by side, and whether the loss gives the mistake away.
 
 # %%
 off, on = gradlab.compare("encoder_before_tape")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+print(gradlab.side_by_side(off, on))
 print("the same loss at both positions:", off.loss == on.loss)
 
 # %% [markdown]
@@ -279,7 +288,7 @@ def mine(encoder, decoder, x, y):
     names = ("kernel", "recurrent_kernel", "bias")
     sources = {f"encoder {name}": w for name, w in zip(names, encoder.weights, strict=True)}
     sources |= {f"decoder {name}": w for name, w in zip(names, decoder.weights, strict=True)}
-    _, h, c = encoder(x)  # mend this
+    _, h, c = encoder(x)
     with tf.GradientTape() as tape:
         guess = decoder(y, initial_state=[h, c])
         loss = tf.reduce_mean((guess - tf.reverse(y, [1])) ** 2)
@@ -305,8 +314,8 @@ print("asked ", held_out[0])
 print("answer", held_out[0][::-1])
 
 # %% [markdown]
-# While it is trained, the decoder is given the right digits said so far and must name the next one. When it is asked, it must build on
-# its own digits. `how` is the switch, with three positions; look for it in the code.
+# While it is trained, the decoder is given the right digits so far and must name the next one (this is called **teacher forcing**). When it
+# is tested, it goes on from the digits that it chose itself. `how` is the switch, with three positions; look for it in the code.
 
 # %%
 RIGHT, IGNORED, EARLY = "encoder inside the tape", "decoder ignores the encoder", "encoder before the tape"
@@ -402,9 +411,9 @@ figure.savefig(buffer, format="png", dpi=100)
 Picture(buffer.getvalue(), "Accuracy on held-out sequences over 300 steps, one line for each of the three versions.")
 
 # %% [markdown]
-# **Explain.** The decoder without the encoder's state can only guess: 1 in 100 000 would be chance. More surprising is the third version.
-# Its encoder never learns, yet random weights keep *some* trace of what was read, and the decoder learns to read it. So the loss
-# falls, the accuracy rises, and the mistake stays hidden. Only a look at the gradients tells.
+# **Explain.** The decoder without the encoder's state can only guess: 1 in 100 000 would be chance. The third version is more surprising.
+# Its encoder is not trained. Yet a state that random weights compute still contains part of the sequence, and the decoder learns to read
+# it. So the loss falls, the accuracy rises, and neither of them shows the mistake. The gradients show it.
 
 # %% [markdown]
 # ## What you take home

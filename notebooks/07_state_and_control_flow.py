@@ -2,7 +2,7 @@
 # # 7. Let state and control flow pass through the tape
 #
 # Popular answers blame `tf.GradientTape` itself: it "replays" the program, they say, and so it fails with lists, with `if`, with loops and
-# with operations of your own. You will see that it replays nothing, and find the few places where a path really ends.
+# with operations of your own. You will test each of these answers, and find the places where a path ends.
 #
 # **You need**: notebook [2](02_integer_cast.ipynb), above all what `None` means there.
 # **Time**: about 25 minutes; leave sections 5 and 10 for another day if you like. Run the cells from top to bottom with Shift+Enter; nothing you do here can break anything.
@@ -25,11 +25,11 @@ gradlab.start(keras=keras, device=device)
 # A list is *mutable*: it changes while the program runs. Here it collects the hidden states of a small recurrent cell (SimpleRNN: each
 # state is computed from the last one), which are added up at the end.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "wrong", "recurrent_kernel": "wrong", "bias": "wrong"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
 gradlab.check_prediction("python_list", prediction)
 
 # %% [markdown]
@@ -39,16 +39,15 @@ gradlab.check_prediction("python_list", prediction)
 gradlab.Panel("python_list", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("python_list")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
-# **Explain.** The tape writes down which operation made which tensor from which others, while your code runs. A list only holds tensors; it changes
-# none of them. Asking for the gradient walks backwards over those notes. Your Python code does not run again.
+# **Explain.** While your code runs, the tape records which operation made which tensor from which others. A list holds tensors and changes
+# none of them. Asking for the gradient goes backwards through that record. Your Python code does not run again.
 
 # %% [markdown]
 # **Exercise.** If the tape replayed the program, this function would run twice: once for the loss, once for the gradient. Say how often it runs.
@@ -56,7 +55,7 @@ for reading in (off, on)[bug].readings:
 # %%
 import tensorflow as tf
 
-expected_runs = 2  # your answer
+expected_runs = None  # your answer
 runs = []
 
 
@@ -83,11 +82,11 @@ print(
 # The same cell, and now the state is written into a `tf.Variable` with `assign` at every step and read back. That is how people carry a
 # state from call to call.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "ok", "recurrent_kernel": "ok", "bias": "ok"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
 gradlab.check_prediction("assigned_state", prediction)
 
 # %% [markdown]
@@ -97,15 +96,14 @@ gradlab.check_prediction("assigned_state", prediction)
 gradlab.Panel("assigned_state", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("assigned_state")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
-# **Explain.** A list holds the tensor itself; a variable holds only its numbers. `assign` copies numbers into memory, and has no derivative. Reading
+# **Explain.** A list holds the tensor itself; a variable holds numbers. `assign` copies numbers into memory, and has no derivative. Reading
 # them back starts a new path at the variable. So the claim holds for this kind of state, and not for the list.
 
 # %% [markdown]
@@ -119,9 +117,9 @@ def mine(cell, x, memory):
     memory.assign(tf.zeros_like(memory))
     with tf.GradientTape() as tape:
         for t in range(x.shape[1]):
-            h, _ = cell(x[:, t], [memory.read_value()])  # mend this
+            h, _ = cell(x[:, t], [memory.read_value()])
             memory.assign(h)
-        loss = tf.reduce_mean((memory - 1) ** 2)  # and this
+        loss = tf.reduce_mean((memory - 1) ** 2)
     return loss, sources, tape.gradient(loss, sources)
 
 
@@ -134,11 +132,11 @@ gradlab.check_repair("assigned_state", mine)
 #
 # The function is `x * x + x` when x is above 1, and `x + 1 + x` otherwise.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"x": "wrong"}
+prediction = {"x": "?"}
 gradlab.check_prediction("python_if", prediction)
 
 # %% [markdown]
@@ -148,12 +146,11 @@ gradlab.check_prediction("python_if", prediction)
 gradlab.Panel("python_if", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("python_if")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** The tape holds the branch that ran, and only that one. Nothing is decided a second time.
@@ -162,9 +159,10 @@ for reading in (off, on)[bug].readings:
 # **Exercise.** What is the gradient at x = 0.5, where the other branch runs? Say it before you run the cell.
 
 # %%
-slope_at_half = 0.0  # your answer
+slope_at_half = None  # your answer
 measured = gradlab.compare("python_if", start=0.5)[1]["x"].values
-print("right" if abs(slope_at_half - float(measured)) < 1e-6 else "not yet: hint, at 0.5 the function is x + 1 + x")
+answered = slope_at_half is not None and abs(slope_at_half - float(measured)) < 1e-6
+print("right" if answered else "not yet: hint, at 0.5 the function is x + 1 + x")
 
 # %% [markdown]
 # ## 4. Learn the threshold of an if
@@ -173,11 +171,11 @@ print("right" if abs(slope_at_half - float(measured)) < 1e-6 else "not yet: hint
 #
 # A number passes through unchanged when it is above a learned `threshold`, and is made small otherwise.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"weight": "ok", "threshold": "ok"}
+prediction = {"weight": "?", "threshold": "?"}
 gradlab.check_prediction("branch_condition", prediction)
 
 # %% [markdown]
@@ -187,12 +185,11 @@ gradlab.check_prediction("branch_condition", prediction)
 gradlab.Panel("branch_condition", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("branch_condition")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** `h > threshold` is True or False, and that can't change by a little: the threshold gets `None`. The values in the branch keep their
@@ -210,7 +207,7 @@ def mine(weight, threshold, x):
         h = tf.constant(0.0)
         for value in tf.unstack(x):
             h = tf.tanh(weight * h + value)
-            h = tf.where(h > threshold, h, 0.1 * h)  # mend this
+            h = tf.where(h > threshold, h, 0.1 * h)
         loss = (h - 1) ** 2
     return loss, sources, tape.gradient(loss, sources)
 
@@ -224,11 +221,11 @@ gradlab.check_repair("branch_condition", mine)
 #
 # A state is multiplied by a matrix until one of its entries reaches 1.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"weights": "wrong"}
+prediction = {"weights": "?"}
 gradlab.check_prediction("data_dependent_loop", prediction)
 
 # %% [markdown]
@@ -238,12 +235,11 @@ gradlab.check_prediction("data_dependent_loop", prediction)
 gradlab.Panel("data_dependent_loop", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("data_dependent_loop")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** The gradient is that of the steps that ran. What it can't say is how the *number* of steps would change: that is an integer, like the
@@ -253,7 +249,7 @@ for reading in (off, on)[bug].readings:
 # **Exercise.** Count the steps at two starts. Fill in the numbers; the cell counts.
 
 # %%
-steps_from = {0.1: 0, 0.5: 0}  # your answers
+steps_from = {0.1: "?", 0.5: "?"}  # your answers
 
 
 def count(start):
@@ -274,14 +270,15 @@ for start, said in steps_from.items():
 #
 # **Claim.** *A custom operation in a `tf.function` (or behind a Python call) may give an inaccurate gradient.*
 #
-# `tf.function` makes a graph of a Python function: TensorFlow traces it once and runs the trace from then on. `tf.py_function` calls
-# Python from within TensorFlow. Both get the same small function, `v / (1 + |v|)`.
+# `tf.function` makes a graph of a Python function: TensorFlow *traces* the function (runs it once to record its operations) and runs the
+# graph from then on. It traces again for every new combination of shapes, dtypes and Python values. `tf.py_function` calls Python from
+# within TensorFlow. Both get the same small function, `v / (1 + |v|)`.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"weights": "wrong"}
+prediction = {"weights": "?"}
 gradlab.check_prediction("custom_op", prediction)
 
 # %% [markdown]
@@ -291,15 +288,14 @@ gradlab.check_prediction("custom_op", prediction)
 gradlab.Panel("custom_op", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("custom_op")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
-# **Explain.** What counts is what is inside, and inside is TensorFlow.
+# **Explain.** Inside both wrappers there are TensorFlow operations, and the tape differentiates these.
 
 # %% [markdown]
 # **Exercise.** Check one of them yourself, without the package: a *finite difference* is the slope that two more runs give. Make the two numbers agree by
@@ -323,11 +319,11 @@ print("they agree" if abs(by_tape - by_difference) < 0.01 else "not yet: hint, a
 #
 # The same curve, tanh, once from TensorFlow and once from NumPy.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"weights": "ok"}
+prediction = {"weights": "?"}
 gradlab.check_prediction("numpy_function", prediction)
 
 # %% [markdown]
@@ -337,12 +333,11 @@ gradlab.check_prediction("numpy_function", prediction)
 gradlab.Panel("numpy_function", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("numpy_function")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** `tf.numpy_function` hands an array out and takes an array back. There is no derivative for what happened outside.
@@ -358,7 +353,7 @@ def mine(weights, x):
     sources = {"weights": weights}
     with tf.GradientTape() as tape:
         y = tf.tanh(x @ weights)
-        loss = tf.numpy_function(lambda v: np.mean((v - 1) ** 2, dtype="float32"), [y], tf.float32)  # mend this
+        loss = tf.numpy_function(lambda v: np.mean((v - 1) ** 2, dtype="float32"), [y], tf.float32)
     return loss, sources, tape.gradient(loss, sources)
 
 
@@ -372,11 +367,11 @@ gradlab.check_repair("numpy_function", mine)
 # A weight called `scale` has to stay positive, so it goes through softplus, log(1 + e^v). Both versions use `tf.py_function`; with the switch on, the
 # Python function computes with NumPy.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"weights": "ok", "scale": "none"}
+prediction = {"weights": "?", "scale": "?"}
 gradlab.check_prediction("py_function_numpy", prediction)
 
 # %% [markdown]
@@ -386,22 +381,21 @@ gradlab.check_prediction("py_function_numpy", prediction)
 gradlab.Panel("py_function_numpy", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("py_function_numpy")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
-# **Explain.** Inside, the path is cut; but the wrapper must hand some tensor back, and hands back a zero. This is the quietest cut there is. Note what
-# the reading adds: the finite difference is not zero.
+# **Explain.** Inside the Python function the path is cut, but `tf.py_function` has to return a tensor, and it returns a zero. No `None` shows
+# this cut. The note under the table does: the finite difference is not zero.
 
 # %% [markdown]
 # **Exercise.** Behind the same wrapper, a *matrix* of numbers fares differently. Which exception does the cell below end in? Write its name.
 
 # %%
-expected_exception = "ValueError"  # your answer
+expected_exception = "?"  # your answer
 weights = tf.Variable(tf.ones((3, 2)))
 try:
     with tf.GradientTape() as tape:
@@ -420,16 +414,16 @@ print(
 # %% [markdown]
 # ## 9. Mend a cast with a gradient of your own
 #
-# **Claim.** *A custom gradient is a way out where TensorFlow registers none, such as a cast to an integer.*
+# **Claim.** *A custom gradient is a way out where TensorFlow's own is None, as for a cast to an integer.*
 #
 # In notebook 2 a cast to an integer cut every path. Here the cast is wrapped in `tf.custom_gradient`: a function that returns its result
 # and, second, a function for the way back. This one hands the gradient on as if the cast were not there: the *straight-through estimator*.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"kernel": "none", "recurrent_kernel": "none", "bias": "none"}
+prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
 gradlab.check_prediction("straight_through", prediction)
 
 # %% [markdown]
@@ -439,16 +433,15 @@ gradlab.check_prediction("straight_through", prediction)
 gradlab.Panel("straight_through", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("straight_through")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
-# **Explain.** The loss is computed from whole numbers and the gradients are those of the version without the cast. Strictly they are not the derivative
-# of a staircase, which is zero; but they point the right way, and training works.
+# **Explain.** The loss is computed from whole numbers and the gradients are those of the version without the cast. They are not the derivative
+# of a staircase, which is zero: the finite differences in the notes say so. But they point the right way, and training works.
 
 # %% [markdown]
 # **Exercise.** The cast is back. Write the way back so that the weights get the gradients of the version without it.
@@ -457,7 +450,7 @@ for reading in (off, on)[bug].readings:
 # %%
 @tf.custom_gradient
 def to_whole(v):
-    return tf.cast(tf.cast(v, tf.int32), v.dtype), lambda upstream: 0 * upstream  # mend this
+    return tf.cast(tf.cast(v, tf.int32), v.dtype), lambda upstream: 0 * upstream
 
 
 def mine(cell, x, wanted, **_):
@@ -478,7 +471,8 @@ gradlab.check_repair("straight_through", mine)
 # Popular answers also send you to graph gradients, to other kinds of automatic differentiation and to gradients of gradients. Here they are,
 # each against the tape or against a formula. Flip, and see whether anything changes.
 #
-# **Graph gradients.** `tf.gradients` asks a graph instead of a tape; it works only inside a `tf.function`.
+# **Graph gradients.** `tf.gradients` asks a graph instead of a tape. It works where a graph is being built, for example inside a `tf.function`;
+# in eager mode, where operations run at once, it raises an exception.
 
 # %%
 gradlab.Panel("graph_gradients", bug=bug)
@@ -523,7 +517,7 @@ def mine(weights, x):
         with tf.GradientTape() as inner:
             inner.watch(x)
             y = tf.reduce_sum(tf.tanh(x @ weights))
-    slope = inner.gradient(y, x)  # mend this
+    slope = inner.gradient(y, x)
     loss = tf.reduce_mean(slope**2)
     return loss, sources, outer.gradient(loss, sources)
 
@@ -533,9 +527,9 @@ gradlab.check_repair("nested_tapes", mine)
 # %% [markdown]
 # ## What you take home
 #
-# - The tape notes what ran and replays nothing: lists, `if` and loops are fine.
-# - A path ends where numbers are copied (`assign`), compared (`if h > threshold`) or handed to other code (NumPy).
+# - The tape records what ran and replays nothing. Lists, `if` and loops do not change a gradient.
+# - A path ends where numbers are copied (`assign`), compared (`if h > threshold`) or passed to other code (NumPy).
 # - Inside `tf.py_function` a cut shows as a **zero**, not as `None`.
-# - A custom gradient can bridge a cut. Graph gradients and forward mode follow the same paths as the tape, and end at the same cuts.
+# - A custom gradient can give a cut operation a gradient. Graph gradients and forward mode follow the same paths as the tape, and end at the same cuts.
 #
 # Next: [zero and NaN](08_zero_and_nan.ipynb)

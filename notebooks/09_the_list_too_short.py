@@ -1,10 +1,9 @@
 # %% [markdown]
 # # 9. Find what is missing from the list
 #
-# The gradient can be perfect and the weight still never move: because nobody asked for it. `model.trainable_variables` is the list that
-# `fit`, and most training loops, go through; what is not in it is *missing*. Notebook [3](03_build_vs_init.ipynb) showed how a single
-# **layer** loses its weights (`raw_variable`, `init_or_build`, `unbuilt_layer`, `layer_in_call`). Here are whole **models** that train nothing,
-# and what the optimizer has to say about it.
+# A weight can have a perfect gradient and still not move, because the training loop does not ask for it. `model.trainable_variables` is the
+# list that `fit`, and most training loops, go through; what is not in it is *missing*. Notebook [3](03_build_vs_init.ipynb) was about a single
+# **layer** and its list. This one is about whole **models**, about `fit`, and about what the optimizer says.
 #
 # **You need**: notebook [3](03_build_vs_init.ipynb), above all *tracked* (listed by the layer or model) and *watched* (seen by the tape).
 # **Time**: about 25 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can break anything.
@@ -28,11 +27,11 @@ gradlab.start(keras=keras, device=device)
 # [basic training loops](https://www.tensorflow.org/guide/basic_training_loops) builds such a model with plain `tf.Variable`s on a
 # `tf.keras.Model`; the code here is ours, the way to make the weights is the same. With the switch off they come from `add_weight`.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"slope": "ok", "offset": "ok"}
+prediction = {"slope": "?", "offset": "?"}
 gradlab.check_prediction("guide_model", prediction)
 
 # %% [markdown]
@@ -42,12 +41,11 @@ gradlab.check_prediction("guide_model", prediction)
 gradlab.Panel("guide_model", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("guide_model")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** Keras 3 lists the variables that Keras made, and those of layers. A plain `tf.Variable` is TensorFlow's, so it is left out; the tape watches
@@ -63,8 +61,8 @@ import tensorflow as tf
 class Line(tf.keras.Model):
     def __init__(self):
         super().__init__()
-        self.slope = tf.Variable(5.0)  # mend this
-        self.offset = tf.Variable(0.5)  # and this
+        self.slope = tf.Variable(5.0)
+        self.offset = tf.Variable(0.5)
 
     def call(self, x):
         return self.slope * x + self.offset
@@ -85,7 +83,7 @@ print(
 # warning, or neither? And does the loss fall?
 
 # %%
-expected = {"exception": True, "warnings": 0, "the loss falls": False}  # your answers
+expected = {"exception": "?", "warnings": "?", "the loss falls": "?"}  # your answers: True or False, and a number
 
 # %% [markdown]
 # **Measure.** Both models, the same data, three epochs. (If you mended `Line` above, it is the plain one no longer: so it is written out again.)
@@ -169,11 +167,11 @@ print("right" if answers == right else "not yet: hint, an empty list is false")
 #
 # The first of two layers is put into a small Python object, as one does to keep things tidy, and the object on the model.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"inner kernel": "none", "inner bias": "none", "outer kernel": "ok", "outer bias": "ok"}
+prediction = {"inner kernel": "?", "inner bias": "?", "outer kernel": "?", "outer bias": "?"}
 gradlab.check_prediction("hidden_layer", prediction)
 
 # %% [markdown]
@@ -183,12 +181,11 @@ gradlab.check_prediction("hidden_layer", prediction)
 gradlab.Panel("hidden_layer", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell.
+# **Measure.** Both positions of the switch, side by side.
 
 # %%
 off, on = gradlab.compare("hidden_layer")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Explain.** The tape watches every trainable variable that is read, wherever it is kept. The *model* looks for layers in its attributes and in a few kinds of
@@ -202,7 +199,7 @@ for reading in (off, on)[bug].readings:
 import functools
 import types
 
-opened = {"list": False, "dict": False, "tuple": False, "namespace": False, "function": False}  # your answers
+opened = dict.fromkeys(("list", "dict", "tuple", "namespace", "function"), "?")  # your answers
 keep = {
     "list": lambda layer: [layer],
     "dict": lambda layer: {"a": layer},
@@ -239,7 +236,7 @@ for name in keep:
 # **Predict.** Which of them raises an exception?
 
 # %%
-expected = {"empty": False, "all None": False, "some None": True}  # your answers
+expected = {"empty": "?", "all None": "?", "some None": "?"}  # your answers
 
 # %% [markdown]
 # **Measure.** Each case with fresh variables. The warning of legacy Keras goes to a log and not through Python's `warnings`, so it is not counted here.
@@ -276,8 +273,9 @@ for case, pairs in cases.items():
 print("the kernel with None has moved:", bool(tf.reduce_any(tf.convert_to_tensor(kernel) != before)))
 
 # %% [markdown]
-# **Explain.** The loudest answer goes to the plainest case, all None. The dangerous one is the last: training goes on with half of the weights, and the
-# only trace is a warning. An empty list is treated differently by the two Keras versions; run the notebook with `keras = 2` to see the other.
+# **Explain.** When *all* gradients are None, the optimizer raises an exception. An empty list is treated differently by the two Keras versions:
+# Keras 3 raises an exception, legacy Keras does not; run the notebook with `keras = 2` to see it. The dangerous case is the last one:
+# training goes on with half of the weights, and a warning is all that is said.
 #
 # **Exercise.** Write an update that can't go wrong quietly: it must raise for every variable that the tape watched and that gets no gradient, whether
 # because it is None or because it is not in the list.

@@ -3,9 +3,9 @@
 #
 # How far back does a recurrent network look? A popular answer says that the gradient of the last state "reflects the entire
 # sequence". You will draw what it reflects: a map with a row for every state and a column for every input. Then you will
-# cut the first half of the sequence off, and see who notices.
+# remove the first half of the sequence from the gradient, and see whether it changes.
 #
-# **You need**: notebook 4. **Time**: about 20 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can
+# **You need**: notebook 4. **Time**: about 30 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can
 # break anything.
 
 # %% tags=["parameters"]
@@ -19,21 +19,22 @@ import gradlab
 gradlab.start(keras=keras, device=device)
 
 # %% [markdown]
-# ## 1. Draw who moves whom
+# ## 1. Draw which input moves which state
 #
 # The **T × T map**: row t, column s holds the size of `d h_t / d x_s`, the Jacobian of state t with respect to input s. (Its size is the
 # *Frobenius norm*: the root of the sum of all squared entries.) An input can't move an earlier state, so everything above
-# the diagonal is exactly zero, and black. Follow one row from the diagonal to the left: that is how fast the past fades.
+# the diagonal is exactly zero, and black. Follow one row from the diagonal to the left: you see how the influence changes with distance.
 #
-# Three kinds of cells stand side by side: **SimpleRNN** (one matrix and tanh), **GRU** and **LSTM** (with gates that can keep a state).
-# Two knobs decide how the past fares:
+# Three kinds of layers stand side by side, with 32 units each: **SimpleRNN** (one matrix and tanh), **GRU** and **LSTM** (with gates, which
+# are numbers between 0 and 1 that scale a state). The inputs are random numbers of size 1. One position of the switch shows the weights that
+# **Keras makes** for a new layer. The other shows the weights that two knobs make of them:
 #
-# - `radius`, the **spectral radius** of the recurrent matrices: their largest |eigenvalue|, the factor by which repeated
-#   multiplication grows or shrinks in the long run. Keras makes a SimpleRNN with exactly 1.
-# - `forget_bias`, the bias of the LSTM's **forget gate**, which decides what share of the cell state is kept at each step:
-#   sigmoid(1) = 0.73 (where Keras begins), sigmoid(4) = 0.98, sigmoid(-4) = 0.02.
+# - `radius` is the **spectral radius**: the largest |eigenvalue| of a matrix. The knob scales *every* recurrent matrix of *all three* layers to
+#   it, in GRU and LSTM the matrix of each gate. (Keras gives a SimpleRNN a radius of exactly 1, and the gates of GRU and LSTM about 0.5 to 0.7.)
+# - `forget_bias` is the bias of the **forget gate**, which decides what share of the cell state is kept at each step: sigmoid(1) = 0.73 (what
+#   Keras sets), sigmoid(4) = 0.98, sigmoid(-4) = 0.02. It belongs to the *LSTM alone*. The maps of the other two do not change.
 #
-# First predict, in words: which of the three will fade first when `radius` goes to 0.5? Which will not care about `forget_bias`?
+# First predict, in words: which of the three layers moves its last state least when its first input moves, with the weights that Keras makes?
 
 # %%
 from gradlab.panel.influence_panel import InfluencePanel
@@ -41,64 +42,108 @@ from gradlab.panel.influence_panel import InfluencePanel
 InfluencePanel(bug=bug)
 
 # %% [markdown]
-# **Toggle.** Flip between radius and forget bias 1, where Keras begins, and the knobs' values. Then find
+# **Toggle.** Look at Keras' own weights first. Then switch to the knobs, and find
 #
 # - a radius at which the SimpleRNN's first column grows downwards: its gradients **explode**;
-# - a forget bias at which the LSTM's map is nearly one colour below the diagonal: it remembers everything;
-# - a forget bias that makes the LSTM forget faster than the SimpleRNN.
+# - a forget bias at which the LSTM's map is nearly one colour below the diagonal: the first input moves the last state as much as the last one;
+# - a forget bias at which the LSTM's map fades faster than the SimpleRNN's.
 
 # %% [markdown]
-# **Measure.** One entry of each map, bottom left: how much the first input moves the last state, for three radii. `gradlab.jacobian` takes
-# a layer of yours as well, and `norms` gives log10 of the sizes: -3 means a thousandth.
+# **Measure.** One entry of each map, bottom left: how much the first of 50 inputs moves the last state. `gradlab.jacobian` takes a layer
+# of yours as well, and `norms` gives log10 of the sizes: -3 means a thousandth. The same for inputs of a tenth of the size.
 
 # %%
 import numpy as np
+import tensorflow as tf
 
-from gradlab.lab.tunable_rnn import tuned_layer
+from gradlab.lab.tunable_rnn import Tunable, inputs_of_size_one, tuned_layer
 
-x = 0.1 * np.random.default_rng(0).standard_normal((1, 20, 3))
+x = inputs_of_size_one(50, 3)
 for kind in ("SimpleRNN", "GRU", "LSTM"):
-    maps = [gradlab.jacobian(tuned_layer(kind, 8, 3, radius, 1.0), x).norms()[0] for radius in (0.5, 1.0, 1.5)]
-    print(f"{kind}: " + ", ".join(f"about 1e{round(powers[-1, 0]):+d}" for powers in maps))
+    maker = Tunable(kind, 32, 3)
+    powers = [gradlab.jacobian(maker.own(), size * x).norms()[0, -1, 0] for size in (1.0, 0.1)]
+    powers += [gradlab.jacobian(maker.tune(radius, 1.0), x).norms()[0, -1, 0] for radius in (0.5, 1.0, 2.0)]
+    own, small, *tuned = (f"1e{round(power):+d}" for power in powers)
+    print(f"{kind}: Keras' own {own} (small inputs {small}); radius 0.5, 1, 2: {', '.join(tuned)}")
 
 # %% [markdown]
-# **Explain.** From state s to state t the gradient passes t - s steps, and each multiplies it by the Jacobian of one step. A product of
-# many matrices whose radius is below 1 **vanishes**, one above 1 can **explode**; tanh only makes them smaller. An LSTM adds
-# a second road: along the cell state, each step multiplies by the forget gate alone, and a gate near 1 hands the gradient on
-# almost unchanged. The recurrent matrices still matter to it, but less.
+# **Explain.** From state s to state t the gradient passes t - s steps, and each multiplies it by the Jacobian of one step. For a SimpleRNN that
+# is the recurrent matrix times the *slope of tanh* at each unit. The slope is 1 for a unit near 0 and almost 0 for a unit near 1 or -1
+# (a *saturated* unit). Two numbers of the matrix are easy to confuse:
 #
-# Note what is *not* here: no `None`, and below the diagonal no zero. A vanished gradient is a number, only a very small one.
+# - The **largest singular value** is the most that one product can stretch a vector. The slopes are at most 1. So if it is below 1, every
+#   product shrinks, whatever the inputs are: the gradient **vanishes**.
+# - The **spectral radius** is the factor in the long run if *the same* matrix is multiplied again and again. The slopes differ from step to step and
+#   from unit to unit, so a radius below 1 promises nothing, and a radius above 1 makes an **explosion** possible, not certain. The exercise
+#   below shows it.
+#
+# That is why the size of the inputs matters. Keras gives a SimpleRNN an orthogonal matrix: all singular values are 1. With small inputs the slopes
+# stay near 1, and the first input reaches the last state almost undiminished. With inputs of size 1
+# the slopes are smaller, and the product of 49 of them leaves about 1e-5.
+#
+# An LSTM adds a second path: along the cell state, each step multiplies by the forget gate, and a gate near 1 passes the gradient on almost
+# unchanged. The recurrent matrices matter to it too, but less.
+#
+# Note what the map does not show: a `None`. A vanished gradient is a very small number. (If it is smaller than float32 can hold, a tape returns an
+# exact zero. [Notebook 11](11_jacobian_race.ipynb) shows that.)
 
 # %% [markdown]
-# ## 2. Cut the far past off
+# **Exercise.** Here is a recurrent matrix of two units with a spectral radius of 0.63. Hold the two units at pre-activations of your choice
+# (what goes into tanh), for 60 steps, such that the gradient *explodes*. Try saturating one unit, the other, both.
+
+# %%
+U = np.array([[1.2, 1.0], [-1.0, -0.5]], "float32")
+held_at = (0.0, 0.0)  # your answer: one number for each unit
+
+print(
+    f"spectral radius {np.abs(np.linalg.eigvals(U)).max():.2f}, largest singular value {np.linalg.svd(U)[1].max():.2f}"
+)
+
+
+def influence(held_at, steps=60):
+    """log10 of |d h_T / d x_1| of a SimpleRNN whose inputs hold its units at these pre-activations."""
+    layer = tf.keras.layers.SimpleRNN(2, return_sequences=True)
+    inputs, h = np.zeros((1, steps, 2), "float32"), np.zeros(2)
+    layer(inputs)
+    layer.set_weights([np.eye(2, dtype="float32"), U, np.zeros(2, "float32")])
+    for t in range(steps):
+        inputs[0, t] = held_at - h @ U
+        h = np.tanh(held_at)
+    return float(gradlab.jacobian(layer, inputs).norms()[0, -1, 0])
+
+
+power = influence(np.array(held_at, "float64"))
+print(f"|d h_60 / d x_1| is about 1e{round(power):+d}:", "right, it explodes" if power > 1 else "not yet: it vanishes")
+
+# %% [markdown]
+# ## 2. Stop the gradient halfway
 #
 # **Claim.** *The gradient of the last state reflects the influence of the entire sequence.*
 #
 # If that were so, the gradients of the weights would change when the path to the first half of the sequence is cut. The switch does that
 # with `tf.stop_gradient`, which passes a value on and stops the gradient. The radius is 0.5 and the forget bias 2.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words behind each name and run the cell:
-# `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`. (What stands there now is only a start.)
+# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
+# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
 
 # %%
-prediction = {"SimpleRNN kernel": "wrong", "LSTM kernel": "wrong"}
+prediction = {"SimpleRNN kernel": "?", "LSTM kernel": "?"}
 gradlab.check_prediction("far_past", prediction)
 
 # %% [markdown]
-# **Toggle.** Flip the switch; then drag `radius` up and `forget_bias` down. When does the SimpleRNN begin to notice, and when does the
-# LSTM stop? (Wrong means here: by more than what a finite difference of this run can tell.)
+# **Toggle.** Flip the switch; then drag `radius` up and `forget_bias` down. From which radius on is the SimpleRNN's gradient wrong, and up to
+# which forget bias is the LSTM's right? (*Wrong* means: a finite difference of this run contradicts it.)
 
 # %%
 gradlab.Panel("far_past", bug=bug)
 
 # %% [markdown]
-# **Measure.** The same run as numbers, at the position that `bug` names in the first cell, and the share of each gradient that came from
+# **Measure.** Both positions side by side, and the share of each gradient that came from
 # the first half of the sequence.
 
 # %%
 off, on = gradlab.compare("far_past")
-for reading in (off, on)[bug].readings:
-    print(reading.words())
+print(gradlab.side_by_side(off, on))
 for name in off.kinds:
     share = np.linalg.norm(on[name].values - off[name].values) / np.linalg.norm(off[name].values)
     print(
@@ -108,8 +153,8 @@ for name in off.kinds:
 
 # %% [markdown]
 # **Explain.** The claim is about all networks, and it holds for some. In the SimpleRNN with small recurrent weights the first ten steps add
-# nothing that can be measured; cutting them off is free. In the LSTM they matter. "The entire sequence" is a question that
-# the map answers for *your* network.
+# nothing that can be measured. In the LSTM they matter. How much of the sequence the gradient reflects depends on the weights and the
+# inputs. The map shows it for *your* network.
 
 # %% [markdown]
 # **Exercise.** Build an LSTM that looks back: choose a radius and a forget bias such that the first of 20 inputs moves the last state at
@@ -117,20 +162,23 @@ for name in off.kinds:
 
 # %%
 radius, forget_bias = 0.5, 1.0  # your answer
-last_row = gradlab.jacobian(tuned_layer("LSTM", 8, 3, radius, forget_bias), x).norms()[0, -1]
+last_row = gradlab.jacobian(tuned_layer("LSTM", 8, 3, radius, forget_bias), x[:, :20]).norms()[0, -1]
 ratio = 10 ** (last_row[0] - last_row[-1])
 if ratio < 0.5:
-    print("not yet: the past fades; hint: which gate keeps the cell state?")
+    print("not yet: the first input has too little influence; hint: which gate keeps the cell state?")
 elif ratio > 20:
-    print("too much: the past explodes; hint: a smaller radius")
+    print("too much: the influence explodes; hint: a smaller radius")
 else:
     print("right: it looks back to the first input")
 
 # %% [markdown]
 # ## What you take home
 #
-# - The map |d h_t / d x_s| shows what a network can learn from: where it is dark, no training can reach.
-# - Spectral radius below 1: vanishing. Above 1: exploding is possible. Gates give the gradient a road of its own.
-# - Vanishing is not `None` and not zero; no check for `None` will find it.
+# - The map of |d h_t / d x_s| shows how much each input moves each state, for these weights and these inputs.
+# - Largest singular value below 1: the gradient of a SimpleRNN vanishes. Spectral radius below 1: that alone promises nothing.
+# - The slope of tanh is part of every step. Large inputs saturate units, and then the gradient is smaller than the matrix alone would make it.
+# - A forget gate near 1 passes the gradient on almost unchanged.
+# - A vanished gradient is a small number and not `None`, so no check for `None` finds it.
 #
-# Next: [race for a Jacobian](11_jacobian_race.ipynb)
+# Does it matter for training? [Notebook 15](15_from_map_to_training.ipynb) trains three of these networks.
+# [Notebook 14](14_exploding_and_clipping.ipynb) is about the gradients that explode. Next: [race for a Jacobian](11_jacobian_race.ipynb)

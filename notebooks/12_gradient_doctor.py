@@ -58,7 +58,7 @@ report
 # %%
 def mended_loss():
     guess = net(x)
-    error = guess.numpy() - target  # mend this
+    error = guess.numpy() - target
     return tf.reduce_mean(tf.constant(error) ** 2)
 
 

@@ -22,8 +22,8 @@ gradlab.start(keras=keras, device=device)
 # %% [markdown]
 # ## 1. The data
 #
-# Made up, so that we know what there is to learn: the rentals depend on the last seven days, on the weather, on what is on in town, and
-# on the day of the week. Each of the five parts of the network is there for one of these, or puts the last week's state to use.
+# Made up, so that we know what there is to learn: the rentals depend on the last seven days, on the weather, on the events in town, and
+# on the day of the week. Four parts of the network read one of these each; the fifth, `head`, turns the state of the last week into a number.
 
 # %%
 import numpy as np
@@ -91,7 +91,7 @@ def train_step(net, weights, data, rate=0.05):
     gradients = tape.gradient(loss, weights)
     for weight, gradient in zip(weights, gradients):
         if gradient is not None:
-            weight.assign_sub(rate * gradient)
+            weight.assign_sub(rate * tf.convert_to_tensor(gradient))  # a lookup's gradient comes as IndexedSlices
     return loss
 
 
@@ -165,8 +165,8 @@ def slope_twice(net, weight, data, step=1e-2):
 # %% [markdown]
 # ## 5. How many are left?
 #
-# Mend the script in part 2, run its cell again, and then this one. The check builds your network, takes a step, and compares how every
-# part moved with finite differences of your own loss. It needs a few seconds.
+# Repair the script in part 2, run its cell again, and then this one. The check builds your network, takes a step, and compares how every
+# part moved with finite differences of your own loss. A part whose loss jumps may move by a straight-through gradient. It needs a few seconds.
 
 # %%
 from gradlab.lab.capstone import bugs_left

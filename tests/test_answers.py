@@ -12,16 +12,37 @@ from kerases import only_there
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 GUARD = '    """Raise an exception if there is nothing to train."""\n'
 COMPLETE = '    """Raise an exception unless every variable that the tape watched has a gradient."""\n'
+MY_CLIP = """    total = tf.sqrt(tf.add_n([tf.reduce_sum(g**2) for g in gradients if g is not None]))
+    factor = limit / tf.maximum(total, limit)
+    return [None if g is None else g * factor for g in gradients]
+"""
+CAREFUL_OLD = "    return tf.clip_by_global_norm(gradients, 1.0)[0]  # your lines\n"
+CAREFUL = """    good = tf.math.is_finite(tf.linalg.global_norm(gradients))
+    safe = [tf.where(good, g, tf.zeros_like(g)) for g in gradients]
+    return tf.clip_by_global_norm(safe, 1.0)[0]
+"""
+ARGUMENTS_OLD = '{"by value": "?", "by norm": "?", "by global norm": "?"}'
+ARGUMENTS = '{"by value": "clipvalue", "by norm": "clipnorm", "by global norm": "global_clipnorm"}'
+SMALLEST = """    for forget_bias in np.arange(0, 6.5, 0.5):
+        row = np.asarray(gradlab.jacobian(make(forget_bias)[0], x).norms())[0, -1]
+        if row[0] - row[-1] >= -1:
+            return forget_bias
+"""
 
 # notebook, a text that only the exercise's cell has, the answer as replacements, what the cell then says
 ANSWERS = [
-    ("07_state_and_control_flow", "expected_runs", [("expected_runs = 2", "expected_runs = 1")], "right"),
-    ("07_state_and_control_flow", "slope_at_half", [("slope_at_half = 0.0", "slope_at_half = 2.0")], "right"),
-    ("07_state_and_control_flow", "steps_from", [("{0.1: 0, 0.5: 0}", "{0.1: 8, 0.5: 3}")], "right"),
+    ("07_state_and_control_flow", "expected_runs", [("expected_runs = None", "expected_runs = 1")], "right"),
+    ("07_state_and_control_flow", "slope_at_half", [("slope_at_half = None", "slope_at_half = 2.0")], "right"),
+    ("07_state_and_control_flow", "steps_from", [('{0.1: "?", 0.5: "?"}', "{0.1: 8, 0.5: 3}")], "right"),
     ("07_state_and_control_flow", "by_difference", [("step = 1.5", "step = 0.01")], "they agree"),
-    ("07_state_and_control_flow", "expected_exception", [('"ValueError"', '"InvalidArgumentError"')], "right"),
+    (
+        "07_state_and_control_flow",
+        "expected_exception",
+        [('expected_exception = "?"', 'expected_exception = "InvalidArgumentError"')],
+        "right",
+    ),
     ("08_zero_and_nan", "alive", [("bias.shape, -6.0", "bias.shape, 0.0")], "alive"),
-    ("08_zero_and_nan", "steps_needed", [("steps_needed = 0", "steps_needed = 2")], "right"),
+    ("08_zero_and_nan", "steps_needed", [("steps_needed = None", "steps_needed = 2")], "right"),
     (
         "09_the_list_too_short",
         "self.slope = tf.Variable(5.0)",
@@ -49,6 +70,19 @@ ANSWERS = [
         ],
         "right",
     ),
+]
+ANSWERS += [
+    ("10_vanishing_and_exploding", "held_at", [("held_at = (0.0, 0.0)", "held_at = (0.0, 3.0)")], "it explodes"),
+    (
+        "10_vanishing_and_exploding",
+        "last_row",
+        [("0.5, 1.0  # your answer", "0.5, 4.0  # your answer")],
+        "to the first input",
+    ),
+    ("14_exploding_and_clipping", "def my_clip", [("    return gradients  # your lines\n", MY_CLIP)], "right"),
+    ("14_exploding_and_clipping", "def careful_clip", [(CAREFUL_OLD, CAREFUL)], "the others train"),
+    ("14_exploding_and_clipping", "argument = {", [(ARGUMENTS_OLD, ARGUMENTS)], "global norm: right"),
+    ("15_from_map_to_training", "def smallest_forget_bias", [("    return None  # your lines\n", SMALLEST)], "right"),
 ]
 # A text that only the exercise's cell has -> the scenario whose bug it mends, which not every Keras has
 MENDS = {"self.slope = tf.Variable(5.0)": "guide_model"}

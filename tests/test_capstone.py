@@ -19,6 +19,10 @@ MENDED = {
     "missing": ('"boost": 2}', '"boost": 2, "head": 6}'),
     "NaN": ('tf.norm(net["weekday"])', 'tf.reduce_sum(net["weekday"] ** 2)'),
 }
+STRAIGHT = (
+    'tf.round(net["stars"](data["weather"]))',
+    'net["stars"](data["weather"])\n    stars = stars + tf.stop_gradient(tf.round(stars) - stars)',
+)
 OTHER_WAYS = {
     "None": ("tf.round(", "2 * tf.tanh("),
     "zero": ('activation="relu", bias_initializer=tf.keras.initializers.Constant(-6.0)', 'activation="softplus"'),
@@ -60,6 +64,39 @@ def test_mending_any_bug_lowers_the_count_by_one(count):
 @pytest.mark.parametrize("kind", OTHER_WAYS)
 def test_another_way_to_mend_counts_as_well(kind):
     assert left(script([kind], OTHER_WAYS)).lines == ("4 of 5 bugs are left.",)
+
+
+@pytest.mark.parametrize("others", [[], ["zero"], ["zero", "wrong", "missing", "NaN"]])
+def test_a_straight_through_gradient_mends_the_stars(others):
+    checked = left(script([*others, "None"], {**MENDED, "None": STRAIGHT}))
+    assert checked.lines[0].startswith(f"{4 - len(others)} of 5 bugs are left.")
+
+
+@pytest.mark.parametrize(
+    ("kind", "way"),
+    [
+        ("NaN", (' + 0.01 * tf.norm(net["weekday"])', "")),  # the gradient of a lookup alone comes as IndexedSlices
+        ("zero", ('activation="relu"', "activation=lambda v: tf.nn.leaky_relu(v, 0.2)")),
+        ("wrong", ("np.clip(h, -1, 1)", "h if day == 0 else tf.clip_by_value(h, -0.999, 0.999)")),
+    ],
+)
+def test_an_honest_way_that_is_not_the_usual_one_counts(kind, way):
+    assert left(script([kind], {kind: way})).lines == ("4 of 5 bugs are left.",)
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        ("weight.assign_sub(rate", "weight.assign_add(rate"),  # gradient ascent
+        ("weight.assign_sub(rate * tf.convert_to_tensor(gradient))", "weight.assign_sub(rate * tf.ones_like(weight))"),
+        (
+            "weight.assign_sub(rate * tf.convert_to_tensor(gradient))",
+            "weight.assign_sub(0.0 * tf.convert_to_tensor(gradient))",
+        ),
+    ],
+)
+def test_a_step_that_is_not_down_the_slope_mends_nothing(way):
+    assert left(script([*MENDED, "step"], {**MENDED, "step": way})).lines == ("5 of 5 bugs are left.",)
 
 
 def test_the_count_names_no_part_and_no_kind():

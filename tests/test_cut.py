@@ -17,7 +17,8 @@ from gradlab.doctor.rules import causes
 from gradlab.lab import blamed_line
 from gradlab.lab.reading import Kind
 from gradlab.lab.scenario import MARK
-from gradlab.panel.words import broken, cut_html
+from gradlab.panel.scene import compared
+from gradlab.panel.words import broken, cut_words
 
 # The cut is not in the switch's own block, and the line that cuts is another one. Written by reading the scenario.
 ELSEWHERE = {
@@ -158,8 +159,8 @@ def test_a_row_that_contradicts_the_measurement_or_is_unsure_is_not_shown(monkey
     assert panel.sides[1]["kernel"].kind is Kind.NONE
     monkeypatch.setattr(blamed_line, "_second_look", lambda *_: {})
     assert panel.find_cut() == {}
-    assert "no line for kernel, recurrent_kernel, bias" in panel._verdict.value
-    assert "def run" not in panel._verdict.value
+    assert panel.scene["cut"] == "the doctor found no line for kernel, recurrent_kernel, bias"
+    assert not any(margin["cut"] for margin in panel.scene["sides"][1]["margin"].values())
     row.status, row.certainty = Kind.NONE, Certainty.CERTAIN  # the same row with the measured status is
     assert blamed_line.find(panel.scenario, panel.sides[1], None, {})["kernel"].line.startswith("def run")
 
@@ -185,15 +186,23 @@ def test_looking_changes_no_generator_and_prints_nothing(capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def row_cut(panel):
+    return dict(panel.scene["evidence"]).get("Cut at", "")
+
+
 def test_the_panel_names_the_line_when_asked():
     panel = gradlab.Panel("integer_cast")
-    assert "Cut at" not in panel._verdict.value  # headless, nothing happens unasked
+    assert row_cut(panel) == "" == panel.scene["cut"]  # headless, nothing happens unasked
     found = panel.find_cut()
     assert set(found) == {"kernel", "recurrent_kernel", "bias"}
-    assert "<code>level = tf.cast(tf.cast(level, tf.int32), tf.float32)</code>" in panel._verdict.value
-    assert "a float goes through an integer type" in panel._verdict.value
+    number = found["kernel"].number
+    assert row_cut(panel) == f"line {number}: a float goes through an integer type"
+    shown = next(line for line in panel.page["code"] if line["number"] == number)
+    assert shown["text"].strip() == "level = tf.cast(tf.cast(level, tf.int32), tf.float32)"
+    assert panel.scene["sides"][1]["margin"][str(number)]["cut"] == "a float goes through an integer type"
+    assert not panel.scene["sides"][0]["margin"][str(number)]["cut"], "the cut belongs to the switched side"
     panel.turn(units=7)  # the same kinds: the row stays, without another look
-    assert "Cut at" in panel._verdict.value
+    assert row_cut(panel)
 
 
 def test_one_look_for_each_set_of_kinds(monkeypatch):
@@ -205,17 +214,23 @@ def test_one_look_for_each_set_of_kinds(monkeypatch):
     panel.find_cut()
     assert len(looks) == 1
     panel.turn(distance=1.0)
-    assert not broken(panel.sides[1]) and "Cut at" not in panel._verdict.value
+    assert not broken(panel.sides[1]) and not row_cut(panel)
     panel.turn(distance=0.0)
-    assert len(looks) == 1 and "tf.norm" in panel._verdict.value
+    assert len(looks) == 1 and row_cut(panel).startswith("line ")
 
 
-def test_the_line_is_escaped_and_the_sources_of_one_line_stand_together():
+def test_the_sources_of_one_line_stand_together():
     side = gradlab.compare("integer_cast")[1]
     one = blamed_line.Cut("h = a < b", 3, "comparison", "a & b", "", True)
-    text = cut_html(side, {"kernel": one, "recurrent_kernel": one})
-    assert "<code>h = a &lt; b</code> (line 3) for kernel, recurrent_kernel: a &amp; b" in text
-    assert text.endswith("no line for bias")
+    text = cut_words(side, {"kernel": one, "recurrent_kernel": one}, {})
+    assert text == "line 3 for kernel, recurrent_kernel: a & b; the doctor found no line for bias"
+    assert cut_words(side, dict.fromkeys(side.kinds, one), {}) == "line 3: a & b"
+
+
+def test_a_wrong_gradient_without_a_line_is_said_to_lack_a_part():
+    off, on = gradlab.compare("state_leaves")
+    text = cut_words(on, {}, {r.name: compared(r, off[r.name]) for r in on.readings})
+    assert "times as large as the right one, cosine" in text and "found no line" not in text
 
 
 def failing(*_):
@@ -230,10 +245,10 @@ def test_an_error_of_the_doctor_is_words_and_the_panel_goes_on(monkeypatch):
     monkeypatch.delenv("GRADLAB_STRICT")
     panel = gradlab.Panel("integer_cast")
     assert panel.find_cut() == {}
-    assert "the doctor could not look: ValueError: &lt;no&gt; idea" in panel._verdict.value
-    assert "<b>confirmed</b>" in panel._verdict.value
+    assert row_cut(panel) == "the doctor could not look: ValueError: <no> idea"
+    assert panel.scene["verdict"] == "confirmed"
     panel.turn(steps=3)
-    assert panel._error.value == ""
+    assert panel.scene["failed"] is None
 
 
 def test_in_a_notebook_the_line_comes_after_the_cell_has_shown_the_heatmaps(monkeypatch):
@@ -243,11 +258,11 @@ def test_in_a_notebook_the_line_comes_after_the_cell_has_shown_the_heatmaps(monk
     shell = InteractiveShell()
     monkeypatch.setattr("IPython.get_ipython", lambda: shell)
     shell.user_ns["seen"] = seen = []
-    done = shell.run_cell("import gradlab; p = gradlab.Panel('integer_cast'); seen.append(p._verdict.value)")
+    done = shell.run_cell("import gradlab; p = gradlab.Panel('integer_cast'); seen.append(p.scene['cut'])")
     assert done.success
     panel = shell.user_ns["p"]
-    assert "the doctor is looking" in seen[0] and "<code>" not in seen[0] and panel._heat.data
-    assert "<code>level = tf.cast(" in panel._verdict.value
+    assert "the doctor is looking" in seen[0] and panel.data
+    assert row_cut(panel).startswith("line ")
     assert not any(c.__qualname__.startswith("after_this_cell") for c in shell.events.callbacks["post_run_cell"])
 
 
@@ -255,9 +270,9 @@ def test_a_knob_that_changes_the_kinds_brings_another_look_outside_of_strict_run
     monkeypatch.delenv("GRADLAB_STRICT")
     panel = gradlab.Panel("norm_at_zero")
     panel.turn(distance=1.0)
-    assert "Cut at" not in panel._verdict.value
+    assert not row_cut(panel)
     panel.turn(distance=0.0)
-    assert "tf.norm" in panel._verdict.value
+    assert row_cut(panel).startswith("line ")
 
 
 def test_a_recording_of_the_learner_is_left_alone():

@@ -5,7 +5,7 @@ from kerases import HERE
 
 import gradlab
 from gradlab.lab.measure import compare
-from gradlab.panel.words import error_html
+from gradlab.panel.words import fault
 from gradlab.runtime.exceptions import place, plain, sentence
 
 
@@ -39,5 +39,5 @@ def test_the_line_at_which_keras_refuses_a_wrong_state_is_named(name, error, lin
     on = compare(gradlab.load(name))[1]
     assert type(on.error).__name__ == error
     assert place(on.error) == line
-    html = error_html("raised", on.error)
-    assert line in html and error in html and "\x1b" not in html
+    told = fault("raised", on.error)
+    assert told["line"] == line and error in told["sentence"] and "\x1b" not in told["trace"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gradlab.lab.tunable_rnn import GATES, Tunable, tuned_layer
+from gradlab.lab.tunable_rnn import GATES, Tunable, inputs_of_size_one, tuned_layer
 from gradlab.panel.influence_panel import UNITS, InfluencePanel
 
 
@@ -14,7 +14,7 @@ def test_a_map_is_that_of_the_plain_gradients(kind):
     panel = InfluencePanel(steps=steps, radius=1.2, forget_bias=0.5)
     shown = next(r.values for r in panel.sides[1].readings if r.name.startswith(kind))
     layer = tuned_layer(kind, UNITS, 3, 1.2, 0.5)
-    x = tf.constant(0.1 * np.random.default_rng(0).standard_normal((1, steps, 3)), tf.float32)
+    x = tf.constant(inputs_of_size_one(steps, 3), tf.float32)
     with tf.GradientTape() as tape:
         tape.watch(x)
         states = layer(x)
@@ -27,6 +27,18 @@ def test_every_recurrent_matrix_has_the_radius(kind):
     cell = tuned_layer(kind, 5, 2, 0.7, 1.0).cell
     for block in np.split(np.asarray(cell.recurrent_kernel), GATES[kind], axis=1):
         assert np.abs(np.linalg.eigvals(block)).max() == pytest.approx(0.7, rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", GATES)
+def test_the_first_position_has_the_weights_that_keras_makes(kind):
+    tf.keras.utils.set_random_seed(0)
+    layer = getattr(tf.keras.layers, kind)(5, return_sequences=True)
+    layer.build((1, None, 2))
+    made = Tunable(kind, 5, 2)
+    made.tune(2.0, -3.0)
+    for mine, keras in zip(made.own().get_weights(), layer.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, keras)
+    assert inputs_of_size_one(2000, 1).std() == pytest.approx(1.0, abs=0.05)
 
 
 def test_an_unknown_layer_is_refused():

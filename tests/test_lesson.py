@@ -1,6 +1,10 @@
+from dataclasses import replace
+
+import pytest
 import tensorflow as tf
 
 import gradlab
+from gradlab.lab.scenario import Repair
 
 CAST = gradlab.load("integer_cast")
 
@@ -26,6 +30,18 @@ def test_a_repair_passes_and_the_broken_code_does_not():
     assert not broken.passed and "Hint" in repr(broken) and "3 of 3 to go" in repr(broken)
 
 
+def test_an_empty_answer_is_not_told_what_was_measured():
+    empty = gradlab.check_prediction("integer_cast", dict.fromkeys(("kernel", "recurrent_kernel", "bias"), "?"))
+    assert not empty.passed
+    assert "measured" not in repr(empty) and "question mark" in repr(empty)
+
+
+@pytest.mark.parametrize("prediction", [None, [], "none", {"kernel": ["none"]}, {"kernel": None}, {3: "none"}])
+def test_an_answer_of_another_form_is_answered_too(prediction):
+    assert not gradlab.check_prediction("integer_cast", prediction).passed
+    assert not gradlab.check_prediction("no_such", {"kernel": "none"}).passed
+
+
 def test_a_repair_that_computes_something_else_passes_only_where_that_is_allowed():
     def doubled(**things):
         loss, sources, _ = CAST.run(False, **things)
@@ -36,8 +52,10 @@ def test_a_repair_that_computes_something_else_passes_only_where_that_is_allowed
             loss = tf.reduce_sum(h**2)
         return loss, sources, tape.gradient(loss, sources)
 
-    assert gradlab.check_repair("integer_cast", doubled).passed
-    assert "another one" in repr(gradlab.check_repair("integer_cast", doubled, same_loss=True))
+    assert not gradlab.check_repair("integer_cast", doubled).passed
+    free = replace(CAST, repair=Repair(loss="free"))
+    assert gradlab.check_repair(free, doubled).passed
+    assert "another one" in repr(gradlab.check_repair(replace(CAST, repair=Repair()), doubled))
 
 
 def test_a_repair_with_made_up_gradients_does_not_pass():

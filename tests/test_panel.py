@@ -1,15 +1,17 @@
 """Panels, driven by their traits: no browser. What the browser adds is in test_browser.py."""
 
-import re
+import gc
 from dataclasses import replace
 
+import ipywidgets
 import numpy as np
 import pytest
 from kerases import HERE
 
 import gradlab
 from gradlab.lab.reading import Kind
-from gradlab.panel.panel import STEPS
+from gradlab.panel.influence_panel import InfluencePanel
+from gradlab.panel.view import choice_knob, cleaned, range_knob
 
 
 @pytest.fixture(scope="module")
@@ -18,12 +20,18 @@ def cast():
 
 
 def tiles(panel, position):
-    return {t["name"]: t["entries"][position] for t in panel._heat.scene["tiles"]}
+    return {t["name"]: t["entries"][position] for t in panel.scene["tiles"]}
 
 
 def numbers(panel, entry):
-    flat = np.frombuffer(panel._heat.data, "<f4")
+    flat = np.frombuffer(panel.data, "<f4")[1:]
     return flat[entry["offset"] : entry["offset"] + entry["rows"] * entry["columns"]]
+
+
+def margin(panel, position, text):
+    """The margin of the one line of code that begins with this text."""
+    line = next(line for line in panel.page["code"] if line["text"].strip().startswith(text))
+    return panel.scene["sides"][position]["margin"][str(line["number"])]
 
 
 @pytest.mark.parametrize("name", gradlab.names())
@@ -32,100 +40,138 @@ def test_every_panel_holds_both_positions_as_measured(name):
     for position, side in enumerate(panel.sides):
         for tile, entry in tiles(panel, position).items():
             assert entry["kind"] == side[tile].kind.value
-            if side[tile].values is not None:
+            if side[tile].values is None:
+                assert entry["offset"] == -1
+            elif not entry["blocks"]:
                 assert np.array_equal(numbers(panel, entry), side[tile].values.astype("f4").ravel(), equal_nan=True)
             else:
-                assert entry["offset"] == -1
-
-
-def test_flipping_moves_switch_and_heatmap_together(cast):
-    cast.flip(True)
-    assert (cast.bug, cast._heat.position, cast._switch.index) == (True, 1, 1)
-    assert repr(cast) == "Panel(integer_cast, bug=True)"
-    cast.flip(False)
-    assert (cast.bug, cast._heat.position) == (False, 0)
-
-
-def test_a_flip_does_not_rescale_and_does_not_recompute(cast):
-    scene, data = cast._heat.scene, cast._heat.data
-    cast.flip(True)
-    assert cast._heat.scene is scene and cast._heat.data is data
-    cast.flip(False)
-
-
-def test_a_knob_measures_anew_at_both_positions():
-    panel = gradlab.Panel("integer_cast")
-    before = panel._heat.data
-    panel.turn(units=7)
-    assert panel._heat.data != before
-    assert tiles(panel, 0)["kernel"]["shape"] == tiles(panel, 1)["kernel"]["shape"] == [3, 7]
-
-
-@pytest.mark.parametrize("name", gradlab.names())
-def test_every_slider_starts_on_one_of_its_own_steps(name):
-    for knob in gradlab.Panel(name)._knobs.values():
-        if hasattr(knob, "step"):
-            steps = (knob.value - knob.min) / knob.step
+                assert np.array_equal(np.sort(numbers(panel, entry)), np.sort(side[tile].values.astype("f4").ravel()))
+    assert sum(line["mark"] for line in panel.page["code"]) >= 1, "the line of the switch is in sight"
+    assert panel.scene["note"] == "", "the margin was recorded"
+    for knob in panel.page["knobs"]:
+        if knob["type"] == "range":
+            steps = (knob["start"] - knob["low"]) / knob["step"]
             assert abs(steps - round(steps)) < 1e-6, "the browser would move it, and measure anew"
+    panel.close()
+
+
+def test_flipping_neither_rescales_nor_recomputes(cast):
+    scene, data = cast.scene, cast.data
+    cast.flip(True)
+    assert cast.bug and repr(cast) == "Panel(integer_cast, bug=True)"
+    assert cast.scene is scene and cast.data is data
+    cast.flip(False)
+    assert not cast.bug
+
+
+def test_a_knob_measures_anew_at_both_positions_on_the_same_scale():
+    panel = gradlab.Panel("integer_cast", steps=3)
+    assert panel.knobs == {"steps": 3, "units": 4} and tiles(panel, 0)["kernel"]["shape"] == [3, 4]
+    assert len(margin(panel, 0, "h, _ = cell")["cells"]) == 3
+    before, scale = panel.data, (panel.scene["low"], panel.scene["high"])
+    panel.turn(units=7)
+    assert panel.data != before and (panel.scene["low"], panel.scene["high"]) == scale
+    assert tiles(panel, 0)["kernel"]["shape"] == tiles(panel, 1)["kernel"]["shape"] == [3, 7]
+    assert not panel.scene["stale"]
+
+
+def test_the_margin_is_that_of_both_positions(cast):
+    off, on = (margin(cast, position, "h, _ = cell") for position in (0, 1))
+    assert [c["kind"] for c in off["cells"]] == ["ok"] * 6 and [c["kind"] for c in on["cells"]] == ["none"] * 6
+    assert off["bracket"] == "in" and margin(cast, 0, "def run")["bracket"] == ""
+    assert {r["name"]: r["kind"] for r in on["reads"]} == {"kernel": "none", "recurrent_kernel": "none", "bias": "none"}
+    assert "norm 2.6" in margin(cast, 0, "level = 10")["cells"][0]["words"]
+
+
+def test_a_value_from_the_page_is_not_trusted():
+    steps, radius = range_knob("steps", 1, 9, 4), range_knob("radius", 0.1, 2.0, 0.5)
+    assert [cleaned(steps, v) for v in (3, 3.4, 99, -5, "x", None, True, float("nan"))] == [3, 3, 9, 1, 4, 4, 4, 4]
+    assert [cleaned(radius, v) for v in (1, 5.0, [], float("inf"))] == [1.0, 2.0, 0.5, 0.5]
+    choice = choice_knob("op", ("floor", "round"), "round")
+    assert [cleaned(choice, v) for v in ("floor", "rm -rf", 0)] == ["floor", "round", "round"]
+    panel = gradlab.Panel("integer_cast")
+    panel.knobs = {"steps": 10**9, "else": 1}
+    assert panel.knobs == {"steps": panel.page["knobs"][0]["high"], "units": 4}
 
 
 def test_an_unknown_knob_is_refused_by_name(cast):
     with pytest.raises(LookupError, match=r"no knob `stepz`.*steps"):
         cast.turn(stepz=1)
+    with pytest.raises(LookupError, match=r"no knob `stepz`.*steps"):
+        gradlab.Panel("integer_cast", stepz=1)
 
 
 def test_the_verdict_is_the_one_of_this_run():
-    confirmed = gradlab.Panel("integer_cast")
-    assert "<b>confirmed</b>" in confirmed._verdict.value
+    assert gradlab.Panel("integer_cast").scene["verdict"] == "confirmed"
     never_broken = replace(
         gradlab.load("integer_cast"), run=lambda bug, **things: gradlab.load("integer_cast").run(False, **things)
     )
-    assert "<b>refuted</b>" in gradlab.Panel(never_broken)._verdict.value
+    assert gradlab.Panel(never_broken).scene["verdict"] == "refuted"
 
 
 def test_the_two_lists_of_variables_stand_side_by_side():
-    text = re.sub("<[^>]+>", " ", gradlab.Panel("raw_variable")._verdict.value)
-    listed = "nothing: the list is empty" if HERE == 3 else "w"
-    assert re.search(rf"Watched by the tape\s+w 3×4\s+In the list of variables\s+{listed}\s*$", text)
+    rows = dict(gradlab.Panel("raw_variable").scene["evidence"])
+    assert rows["Watched by the tape"] == "w 3×4"
+    assert rows["In the list of variables"] == ("nothing: the list is empty" if HERE == 3 else "w")
 
 
-def test_training_shows_the_loss_and_how_far_each_weight_moved():
+def test_training_shows_the_loss_and_how_far_each_weight_moved_at_each_step():
     panel = gradlab.Panel("integer_cast")
     seen = []
-    panel._progress.observe(lambda change: seen.append(change["new"]), "value")
+    panel.observe(lambda change: seen.append(change["new"]), "progress")
     panel.train()
-    assert seen[-1] == 2 * STEPS == panel._progress.max
-    assert "kernel moved" in panel._trained.value and "<svg role=" in panel._trained.value
-    assert not panel._train.disabled
+    steps = panel.scenario.training_steps
+    assert seen[0] == [0, 2 * steps] and seen[-1] == [2 * steps, 2 * steps] and len(seen) > steps
+    assert [len(curve) for curve in panel.trained["losses"]] == [steps + 1] * 2
+    kernel = panel.trained["weights"][0]
+    assert kernel["name"] == "kernel" and len(kernel["moved"][0]) == steps and kernel["moved"][0][-1] > 0
+    assert kernel["words"][1] == "never moved" and not any(kernel["moved"][1])
+    panel.turn(units=5)
+    assert panel.trained == {}, "curves of other knobs would be wrong"
 
 
 def test_training_is_off_where_there_is_nothing_to_train():
     panel = gradlab.Panel("timestep_jacobian")
-    assert panel._train.disabled and "no scalar loss" in panel._train.tooltip
+    assert "no scalar loss" in panel.scene["untrainable"]
+    panel.train()
+    assert panel.trained == {}
+
+
+def test_the_page_asks_and_is_answered():
+    panel = gradlab.Panel("integer_cast")
+    sent = []
+    panel.send = lambda content, buffers=None: sent.append(content)
+    panel._heard(panel, {"ask": "ping"}, [])
+    assert sent == [{"pong": True}]
+    panel.set_state({"asked": 3, "knobs": {"steps": 2, "units": 4}})
+    assert panel.answered == 3 and panel.knobs["steps"] == 2 and not panel.working
+    panel._heard(panel, {"ask": "train", "n": 4}, [])
+    assert panel.answered == 4 and panel.trained["losses"]
+    for nonsense in ({}, "x", None, {"ask": "rm"}, {"ask": ["train"]}):
+        panel._heard(panel, nonsense, [])
 
 
 def broken(bug, **things):
     raise RuntimeError("<b>mine</b>")
 
 
-def test_an_exception_is_shown_escaped_and_the_panel_goes_on(monkeypatch):
+def test_an_exception_is_shown_as_text_and_the_panel_goes_on(monkeypatch):
     monkeypatch.delenv("GRADLAB_STRICT")
     ends = {"fail": False}
     run = gradlab.load("integer_cast").run
     panel = gradlab.Panel(
         replace(gradlab.load("integer_cast"), run=lambda bug, **t: broken(bug) if ends["fail"] else run(bug, **t))
     )
-    assert panel._error.value == ""
+    assert [side["error"] for side in panel.scene["sides"]] == [None, None]
     ends["fail"] = True
     panel.turn(steps=3)
-    assert "&lt;b&gt;mine&lt;/b&gt;" in panel._error.value and "<details>" in panel._error.value
-    assert 'role="alert"' in panel._error.value
+    assert panel.scene["sides"][0]["error"]["sentence"] == "RuntimeError: <b>mine</b>"
     assert tiles(panel, 0)["run"]["kind"] == Kind.RAISES.value
     panel.train()
-    assert "Training stopped" in panel._trained.value
+    assert panel.trained == {} and "raises an exception" in panel.scene["untrainable"]
     ends["fail"] = False
     panel.turn(steps=4)
-    assert panel._error.value == "" and tiles(panel, 0)["kernel"]["kind"] == "ok"
+    assert panel.scene["sides"][0]["error"] is None and tiles(panel, 0)["kernel"]["kind"] == "ok"
 
 
 def test_headless_an_unannounced_exception_fails_the_notebook():
@@ -135,8 +181,9 @@ def test_headless_an_unannounced_exception_fails_the_notebook():
 
 def test_an_announced_exception_is_a_result_and_not_a_failure():
     panel = gradlab.Panel("cell_state_attribute")
-    assert "cell_state" in panel._error.value
+    assert "cell_state" in panel.scene["sides"][1]["error"]["sentence"]
     assert tiles(panel, 1)["d c_T / d x"]["kind"] == "raises"
+    assert "cell_state" in margin(panel, 1, "c = lstm.cell_state")["raised"]
 
 
 def test_without_a_browser_there_is_a_picture_with_words(cast):
@@ -144,6 +191,43 @@ def test_without_a_browser_there_is_a_picture_with_words(cast):
     assert bundle["image/png"].startswith("iVBOR")
     assert "cast it to int32 and back:\n  kernel 3×4: ∅ None" in bundle["text/plain"]
     assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def test_with_a_prediction_the_picture_keeps_the_answer_and_python_has_it():
+    panel = gradlab.Panel("integer_cast", predict=True)
+    text = panel._repr_mimebundle_()["text/plain"]
+    assert "keep the value a float" in text and "∅" not in text and "cast it" not in text
+    assert "kernel 3×4: ∅ None" in panel.words()
+    assert panel.page["predict"] and panel.scene["sides"][1]["groups"] == [
+        {"kind": "none", "names": ["kernel", "recurrent_kernel", "bias"]}
+    ]
+    from_on = gradlab.Panel("integer_cast", bug=True, predict=True)._repr_mimebundle_()["text/plain"]
+    assert "✓" not in from_on and "∅" in from_on
+
+
+HOSTILE = "$\\vec$ <img src=x onerror=alert(1)>\"' & \x00"
+
+
+def test_no_text_of_a_scenario_makes_a_panel_fail():
+    panel = gradlab.Panel(
+        replace(
+            gradlab.load("integer_cast"),
+            title=HOSTILE,
+            claim=HOSTILE,
+            claims=(HOSTILE,),
+            switch=(HOSTILE, HOSTILE + "2"),
+        )
+    )
+    assert panel._repr_mimebundle_()["image/png"]
+    assert panel.page["title"] == HOSTILE, "text stays text; the page writes it as such"
+
+
+def test_a_closed_panel_leaves_no_widget_alive():
+    gc.collect()
+    before = len(ipywidgets.widgets.widget._instances)
+    for panel in [gradlab.Panel("python_if"), InfluencePanel(steps=3)]:
+        panel.close()
+    assert len(ipywidgets.widgets.widget._instances) == before
 
 
 def test_an_unknown_scenario_is_refused():

@@ -51,7 +51,12 @@ CLAIMS = {
         Claim("E1", _SEQ, "An encoder-decoder does not give its gradients as one tensor for each variable."),
         Claim("E2", _SEQ, "An LSTM decoder can start from the encoder's output alone."),
         Claim("E3", _SEQ, "A bidirectional encoder's states can go straight into the decoder."),
-        Claim("E4", _SEQ, "The variables of an encoder get no gradients."),
+        Claim(
+            "E4",
+            _SEQ,
+            "The variables of an encoder get no gradients, whether the decoder starts from the encoder's state or not.",
+            ("half_the_state", "ignored_encoder"),
+        ),
         Claim("E5", _SEQ, "An encoder that ran before the tape opened gets no gradients.", ("encoder_before_tape",)),
         Claim("C1", _CUT, "A cast to an integer type detaches what comes before it.", ("integer_cast",)),
         Claim("C2", _CUT, "Indexing with integer tensors detaches a tensor.", ("integer_index",)),

@@ -21,6 +21,14 @@ OVERWRITES = frozenset({"AssignVariableOp"})
 NOT_SHOWN = frozenset({"ReadVariableOp", "VarHandleOp", "NoOp"})
 # The leaves of a graph: they compute nothing.
 GRAPH_LEAVES = frozenset({"Placeholder", "Const", "NoOp"})
+# Ops of a graph that run other graphs.
+LOOPS = frozenset({"While", "StatelessWhile"})
+TWO_BRANCHES = frozenset({"If", "StatelessIf"})
+BRANCHES = TWO_BRANCHES | {"Case", "StatelessCase"}
+CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
+COMPOSITE = LOOPS | BRANCHES | CALLS
+# Ops between the comparison that a condition is made of and the condition itself.
+CONDITION_COPIES = frozenset({"Identity", "Cast", "LogicalNot", "LogicalAnd"})
 # The ops of a tf.function that is called as one op.
 CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 # Hand on what they are given, unchanged.

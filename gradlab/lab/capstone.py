@@ -19,6 +19,10 @@ from gradlab.lab.measure import value_of
 DIRECTIONS = 12  # directions tried in a part with more entries than this
 STEP = 1e-2  # of the central difference
 ALIKE = 0.98  # cosine between the movement and the steepest descent that counts as the same direction
+WIDE = (
+    1.0  # of the differences where the loss is a staircase: over several steps of height 1 it rises as the smooth one
+)
+ROUGHLY = 0.9  # the cosine asked for there; the steps of a staircase leave an error that the smooth loss does not have
 
 Script = Callable[[], tuple[Mapping[str, Any], Any]]
 
@@ -28,7 +32,9 @@ def bugs_left(build: Script, train_step: Callable[..., Any], data: Any, parts: i
 
     `build()` returns `net, weights`: net is a dict of `parts` entries, each a layer or a variable. `train_step(net,
     weights, data)` changes the weights and returns the scalar loss from before the change. A part is in order if a step
-    moves all its variables, to finite values, and against the slope that central differences of the loss give.
+    moves all its variables, to finite values, and against the slope that central differences of the loss give. Where the
+    loss is a staircase (two widths of the difference contradict each other), wide differences are the judge: a
+    straight-through gradient counts as right, as it is that of the loss without the jumps.
 
     Whatever the script raises is reported, not raised. The count is of parts, not of lines, so that two faults in one
     part count once.
@@ -71,13 +77,29 @@ def _learns(part: str, net: Mapping[str, Any], weights: Any, train_step: Callabl
     if not all(np.isfinite(m).all() and m.any() for m in moved):
         return False
     here = [was for _, was in _only(own, start)]
-    movement, slopes = [], []
-    for direction in _directions(here):
-        up, down = (loss_from([w + s * STEP * d for w, d in zip(here, direction, strict=True)]) for s in (1, -1))
-        slopes.append((up - down) / (2 * STEP))
-        movement.append(sum(float((m * d).sum()) for m, d in zip(moved, direction, strict=True)))
-    size = float(np.linalg.norm(slopes) * np.linalg.norm(movement))
-    return size > 0 and -float(np.dot(slopes, movement)) / size > ALIKE
+    movement = [
+        sum(float((m * d).sum()) for m, d in zip(moved, direction, strict=True)) for direction in _directions(here)
+    ]
+
+    def slopes(width: float) -> list[float]:
+        found = []
+        for direction in _directions(here):
+            up, down = (loss_from([w + s * width * d for w, d in zip(here, direction, strict=True)]) for s in (1, -1))
+            found.append((up - down) / (2 * width))
+        return found
+
+    narrow = slopes(STEP)
+    if -_cosine(narrow, movement) > ALIKE:
+        return True
+    if _cosine(narrow, slopes(STEP / 4)) > ALIKE:  # a smooth loss, and the movement is not down its slope
+        return False
+    return -_cosine(slopes(WIDE), movement) > ROUGHLY
+
+
+def _cosine(a: list[float], b: list[float]) -> float:
+    """0 where one of the two has no direction."""
+    size = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float(np.dot(a, b)) / size if size else 0.0
 
 
 def _directions(values: list[np.ndarray]) -> Iterator[list[np.ndarray]]:

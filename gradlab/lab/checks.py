@@ -2,18 +2,19 @@
 
 - `check_prediction`: what you expect of the switch against what it does.
 - `check_repair`: your own version of a scenario's code against the version with the switch off.
+- `check_break`: a version of yours that is meant to lose a gradient.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from gradlab.lab.reading import MEASURED, Kind
 from gradlab.lab.scenario import Scenario
+
+UNANSWERED = "?"  # what stands in a notebook before the learner has answered
 
 
 @dataclass(frozen=True)
@@ -30,47 +31,89 @@ class Checked:
 def check_prediction(scenario: str | Scenario, prediction: Mapping[str, str], **knobs: Any) -> Checked:
     """Hold a prediction, {source: kind} for the switch on, against a run made now.
 
-    Kinds are written as words: ok, wrong, zero, not finite, none, missing, raises. An unknown word or source is answered
-    with what there is; nothing raises, so that "run all" goes on.
+    Kinds are written as words: ok, wrong, zero, not finite, none, missing, raises; "?" stands for no answer yet, and then
+    nothing is said of what was measured. An unknown word or source is answered with what there is; nothing raises, so
+    that "run all" goes on.
     """
     from gradlab.lab.measure import compare
 
-    on = compare(scenario, **knobs)[1]
+    if not isinstance(prediction, Mapping):
+        return Checked(False, (f"?  the prediction is a {type(prediction).__name__}; expected a dict, source -> word",))
+    try:
+        on = compare(scenario, **knobs)[1]
+    except (LookupError, TypeError) as error:
+        return Checked(False, (f"?  {error}",))
     lines, right = [], 0
-    for name, word in prediction.items():
+    given = {name: word for name, word in prediction.items() if word != UNANSWERED}
+    for name, word in given.items():
         if name not in on.kinds:
             lines.append(f"?  {name}: there is no such source; there are {', '.join(on.kinds)}")
-        elif word not in {k.value for k in MEASURED}:
+        elif not isinstance(word, str) or word not in {k.value for k in MEASURED}:
             lines.append(f"?  {name}: {word!r} is not one of {', '.join(k.value for k in MEASURED)}")
         else:
             hit = on.kinds[name].value == word
             right += hit
             lines.append(f"{'✓' if hit else '✗'}  {name}: you said {word}, measured {on.kinds[name].value}")
-    lines += [f"-  {name}: no prediction yet" for name in on.kinds if name not in prediction]
-    lines.append(f"{right} of {len(on.kinds)} as measured")
+    lines += [f"-  {name}: no prediction yet" for name in on.kinds if name not in given]
+    lines.append(
+        f"{right} of {len(on.kinds)} as measured" if given else "Put a word in the place of each question mark."
+    )
     return Checked(right == len(on.kinds), tuple(lines))
 
 
 def check_repair(
-    scenario: str | Scenario, mine: Callable[..., tuple[Any, ...]], *, same_loss: bool = False, **knobs: Any
+    scenario: str | Scenario, mine: Callable[..., tuple[Any, ...]], *, owner: Any = None, **knobs: Any
 ) -> Checked:
-    """Hold your repaired `mine(**things)` against the scenario's own run with the switch off.
+    """Hold your repaired `mine(**things)` against the scenario's own run. Says what is still wrong; nothing raises.
 
-    `mine` takes what `setup` makes and returns `loss, sources, gradients`. An exception in it is reported, not raised.
-    Passed means: every source gets a gradient, and it is the one with the switch off or one that finite differences of
-    your own loss agree with. With `same_loss` the loss itself must be that of the version with the switch off as well.
+    `mine` takes what `setup` makes and returns `loss, sources, gradients`. It passes if all of this holds:
+
+    - Every source gets a gradient: that of the switch off, or one that finite differences of your own loss agree with, or,
+      where the loss jumps, one that points with that of the smooth loss (the straight-through estimator).
+    - The loss is the one that the scenario's `repair` asks for, at the given numbers and at `PROBES` others.
+    - The sources are the scenario's own, and nothing was used that the exercise rules out.
+
+    `owner` is a layer of your own whose listed variables have to be the sources; its numbers are its own, so its loss is
+    only asked to depend on the layer and the inputs.
     """
-    from gradlab.lab.measure import as_scenario, compare, measure
+    from gradlab.lab.attempt import Attempt
+    from gradlab.lab.measure import as_scenario
+
+    try:
+        original = as_scenario(scenario)
+        original.setup(**knobs)
+    except (LookupError, TypeError) as error:
+        return Checked(False, (f"?  {type(error).__name__}: {error}",))
+    attempt = Attempt.of(original, mine, knobs)
+    left = attempt.problems or [*attempt.bad_gradients(), *attempt.bad_sources(owner), *attempt.bad_means()]
+    left = left or attempt.bad_loss(owner)
+    if left:
+        total = len(attempt.off.readings)
+        flaws = sum(r.kind is not Kind.OK for r in attempt.readings)
+        count = (f"Not yet: {flaws} of {total} to go.",) if flaws else ("Not yet.",)
+        return Checked(False, (*(f"✗  {line}" for line in left), *count, f"Hint: {original.hint}"))
+    return Checked(True, (*(f"✓  {r.words()}" for r in attempt.readings), "Repaired."))
+
+
+def check_break(scenario: str | Scenario, mine: Callable[..., tuple[Any, ...]], **knobs: Any) -> Checked:
+    """Hold a `mine` that is meant to lose a gradient. It passes if the loss is that of the switch off, at the given numbers
+    and at others, and a tape itself answers None for at least one of the scenario's own variables."""
+    from gradlab.lab.attempt import Attempt
+    from gradlab.lab.measure import as_scenario
 
     original = as_scenario(scenario)
-    off = compare(original, **knobs)[0]
-    attempt = replace(original, run=lambda bug, **things: mine(**things))
-    side = measure(attempt, True, None, knobs, off)
-    if side.error is not None:
-        return Checked(False, ("✗  your code raised " + side.readings[0].note, f"Hint: {original.hint}"))
-    left = [f"✗  {r.words()}" for r in side.readings if r.kind is not Kind.OK]
-    if same_loss and not left and not np.isclose(off.loss or 0.0, side.loss or 0.0, rtol=1e-4):
-        left = [f"✗  the gradients flow, but the loss is another one: {side.loss:.3g}, expected {off.loss:.3g}"]
+    attempt = Attempt.of(original, mine, knobs)
+    left = attempt.problems or [*attempt.bad_sources(None), *attempt.bad_loss(None)]
+    lost = [r.name for r in attempt.readings if r.kind is Kind.NONE]
+    if not left and not lost:
+        left = ["no gradient is None: " + ", ".join(f"{r.name} is {r.kind}" for r in attempt.readings)]
+    if not left and attempt.taken is not None:
+        taken = attempt.taken
+        left = [
+            f"{name}: this None is not a tape's answer; let `tape.gradient` return it"
+            for name in lost
+            if not attempt.used.answered(taken.sources[name], None)
+        ]
     if left:
-        return Checked(False, (*left, f"Not yet: {len(left)} of {len(side.readings)} to go.", f"Hint: {original.hint}"))
-    return Checked(True, (*(f"✓  {r.words()}" for r in side.readings), "Repaired."))
+        return Checked(False, (*(f"✗  {line}" for line in left), "Not broken yet."))
+    return Checked(True, (f"✓  None for {', '.join(lost)}, and the loss is the same.", "Broken, as asked."))

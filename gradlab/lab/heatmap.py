@@ -2,21 +2,25 @@
 
 - `picture`: two `Side`s -> `Picture`, a PNG with its alternative text.
 - `as_picture`: any figure, with the alternative text that you give.
-- `draw`: the same onto a matplotlib `Figure`, to build on.
+- `draw`: the same onto a matplotlib `Figure`, to build on; `tile`: one reading onto one pair of axes.
+
+All text is written as it stands: a `$` in a name is a dollar sign and not the beginning of a formula.
 """
 
 from __future__ import annotations
 
 import base64
 import io
+import textwrap
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradlab.lab.heat_data import limits
 from gradlab.lab.reading import Kind, Reading, Side, as_rows, format_shape
+from gradlab.lab.scale import LIMITS, Scale, fitted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,15 +41,18 @@ class Picture:
         return self.alt
 
 
-def picture(positions: Sequence[str], sides: Sequence[Side]) -> Picture:
-    """Every source (columns) at every position (rows), on one colour scale."""
-    return as_picture(draw(positions, sides), describe(positions, sides))
+def picture(positions: Sequence[str], sides: Sequence[Side], scale: Scale | None = None) -> Picture:
+    """Every source (columns) at every position (rows), on one colour scale: the given one, or one fitted to these."""
+    return as_picture(draw(positions, sides, scale), describe(positions, sides))
 
 
 def as_picture(figure: Figure, alt: str) -> Picture:
     """Any matplotlib figure as a PNG with its alternative text."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100)
+    with warnings.catch_warnings():
+        # matplotlib's font lacks many signs that a name may have; they become boxes, and the words beside have them.
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        figure.savefig(buffer, format="png", dpi=100)
     return Picture(buffer.getvalue(), alt)
 
 
@@ -58,52 +65,77 @@ def describe(positions: Sequence[str], sides: Sequence[Side]) -> str:
     return "\n".join(lines)
 
 
-def draw(positions: Sequence[str], sides: Sequence[Side]) -> Figure:
+def draw(positions: Sequence[str], sides: Sequence[Side], scale: Scale | None = None) -> Figure:
     """The figure behind `picture`."""
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
 
-    low, high = limits(sides)
-    columns = max(len(s.readings) for s in sides)
+    scale = scale or fitted(sides)
+    columns = max(1, max(len(s.readings) for s in sides))
     figure = Figure(figsize=(2.4 * columns + 1.2, 2.3 * len(sides)), layout="constrained")
     axes = figure.subplots(len(sides), columns, squeeze=False)
     for row, position, side in zip(axes, positions, sides, strict=True):
-        row[0].set_ylabel(position, fontsize=8)
+        row[0].set_ylabel(textwrap.fill(position[:200], 26), fontsize=8, parse_math=False)
         for ax in row[len(side.readings) :]:
             ax.set_axis_off()
         for ax, reading in zip(row, side.readings, strict=False):
-            tile(ax, reading, low, high)
-    bar = figure.colorbar(ScalarMappable(Normalize(low, high), "viridis"), ax=axes, shrink=0.8)
-    bar.set_label("log10 |gradient|", fontsize=8)
-    bar.ax.tick_params(labelsize=7)
+            tile(ax, reading, scale)
+    colour_bar(figure, axes, scale)
     return figure
 
 
-def tile(ax: Axes, reading: Reading, low: float, high: float) -> None:
+def colour_bar(figure: Figure, axes: Any, scale: Scale, **place: Any) -> None:
+    """The scale's bar beside these axes, with what float32 can't hold marked where the scale reaches there."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    bar = figure.colorbar(
+        ScalarMappable(Normalize(scale.low, scale.high), "viridis"), ax=axes, **(place or {"shrink": 0.8})
+    )
+    bar.set_label("log10 |gradient|", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
+    for at, _ in LIMITS:
+        if scale.low < at < scale.high:
+            bar.ax.axhline(at, color="#b00020", linewidth=1.5)
+
+
+def tile(ax: Axes, reading: Reading, scale: Scale, title: bool = True) -> None:
     """One reading onto one pair of axes: colour is size (log10), black is exact zero, hatching is everything else."""
     rows = as_rows(np.zeros(reading.shape) if reading.values is None else reading.values)
     extent = (0.0, float(rows.shape[1]), float(rows.shape[0]), 0.0)
     ax.set_facecolor("#f4f4f4")
     ax.set(xticks=[], yticks=[], xlim=extent[:2], ylim=extent[2:])
-    ax.set_title(f"{reading.name} {format_shape(reading.shape)}\n{reading.kind.mark} {reading.kind.word}", fontsize=8)
+    if title:
+        words = f"{reading.name[:60]} {format_shape(reading.shape)}\n{reading.kind.mark} {reading.kind.word}"
+        ax.set_title(words, fontsize=8, parse_math=False)
     if reading.values is not None:
         size = np.abs(rows).astype(float)
         with np.errstate(divide="ignore", invalid="ignore"):
             shown = np.ma.masked_where(~np.isfinite(size) | (size == 0), np.log10(size))
-        ax.imshow(shown, vmin=low, vmax=high, cmap="viridis", aspect="auto", extent=extent)
-        for cells, colour, hatch in ((size == 0, "black", ""), (~np.isfinite(size), "white", "xx")):
-            for i, j in zip(*np.nonzero(cells), strict=True):
-                ax.add_patch(_patch(j, i, 1, 1, colour, hatch))
+        ax.imshow(shown, vmin=scale.low, vmax=scale.high, cmap="viridis", aspect="auto", extent=extent)
+        for cells, colour, hatch in ((size == 0, "black", ".."), (~np.isfinite(size), "white", "xx")):
+            if cells.any():
+                ax.add_patch(_patch(_cells(cells), colour, hatch, "white" if colour == "black" else "#b00020"))
     if reading.kind is Kind.WRONG or reading.values is None:
-        ax.add_patch(_patch(0, 0, extent[1], extent[2], "none", reading.kind.hatch, wrong=reading.kind is Kind.WRONG))
+        edge = "white" if reading.kind is Kind.WRONG else "#555555"
+        ax.add_patch(_patch(_cells(np.ones((1, 1), bool), extent[1], extent[2]), "none", reading.kind.hatch, edge))
     if reading.kind is Kind.MISSING:
         for spine in ax.spines.values():
             spine.set_linestyle("--")
 
 
-def _patch(x: float, y: float, width: float, height: float, colour: str, hatch: str, wrong: bool = False) -> Any:
-    from matplotlib.patches import Rectangle
+def _cells(chosen: np.ndarray, width: float = 1.0, height: float = 1.0) -> Any:
+    """One path around all chosen cells, a box for each run in a row: one patch is drawn at once, 90,000 are not."""
+    from matplotlib.path import Path
 
-    edge = "white" if wrong else "#555555"
-    return Rectangle((x, y), width, height, facecolor=colour, edgecolor=edge, hatch=hatch or None, linewidth=0)
+    edges = np.diff(np.pad(chosen.astype(np.int8), ((0, 0), (1, 1))), axis=1)
+    (row, left), (_, right) = np.nonzero(edges == 1), np.nonzero(edges == -1)
+    box = np.stack([[left, row], [right, row], [right, row + 1], [left, row + 1], [left, row]]).astype(float)
+    codes = np.array([Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY], np.uint8)
+    corners = box.transpose(2, 0, 1).reshape(-1, 2) * (width, height)
+    return Path(corners, np.tile(codes, len(row)))
+
+
+def _patch(path: Any, colour: str, hatch: str, edge: str) -> Any:
+    from matplotlib.patches import PathPatch
+
+    return PathPatch(path, facecolor=colour, edgecolor=edge, hatch=hatch or None, linewidth=0)

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from gradlab.runtime.devices import check_device
 from gradlab.runtime.exceptions import sentence
 
 WIDTHS = (1e-2, 1e-3)  # of finite differences: a wide one is exact to more digits, a narrow one follows a curved loss
+SHARE = 0.06  # of a sum that is known to 3 %: a wrong sign changes the sum by twice the share, 12 %
 
 
 class Taken(NamedTuple):
@@ -65,8 +67,9 @@ def compare(scenario: str | Scenario, device: str | None = None, **knobs: Any) -
 
     `device` is "/CPU:0" or "/GPU:0", by default the one chosen in the notebook's first cell.
 
-    A gradient that differs from the one with the switch off is called wrong only if a finite difference of the same
-    run contradicts it: a switch may also change what is computed. An exception in `run` becomes RAISES readings.
+    With the switch off, every gradient is held against a finite difference of the same run (or against the scenario's
+    `by_hand`). With the switch on, one that differs from the one with the switch off is called wrong only if a finite
+    difference contradicts it: a switch may also change what is computed. An exception in `run` becomes RAISES readings.
     """
     scenario = as_scenario(scenario)
     unknown = set(knobs) - set(scenario.knobs)
@@ -86,20 +89,13 @@ def measure(
     try:
         with tf.device(check_device(device or tf_loading.device())):
             taken = take(scenario, bug, scenario.setup(**knobs))
-            readings = [
-                _read(name, gradient, scenario, bug, taken, reference) for name, gradient in taken.gradients.items()
-            ]
+            readings = readings_of(scenario, bug, taken, reference)
     except Exception as error:
         error.__traceback__ = _own_part(error)
         known = reference.readings if reference else ()
         first = sentence(error)
         raised = [Reading(r.name, Kind.RAISES, None, r.shape, first) for r in known]
         return Side(tuple(raised or [Reading("run", Kind.RAISES, None, (), first)]), error=error)
-    if reference:
-        found = {r.name for r in readings}
-        readings += [Reading(r.name, Kind.MISSING, None, r.shape) for r in reference.readings if r.name not in found]
-        order = {r.name: i for i, r in enumerate(reference.readings)}
-        readings.sort(key=lambda r: order.get(r.name, len(order)))
     loss = np.asarray(taken.loss)
     return Side(
         tuple(readings), loss=float(loss) if loss.ndim == 0 else None, watched=taken.watched, sources=taken.sources
@@ -114,27 +110,38 @@ def directional(
     The source moves by `width`, relative to one plus its largest entry, to either side. A variable is moved by `assign` and put back; a tensor is moved by calling `run` with another one in its place.
     None if the loss is not a scalar or the source is neither a variable nor one of the things `run` is called with.
     """
-    source = taken.sources[name]
-    if np.ndim(taken.loss) != 0:
+    if np.ndim(taken.loss) != 0 or _places(taken, name) is None:
         return None
-    before = value_of(source)
-    step = width * (1 + float(np.abs(before).max()))
-    losses = []
-    for sign in (1, -1):
-        moved = before + (sign * step * direction).astype(before.dtype)
-        if hasattr(source, "assign"):
-            source.assign(moved)
-            try:
-                losses.append(float(take(scenario, bug, taken.things).loss))
-            finally:
-                source.assign(before)
-        else:
-            places = [key for key, thing in taken.things.items() if thing is source]
-            if not places:
-                return None
-            swapped = {**taken.things, **{key: tf.constant(moved) for key in places}}
-            losses.append(float(take(scenario, bug, swapped).loss))
-    return (losses[0] - losses[1]) / (2 * step)
+    step = width * (1 + float(np.abs(value_of(taken.sources[name])).max(initial=0.0)))
+    up, down = (_moved_loss(scenario, bug, taken, {name: sign * step * direction}) for sign in (1, -1))
+    return (up - down) / (2 * step)
+
+
+def _places(taken: Taken, name: str) -> list[str] | None:
+    """Where a source enters `run`: nowhere in particular for a variable, in one of its things for a tensor, else None."""
+    source = taken.sources[name]
+    if hasattr(source, "assign"):
+        return []
+    return [key for key, thing in taken.things.items() if thing is source] or None
+
+
+def _moved_loss(scenario: Scenario, bug: bool, taken: Taken, moves: Mapping[str, Any]) -> float:
+    """The loss with these sources moved by these arrays; variables are put back."""
+    things, before = dict(taken.things), []
+    try:
+        for name, move in moves.items():
+            source = taken.sources[name]
+            value = value_of(source)
+            moved = value + np.asarray(move).astype(value.dtype)
+            if hasattr(source, "assign"):
+                before.append((source, value))
+                source.assign(moved)
+            else:
+                things |= {key: tf.constant(moved) for key in _places(taken, name) or ()}
+        return float(take(scenario, bug, things).loss)
+    finally:
+        for source, value in reversed(before):
+            source.assign(value)
 
 
 def value_of(source: Any) -> np.ndarray:
@@ -145,6 +152,101 @@ def value_of(source: Any) -> np.ndarray:
 def to_array(gradient: Any) -> np.ndarray | None:
     """A gradient as a dense array: None stays None, `IndexedSlices` are added up into the shape of their variable."""
     return None if gradient is None else value_of(gradient)
+
+
+def readings_of(scenario: Scenario, bug: bool, taken: Taken, reference: Side | None) -> list[Reading]:
+    """The readings of what `run` returned, in the order of the reference's; what it has and `taken` has not is MISSING."""
+    readings = [_read(name, gradient, scenario, bug, taken, reference) for name, gradient in taken.gradients.items()]
+    if reference:
+        found = {r.name for r in readings}
+        readings += [Reading(r.name, Kind.MISSING, None, r.shape) for r in reference.readings if r.name not in found]
+        order = {r.name: i for i, r in enumerate(reference.readings)}
+        readings.sort(key=lambda r: order.get(r.name, len(order)))
+    if bug and reference:
+        return readings  # what equals the checked ones is checked; what differs has been asked about
+    notes = _contradictions(scenario, bug, taken, [r for r in readings if r.kind in (Kind.OK, Kind.ZERO)])
+    return [
+        replace(r, kind=r.kind if r.kind is Kind.ZERO else Kind.WRONG, note=notes[r.name]) if r.name in notes else r
+        for r in readings
+    ]
+
+
+def _contradictions(scenario: Scenario, bug: bool, taken: Taken, readings: list[Reading]) -> dict[str, str]:
+    """{source: the evidence} for the gradients that another way to a derivative contradicts."""
+    if scenario.by_hand is not None:
+        hand = scenario.by_hand(**taken.things)
+        return {
+            r.name: f"by hand the largest entry is {np.abs(hand[r.name]).max():.1g}"
+            for r in readings
+            if r.values is not None and not _agree(r.values, np.asarray(hand[r.name]))
+        }
+    alone = [r for r in readings if r.name not in _confirmed_together(scenario, bug, taken, readings)]
+    found = {}
+    for reading in alone:
+        if reading.values is None:
+            continue
+        size = float(np.linalg.norm(reading.values))
+        # A zero has no direction of its own, so it is asked about along a seeded one.
+        direction = reading.values / size if size else _unit(reading.shape)
+        said = float((reading.values * direction).sum())
+        slopes = []
+        for width in WIDTHS:
+            slope = directional(scenario, bug, taken, reading.name, direction, width)
+            if slope is None or abs(slope - said) <= _tolerance(slope, said, taken, reading.name, width):
+                break
+            slopes.append(slope)
+        else:
+            nearest = min(slopes, key=lambda s: abs(s - said))
+            found[reading.name] = f"slope {said + 0.0:.1g}, by finite difference {nearest + 0.0:.1g}"
+    return found
+
+
+def _confirmed_together(scenario: Scenario, bug: bool, taken: Taken, readings: list[Reading]) -> set[str]:
+    """The sources that one central difference over all of them confirms: two runs instead of two for each source.
+
+    Every source moves along its gradient, so that each adds to the difference. What adds too little to be noticed if
+    its sign were wrong (below `SHARE` of the sum) is not confirmed by it.
+    """
+    if np.ndim(taken.loss) != 0:
+        return set()
+    movable = [r for r in readings if r.values is not None and r.values.any() and _places(taken, r.name) is not None]
+    sizes = {r.name: float(np.linalg.norm(r.values)) for r in movable if r.values is not None}
+    full = {n: WIDTHS[0] * (1 + float(np.abs(value_of(taken.sources[n])).max(initial=0.0))) for n in sizes}
+    most = max((sizes[n] * full[n] for n in sizes), default=0.0) / 10  # so the strongest does not hide the others
+    steps = {n: min(full[n], most / sizes[n]) for n in sizes}
+    total = sum(sizes[n] * steps[n] for n in sizes)
+    if not total:
+        return set()
+    losses = [
+        _moved_loss(
+            scenario,
+            bug,
+            taken,
+            {r.name: sign * steps[r.name] * r.values / sizes[r.name] for r in movable if r.values is not None},
+        )
+        for sign in (1, -1)
+    ]
+    rounding = 2 * float(np.finfo(np.float32).eps) * max(1.0, abs(float(taken.loss)))
+    if abs((losses[0] - losses[1]) / 2 - total) > 0.03 * total + rounding:
+        return set()
+    return {n for n in sizes if sizes[n] * steps[n] > max(SHARE * total, 4 * rounding)}
+
+
+def _tolerance(slope: float, said: float, taken: Taken, name: str, width: float) -> float:
+    """3 % for the curve of the loss, and what the rounding of two losses in float32 can add to their difference."""
+    step = width * (1 + float(np.abs(value_of(taken.sources[name])).max(initial=0.0)))
+    rounding = 4 * float(np.finfo(np.float32).eps) * max(1.0, abs(float(taken.loss))) / step
+    return 0.03 * max(abs(slope), abs(said)) + rounding
+
+
+def _unit(shape: tuple[int, ...]) -> np.ndarray:
+    direction = np.random.default_rng(0).standard_normal(shape)
+    return np.asarray(direction / np.linalg.norm(direction), "float32")
+
+
+def _agree(values: np.ndarray, hand: np.ndarray) -> bool:
+    """Within 1 % of the largest entry: differences in float32 are that good, a wrong sign or a lost part is not."""
+    return values.shape == hand.shape and float(np.abs(values - hand).max()) <= 0.01 * float(np.abs(hand).max())
 
 
 def _read(name: str, gradient: Any, scenario: Scenario, bug: bool, taken: Taken, reference: Side | None) -> Reading:

@@ -1,6 +1,7 @@
 """A `Scenario` is one bug behind one switch; scenarios are found by looking into the folder `gradlab/scenarios`.
 
 - `Scenario`: the literal at the end of each scenario file.
+- `Repair`: what the answer to its exercise may change.
 - `names`, `load`: what there is, and one of them. Loading one imports TensorFlow; listing them does not.
 """
 
@@ -22,6 +23,28 @@ Kinds = Mapping[str, Kind]
 
 
 @dataclass(frozen=True)
+class Repair:
+    """What an answer to a scenario's exercise must keep. Read by `gradlab.check_repair`.
+
+    `loss` says which loss the answer must have, at the given numbers and at others:
+
+    - "same": that of the switch off (to within `rtol`).
+    - "kept": that of the switch on. The cut stays in the forward computation; only the way back is mended.
+    - "near": nearer to that of the switch on than the loss with the switch off is.
+    - "like": no further from that of the switch off than the one with the switch on is.
+    - "free": any that is computed by the scenario's layers from its inputs.
+
+    `forbidden` maps what the exercise rules out to the sentence that says so; the names are those of
+    `gradlab.lab.used.NAMES`. `sources` is "on" where the sources must be those of the switch on.
+    """
+
+    loss: str = "same"
+    rtol: float = 1e-3  # two ways to write one loss in float32 differ by far less, two different losses by far more
+    forbidden: Mapping[str, str] = field(default_factory=dict)
+    sources: str = "either"
+
+
+@dataclass(frozen=True)
 class Scenario:
     """One bug, one switch.
 
@@ -29,7 +52,8 @@ class Scenario:
     learner reads: it opens the tape and returns `loss, sources, gradients` (two dicts with the same names), or the same
     with `tape.watched_variables()` as a fourth. The two are apart because training and finite differences run the same
     program again from other values. Everything else is words and expectations; `breaks`, `predicts` and `verdict` are
-    either for every Keras or a dict {3: ..., 2: ...}.
+    either for every Keras or a dict {3: ..., 2: ...}. `by_hand` is needed where no finite difference of the returned loss
+    can judge the gradients: the result is an array, or each gradient belongs to another part of it.
     """
 
     title: str
@@ -45,6 +69,13 @@ class Scenario:
     hint: str  # for the exercise: where to look, not what to write
     knobs: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)  # (low, high) of a slider, or the choices
     rate: float = 0.1  # learning rate of the panel's training button
+    training_steps: int = 30  # of that button: as many as it takes until the difference shows
+    scale: tuple[float, float] = (1e-4, 1e2)  # smallest and largest |gradient| with a colour, over positions and knobs
+    axes: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # of a source's gradient, where they say something
+    repair: Repair = field(default_factory=Repair)  # what an answer to its exercise must keep
+    by_hand: Callable[..., Mapping[str, Any]] | None = None  # (**things) -> the gradients, without a tape
 
     @property
     def name(self) -> str:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,10 +20,12 @@ from gradlab.runtime.devices import check_device
 
 @dataclass(frozen=True)
 class History:
-    """`losses` has one entry more than there were steps; `moved` is the Euclidean distance of each listed variable."""
+    """`losses` has one entry more than there were steps. `moved` is how far each listed variable is from its start in the
+    end, `path` the same after every step: Euclidean distances."""
 
     losses: tuple[float, ...]
     moved: Mapping[str, float]
+    path: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 def train(
@@ -43,6 +45,7 @@ def train(
         things = scenario.setup(**(knobs or {}))
         losses: list[float] = []
         start: dict[str, np.ndarray] = {}
+        path: dict[str, list[float]] = {}
         for step in range(steps + 1):
             taken = take(scenario, bug, things)
             if np.ndim(taken.loss) != 0:
@@ -57,6 +60,8 @@ def train(
                 gradient = to_array(taken.gradients[name])
                 if gradient is not None:
                     variable.assign(value_of(variable) - scenario.rate * gradient)
+            for name in start.keys() & variables.keys():
+                path.setdefault(name, []).append(float(np.linalg.norm(value_of(variables[name]) - start[name])))
             on_step()
         moved = {n: float(np.linalg.norm(value_of(v) - start[n])) for n, v in variables.items() if n in start}
-    return History(tuple(losses), moved)
+    return History(tuple(losses), moved, {name: tuple(far) for name, far in path.items()})

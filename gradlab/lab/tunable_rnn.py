@@ -1,7 +1,8 @@
 """Recurrent layers whose memory can be turned up and down, for the maps of |d h_t / d x_s|.
 
-- `Tunable`: a seeded SimpleRNN, GRU or LSTM; `tune` sets the spectral radius of its recurrent weights.
+- `Tunable`: a seeded SimpleRNN, GRU or LSTM; `own` has the weights that Keras makes, `tune` sets their spectral radius.
 - `tuned_layer`: the same in one call.
+- `inputs_of_size_one`: the sequence that the maps are drawn for.
 """
 
 from __future__ import annotations
@@ -26,17 +27,25 @@ class Tunable:
         tf.keras.utils.set_random_seed(0)
         self.layer = getattr(tf.keras.layers, kind)(units, return_sequences=True)
         self.layer.build((1, None, inputs))
-        blocks = np.split(np.asarray(self.layer.cell.recurrent_kernel), GATES[kind], axis=1)
+        self._own = np.asarray(self.layer.cell.recurrent_kernel)
+        blocks = np.split(self._own, GATES[kind], axis=1)
         self._kernel = np.concatenate([b / np.abs(np.linalg.eigvals(b)).max() for b in blocks], axis=1)
         self._kind, self._units = kind, units
+
+    def own(self) -> Any:
+        """The layer with the weights that Keras makes: an orthogonal recurrent kernel, a forget bias of 1 (the LSTM's)."""
+        return self._set(self._own, 1.0)
 
     def tune(self, radius: float, forget_bias: float) -> Any:
         """Scale every gate's recurrent matrix to the spectral radius, its largest |eigenvalue|; return the layer.
 
         forget_bias is the LSTM's only.
         """
-        self.layer.cell.recurrent_kernel.assign(radius * self._kernel)
-        if self._kind == "LSTM":
+        return self._set(radius * self._kernel, forget_bias)
+
+    def _set(self, kernel: np.ndarray, forget_bias: float) -> Any:
+        self.layer.cell.recurrent_kernel.assign(kernel)
+        if self._kind == "LSTM":  # input gate, forget gate, candidate, output gate
             self.layer.cell.bias.assign(np.repeat([0.0, forget_bias, 0.0, 0.0], self._units))
         return self.layer
 
@@ -44,3 +53,8 @@ class Tunable:
 def tuned_layer(kind: str, units: int, inputs: int, radius: float, forget_bias: float) -> Any:
     """A new seeded layer, tuned; see `Tunable`."""
     return Tunable(kind, units, inputs).tune(radius, forget_bias)
+
+
+def inputs_of_size_one(steps: int, inputs: int) -> np.ndarray:
+    """A seeded sequence of standard normal numbers, (1, steps, inputs). Keras' initial weights are made for this size."""
+    return np.random.default_rng(0).standard_normal((1, steps, inputs))

@@ -1,6 +1,6 @@
 """The live panel: the only part of gradlab that imports ipywidgets.
 
-- `Panel`: switch, knobs, heatmaps, words, verdict, training, for one scenario.
+- `Panel`: code with gradients in its margin, switch, knobs, heatmaps, words, training, for one scenario.
 - `start`: the first cell of every notebook; loads TensorFlow in the background and says so.
 """
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradlab.lab.reading import Side
 from gradlab.lab.scenario import Scenario
-from gradlab.panel.words import broken, cut_html, looking_html, no_cut_html
+from gradlab.panel.words import broken, cut_words, looking_words, no_cut_words
 
 if TYPE_CHECKING:
     from gradlab.lab.blamed_line import Cut  # which imports TensorFlow; this module must not
@@ -46,14 +46,21 @@ class CutRow:
             return {}
         return found
 
-    def html(self, side: Side) -> str:
-        """The row for the kinds of this side, as far as it is known; "" for no row."""
+    def words(self, side: Side, missing: Mapping[str, str]) -> str:
+        """The row for the kinds of this side, as far as it is known; "" for no row. `missing`: see `cut_words`."""
         if not broken(side):
             return ""
         found = self._said.get(tuple(side.kinds.items()))
         if found is None:
-            return looking_html() if self.awaited else ""
-        return no_cut_html(found) if isinstance(found, Exception) else cut_html(side, found)
+            return looking_words() if self.awaited else ""
+        return no_cut_words(found) if isinstance(found, Exception) else cut_words(side, found, missing)
+
+    def lines(self, side: Side) -> dict[int, str]:
+        """{line number: cause in words} of the lines that are known to cut a source of this side."""
+        found = self._said.get(tuple(side.kinds.items()))
+        if not broken(side) or found is None or isinstance(found, Exception):
+            return {}
+        return {cut.number: cut.words for cut in found.values()}
 
     def _ask(self, side: Side, knobs: Mapping[str, Any]) -> dict[str, Cut]:
         from gradlab.lab.blamed_line import find

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
-import ipywidgets
 import numpy as np
 
 from gradlab.lab.heatmap import describe, picture
 from gradlab.lab.reading import Reading, Side, classify
-from gradlab.panel.heat import Heat
+from gradlab.lab.scale import Scale
+from gradlab.panel.view import View, kinds, range_knob
+from gradlab.panel.words import groups
 from gradlab.runtime import tf_loading
 
 KINDS = ("SimpleRNN", "GRU", "LSTM")
 UNITS, INPUTS = 32, 3
-POSITIONS = ("radius 1, forget bias 1", "the knobs' values")
-INITIAL = {"radius": 1.0, "forget_bias": 1.0}
+POSITIONS = ("Keras' own weights", "the knobs' values")
+# At radius 0.1 a state forgets a factor of ten a step, at radius 2 it doubles: over 100 steps more than float32 holds.
+# Between these ends stands what the text speaks of; what is smaller or larger is drawn as the end and said in words.
+SCALE = Scale(-12.0, 6.0)
 
 
-class InfluencePanel(ipywidgets.VBox):
+class InfluencePanel(View):
     """Row t, column s of each map is |d h_t / d x_s|. `bug` shows the second position first, as a panel's switch does.
 
-    Knobs: `steps`, `radius` (spectral radius of the recurrent matrices) and `forget_bias` (the LSTM's). The maps follow
-    a knob while it is dragged.
+    The first position has the weights that Keras makes, the second those of the knobs: `radius` (spectral radius of all
+    recurrent matrices, in all three layers) and `forget_bias` (the LSTM's alone). `steps` is for both. The inputs are
+    standard normal numbers. The maps follow a knob while it is dragged.
     """
 
     def __init__(self, bug: bool = False, steps: int = 50, radius: float = 0.5, forget_bias: float = 1.0) -> None:
@@ -32,64 +37,83 @@ class InfluencePanel(ipywidgets.VBox):
 
         self._layers = {kind: Tunable(kind, UNITS, INPUTS) for kind in KINDS}
         self._lock = threading.Lock()
-        self._switch = ipywidgets.RadioButtons(
-            options=list(POSITIONS), index=int(bug), description="Weights:", layout={"width": "max-content"}
-        )
-        self._knobs = {
-            "steps": ipywidgets.IntSlider(steps, 2, 100, description="steps"),
-            "radius": ipywidgets.FloatSlider(radius, min=0.1, max=2.0, step=0.05, description="radius"),
-            "forget_bias": ipywidgets.FloatSlider(forget_bias, min=-4.0, max=6.0, step=0.5, description="forget_bias"),
-        }
-        self._heat = Heat(position=int(bug))
-        self._link = ipywidgets.jslink((self._switch, "index"), (self._heat, "position"))
         self.sides: tuple[Side, Side] | None = None
-        for knob in self._knobs.values():
-            knob.observe(self._on_knob, "value")
-        heading = ipywidgets.HTML("<b>How much does input s (column) move state t (row)?</b>")
-        super().__init__([heading, self._switch, *self._knobs.values(), self._heat])
-        self.add_class("gradlab-panel")
+        dials = [
+            range_knob("steps", 2, 100, steps),
+            range_knob("radius", 0.1, 2.0, radius, 0.05),
+            range_knob("forget_bias", -4.0, 6.0, forget_bias, 0.5),
+        ]
+        page = {
+            "name": "influence",
+            "title": "How much does input s (column) move state t (row)?",
+            "claim": "",
+            "about": f"The knobs radius and forget_bias set “{POSITIONS[1]}”; the other position keeps both at 1.",
+            "positions": list(POSITIONS),
+            "start": int(bug),
+            "predict": False,
+            "layout": "maps",
+            "kinds": kinds(),
+            "knobs": dials,
+            "code": [],
+            "setup": "",
+            "links": [],
+            "why": "",
+            "train": "",
+            "steps": 0,
+        }
+        super().__init__(page, {"steps": steps, "radius": radius, "forget_bias": forget_bias}, int(bug))
         self._measure()
+        self.observe(self._on_knobs, "knobs")
 
     def turn(self, **knobs: Any) -> None:
         """Set knobs from Python. Raises LookupError for a knob that is not there."""
-        for name, value in knobs.items():
-            if name not in self._knobs:
-                raise LookupError(f"There is no knob `{name}`. There are: {', '.join(self._knobs)}.")
-            self._knobs[name].value = value
+        for name in knobs:
+            if name not in self.knobs:
+                raise LookupError(f"There is no knob `{name}`. There are: {', '.join(self.knobs)}.")
+        self.knobs = self.clean({**self.knobs, **knobs})
 
-    def _on_knob(self, _: Any) -> None:
-        self._measure()
+    def _on_knobs(self, _: Any) -> None:
+        wanted = self.clean(self.knobs)
+        if wanted != self.knobs:
+            self.knobs = wanted  # comes back here, measured once
+            return
+        asked = self.asked
+        self.working = True
+        try:
+            self._measure()
+        finally:
+            self.working, self.answered = False, max(asked, self.answered)
 
     def _measure(self) -> None:
         with self._lock:
-            steps, *values = (knob.value for knob in self._knobs.values())
+            steps, radius, forget_bias = (self.knobs[name] for name in ("steps", "radius", "forget_bias"))
             if self.sides is None or self.sides[0].readings[0].shape != (steps, steps):
-                first = self._side(steps, *INITIAL.values())
+                first = self._side(steps, lambda tunable: tunable.own())
             else:
                 first = self.sides[0]  # the knobs of its weights are not there
-            self.sides = first, self._side(steps, *values)
-            self._heat.show(POSITIONS, self.sides)
+            self.sides = first, self._side(steps, lambda tunable: tunable.tune(radius, forget_bias))
+            axes = {reading.name: ("t", "s") for reading in first.readings}
+            sides: list[dict[str, Any]] = [{"groups": groups(side), "error": None, "margin": {}} for side in self.sides]
+            more = {"sides": sides, "verdict": "", "evidence": [], "cut": "", "untrainable": "", "failed": None}
+            self.show(self.sides, SCALE, axes, **more)
 
-    def _side(self, steps: int, radius: float, forget_bias: float) -> Side:
+    def _side(self, steps: int, weights: Callable[[Any], Any]) -> Side:
         from gradlab.jacobians import jacobian
+        from gradlab.lab.tunable_rnn import inputs_of_size_one
 
-        x = 0.1 * np.random.default_rng(0).standard_normal(
-            (1, steps, INPUTS)
-        )  # small: a saturated tanh would hide an explosion
+        x = inputs_of_size_one(steps, INPUTS)
         readings = []
         for kind, tunable in self._layers.items():
-            logs = jacobian(tunable.tune(radius, forget_bias), x).norms(progress=False)[0]
+            logs = jacobian(weights(tunable), x).norms(progress=False)[0]
             values = np.power(10.0, logs)
             readings.append(Reading(f"{kind}: |d h_t / d x_s|", classify(values), values, values.shape))
         return Side(tuple(readings))
 
     def __repr__(self) -> str:
-        return f"InfluencePanel({self._switch.options[self._switch.index]})"
+        return f"InfluencePanel({POSITIONS[self.position]})"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        bundle = dict(super()._repr_mimebundle_(**kwargs))
-        if self.sides is not None:
-            shown = picture(POSITIONS, self.sides)._repr_mimebundle_()
-            words = describe(POSITIONS, self.sides)
-            bundle |= {"image/png": shown["image/png"], "text/plain": f"{self!r}\n{words}"}
-        return bundle
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        if self.sides is None:
+            return self._bundle(None, repr(self))
+        words = describe(POSITIONS, self.sides)
+        return self._bundle(picture(POSITIONS, self.sides, SCALE).png, f"{self!r}\n{words}")

@@ -1,11 +1,14 @@
-"""The HTML around the heatmaps: the code with its marked line, the verdict, an error. Everything is escaped here."""
+"""What a panel says, as plain text and plain data: code lines, outcome, evidence, errors. The page writes all of it as
+text, never as HTML, so a claim or a name can hold anything.
+"""
 
 from __future__ import annotations
 
-import html
+import inspect
+import textwrap
 import traceback
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gradlab.lab.reading import Kind, Side
 from gradlab.lab.scenario import MARK, Scenario
@@ -15,54 +18,68 @@ from gradlab.runtime.exceptions import place, plain, sentence
 if TYPE_CHECKING:
     from gradlab.lab.blamed_line import Cut  # which imports TensorFlow; this module must not
 
-_MONO = "font-family:var(--jp-code-font-family,monospace);font-size:12px;line-height:1.45"
+# Lines that stay when a long function is folded, beside those with a gradient: where the tape is and what it is asked.
+_KEPT = ("def ", "with ", "gradient(", "jacobian(", "stop_recording", "watch(")
 
 
-def source_html(scenario: Scenario) -> str:
-    """The code that runs, the line of the switch marked by a bar, a background and a word."""
-    lines = []
-    for line in scenario.source.splitlines():
-        text = html.escape(line) or "&nbsp;"
-        if MARK in line:
-            text = (
-                '<mark style="background:#ffe08a;color:#111;box-shadow:-8px 0 #ffe08a, -12px 0 #b26a00;'
-                f'display:inline-block;width:100%">{text}</mark>'
-            )
-        lines.append(text)
-    return (
-        "<details open><summary>The code that runs, its switch marked</summary>"
-        f'<pre tabindex="0" aria-label="Source code of {scenario.name}" '
-        f'style="{_MONO};overflow-x:auto;margin:4px 0;padding-left:14px">' + "\n".join(lines) + "</pre></details>"
-    )
+def code_lines(scenario: Scenario) -> list[dict[str, Any]]:
+    """The lines of `run` with their numbers in the file: {number, text, mark, keep}. Empty where there is no source."""
+    try:
+        lines, first = inspect.getsourcelines(scenario.run)
+    except (OSError, TypeError):  # made by exec or in C: a panel without code is still a panel
+        return []
+    found = []
+    for i, line in enumerate(textwrap.dedent("".join(lines)).splitlines()):
+        text = line.replace(MARK, "").rstrip() if MARK in line else line
+        found.append(
+            {"number": first + i, "text": text, "mark": MARK in line, "keep": any(word in line for word in _KEPT)}
+        )
+    return found
 
 
-def verdict_html(scenario: Scenario, sides: tuple[Side, Side], keras: int, cut: str = "") -> str:
-    """What the claim predicted, what was measured just now, and the verdict that follows.
+def setup_code(scenario: Scenario) -> str:
+    """The code of `setup`; "" where there is none to be had."""
+    try:
+        return inspect.getsource(scenario.setup)
+    except (OSError, TypeError):
+        return ""
 
-    `cut` is the HTML of the row "Cut at" (see `cut_html`); without it there is no such row.
+
+def groups(side: Side) -> list[dict[str, Any]]:
+    """The outcome of one position: the sources that came out alike, together, in the order of the sources."""
+    found: dict[Kind, list[str]] = {}
+    for name, kind in side.kinds.items():
+        found.setdefault(kind, []).append(name)
+    return [{"kind": kind.value, "names": names} for kind, names in found.items()]
+
+
+def evidence(scenario: Scenario, sides: tuple[Side, Side], keras: int, cut: str = "") -> tuple[str, list[list[str]]]:
+    """(verdict, rows of label and text): what the claim predicts, what was measured just now, and what follows.
+
+    The verdict is "" where nothing was measured for a source that the claim speaks of. `cut` is the text of the row
+    "Cut at" (see `cut_words`); without it there is no such row.
     """
     predicted = scenario.expected(keras)[0]
     on = sides[1]
     missing = [name for name in predicted if name not in on.kinds]
+    rows = [["The claim", scenario.claim]]
+    verdict = ""
     if missing:
-        return f'<div role="status">No verdict: nothing was measured for {html.escape(", ".join(missing))}.</div>'
-    verdict = judge(predicted, on)
-    found = {name: on.kinds[name] for name in predicted}
-    rows = [
-        ("The claim", html.escape(scenario.claim)),
-        (f"It predicts, for “{html.escape(scenario.switch[1])}”", html.escape(in_words(predicted))),
-        ("Measured just now", html.escape(in_words(found))),
-        ("Verdict", f"<b>{verdict}</b> (Keras {keras}, claim {', '.join(scenario.claims)})"),
-    ]
+        rows.append(["Verdict", f"none: nothing was measured for {', '.join(missing)}"])
+    else:
+        verdict = judge(predicted, on)
+        rows += [
+            [f"It predicts, for “{scenario.switch[1]}”", in_words(predicted)],
+            ["Measured just now", in_words({name: on.kinds[name] for name in predicted})],
+            ["Verdict", f"{verdict} (Keras {keras})"],
+        ]
     if cut:
-        rows.append(("Cut at", cut))
+        rows.append(["Cut at", cut])
     if on.watched is not None:
-        rows.append(("Watched by the tape", html.escape(", ".join(on.watched)) or "nothing"))
+        rows.append(["Watched by the tape", ", ".join(on.watched) or "nothing"])
         listed = [r.name for r in on.readings if r.kind not in (Kind.MISSING, Kind.RAISES)]
-        rows.append(("In the list of variables", html.escape(", ".join(listed)) or "nothing: the list is empty"))
-    body = "".join(f'<tr><th scope="row" style="text-align:left;padding-right:10px">{a}</th>'
-                   f'<td style="text-align:left">{b}</td></tr>' for a, b in rows)  # fmt: skip
-    return f'<table role="status" style="margin:4px 0">{body}</table>'
+        rows.append(["In the list of variables", ", ".join(listed) or "nothing: the list is empty"])
+    return verdict, rows
 
 
 def broken(side: Side) -> dict[str, Kind]:
@@ -70,41 +87,43 @@ def broken(side: Side) -> dict[str, Kind]:
     return {name: kind for name, kind in side.kinds.items() if kind not in (Kind.OK, Kind.MISSING)}
 
 
-def cut_html(side: Side, cuts: Mapping[str, Cut]) -> str:
-    """The lines that cut the gradient, the sources of each beside it. A source without a line is said to have none."""
-    groups: dict[Cut, list[str]] = {}
+def cut_words(side: Side, cuts: Mapping[str, Cut], missing: Mapping[str, str]) -> str:
+    """The lines that cut the gradient, the sources of each beside it.
+
+    A wrong gradient without such a line is said to be what it is of the right one, from `missing`; another source
+    without a line is said to have none.
+    """
+    by_cut: dict[Cut, list[str]] = {}
     for name in broken(side):
         if name in cuts:
-            groups.setdefault(cuts[name], []).append(name)
+            by_cut.setdefault(cuts[name], []).append(name)
+    left = {name: kind for name, kind in broken(side).items() if name not in cuts and kind is not Kind.RAISES}
+    alone = len(by_cut) == 1 and not left  # then the names are those of the outcome
     parts = [
-        f"<code>{html.escape(cut.line)}</code> (line {cut.number}) for {html.escape(', '.join(names))}: "
-        f"{html.escape(cut.words)}"
-        for cut, names in groups.items()
+        f"line {cut.number}{'' if alone else f' for {_some(names)}'}: {cut.words}" for cut, names in by_cut.items()
     ]
-    left = [name for name, kind in broken(side).items() if name not in cuts and kind is not Kind.RAISES]
-    if left:
-        parts.append(f"the doctor found no line for {html.escape(', '.join(left))}")
-    return "<br>".join(parts)
+    parts += [f"{name}: {missing[name]}" for name in left if missing.get(name)]
+    unknown = [name for name in left if not missing.get(name)]
+    if unknown:
+        parts.append(f"the doctor found no line for {', '.join(unknown)}")
+    return "; ".join(parts)
 
 
-def no_cut_html(error: BaseException) -> str:
+def _some(names: list[str]) -> str:
+    return ", ".join(names) if len(names) < 4 else f"{names[0]} and {len(names) - 1} more"
+
+
+def no_cut_words(error: BaseException) -> str:
     """The same place when the doctor failed: in words, and the panel goes on."""
-    return f"the doctor could not look: {html.escape(sentence(error))}"
+    return f"the doctor could not look: {sentence(error)}"
 
 
-def looking_html() -> str:
+def looking_words() -> str:
     """The same place while the doctor looks."""
     return "the doctor is looking for the line …"
 
 
-def error_html(heading: str, error: BaseException) -> str:
-    """An exception: its message and the line it came from in sight, its traceback folded."""
+def fault(heading: str, error: BaseException) -> dict[str, str]:
+    """An exception as data: heading, sentence, the line it came from, and the traceback."""
     trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    line = place(error)
-    where = f"<br>raised by the line <code>{html.escape(line)}</code>" if line else ""
-    return (
-        '<div role="alert" style="border:2px solid #b00020;padding:6px 10px;margin:4px 0">'
-        f"<b>! {html.escape(heading)}</b><br>{html.escape(sentence(error))}{where}"
-        f'<details><summary>Traceback</summary><pre tabindex="0" style="{_MONO};overflow-x:auto">'
-        f"{html.escape(plain(trace))}</pre></details></div>"
-    )
+    return {"heading": heading, "sentence": sentence(error), "line": place(error), "trace": plain(trace)}

@@ -38,4 +38,5 @@ scenario = Scenario(
     ),
     hint="How many True entries has each row of the mask?",
     knobs={"steps": (2, 10), "units": (1, 8)},
+    scale=(1e-5, 1e1),
 )

@@ -55,4 +55,5 @@ scenario = Scenario(
     ),
     hint="Print the shapes of what the encoder returns. Which belong together, and what width does the decoder want?",
     knobs={"steps": (1, 8), "units": (1, 12)},
+    scale=(1e-6, 1e1),
 )

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from gradlab.lab.reading import Kind
-from gradlab.lab.scenario import Scenario
+from gradlab.lab.scenario import Repair, Scenario
 
 
 def setup(steps: int = 6, start: float = 0.2):
@@ -42,6 +42,7 @@ scenario = Scenario(
         "the chosen branch keep their gradients; what only helped to choose gets None. A sigmoid instead of the comparison "
         "makes the choice gradual, and the threshold learnable."
     ),
+    repair=Repair(loss="free"),
     hint="The threshold is used in one place only. What type has the result of that line?",
     knobs={"steps": (1, 12), "start": (-1.0, 1.0)},
 )

@@ -45,4 +45,5 @@ scenario = Scenario(
     ),
     hint="Which computations stand inside the `with` block, and which before it?",
     knobs={"steps": (1, 8), "units": (1, 12)},
+    scale=(1e-7, 1e1),
 )

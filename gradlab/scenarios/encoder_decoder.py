@@ -55,4 +55,5 @@ scenario = Scenario(
     ),
     hint="Nothing is broken here. Which of the eight arrays is the largest, and which the smallest?",
     knobs={"steps": (1, 8), "units": (1, 12)},
+    scale=(1e-7, 1e1),
 )

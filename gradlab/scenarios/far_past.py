@@ -52,4 +52,5 @@ scenario = Scenario(
     ),
     hint="Drag `radius`. From which value on does the SimpleRNN miss its far past?",
     knobs={"steps": (2, 40), "radius": (0.1, 1.5), "forget_bias": (-2.0, 5.0)},
+    scale=(1e-12, 1e2),
 )

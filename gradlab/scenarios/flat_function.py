@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from gradlab.lab.reading import Kind
-from gradlab.lab.scenario import Scenario
+from gradlab.lab.scenario import Repair, Scenario
 
 
 def setup(op: str = "clip", steps: int = 6, units: int = 4):
@@ -41,6 +41,7 @@ scenario = Scenario(
         "The path is whole: TensorFlow knows the derivative of a clip and of a sign. It is zero wherever the function is flat, "
         "and everything before it is multiplied by that zero. A level of -10 to 10 never reaches the range 20 to 30."
     ),
+    repair=Repair(loss="like"),
     hint="Print the level before and after the clip. Which entries may move the result at all?",
     knobs={"op": ("clip", "sign"), "steps": (1, 12), "units": (1, 12)},
     rate=0.003,

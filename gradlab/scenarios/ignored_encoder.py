@@ -32,7 +32,7 @@ ENCODER_NONE = {f"encoder {name}": Kind.NONE for name in ("kernel", "recurrent_k
 scenario = Scenario(
     title="Leave the decoder without the encoder's state",
     claims=("E4",),
-    claim="The encoder's variables get no gradients.",
+    claim="The encoder's variables get no gradients, if the decoder does not start from the encoder's state.",
     switch=("start the decoder from the encoder's state", "start the decoder from zeros"),
     setup=setup,
     run=run,
@@ -40,9 +40,10 @@ scenario = Scenario(
     breaks=ENCODER_NONE,
     verdict="confirmed",
     why=(
-        "The initial state is the only road from the encoder to the loss. Without it the encoder still runs, its output "
+        "The initial state is the only path from the encoder to the loss. Without it the encoder still runs, its output "
         "has a shape and values, and nothing fails; but no path leads back to it."
     ),
     hint="Start at the loss and walk back. Where would you have to pass to reach the encoder?",
     knobs={"steps": (1, 8), "units": (1, 12)},
+    scale=(1e-7, 1e1),
 )

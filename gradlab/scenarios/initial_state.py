@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from gradlab.lab.reading import Kind
-from gradlab.lab.scenario import Scenario
+from gradlab.lab.scenario import Repair, Scenario
 
 
 def setup(steps: int = 1, units: int = 4):
@@ -40,6 +40,7 @@ scenario = Scenario(
         "multiplies the initial state, so dL/dU is the outer product of that state and the error behind it. "
         "A state of zeros makes it exactly zero. Zero is a number, with a reason; None would be the absence of a path."
     ),
+    repair=Repair(loss="free", forbidden={"a new variable": "the state must be a constant here, not a variable"}),
     hint="What does the recurrent kernel get multiplied with in the very first step?",
     knobs={"steps": (1, 8), "units": (1, 12)},
     rate=0.3,

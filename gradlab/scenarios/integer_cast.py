@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from gradlab.lab.reading import Kind
-from gradlab.lab.scenario import Scenario
+from gradlab.lab.scenario import Repair, Scenario
 
 
 def setup(steps: int = 6, units: int = 4):
@@ -39,9 +39,10 @@ scenario = Scenario(
     breaks=ALL_NONE,
     verdict="confirmed",
     why=(
-        "An integer has no neighbours at a small distance, so a cast to an integer type has no derivative and TensorFlow "
-        "registers none: the path ends at the cast. Casting back makes a new float that remembers no path."
+        "An integer has no neighbours at a small distance, so a cast to an integer type has no derivative. TensorFlow's gradient "
+        "function for the cast returns None for an integer type: the path ends at the cast. Casting back makes a new float."
     ),
+    repair=Repair(loss="like"),
     hint="Follow the loss backwards. Which line makes a tensor whose dtype is not a float?",
     knobs={"steps": (1, 12), "units": (1, 12)},
     rate=0.003,

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from gradlab.lab.reading import Kind
-from gradlab.lab.scenario import Scenario
+from gradlab.lab.scenario import Repair, Scenario
 
 
 def setup(steps: int = 4, units: int = 4):
@@ -40,6 +40,7 @@ scenario = Scenario(
         "A tape watches trainable variables by itself and tensors only when told to. So a constant state has no gradient "
         "of its own until you call tape.watch on it, and the weights, being variables, have theirs either way."
     ),
+    repair=Repair(sources="on", forbidden={"a new variable": "the state must stay a constant tensor, not a variable"}),
     hint="A tape watches variables by itself. What has to be said for anything else?",
     knobs={"steps": (1, 8), "units": (1, 12)},
     rate=0.3,

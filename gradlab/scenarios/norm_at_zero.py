@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from gradlab.lab.reading import Kind
-from gradlab.lab.scenario import Scenario
+from gradlab.lab.scenario import Repair, Scenario
 
 
 def setup(distance: float = 0.0, units: int = 4):
@@ -43,6 +43,7 @@ scenario = Scenario(
         "is NaN. With a small number under the root, the slope at zero is a plain zero. One pair of equal states is enough "
         "to turn every weight into NaN at the next step."
     ),
+    repair=Repair(rtol=0.01),
     hint="Which function of the code is infinitely steep at 0?",
     knobs={"distance": (0.0, 1.0), "units": (1, 12)},
 )

@@ -47,4 +47,5 @@ scenario = Scenario(
     ),
     hint="What does the encoder return with return_state=True, and how many of these does an LSTM decoder start from?",
     knobs={"steps": (1, 8), "units": (1, 12)},
+    scale=(1e-7, 1e1),
 )

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from gradlab.lab.reading import Kind
-from gradlab.lab.scenario import Scenario
+from gradlab.lab.scenario import Repair, Scenario
 
 
 def setup(op: str = "round", steps: int = 6, units: int = 4):
@@ -40,9 +40,10 @@ scenario = Scenario(
     breaks=ALL_NONE,
     verdict="confirmed",
     why=(
-        "The result stays the same for a while and then jumps, so its derivative is zero nearly everywhere and infinite "
-        "at the jump. TensorFlow registers no gradient for these operations, and the tape returns None."
+        "The result stays the same for a while and then jumps, so its derivative is zero nearly everywhere, and there is none "
+        "at the jump. TensorFlow's gradient functions for these operations return None. (For tf.sign it returns zeros.)"
     ),
+    repair=Repair(loss="near"),
     hint="Which operation gives the same result for two inputs that differ a little?",
     knobs={"op": ("round", "floor", "argmax"), "steps": (1, 12), "units": (2, 12)},
     rate=0.003,

@@ -23,6 +23,11 @@ def run(bug, layer, x):
     return loss, sources, tape.gradient(loss, sources)
 
 
+def by_hand(layer, x):
+    last = layer(x)[:, -1].numpy()
+    return {"last state": 2 * (last - 1) / last.size}  # the derivative of a mean of squares
+
+
 scenario = Scenario(
     title="Ask for a slice that the loss never saw",
     claims=("M2",),
@@ -30,6 +35,7 @@ scenario = Scenario(
     switch=("the slice that the loss was made of", "the same slice, cut out again after the loss"),
     setup=setup,
     run=run,
+    by_hand=by_hand,
     predicts={"last state": Kind.OK},
     breaks={"last state": Kind.NONE},
     verdict="refuted",

@@ -47,4 +47,5 @@ scenario = Scenario(
     ),
     hint="Nothing is broken here. Compare the two positions entry by entry.",
     knobs={"steps": (1, 12), "units": (1, 12)},
+    scale=(1e-6, 1e1),
 )

@@ -44,4 +44,5 @@ scenario = Scenario(
     ),
     hint="Which line hands the next step a state without a past? What is in your hands if you leave that line out?",
     knobs={"steps": (1, 12), "units": (1, 12)},
+    scale=(1e-6, 1e1),
 )

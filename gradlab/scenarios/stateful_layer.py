@@ -49,4 +49,5 @@ scenario = Scenario(
     ),
     hint="What does the first call return beside its output, and where could the second call take it?",
     knobs={"steps": (1, 10), "units": (1, 12)},
+    scale=(1e-6, 1e1),
 )

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from gradlab.lab.reading import Kind
-from gradlab.lab.scenario import Scenario
+from gradlab.lab.scenario import Repair, Scenario
 
 
 @tf.custom_gradient
@@ -40,7 +40,7 @@ def run(bug, cell, x, wanted, to_whole):
 scenario = Scenario(
     title="Cast to an integer with a gradient of your own",
     claims=("T4", "C1"),
-    claim="A custom gradient is a way out where TensorFlow registers none, such as a cast to an integer.",
+    claim="A custom gradient is a way out where TensorFlow's own is None, as for a cast to an integer.",
     switch=("keep the level a float", "cast it to int32 and back, with the gradient that the knob names"),
     setup=setup,
     run=run,
@@ -50,8 +50,9 @@ scenario = Scenario(
     why=(
         "`tf.custom_gradient` takes a function that returns its result and a second function for the way back. Here the way "
         "back hands the incoming gradient on, as if the cast had not been there. That is not the derivative of a staircase "
-        "(which is zero); it is a useful lie, known as the straight-through estimator."
+        "(which is zero); it is a stand-in that is useful, the straight-through estimator."
     ),
+    repair=Repair(loss="kept"),
     hint="The function under @tf.custom_gradient returns two things. What does the second return?",
     knobs={"backward": ("as if not cast", "as TensorFlow does"), "steps": (1, 12), "units": (1, 12)},
     rate=0.01,

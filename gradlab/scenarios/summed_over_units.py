@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from gradlab.lab.by_hand import differences
 from gradlab.lab.reading import Kind
 from gradlab.lab.scenario import Scenario
 
@@ -27,6 +28,17 @@ def run(bug, cell, x):
     return h, dict.fromkeys(names, x), dict(zip(names, (by_step, by_unit)))
 
 
+def by_hand(cell, x):
+    def last(v):
+        h = tf.zeros((1, cell.units))
+        for t in range(v.shape[1]):
+            h, _ = cell(v[:, t], [h])
+        return h
+
+    each = differences(last, x)[:, :, 0]  # (1, units, time, inputs)
+    return {"share of each step": each.sum(axis=1), "share of each unit": each}
+
+
 scenario = Scenario(
     title="Look for each step's share in one gradient",
     claims=("J2",),
@@ -34,6 +46,7 @@ scenario = Scenario(
     switch=("the Jacobian of the last state", "one gradient of the last state"),
     setup=setup,
     run=run,
+    by_hand=by_hand,
     predicts={"share of each step": Kind.WRONG, "share of each unit": Kind.WRONG},
     breaks={"share of each unit": Kind.WRONG},
     verdict="half true",
@@ -43,4 +56,5 @@ scenario = Scenario(
     ),
     hint="Which of the two arrays still has an axis for what you look for?",
     knobs={"steps": (1, 10), "units": (1, 6)},
+    axes={"share of each unit": ("batch", "unit", "time", "input")},
 )

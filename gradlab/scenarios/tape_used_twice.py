@@ -2,8 +2,9 @@
 
 import tensorflow as tf
 
+from gradlab.lab.by_hand import differences
 from gradlab.lab.reading import Kind
-from gradlab.lab.scenario import Scenario
+from gradlab.lab.scenario import Repair, Scenario
 
 
 def setup(steps: int = 4, units: int = 3):
@@ -23,6 +24,11 @@ def run(bug, lstm, x):
     return hidden + carried, dict.fromkeys(gradients, x), gradients
 
 
+def by_hand(lstm, x):
+    names = ("d h_T / d x", "d c_T / d x")
+    return {name: differences(lambda v, k=k: tf.reduce_sum(lstm(v)[k]), x) for k, name in enumerate(names, 1)}
+
+
 scenario = Scenario(
     title="Ask one tape twice",
     claims=("J4",),
@@ -30,6 +36,7 @@ scenario = Scenario(
     switch=("tf.GradientTape(persistent=True)", "tf.GradientTape()"),
     setup=setup,
     run=run,
+    by_hand=by_hand,
     predicts={"d h_T / d x": Kind.OK, "d c_T / d x": Kind.OK},
     breaks={"d h_T / d x": Kind.RAISES, "d c_T / d x": Kind.RAISES},
     verdict="refuted",
@@ -37,6 +44,7 @@ scenario = Scenario(
         "A tape lets go of what it recorded as soon as it has answered, to free the memory. persistent=True keeps the record "
         "until the tape is deleted. (The loss here is only a sum of both, so that there is something to train.)"
     ),
+    repair=Repair(forbidden={"a persistent tape": "this exercise asks for tapes that are not persistent"}),
     hint="How many times is the tape asked?",
     knobs={"steps": (1, 8), "units": (1, 8)},
 )

@@ -47,4 +47,5 @@ scenario = Scenario(
     ),
     hint="How many tapes are there, and on which of them does the first window stand?",
     knobs={"steps": (1, 10), "units": (1, 12)},
+    scale=(1e-6, 1e1),
 )

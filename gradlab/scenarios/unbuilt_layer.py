@@ -40,4 +40,5 @@ scenario = Scenario(
     ),
     hint="In which line is the list of variables taken, and does the layer have any by then?",
     knobs={"steps": (1, 8), "units": (1, 12)},
+    scale=(1e-6, 1e1),
 )

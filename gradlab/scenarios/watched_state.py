@@ -43,4 +43,5 @@ scenario = Scenario(
     hint="The weights lack nothing. Which two sources are tensors, not variables, and who tells the tape about them?",
     knobs={"steps": (1, 12), "units": (1, 12)},
     rate=1.0,
+    scale=(1e-9, 1e1),
 )

@@ -134,7 +134,7 @@ def test_a_graph_without_a_missing_gradient_is_run_once_more_for_the_values():
     COUNT.assign([0.0, 0.0])
     assert np.isnan(np.asarray(step(0.0 * V))).all()
     report = gradlab.last_report()
-    assert [(r.status, r.cause) for r in report.rows] == [("nan", "nan-sqrt-norm")]
+    assert [(r.status, r.cause) for r in report.rows] == [("not finite", "nan-sqrt-norm")]
     assert report.rows[0].where[0].code == "loss = tf.reduce_sum(tf.sqrt(W * scale))"
     assert runs == [False, True]
     assert COUNT.numpy().tolist() == [1.0, 1.0]

@@ -103,12 +103,12 @@ def cuts(run: Run, flow: Flow) -> list[Cut]:
     return out
 
 
-def separating_cut(run: Run, found: list[Cut], seed: int) -> Cut:
+def separating_cut(run: Run, found: list[Cut], *seeds: int) -> Cut:
     """Of several cuts the one nearest the loss that alone parts the source from it; the first if none does."""
     for cut in found[:MAX_TRIED] if len(found) > 1 else ():
         line = cut.op.stack[:1]
         rest = [op for op in run.trace.ops if op is not cut.op and (op.type != cut.op.type or op.stack[:1] != line)]
-        reached, _, _ = forward(Trace(rest), [seed], run.reads)
+        reached, _, _ = forward(Trace(rest), seeds, run.reads)
         if not any(k in reached for k in run.target_keys):
             return cut
     return found[0]

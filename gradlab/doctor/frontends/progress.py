@@ -25,7 +25,8 @@ def quietly() -> Iterator[None]:
 class Progress:
     """A line on stderr, rewritten in place; silent for the first `after` seconds."""
 
-    def __init__(self, after: float = 2.0) -> None:
+    def __init__(self, after: float = 2.0, name: str = "gradlab.explain") -> None:
+        self.name = name
         self.started, self.after, self.shown = time.monotonic(), after, 0.0
         self.open = False
         self.main = threading.current_thread() is threading.main_thread()
@@ -36,7 +37,7 @@ class Progress:
         if getattr(_quiet, "on", False) or now - self.started < self.after or now - self.shown < 0.2:
             return
         self.shown, self.open = now, True
-        sys.stderr.write(f"\rgradlab.explain: {what} ({now - self.started:.0f} s)".ljust(79))
+        sys.stderr.write(f"\r{self.name}: {what} ({now - self.started:.0f} s)".ljust(79))
         sys.stderr.flush()
 
     def ops(self, count: int) -> None:

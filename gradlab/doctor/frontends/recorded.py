@@ -151,7 +151,7 @@ def _scene(call: Call, trace: Trace) -> Scene:
             spots.append((code.co_filename, code.co_firstlineno))
             for name, value in free_values(function).items():
                 values.setdefault(name, value)
-    return Scene(None, spots, values)
+    return Scene(None, spots, values, call.frames)
 
 
 def _named(call: Call) -> list[tuple[str, Any]]:

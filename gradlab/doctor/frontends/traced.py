@@ -1,8 +1,9 @@
 """A gradlab.Tape inside a tf.function: explained from the graph that TensorFlow traces, for there are no values yet.
 
-What a graph can tell is whether a gradient is there, not what it is: zero and NaN are left to a run in eager mode. The
-question where a gradient ends is asked of a copy of the graph (`tf.import_graph_def`, `tf.gradients`), so the
-learner's graph stays as it is. Public API only.
+What a graph can tell is whether a gradient is there, not what it is: zero and NaN are left to a run in eager mode. Where
+a gradient ends is found by structure (`analysis/graph_cuts.py`); the learner's graph stays as it is. Where the private
+functions for that fail their self-test, a copy of the graph is asked by public API (`tf.import_graph_def`,
+`tf.gradients`), which cannot look into loops and functions.
 """
 
 from __future__ import annotations
@@ -15,31 +16,31 @@ from typing import Any
 
 import tensorflow as tf
 
-from gradlab.doctor.op_types import GRAPH_LEAVES
+from gradlab.doctor.analysis import graph_functions
+from gradlab.doctor.analysis.graph_cuts import CARRIES, GraphRun, graph_run, graph_trace
+from gradlab.doctor.analysis.graph_reachability import Reachability
 from gradlab.doctor.recording.frames import Place, code_of, is_user_file, places, stack
 from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.snapshot import live_variables
-from gradlab.doctor.recording.sources import FLOATS, Source, unwrap
+from gradlab.doctor.recording.sources import FLOATS, Eager, Source, unwrap
 from gradlab.doctor.recording.tape_calls import Call, TapeLog, leaves
-from gradlab.doctor.recording.trace import Op, Trace
+from gradlab.doctor.recording.trace import Trace
 from gradlab.doctor.report.diagnosis import Row
 from gradlab.doctor.report.report import Report
 from gradlab.doctor.rules import Case, Kind, diagnose, variable_list
 from gradlab.doctor.source_code.scope import Scene
 
 TOKEN = 1
+THERE = "a gradient is there; its value is not known"
 NOTE = (
     "this tape was opened while TensorFlow traced a graph, so no values were there: a gradient of zero or NaN is not "
-    "seen; run eagerly (compile(run_eagerly=True), or without tf.function) to have those explained as well"
+    "seen, unless it is zero by construction; run eagerly (compile(run_eagerly=True), or without tf.function) to have "
+    "those explained as well"
 )
-
-
-@dataclass(frozen=True)
-class Spot:
-    """A line's function, as a code object tells it."""
-
-    co_filename: str
-    co_name: str
+PUBLIC_NOTE = (
+    "the structure of loops and functions in the graph could not be read with this TensorFlow ({}); a cut inside of one "
+    "is told at the line of the loop or call"
+)
 
 
 @dataclass
@@ -116,46 +117,60 @@ class TracedCall:
     where: list[Place]
     names: dict[str, Any]
     running: tuple[Any, Any, Any] | None = None  # the learner's tf.function around the call, its args and kwargs
+    frames: list[Any] = field(default_factory=list)  # the learner's frames around the call, see Call
+    at: int = 0  # operations that the graph had before the call added its own
+
+    def __post_init__(self) -> None:
+        self.at = self.at or self.tape.now()
 
     def report(self) -> Report:
         """What the graph tells."""
         at = f" ({self.where[0]})" if self.where else ""
-        return Report(_rows(self), [NOTE], "the traced graph", title=f"tape.{self.what}{at}, inside a tf.function")
-
-
-class _GraphRun(Run):
-    """A run whose gradients are there or not, without a size."""
-
-    def norm(self, k: int) -> float | None:
-        return None
+        wrong = graph_functions.fault()
+        notes = [NOTE, *([PUBLIC_NOTE.format(wrong)] if wrong else [])]
+        return Report(_rows(self), notes, "the traced graph", title=f"tape.{self.what}{at}, inside a tf.function")
 
 
 def _rows(call: TracedCall) -> list[Row]:
     graph = call.tape.graph
-    operations = list(graph.get_operations()) if graph is not None else []
-    keys = {id(t): n for n, t in enumerate(t for o in operations for t in o.outputs)}
-    inner = {id(outer): keys.get(id(held), -1) for outer, held in getattr(graph, "captures", ())}
-    unknown: dict[int, int] = {}
+    operations = list(graph.get_operations())[: call.at] if graph is not None else []
+    inner = {id(outer): id(held) for outer, held in getattr(graph, "captures", ())}
 
     def key(thing: Any) -> int:
         handle = getattr(thing, "handle", None)
         thing = thing if handle is None else handle
-        found = keys.get(id(thing), inner.get(id(thing)))
-        return found if found is not None else unknown.setdefault(id(thing), len(keys) + len(unknown))
+        return inner.get(id(thing), id(thing))
 
-    trace = _trace(call.tape, operations, keys)
+    def tapes(number: int) -> frozenset[int]:
+        return frozenset({TOKEN}) if call.tape.records(number) else frozenset()
+
     targets = [t for t in map(unwrap, leaves(call.target)) if getattr(t, "graph", None) is graph]
-    run = _GraphRun(trace, targets, key)
     named = list(_named(call))
     sources = [Source(name, thing, unwrap(thing)) for name, thing in named]
-    _differentiate(run, graph, targets, [key(s.value) for s in sources] or list(inner.values()))
-    log = TapeLog(TOKEN, call.tape.persistent, call.tape.watches_variables, call.tape.entered, call.tape.exited)
-    log.reset, log.calls = call.tape.reset, call.tape.calls
-    log.watched = {key(t): (number, spots) for t, number, spots in call.tape.watched}
+    reach = Reachability((call.where[0].file, call.where[0].line) if call.where else None)
+    structural = not graph_functions.fault()
+    seen = graph_trace(reach, operations, tapes, split=structural)
+    trace = seen.trace
+    for s in sources:
+        trace.tensors.setdefault(key(s.value), getattr(s.value, "handle", s.value))
+    if structural:
+        run = graph_run(reach, seen, targets, key=key)
+    else:
+        run = _asked_by_public_api(trace, targets, key, graph, [key(s.value) for s in sources] or list(inner.values()))
+
+    def index(number: int | None) -> int | None:
+        """The op of the trace with which an operation of the graph begins."""
+        return number if number is None else (*seen.starts, len(trace.ops))[min(number, len(seen.starts))]
+
+    log = TapeLog(TOKEN, call.tape.persistent, call.tape.watches_variables)
+    log.entered, log.exited, log.reset = map(index, (call.tape.entered, call.tape.exited, call.tape.reset))
+    log.calls = call.tape.calls
+    log.watched = {key(t): (index(number) or 0, spots) for t, number, spots in call.tape.watched}
     asked = Call(
         call.what, log, call.target, call.sources, call.result, call.error, call.where, 0, trace, None, call.names
     )
-    scene = Scene(None, [(p.file, p.line) for p in call.where], call.names)
+    scene = Scene(None, [(p.file, p.line) for p in call.where], call.names, call.frames)
+    scene.arguments = [t for t in tf.nest.flatten(call.running[1:]) if isinstance(t, Eager)] if call.running else []
     base = Case("sources", Kind.RAISES, scene, call=asked, run=run, error=call.error, raised_at=call.where)
     if call.error is not None:
         return [diagnose(base.but(name=s.name, source=s)) for s in sources] or [diagnose(base)]
@@ -163,16 +178,29 @@ def _rows(call: TracedCall) -> list[Row]:
         return [diagnose(c) for c in variable_list.of_call(asked, run, scene, _watched(run, graph))]
     results = leaves(call.result)
     results = results if len(results) == len(sources) else [call.result] * len(sources)
-    return [
-        diagnose(_case(base, asked, s, Kind.NONE if slope is None else Kind.OK))
-        for s, slope in zip(sources, results, strict=True)
-    ]
+    return [_row(_case(base, asked, s, _status(run, s, slope))) for s, slope in zip(sources, results, strict=True)]
+
+
+def _status(run: GraphRun, source: Source, slope: Any) -> Kind:
+    """None as the tape gave it; zero where no gradient, or none but zeros, has a way through the graph."""
+    if slope is None:
+        return Kind.NONE
+    if not run.structural or source.dtype not in FLOATS:
+        return Kind.OK
+    return Kind.OK if run.seed(source) in run.reach.live(run.targets, CARRIES) else Kind.ZERO
 
 
 def _case(base: Case, asked: Call, source: Source, status: Kind) -> Case:
     by_itself = source.is_variable and source.trainable and asked.tape.watches_variables
     watched = by_itself or base.recorded.seed(source) in asked.tape.watched
     return base.but(name=source.name, source=source, given=source.given, status=status, watched=watched)
+
+
+def _row(case: Case) -> Row:
+    row = diagnose(case)
+    if row.status is Kind.OK:
+        row.status_text = THERE
+    return row
 
 
 def _named(call: TracedCall) -> Iterator[tuple[str, Any]]:
@@ -189,30 +217,13 @@ def _named(call: TracedCall) -> Iterator[tuple[str, Any]]:
         yield name, thing
 
 
-def _trace(tape: TracedTape, operations: list[Any], keys: dict[int, int]) -> Trace:
-    trace = Trace(first_key=sys.maxsize)
-    for number, operation in enumerate(operations):
-        if operation.type in GRAPH_LEAVES:
-            for t in operation.outputs:
-                trace.tensors[keys[id(t)]] = t
-            continue
-        frames = tuple(
-            (Spot(f.filename, f.name), f.lineno)
-            for f in reversed(list(operation.traceback or ()))
-            if is_user_file(f.filename)
-        )
-        ins, outs = (tuple(keys[id(t)] for t in side) for side in (operation.inputs, operation.outputs))
-        tapes = frozenset({TOKEN}) if tape.records(number) else frozenset[int]()
-        op = Op(number, operation.type, ins, outs, frames, frozenset(), None, tapes)  # type: ignore[arg-type]
-        trace.add(op, operation.inputs, operation.outputs)
-    return trace
-
-
-def _differentiate(run: Run, graph: Any, targets: list[Any], asked: list[int]) -> None:
-    """Which tensors have a gradient, from a copy of the graph; `run.error` if an op refuses."""
-    names = {k: t.name for k, t in run.trace.tensors.items() if t.dtype in FLOATS or k in asked}
+def _asked_by_public_api(trace: Trace, targets: list[Any], key: Any, graph: Any, asked: list[int]) -> GraphRun:
+    """The run of a graph whose gradients are asked of a copy of it; `run.error` if an op refuses."""
+    run = GraphRun(trace, targets, key)
+    run.structural = False
+    names = {k: t.name for k, t in trace.tensors.items() if t.dtype in FLOATS or k in asked}
     if not targets or graph is None:
-        return
+        return run
     with tf.Graph().as_default() as copy:
         tf.import_graph_def(graph.as_graph_def(), name="")
         ends = [copy.get_tensor_by_name(t.name) for t in targets if t.dtype in FLOATS]
@@ -221,10 +232,11 @@ def _differentiate(run: Run, graph: Any, targets: list[Any], asked: list[int]) -
             found = tf.gradients(ends, list(starts.values())) if ends else [None] * len(starts)
         except Exception as error:  # an op on the way may refuse in any way; the caller explains it
             run.error = error
-            return
+            return run
     run.asked = set(starts)
     there = tf.constant(1.0)
     run.gradients = {k: there for k, g in zip(starts, found, strict=True) if g is not None}
+    return run
 
 
 def _watched(run: Run, graph: Any) -> list[tuple[Any, Any]]:

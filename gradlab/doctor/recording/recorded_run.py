@@ -86,6 +86,8 @@ def kind_of(gradient: Any) -> str:
 class Run:
     """A trace with its targets and gradients; answers what a tensor's gradient is."""
 
+    structural = False  # the gradients come from a graph's structure: there or not, whoever watches what
+
     def __init__(self, trace: Trace, targets: list[Any], key: Callable[[Any], int]) -> None:
         self.trace, self.targets, self.key = trace, targets, key
         self.target_keys = [key(t) for t in targets]

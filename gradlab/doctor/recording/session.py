@@ -22,7 +22,7 @@ from gradlab.doctor.recording.backends import recorder
 from gradlab.doctor.recording.frames import places, stack, user_frame
 from gradlab.doctor.recording.recorded_run import MAX_OPS, Run, Witness
 from gradlab.doctor.recording.sources import FLOATS, unwrap
-from gradlab.doctor.recording.tape_calls import Call, TapeLog, is_theirs, leaves, telling, visible
+from gradlab.doctor.recording.tape_calls import Call, TapeLog, frames_around, is_theirs, leaves, telling, visible
 from gradlab.doctor.recording.trace import Op, Trace, remembered
 
 HISTORY = 20_000
@@ -203,6 +203,7 @@ class Session:
             names,
             functions,
             frame if slices else None,
+            frames=frames_around(),
         )
         remember(call)
         if self.owner == "call":
@@ -229,6 +230,7 @@ def ask_traced(
     frame = user_frame()
     names = {n: v for n, v in visible(frame).items() if telling(v)}
     call = TracedCall(tape, what, target, sources, None, None, places(stack(2)[0]), names, running())
+    call.frames = frames_around()
     _local.tracing = True
     try:
         call.result = plain(target, sources, *args, **kwargs)

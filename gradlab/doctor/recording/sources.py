@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-Eager = type(tf.constant(0.0))
+with tf.init_scope():  # this module may be imported while a function is being traced
+    Eager = type(tf.constant(0.0))
 FLOATS = frozenset({tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.complex64, tf.complex128})
 
 

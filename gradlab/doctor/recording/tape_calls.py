@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from gradlab.doctor.recording import autograph_lines
 from gradlab.doctor.recording.frames import Place, code_of, is_user_file
 from gradlab.doctor.recording.sources import is_owner
 from gradlab.doctor.recording.trace import Trace
@@ -47,6 +48,7 @@ class Call:
     functions: list[Any] = field(default_factory=list)  # the learner's functions that the caller can name
     frame: Any = None
     made: set[int] = field(default_factory=set)
+    frames: list[Around] = field(default_factory=list)  # the learner's frames around the call, innermost first
 
 
 def leaves(result: Any) -> list[Any]:
@@ -68,6 +70,43 @@ def visible(frame: FrameType | None) -> dict[str, Any]:
             if n in frame.f_globals:
                 seen.setdefault(n, frame.f_globals[n])
     return seen
+
+
+Around = tuple[str, int, dict[str, Any], dict[str, Any]]
+
+
+def frames_around() -> list[Around]:
+    """The learner's frames around the caller, innermost first: file, line, what of the local names may matter, and the
+    globals (the module's own dictionary, not a copy). A frame of code that AutoGraph made counts as the learner's."""
+    found: list[Around] = []
+    generated: list[FrameType] = []
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        kind = autograph_lines.kind(code)
+        if kind == autograph_lines.GENERATED:
+            generated.append(frame)
+        elif kind == autograph_lines.CONVERTER and generated:
+            line = autograph_lines.original(frame, generated)
+            if line is not None and is_user_file(line[0].co_filename):
+                # A loop's body is a function inside the generated one; the innermost value of a name counts.
+                local = {n: v for inner in reversed(generated) for n, v in inner.f_locals.items() if _keeps(v)}
+                function = frame.f_locals.get("f")
+                known = getattr(getattr(function, "__func__", function), "__globals__", {})
+                found.append((line[0].co_filename, line[1], local, known))
+            generated = []
+        elif is_user_file(code.co_filename):
+            module = code.co_name == "<module>"
+            local = frame.f_globals if module else {n: v for n, v in frame.f_locals.items() if _keeps(v)}
+            found.append((code.co_filename, frame.f_lineno, local, frame.f_globals))
+        frame = frame.f_back
+    return found
+
+
+def _keeps(value: Any) -> bool:
+    if type(value).__module__.startswith("tensorflow.python.autograph"):
+        return False  # AutoGraph's own names, and its stand-in for a name that is not defined yet
+    return telling(value) or is_theirs(value) or hasattr(value, "python_function")
 
 
 def is_theirs(value: Any) -> bool:

@@ -17,6 +17,7 @@ from gradlab.doctor.rules import NO_PATH, Case, Cause, Finding, Kind, rule
 from gradlab.doctor.rules.left_tensorflow import NUMPY
 from gradlab.doctor.source_code import syntax
 from gradlab.doctor.source_code.host_calls import host_call
+from gradlab.doctor.source_code.made_earlier import Maker, kept
 from gradlab.doctor.source_code.scope import Scene
 
 BEFORE_TAPE = Cause(
@@ -85,6 +86,32 @@ def computed_before_the_run(case: Case) -> Finding | None:
             f"`{name}` = `{text}` was computed before the tape recorded; the loss uses only its value",
             (Proof.TEXT, Proof.FLOW) if used else (Proof.TEXT,),
             cause=NUMPY if number and any(host_call(d.statement) is not None for d in chain) else None,
+        )
+    return None
+
+
+@rule(NO_PATH, rank=52, cause=BEFORE_TAPE)
+def kept_from_earlier(case: Case) -> Finding | None:
+    """The loss used a value that the program keeps (in an attribute, a layer, a list, a closure, a global), and the line
+    that made it reads the source, or runs what holds it."""
+    run, flow, source, scene = case.recorded, case.flow, case.asked, case.scope
+    needed = {k for op in run.trace.ops if op.index in flow.needed for k in op.ins} | set(run.target_keys)
+    outside = {k for k in needed if k not in run.trace.producer and not run.is_resource(k)}
+    # What a traced function was given as an argument is a placeholder in its graph, and a value in its caller.
+    outside |= {run.key(a) for a in scene.arguments}
+    maker = Maker(scene, source)
+    for thing in kept(scene, lambda value: value is not source.value and run.key(value) in outside):
+        chain = maker.chain(thing)
+        if not chain or any(_ran(run, d) for d in chain):
+            continue
+        place = chain[0].place
+        key = run.key(thing.value)
+        used = next((o for o in run.trace.ops if o.index in flow.needed and key in o.ins), None)
+        return Finding(
+            [place, *(p for p in (places(used.stack) if used else []) if p != place)],
+            f"`{chain[0].name}` = `{ast.unparse(chain[0].value)}` was computed before the tape recorded; the loss uses "
+            "only its value",
+            (Proof.OBJECT, Proof.FLOW) if used else (Proof.TEXT, Proof.FLOW),
         )
     return None
 

@@ -52,7 +52,9 @@ def tape_record(case: Case) -> TapeRecord | None:
     ]
     alive = case.alive
     cut = None if alive else (case.cuts[0] if case.cuts else None)
-    if cut is not None and cut.key == case.seed and not case.asked.is_variable and _passes(case, cut):
+    # By structure a graph tells what passes, whoever watches what; a record of a tape does not.
+    unknown = cut is not None and cut.key == case.seed and not case.asked.is_variable and not run.structural
+    if cut is not None and unknown and _passes(case, cut):
         # The recording did not know this tensor as a source, but the op that took it in is differentiable.
         alive, cut = True, None
     if cut is not None:

@@ -24,6 +24,10 @@ class Scene:
     function: Callable[..., Any] | None
     spots: list[tuple[str, int]] = field(default_factory=list)  # (file, line) whose scopes are searched, in order
     values: dict[str, Any] = field(default_factory=dict)  # names the function takes from outside
+    # (file, line, local names, global names) of the learner's frames around the call, innermost first
+    frames: list[tuple[str, int, dict[str, Any], dict[str, Any]]] = field(default_factory=list)
+
+    arguments: list[Any] = field(default_factory=list)  # what the traced function around the call was given
 
     def expression(self, source: Source) -> ast.AST | None:
         """How the user spells a source: the expression in a dict literal under its name, or the name itself."""
@@ -172,7 +176,8 @@ def scene(function: Callable[..., Any] | None, caller: FrameType | None) -> Scen
     if caller is not None:
         spots.append((caller.f_code.co_filename, caller.f_lineno))
     values = syntax.free_values(function) if function is not None else {}
-    return Scene(function, spots, values)
+    frames = [(caller.f_code.co_filename, caller.f_lineno, caller.f_locals, caller.f_globals)] if caller else []
+    return Scene(function, spots, values, frames)
 
 
 def class_file(thing: Any) -> str | None:
@@ -185,12 +190,13 @@ def class_file(thing: Any) -> str | None:
     return file if file and is_user_file(file) else None
 
 
-def _children(thing: Any) -> Iterator[tuple[str, Any]]:
+def children(thing: Any) -> Iterator[tuple[str, Any]]:
+    """What an object holds, by attribute, item, or name in a closure; nothing of it is called."""
     if isinstance(thing, dict):
         yield from ((f"[{k!r}]", v) for k, v in list(thing.items()))
     elif isinstance(thing, (list, tuple, set, frozenset)):
         yield from ((f"[{i}]", v) for i, v in enumerate(thing))
-    elif getattr(thing, "__closure__", None):
+    elif inspect.isfunction(thing) and thing.__closure__:
         for n, cell in zip(thing.__code__.co_freevars, thing.__closure__, strict=False):
             try:
                 yield n, cell.cell_contents
@@ -200,8 +206,13 @@ def _children(thing: Any) -> Iterator[tuple[str, Any]]:
         yield from (("func", thing.func), *thing.keywords.items(), *((f"[{i}]", v) for i, v in enumerate(thing.args)))
     elif inspect.ismethod(thing):
         yield "__self__", thing.__self__
-    elif hasattr(thing, "__dict__") and not isinstance(thing, (type, ModuleType)):
-        yield from list(vars(thing).items())
+    elif not isinstance(thing, (type, ModuleType)):
+        try:
+            # An object may answer for any attribute (AutoGraph's stand-in for an undefined name does): ask Python.
+            own = object.__getattribute__(thing, "__dict__")
+        except AttributeError:
+            return
+        yield from list(own.items()) if isinstance(own, dict) else ()
 
 
 def way_to(owner: Any, variable: Any, limit: int = 20_000) -> list[tuple[Any, str]]:
@@ -212,7 +223,7 @@ def way_to(owner: Any, variable: Any, limit: int = 20_000) -> list[tuple[Any, st
     fallback: list[tuple[Any, str]] = []
     while queue and len(seen) < limit:
         thing, way = queue.popleft()
-        for name, child in _children(thing):
+        for name, child in children(thing):
             here = [*way, (thing, name)]
             if child is variable or (hasattr(child, "handle") and unwrap(child) is variable):
                 if any(class_file(o) for o, _ in here):

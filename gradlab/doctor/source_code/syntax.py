@@ -35,6 +35,11 @@ def module(file: str) -> ast.Module | None:
     return tree
 
 
+def cells() -> list[str]:
+    """The notebook cells that Python knows the text of, in the order in which they ran."""
+    return [file for file in list(linecache.cache) if "ipykernel_" in file or file.startswith("<ipython")]
+
+
 def dotted(node: ast.AST) -> str:
     """'a.b.c' for a name or attribute chain, 'a[0]' for a constant index, else ''."""
     if isinstance(node, ast.Name):

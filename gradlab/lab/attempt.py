@@ -1,0 +1,303 @@
+"""A learner's version of a scenario's code, run and compared with the scenario at both positions of its switch.
+
+- `Attempt.of`: runs it; the other methods say, in sentences, what is still wrong.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from gradlab.lab.measure import Taken, measure, readings_of, take, to_array, value_of
+from gradlab.lab.reading import Kind, Reading, Side
+from gradlab.lab.scenario import Scenario
+from gradlab.lab.used import VARIABLE, Used, watching
+from gradlab.runtime.exceptions import sentence
+
+PROBES = 4  # other weights and inputs at which losses are compared; one may agree by chance, four do not
+MOVE = 0.1  # standard deviation of what is added to every weight there: as large as the weights of a small cell
+STRETCH = 0.3  # of what inputs are multiplied by, around 1; zeros (padding, masks) stay zeros
+POINTS_WITH = (
+    0.9  # cosine of a straight-through gradient with that of the smooth loss: rounding moves it less than this
+)
+NEARER = 0.85  # of the distance between the smooth loss and the one that jumps; a smoothed staircase has about 0.6
+
+
+@dataclass
+class Attempt:
+    """`problems` is not empty if there is nothing to compare: an exception, or not the form that was asked for."""
+
+    scenario: Scenario
+    run: Scenario  # the same, with the learner's function in the place of `run`
+    off: Side
+    things: dict[str, Any] = field(default_factory=dict)
+    taken: Taken | None = None
+    readings: tuple[Reading, ...] = ()
+    used: Used = field(default_factory=Used)
+    problems: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, scenario: Scenario, mine: Callable[..., Any], knobs: Mapping[str, Any]) -> Attempt:
+        """Run `mine` on what `setup` makes. Whatever it raises becomes a problem."""
+        off = measure(scenario, False, None, knobs)
+        made = cls(scenario, replace(scenario, run=lambda bug, **things: mine(**things), by_hand=None), off)
+        made.things = scenario.setup(**knobs)
+        try:
+            with watching() as made.used:
+                result = mine(**made.things)
+        except Exception as error:
+            made.problems = [f"your code raised {sentence(error)}"]
+            return made
+        made.problems = _not_the_form(result)
+        if made.problems:
+            return made
+        try:
+            made.taken = Taken(result[0], result[1], result[2], None, made.things)
+            made.readings = tuple(readings_of(made.run, True, made.taken, off))
+        except Exception as error:
+            made.problems = [f"your code raised {sentence(error)} when it ran a second time"]
+            return made
+        made.readings = tuple(made._stand_in(reading) for reading in made.readings)
+        return made
+
+    def bad_gradients(self) -> list[str]:
+        return [r.words() for r in self.readings if r.kind is not Kind.OK]
+
+    def bad_sources(self, owner: Any) -> list[str]:
+        """Sources that are not the scenario's own (or, with an owner, not among its variables)."""
+        assert self.taken is not None
+        listed = None if owner is None else list(owner.trainable_variables)
+        positions = (True,) if self.scenario.repair.sources == "on" else (False, True)
+        own = [t for t in (self._scenario_run(bug, self.things) for bug in positions) if t is not None]
+        left = []
+        for name, source in self.taken.sources.items():
+            if listed is not None:
+                if not any(source is v for v in listed):
+                    left.append(f"{name}: this is not in the list of your layer's trainable variables")
+                continue
+            meant = [t.sources[name] for t in own if name in t.sources]
+            moved = [m for m in meant if hasattr(m, "assign") or any(m is thing for thing in self.things.values())]
+            if moved and not any(source is m for m in moved):
+                left.append(
+                    f"{name}: this is another {type(source).__name__} than the one that the exercise asks about"
+                )
+        return left
+
+    def bad_means(self) -> list[str]:
+        """What the exercise rules out and was used."""
+        return [
+            reason
+            for name, reason in self.scenario.repair.forbidden.items()
+            if name in self.used.names or (name == VARIABLE and self._foreign_variables())
+        ]
+
+    def _foreign_variables(self) -> bool:
+        """Whether a trainable variable was read that is not the scenario's: it may have been made before."""
+        own = _variables(self.things)
+        return any(not any(v is o or v is getattr(o, "value", None) for o in own) for v in self.used.watched)
+
+    def bad_loss(self, owner: Any) -> list[str]:
+        """The loss, here and at other weights and inputs, against what the exercise asks for."""
+        assert self.taken is not None
+        rule = "free" if owner is not None else self.scenario.repair.loss
+        if rule == "free":
+            return self._not_computed(owner)
+        mine, off, on = [], [], []
+        for number in range(PROBES + 1):
+            with _elsewhere(self.things, number) as things:
+                try:
+                    mine.append(np.asarray(take(self.run, True, things).loss, "float64"))
+                except Exception as error:
+                    return [f"with other weights and inputs your code raised {sentence(error)}"]
+                off.append(_loss(self._scenario_run(False, things), mine[-1]))
+                on.append(_loss(self._scenario_run(True, things), off[-1]))
+        if any(m.shape != o.shape for m, o in zip(mine, off, strict=True)):
+            return [f"the loss has the shape {mine[0].shape}; expected {off[0].shape}"]
+        return self._compared(rule, mine, off, on)
+
+    def _compared(self, rule: str, mine: list[Any], off: list[Any], on: list[Any]) -> list[str]:
+        repair = self.scenario.repair
+
+        def same(a: Any, b: Any) -> bool:
+            return bool(np.allclose(a, b, rtol=repair.rtol, atol=1e-6, equal_nan=True))
+
+        def far(a: list[Any], b: list[Any]) -> float:
+            return float(np.mean([np.abs(x - y).mean() for x, y in zip(a, b, strict=True)]))
+
+        if rule in ("same", "kept"):
+            wanted = on if rule == "kept" else off
+            also = on if rule == "same" and same(on[0], off[0]) else wanted  # two ways to write one loss
+            agree = [same(m, w) or same(m, v) for m, w, v in zip(mine, wanted, also, strict=True)]
+            if all(agree):
+                return []
+            if not agree[0]:
+                said = (
+                    "the loss of the switch on, which has to stay" if rule == "kept" else "the loss with the switch off"
+                )
+                return [f"the loss is another one: {_number(mine[0])}, expected {_number(wanted[0])}, {said}"]
+            return [
+                "the loss is right for these numbers, but not for other weights or inputs: it is computed in another way"
+            ]
+        unused = self._not_computed(None)
+        if unused:
+            return unused
+        if rule == "near":
+            if far(mine, on) <= NEARER * far(off, on):
+                return []
+            return [
+                f"the loss is too far from the one that jumps ({_number(mine[0])}, there {_number(on[0])}): "
+                "it has to prefer whole numbers still"
+            ]
+        # "like". A twentieth of the loss is allowed where both positions are nearly the same.
+        allowed = max(1.2 * far(on, off), 0.05 * float(np.mean([np.abs(o).mean() for o in off])))
+        if far(mine, off) > allowed:
+            return [f"the loss is another one: {_number(mine[0])}, with the switch off {_number(off[0])}"]
+        cosine = self._cosine_of_all()
+        if cosine is not None and cosine <= 0:
+            return [
+                f"the gradients point away from those of the switch off (cosine {cosine:.2f}): the loss is another one"
+            ]
+        return []
+
+    def _not_computed(self, owner: Any) -> list[str]:
+        """For a loss that may differ: it must be computed by the layers, from the inputs."""
+        assert self.taken is not None
+        layers = [t for t in self.things.values() if isinstance(t, tf.keras.layers.Layer)] if owner is None else [owner]
+        with watching() as meant:
+            self._scenario_run(False, self.things)
+        if owner is None:
+            layers = [layer for layer in layers if meant.called(layer)]
+        left = [
+            f"your loss never calls the layer `{getattr(layer, 'name', layer)}`; it must be computed from its result"
+            for layer in layers
+            if not self.used.called(layer)
+        ]
+        if left:
+            return left
+        losses, gradients = [], []
+        for number in (0, 1, 2):
+            with _elsewhere(self.things, number, weights=False) as things:
+                taken = take(self.run, True, things)
+                losses.append(np.asarray(taken.loss, "float64"))
+                gradients.append([_array(g) for g in taken.gradients.values()])
+        if any(np.allclose(loss, losses[0], rtol=1e-5) for loss in losses[1:]):
+            return ["the loss stays the same whatever the inputs are: it must be computed from them"]
+        for name, first, other in zip(self.taken.gradients, gradients[0], gradients[1], strict=True):
+            if np.allclose(first, other, rtol=1e-5, atol=1e-7 * np.abs(first).max(initial=0.0)):
+                return [f"{name}: this gradient stays the same whatever the inputs are"]
+        return []
+
+    def _cosine_of_all(self) -> float | None:
+        pairs = [(r.values, self.off[r.name].values) for r in self.readings]
+        both = [(m.ravel(), o.ravel()) for m, o in pairs if m is not None and o is not None]
+        if not both:
+            return None
+        a, b = (np.concatenate([pair[k] for pair in both]) for k in (0, 1))
+        return _cosine(a, b)
+
+    def _stand_in(self, reading: Reading) -> Reading:
+        """A gradient that is not the derivative of a loss that jumps, but points with that of the smooth one."""
+        if reading.kind is not Kind.WRONG or reading.values is None or self.scenario.repair.loss not in _MAY_JUMP:
+            return reading
+        right = self.off[reading.name].values
+        cosine = None if right is None or right.shape != reading.values.shape else _cosine(reading.values, right)
+        if cosine is None or cosine < POINTS_WITH:
+            return reading
+        note = f"stands in for the gradient of the smooth loss, cosine {cosine:.2f}"
+        return replace(reading, kind=Kind.OK, note=note)
+
+    def _scenario_run(self, bug: bool, things: dict[str, Any]) -> Taken | None:
+        try:
+            return take(self.scenario, bug, things)
+        except Exception:  # a switch whose position raises has no loss and no sources
+            return None
+
+
+_MAY_JUMP = ("kept", "near", "like")
+
+
+@contextlib.contextmanager
+def _elsewhere(things: dict[str, Any], number: int, weights: bool = True) -> Iterator[dict[str, Any]]:
+    """The things with other weights and inputs; number 0: as they are. Weights are put back at the end."""
+    if number == 0:
+        yield things
+        return
+    random = np.random.default_rng(number)
+    before = [(v, value_of(v)) for v in _variables(things)] if weights else []
+    moved = {}
+    for key, thing in things.items():
+        if tf.is_tensor(thing) and thing.dtype.is_floating and not hasattr(thing, "assign"):
+            factor = 1 + STRETCH * random.standard_normal(thing.shape)
+            moved[key] = tf.constant((thing.numpy() * factor).astype(thing.dtype.as_numpy_dtype))
+    try:
+        for variable, value in before:
+            variable.assign(value + (MOVE * random.standard_normal(value.shape)).astype(value.dtype))
+        yield {**things, **moved}
+    finally:
+        for variable, value in before:
+            variable.assign(value)
+
+
+def _variables(things: Mapping[str, Any]) -> list[Any]:
+    found: dict[int, Any] = {}
+    for thing in things.values():
+        if hasattr(thing, "trainable_variables"):
+            found |= {id(v): v for v in thing.trainable_variables}
+        elif hasattr(thing, "assign") and getattr(thing, "trainable", False):
+            found[id(thing)] = thing
+    return list(found.values())
+
+
+def _not_the_form(result: Any) -> list[str]:
+    wanted = "expected `return loss, sources, gradients`"
+    if not isinstance(result, tuple) or len(result) not in (3, 4):
+        return [f"your code returned {_what(result)}; {wanted}"]
+    loss, sources, gradients = result[:3]
+    for name, thing in (("sources", sources), ("gradients", gradients)):
+        if not isinstance(thing, Mapping):
+            return [f"`{name}` is {_what(thing)}; expected a dict, name -> array"]
+    if set(sources) != set(gradients):
+        return [f"the gradients are named {sorted(map(str, gradients))} and the sources {sorted(map(str, sources))}"]
+    if loss is None:
+        return [f"the loss is None; {wanted}"]
+    try:
+        number = np.asarray(loss, "float64")
+    except (TypeError, ValueError):
+        return [f"the loss is {_what(loss)}; expected a number that TensorFlow computed"]
+    if not np.isfinite(number).all():
+        return [f"the loss is {_number(number)}; expected a finite number"]
+    for name, gradient in gradients.items():
+        try:
+            array = None if gradient is None else to_array(gradient)
+        except (TypeError, ValueError):
+            return [f"the gradient of {name} is {_what(gradient)}; expected an array or None"]
+        if array is not None and array.dtype.kind not in "fc":
+            return [f"the gradient of {name} is {_what(gradient)}; expected an array of floats or None"]
+    return []
+
+
+def _array(gradient: Any) -> np.ndarray:
+    found = to_array(gradient)
+    return np.zeros(0) if found is None else found
+
+
+def _loss(taken: Taken | None, otherwise: Any) -> Any:
+    return np.asarray(taken.loss, "float64") if taken is not None else np.full_like(otherwise, np.nan)
+
+
+def _cosine(a: np.ndarray, b: np.ndarray) -> float | None:
+    size = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float(np.vdot(a, b)) / size if size else None
+
+
+def _what(thing: Any) -> str:
+    return "None" if thing is None else f"a {type(thing).__name__}"
+
+
+def _number(value: Any) -> str:
+    return f"{float(value):.3g}" if np.ndim(value) == 0 else f"an array of shape {np.shape(value)}"

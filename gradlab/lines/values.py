@@ -1,0 +1,328 @@
+"""The value of each visit and the norm of its gradient, for one question.
+
+The value of a visit is what it made (callees included) that an op outside of it uses before the question, or the target.
+A variable that was read counts only if nothing else is used. Where nothing is used, the last float that the line made
+stands for it, as `unused`. Backward ops use forward values too: only ops before the question count.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from gradlab.lines import hooks
+from gradlab.lines.doctor_parts import FLOATS, Eager, call_again, key, unwrap
+from gradlab.lines.recording import Ask, Op, Recording, Stretch, TapeSeen
+from gradlab.lines.visits import Visit
+
+ROWS = 16  # rows of a target that is no scalar up to which the whole Jacobian is measured: each row is a gradient call
+RESOLVED = 8  # values that an op reads from variables without an op of its own are looked up this often for each place
+
+
+@dataclass
+class Cell:
+    """A visit with its value."""
+
+    visit: Visit
+    kind: str = ""
+    norm: float | None = None
+    keys: list[int] = field(default_factory=list)
+    shapes: list[tuple[int, ...]] = field(default_factory=list)
+    op: str = ""
+    host: bool = False
+
+
+@dataclass
+class Measured:
+    """All cells of one question, and what else the ops before it tell."""
+
+    ask: Ask | None
+    tape: TapeSeen | None
+    stretch: Stretch
+    ops: list[Op]
+    cells: dict[Visit, Cell]
+    made: dict[int, Visit]  # value -> visit that made it
+    inside: dict[int, bool | None]  # value -> did the tape record then (None: it came from Python)
+    reads: dict[int, int]  # value -> handle of the variable that it was read from, without an op
+    targets: list[Any]
+    measure: str = "gradient"
+    given: list[Any] = field(default_factory=list)  # gradients of `extra`
+    fault: str = ""
+
+
+def measure(recording: Recording, ask: Ask | None, extra: list[Any] | None = None) -> Measured:
+    """The cells of a question; with None, those of the whole run, where nothing was asked.
+
+    `extra` are tensors and variables whose gradients are asked for in the same call.
+    """
+    found = _values(recording, ask)
+    keys = sorted({k for cell in found.cells.values() for k in cell.keys})
+    norms = _norms(found, keys, extra or []) if ask is not None and ask.error is None else None
+    for cell in found.cells.values():
+        if cell.keys:
+            _judge(cell, found, norms)
+    return found
+
+
+def _values(recording: Recording, ask: Ask | None) -> Measured:
+    """Which tensors stand for which visit."""
+    tape = ask.tape if ask is not None else (recording.tapes[-1] if recording.tapes else None)
+    stretch = ask.stretch if ask is not None else recording.stretch
+    number = tape.number if tape is not None else -1
+    last = ask.at if ask is not None else len(stretch.ops)
+    spans = ask.spans if ask is not None else []
+    ops = [
+        op
+        for op in stretch.ops[ask.start if ask is not None else 0 : last]
+        if number in op.active or not any(a <= op.index < b for a, b in spans)
+    ]
+    targets = [unwrap(t) for t in tf.nest.flatten(ask.target, expand_composites=True)] if ask is not None else []
+    targets = [t for t in targets if isinstance(t, (Eager, tf.Variable))]
+    found = Measured(ask, tape, stretch, ops, {}, {}, {}, {}, targets)
+    tensors = stretch.tensors
+    floats = {k for k, t in tensors.items() if t.dtype in FLOATS}
+    chains: dict[Visit, list[Visit]] = {}
+
+    def up(visit: Visit | None) -> list[Visit]:
+        if visit is None:
+            return []
+        if visit not in chains:
+            chains[visit] = visit.chain()
+        return chains[visit]
+
+    made, inside = found.made, found.inside
+    escapes: dict[Visit, dict[int, None]] = {}
+    mine: dict[Visit, list[Op]] = {}
+    found.reads = _variable_reads(recording, found)
+    for op in ops:
+        chain = up(op.visit)
+        around = set(chain)
+        for v in chain:
+            mine.setdefault(v, []).append(op)
+        for k in op.ins:
+            if k in stretch.hosts and k not in made and k not in found.reads:
+                visit = stretch.hosts[k]
+                if visit is not None:
+                    made[k], inside[k] = visit, None
+            for v in up(made.get(k)):
+                if v not in around:
+                    escapes.setdefault(v, {})[k] = None
+        for k in op.outs:
+            if k in floats and op.visit is not None:
+                made[k], inside[k] = op.visit, number in op.active
+    for t in targets:
+        for v in up(made.get(key(t))):
+            escapes.setdefault(v, {})[key(t)] = None
+    producer = stretch.producer
+
+    def is_read(k: int) -> bool:
+        return k in producer and producer[k].type == "ReadVariableOp"
+
+    for v in {*mine, *escapes}:
+        cell = found.cells[v] = Cell(v)
+        used = escapes.get(v, {})
+        keys = [k for k in used if not is_read(k)] or list(used)
+        own = mine.get(v, [])
+        if keys:
+            cell.kind = "used"
+        elif not any(op.type.startswith("Assign") for op in own):
+            eaten = {k for op in own for k in op.ins}
+            keys = [k for op in own if op.type != "ReadVariableOp" for k in op.outs if k in floats and k not in eaten]
+            keys = keys[-1:]
+            cell.kind = "unused" if keys else ""
+        cell.keys = keys
+        cell.shapes = [tuple(tensors[k].shape) for k in keys]
+        makers = [producer[k].type for k in keys if k in producer]
+        cell.op = makers[-1] if makers else ""
+        cell.host = bool(keys) and not makers
+    return found
+
+
+def _judge(cell: Cell, found: Measured, norms: dict[int, float | None] | None) -> None:
+    """Kind and norm of a cell from the norms of its values (an absent one: None; a norm of None: not known)."""
+    if norms is None:
+        cell.kind = "ran"
+        return
+    known = [norms[k] for k in cell.keys if k in norms]
+    if any(n is None for n in known):
+        cell.kind = "ran"
+    elif known:
+        total = math.hypot(*[n for n in known if n is not None])
+        if any(n is not None and math.isnan(n) for n in known):
+            total = math.nan
+        cell.norm = total
+        cell.kind = "nan" if math.isnan(total) else "inf" if math.isinf(total) else "zero" if total == 0 else "ok"
+    elif all(found.inside.get(k) is False for k in cell.keys):
+        cell.kind = "outside"
+    else:
+        cell.kind = "none" if cell.kind == "used" else "unused"
+
+
+def _variable_reads(recording: Recording, found: Measured) -> dict[int, int]:
+    """Values that fast ops read from a variable without an op of its own: value -> handle of the variable.
+
+    Only the tape knows: the value has a gradient with respect to the variable.
+    """
+    tape, stretch = found.tape, found.stretch
+    if tape is None or not stretch.hosts:
+        return {}
+    variables = [unwrap(v) for v in tape.mirror.watched_variables()]
+    reads: dict[int, int] = {}
+    looked: dict[Any, list[int | None]] = {}
+    gradient = hooks.plain("gradient")
+    for op in found.ops:
+        for i, k in enumerate(op.ins):
+            if k not in stretch.hosts or k in reads or tape.number not in op.active:
+                continue
+            tensor = stretch.tensors[k]
+            place = (op.visit.file, op.visit.statement, op.type, i) if op.visit is not None else None
+            seen = looked.setdefault(place, [])
+            if len(seen) >= RESOLVED and len(set(seen)) == 1:
+                if seen[0] is not None:
+                    reads[k] = seen[0]
+                continue
+            alike = [v for v in variables if v.shape == tensor.shape and v.dtype == tensor.dtype]
+            handle = None
+            if alike:
+                slopes = gradient(tape.mirror, tensor, alike)
+                handle = next((key(v) for v, g in zip(alike, slopes, strict=True) if g is not None), None)
+            seen.append(handle)
+            if handle is not None:
+                reads[k] = handle
+    return reads
+
+
+def _norms(found: Measured, keys: list[int], extra: list[Any]) -> dict[int, float | None] | None:
+    """{value: norm of its gradient}, without the values that have none. None: the tape refused."""
+    tape, ask = found.tape, found.ask
+    targets = [t for t in found.targets if t.dtype in FLOATS]
+    if tape is None or ask is None or tape.mirror is None:
+        return None
+    found.given = [None] * len(extra)
+    if not targets:
+        return {}
+    tensors = found.stretch.tensors
+    late = {
+        k: op
+        for k in keys
+        if (op := tape.late.get(k)) is not None and k not in found.reads and not _recorded(found, op, k)
+    }
+    wanted = list(dict.fromkeys([*keys, *(o for op in late.values() for o in op.outs if tensors[o].dtype in FLOATS)]))
+    asked = [*(tensors[k] for k in wanted), *extra]
+    seeds = _seeds(found, targets)
+    squares: dict[int, float] = {}
+    unknown: set[int] = set()
+    gradient = hooks.plain("gradient")
+    for weights in seeds:
+        try:
+            slopes = gradient(tape.mirror, targets, asked, output_gradients=weights)
+        except Exception as error:  # an op on the way may refuse in any way; it is said in the notes
+            found.fault = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            return None
+        found.given = slopes[len(wanted) :]
+        have = {k: g for k, g in zip(wanted, slopes, strict=False) if g is not None}
+        for k, op in late.items():
+            more = _through(found, op, k, have)
+            if more is unknown_slope:
+                unknown.add(k)
+            elif more is not None:
+                have[k] = more if have.get(k) is None else tf.convert_to_tensor(have[k]) + more
+        for k in keys:
+            if k in have:
+                squares[k] = _sum(squares.get(k), norm(have[k]))
+    found_norms: dict[int, float | None] = dict(squares)
+    found_norms.update(dict.fromkeys(unknown))
+    return found_norms
+
+
+def _sum(before: float | None, size: float) -> float:
+    return (
+        size if before is None else (math.nan if math.isnan(before) or math.isnan(size) else math.hypot(before, size))
+    )
+
+
+def _seeds(found: Measured, targets: list[Any]) -> list[Any]:
+    """The weights of the target, one for each gradient call."""
+    ask = found.ask
+    assert ask is not None
+    if ask.what == "gradient":
+        found.measure = (
+            "gradient" if all(t.shape.num_elements() == 1 for t in targets) or ask.weights is not None else "sum"
+        )
+        if ask.weights is None:
+            return [None]
+        given = [w for w in tf.nest.flatten(ask.weights)]
+        return [given if len(given) == len(targets) else None]
+    found.measure = "jacobian"
+    target = targets[0]
+    size = int(target.shape.num_elements() or 0)
+    # A batch Jacobian is block diagonal: row i of every example at once gives the same numbers.
+    batch = int(target.shape[0]) if ask.what == "batch_jacobian" and target.shape.rank else 1
+    rows = size // max(batch, 1)
+    if rows > ROWS or rows < 1:
+        found.measure = "sum"
+        return [None]
+    eye = np.eye(rows).reshape(rows, *([1] if ask.what == "batch_jacobian" else []), rows)
+    seeds = []
+    for row in eye:
+        spread = np.broadcast_to(row, (batch, rows)) if ask.what == "batch_jacobian" else row
+        seeds.append([tf.constant(np.ascontiguousarray(spread).reshape(tuple(target.shape)), target.dtype)])
+    return seeds
+
+
+def _recorded(found: Measured, op: Op, k: int) -> bool:
+    """Did the tape record this op with its input `k`? It does, before `k` is watched, if it watches another input."""
+    tensors = found.stretch.tensors
+    outs = [tensors[o] for o in op.outs if tensors[o].dtype in FLOATS]
+    assert found.tape is not None
+    if not outs or op.type == "EagerPyFunc":  # a py_function can be differentiated once: not for a look
+        return True
+    return hooks.plain("gradient")(found.tape.mirror, outs, tensors[k]) is not None
+
+
+unknown_slope = object()
+
+
+def _through(found: Measured, op: Op, k: int, have: dict[int, Any]) -> Any:
+    """What one op passes back to its input `k`, from running it again by itself; None if nothing arrives at it.
+
+    For a value that was watched only after this op had used it.
+    """
+    tensors = found.stretch.tensors
+    arriving = [(i, have[o]) for i, o in enumerate(op.outs) if have.get(o) is not None]
+    if not arriving:
+        return None
+    if op.type == "StopGradient":
+        return None
+    with tf.GradientTape() as tape:
+        source = tf.identity(tensors[k])
+        tape.watch(source)
+        again = call_again(op, [source if i == k else tensors[i] for i in op.ins])
+    if again is None or len(again) != len(op.outs):
+        return unknown_slope
+    try:
+        return tape.gradient(
+            [again[i] for i, _ in arriving], source, output_gradients=[tf.convert_to_tensor(g) for _, g in arriving]
+        )
+    except (LookupError, TypeError, ValueError, tf.errors.InvalidArgumentError):
+        return unknown_slope
+
+
+def norm(gradient: Any) -> float:
+    """The Euclidean norm of a gradient in double precision; of IndexedSlices with repeated rows added up first."""
+    if isinstance(gradient, tf.IndexedSlices):
+        gradient = tf.convert_to_tensor(gradient)
+    array = np.asarray(gradient)
+    if array.dtype.kind not in "fc":  # bfloat16 is no type of NumPy's own
+        array = array.astype(np.float64)
+    array = np.abs(array).astype(np.float64).reshape(-1)
+    with np.errstate(all="ignore"):
+        total = float(np.sqrt(array.dot(array)))
+        if (math.isinf(total) and np.isfinite(array).all()) or (total == 0.0 and array.any()):
+            top = float(array.max())  # squares left the range of double precision
+            total = top * float(np.sqrt(((array / top) ** 2).sum()))
+    return total

@@ -1,0 +1,100 @@
+// Colours, hatches and single cells. A colour means a number: the scale belongs to the scenario and never moves.
+import { number } from "./dom.js";
+
+/** @type {Record<string, number[][]>} */
+const LINES = {
+  "//": [[0, 8, 8, 0]], "\\\\": [[0, 0, 8, 8]], "xx": [[0, 0, 8, 8], [0, 8, 8, 0]],
+  "--": [[0, 4, 8, 4]], "++": [[0, 4, 8, 4], [4, 0, 4, 8]],
+};
+
+/**
+ * Lay a hatch over a box. Two strokes, one light and one dark, so that it is seen on dark and on bright colours.
+ * @param {CanvasRenderingContext2D} ctx @param {string} name @param {number} x @param {number} y
+ * @param {number} w @param {number} h @param {string} ink @param {string} [edge]
+ */
+export function hatch(ctx, name, x, y, w, h, ink, edge = "") {
+  ctx.save();
+  ctx.beginPath(); ctx.rect(x, y, w, h); ctx.clip();
+  const path = new Path2D();
+  for (let i = x; i < x + w; i += 8) for (let j = y; j < y + h; j += 8) {
+    if (name === ".") { ctx.fillStyle = ink; ctx.fillRect(i + 3, j + 3, 2, 2); }
+    for (const [a, b, c, d] of LINES[name] || []) { path.moveTo(i + a, j + b); path.lineTo(i + c, j + d); }
+  }
+  if (edge) { ctx.strokeStyle = edge; ctx.lineWidth = 3; ctx.stroke(path); }
+  ctx.strokeStyle = ink; ctx.lineWidth = 1.2; ctx.stroke(path);
+  ctx.restore();
+}
+
+/** The colour scale of one scenario, in log10 of the size. */
+export class Scale {
+  /** @param {number} low @param {number} high @param {Uint8Array} colours 256 of the sizes, then 256 of the signs */
+  constructor(low, high, colours) { Object.assign(this, { low, high, colours }); this.low = low; this.high = high; this.colours = colours; }
+
+  /** @param {number} at 0 to 255 @param {number} from first colour of the map */
+  rgb(at, from = 0) {
+    const i = 3 * (from + Math.max(0, Math.min(255, Math.round(at)))), c = this.colours;
+    return `rgb(${c[i]},${c[i + 1]},${c[i + 2]})`;
+  }
+
+  /** Where a size stands on the scale, 0 to 1, outside of that where the scale ends. @param {number} v */
+  at(v) { return (Math.log10(Math.abs(v)) - this.low) / (this.high - this.low); }
+
+  /** @param {number} v */
+  size(v) { return this.rgb(255 * this.at(v)); }
+
+  /** The sign chooses the half of the diverging map, the size how far from its middle. @param {number} v */
+  sign(v) { return this.rgb(127.5 + Math.sign(v) * (12 + 115 * Math.max(0, Math.min(1, this.at(v)))), 256); }
+
+  /** @param {number} v the number in words, with what the scale can't show */
+  words(v) {
+    const text = number(v);
+    if (!v || !Number.isFinite(v)) return text;
+    return text + (this.at(v) < 0 ? ", below the colour scale" : this.at(v) > 1 ? ", above the colour scale" : "");
+  }
+}
+
+/**
+ * One value as a cell: a colour, black with a dot for an exact zero, red crosses for what is not finite.
+ * @param {CanvasRenderingContext2D} ctx @param {Scale} scale @param {number} v
+ * @param {number} x @param {number} y @param {number} w @param {number} h @param {boolean} [signed]
+ */
+export function cell(ctx, scale, v, x, y, w, h, signed = false) {
+  if (!Number.isFinite(v)) {
+    ctx.fillStyle = "#fff"; ctx.fillRect(x, y, w, h); hatch(ctx, "xx", x, y, w, h, "#b00020");
+  } else if (v === 0) {
+    ctx.fillStyle = "#000"; ctx.fillRect(x, y, w, h);
+    ctx.fillStyle = "#fff";
+    if (w > 5 && h > 5) ctx.fillRect(Math.round(x + w / 2) - 1, Math.round(y + h / 2) - 1, 2, 2);
+    else lattice(ctx, x, y, w, h);
+  } else {
+    ctx.fillStyle = signed ? scale.sign(v) : scale.size(v); ctx.fillRect(x, y, w, h);
+  }
+}
+
+// Cells too small for a dot of their own share a lattice of dots, so that an area of zeros is told from one of tiny values.
+/** @param {CanvasRenderingContext2D} ctx @param {number} x @param {number} y @param {number} w @param {number} h */
+function lattice(ctx, x, y, w, h) {
+  for (let i = Math.ceil(x / 8) * 8; i < x + w; i += 8) for (let j = Math.ceil(y / 8) * 8; j < y + h; j += 8) ctx.fillRect(i, j, 2, 2);
+}
+
+/**
+ * A box without values: pale, hatched as its kind.
+ * @param {CanvasRenderingContext2D} ctx @param {string} name @param {number} x @param {number} y @param {number} w @param {number} h
+ */
+export function absent(ctx, name, x, y, w, h) {
+  ctx.fillStyle = "#f4f4f4"; ctx.fillRect(x, y, w, h);
+  hatch(ctx, name, x, y, w, h, "#555");
+}
+
+/**
+ * A canvas of that many CSS pixels, sharp on any screen, cleared.
+ * @param {HTMLCanvasElement} canvas @param {number} width @param {number} height
+ */
+export function surface(canvas, width, height) {
+  const scale = window.devicePixelRatio || 1;
+  canvas.width = Math.round(width * scale); canvas.height = Math.round(height * scale);
+  canvas.style.width = `${width}px`; canvas.style.height = `${height}px`;
+  const ctx = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  ctx.scale(scale, scale);
+  return ctx;
+}

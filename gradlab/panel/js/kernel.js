@@ -1,0 +1,79 @@
+// Whether anybody answers: a dead, busy or absent kernel is said in the panel, with what still works and what to do.
+
+const POLL = 500; // milliseconds; with PATIENCE, a silence is named within 2 s
+const PATIENCE = 1200; // milliseconds without an answer, from when it is worth a word
+
+const STILL = "Switch, views and words still work.";
+/** @type {Record<string, string>} */
+const WORDS = {
+  absent: `No kernel is connected. ${STILL} For knobs and training, run this cell again.`,
+  dead: `The kernel has died. ${STILL} For knobs and training, choose Kernel > Restart, then run this cell again.`,
+  lost: `This panel belongs to a kernel that has ended. ${STILL} For knobs and training, run this cell again.`,
+  busy: "The kernel is busy with another cell: what you asked for waits and comes when that cell has ended.",
+  waiting: "Measuring …",
+  silent: `No answer yet. ${STILL} If it lasts, run this cell again.`,
+};
+
+export class Link {
+  /** @param {import("./types.js").Model} model @param {(words: string, state: string) => void} tell */
+  constructor(model, tell) {
+    this.model = model; this.tell = tell; this.said = "";
+    this.asked = 0; this.since = 0; this.lost = false; this.pinged = 0; this.heard = false;
+    this.first = this.kernel?.id;
+    this.hear = () => { this.heard = true; this.look(); };
+    model.on("msg:custom", this.hear);
+    model.on("change:answered", this.hear);
+    this.timer = setInterval(() => this.look(), POLL);
+    this.look();
+  }
+
+  /** The kernel of the page's widget manager, where it shows one. @returns {any} */
+  get kernel() { return this.model.widget_manager?.kernel; }
+
+  get state() {
+    const manager = this.model.widget_manager, kernel = this.kernel;
+    if (manager && "kernel" in manager && !kernel) return "absent";
+    const status = kernel?.status;
+    if (status === "dead" || status === "terminating") return "dead";
+    if (status === "restarting" || status === "autorestarting" || (this.first && kernel?.id !== this.first)) this.lost = true;
+    if (this.lost) return "lost";
+    if (kernel && !this.heard && this.pinged && Date.now() - this.pinged > PATIENCE && status === "idle") return "lost";
+    const pending = this.asked > Number(this.model.get("answered"));
+    if (!pending) return "idle";
+    const waited = Date.now() - this.since;
+    if (this.model.get("working")) return "waiting";
+    return waited < PATIENCE ? "idle" : status === "busy" ? "busy" : "silent";
+  }
+
+  /** Whether messages have somebody to go to. */
+  get alive() { return !["absent", "dead", "lost"].includes(this.state); }
+
+  look() {
+    if (!this.pinged && this.kernel?.status === "idle") { this.pinged = Date.now(); this.send({ ask: "ping" }); }
+    const state = this.state;
+    if (state === this.said) return;
+    this.said = state;
+    this.tell(WORDS[state] || "", state);
+  }
+
+  /** @param {any} content */
+  send(content) { try { this.model.send?.(content); } catch { this.lost = true; } }
+
+  /** Hand traits to Python, if it is there. */
+  save() { if (this.alive) try { this.model.save_changes?.(); } catch { this.lost = true; } }
+
+  /** Ask for work: `answered` follows `asked` when it is done. @param {(asked: number) => void} set */
+  ask(set) {
+    this.asked = Math.max(this.asked, Number(this.model.get("answered"))) + 1;
+    this.since = Date.now();
+    set(this.asked);
+    this.save();
+    this.look();
+  }
+
+  end() {
+    clearInterval(this.timer);
+    this.model.off?.("msg:custom", this.hear);
+    this.model.off?.("change:answered", this.hear);
+  }
+}

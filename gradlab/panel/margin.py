@@ -1,0 +1,143 @@
+"""The margin of a panel's code: for each line the tape's bracket, a cell for each visit, and what the line does to the path.
+
+- `Margins`: line gradients of both positions of one scenario, in the form the page draws.
+- `margin_of`: the same for one set of line gradients, from its `to_dict()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from gradlab.lab.scenario import Scenario
+
+# What is said of a visit without a size. Marks and words of a source's kind are `gradlab.Kind`'s; these are a visit's.
+_VISIT = {
+    "zero": "exactly zero",
+    "none": "None: no path from this value to the loss",
+    "outside": "made while the tape did not record",
+    "unused": "no op uses this value",
+    "nan": "NaN",
+    "inf": "infinite",
+    "ran": "it ran; nothing was asked",
+    "": "no value with a gradient",
+}
+_NOT_FINITE = ("nan", "inf")
+
+
+class Margins:
+    """The margins of one scenario on one device, at the knobs of the last `look`."""
+
+    def __init__(self, scenario: Scenario, device: str) -> None:
+        self._scenario, self._device = scenario, device
+        self._found: list[dict[int, dict[str, Any]]] = [{}, {}]
+        self.failed = ""  # why there is no margin, in words
+        self.knobs: dict[str, Any] | None = None  # those of the last look
+
+    def look(self, knobs: Mapping[str, Any], strict: bool) -> None:
+        """Record both positions at these knobs. An error of the recording is kept in words; with `strict` it is raised."""
+        from gradlab.runtime.exceptions import sentence
+
+        self.failed, self.knobs = "", dict(knobs)
+        try:
+            # In a thread of its own: what is recorded belongs to a thread, and a tape of the learner's may be open here.
+            with ThreadPoolExecutor(1, "gradlab-records-the-margin") as pool:
+                self._found = pool.submit(self._record, dict(knobs)).result()
+        except Exception as error:  # the heatmaps are right all the same, and the panel says what is missing
+            self._found, self.failed = [{}, {}], f"no gradients beside the code: {sentence(error)}"
+            if strict:
+                raise
+
+    def _record(self, knobs: dict[str, Any]) -> list[dict[int, dict[str, Any]]]:
+        from gradlab.lines.api import of_scenario
+
+        return [margin_of(of_scenario(self._scenario, bug, self._device, **knobs).to_dict()) for bug in (False, True)]
+
+    def of(self, bug: bool, cuts: Mapping[int, str]) -> dict[str, dict[str, Any]]:
+        """{line number: margin} of one position; `cuts` are lines that cut a source, with the cause in words."""
+        lines = {number: dict(margin) for number, margin in self._found[bug].items()}
+        for number, words in cuts.items():
+            lines.setdefault(number, _empty())["cut"] = words
+        return {str(number): margin for number, margin in lines.items()}
+
+
+def margin_of(found: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
+    """{line number of the main file: margin} from `LineGradients.to_dict()`."""
+    margins = {}
+    passed = _passed(found)
+    for line in found["lines"]:
+        if line["file"] != found["file"]:
+            continue
+        margins[line["number"]] = {
+            **_empty(),
+            "bracket": "" if line["bracket"] == "out" else line["bracket"],
+            "cells": _cells(line, found.get("ask", 0)),
+            "reads": [
+                {
+                    "name": r["source"],
+                    "kind": _kind(r["kind"]),
+                    "words": f"this line reads {r['source']}: {_kind(r['kind'])}",
+                }
+                for r in line["reads"]
+            ],
+            "raised": line["raised"] or "",
+            "passed": passed.get(line["number"], ""),
+            "missing": ", ".join(line["missing"]),
+            "way": list(line["way"]),
+        }
+    return margins
+
+
+def _cells(line: Mapping[str, Any], ask: int) -> list[dict[str, Any]]:
+    """One cell a visit. `more` has the same visit for every question, in order, where there are several."""
+    strips = {s["ask"]: s["cells"] for s in line["strips"]}
+    cells = []
+    before: list[int] | None = None
+    for i, visit in enumerate(line["visits"]):
+        around = visit["loop"][:-1]
+        asked = {**{number: {"kind": _kind(c[i][0]), "norm": c[i][1]} for number, c in strips.items()},
+                 ask: {"kind": _kind(visit["kind"]), "norm": visit["norm"]}}  # fmt: skip
+        cells.append(
+            {
+                **asked[ask],
+                "words": _words(visit),
+                "gap": before is not None and around != before,
+                "more": [asked[number] for number in sorted(asked)] if len(asked) > 1 else [],
+            }
+        )
+        before = around
+    return cells
+
+
+def _words(visit: Mapping[str, Any]) -> str:
+    words = f"norm {visit['norm']:.2e}" if visit["kind"] == "ok" else _VISIT.get(visit["kind"], visit["kind"])
+    if "to" in visit:
+        words = f"visits {visit['n'] + 1} to {visit['to'] + 1}: " + words
+        if visit.get("low") is not None and visit.get("high") is not None:
+            words += f", from {visit['low']:.2e} to {visit['high']:.2e}"
+    shapes = ", ".join("×".join(map(str, s)) or "scalar" for s in visit["shapes"])
+    if shapes:
+        words += f", shape {shapes}"
+    if visit["loop"]:
+        words += f", turn {' of '.join(str(t + 1) for t in reversed(visit['loop']))} of the loop"
+    return words + (", made by Python or NumPy" if visit["host"] else "")
+
+
+def _passed(found: Mapping[str, Any]) -> dict[int, str]:
+    """{line: where the value goes that it made outside the tape or in Python}."""
+    said = {}
+    for arrow in found["arrows"]:
+        start, end = arrow["from"], arrow["to"]
+        why = "made outside the tape" if arrow["why"] == "outside" else "made by Python or NumPy"
+        if start["file"] == found["file"]:
+            said[start["line"]] = f"to line {end['line']}: {why}"
+    return said
+
+
+def _kind(kind: str) -> str:
+    return "not finite" if kind in _NOT_FINITE else kind
+
+
+def _empty() -> dict[str, Any]:
+    return {"bracket": "", "cells": [], "reads": [], "raised": "", "passed": "", "cut": "", "missing": "", "way": []}

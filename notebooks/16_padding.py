@@ -1,0 +1,231 @@
+# %% [markdown]
+# # 16. Pad sequences, and find what padding changes
+#
+# Sentences have different lengths, and a batch is a rectangle. So short sequences are **padded**: filled up with a token that means "nothing here". A
+# **mask** says which steps are real. Keras makes the mask in the `Embedding` layer (`mask_zero=True`, token 0 is padding) and passes it on from
+# layer to layer. Here you test, in one small network, what padding does to the state, to the loss and to the gradients.
+#
+# **You need**: notebook [8](08_zero_and_nan.ipynb), section 3.
+# **Time**: about 25 minutes. A good place to stop halfway is the end of section 2. Run the cells from top to bottom with Shift+Enter.
+
+# %% tags=["parameters"]
+bug = False  # has no effect here: each section has a switch of its own
+device = "/CPU:0"  # or "/GPU:0"
+keras = 3  # or 2 for legacy Keras
+
+# %%
+import gradlab
+
+gradlab.start(keras=keras, device=device)
+
+# %% [markdown]
+# ## 1. Does the last state know about the padding?
+#
+# Two sentences of three words, one of them padded to eight steps. `mask_zero` is the switch.
+
+# %%
+import numpy as np
+import tensorflow as tf
+
+short = tf.constant([[5, 2, 7]])
+padded = tf.constant([[5, 2, 7, 0, 0, 0, 0, 0]])
+
+
+def make(mask_zero):
+    tf.keras.utils.set_random_seed(0)
+    table = tf.keras.layers.Embedding(10, 4, mask_zero=mask_zero)
+    lstm = tf.keras.layers.LSTM(6)
+    lstm(table(padded))  # the first call makes the weights
+    return table, lstm
+
+
+# %% [markdown]
+# **Predict.** Is the last state of the padded sentence the same as that of the short one? And does row 0 of the table, the padding, get a
+# gradient? Write True or False behind each.
+
+# %%
+expected = {  # your answers
+    "same state, mask_zero=True": "?",
+    "same state, mask_zero=False": "?",
+    "row 0 gets a gradient, mask_zero=True": "?",
+    "row 0 gets a gradient, mask_zero=False": "?",
+}
+
+for mask_zero in (True, False):
+    table, lstm = make(mask_zero)
+    same = np.allclose(lstm(table(short)), lstm(table(padded)), atol=1e-6)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean((lstm(table(padded)) - 1) ** 2)
+    rows = np.asarray(tf.convert_to_tensor(tape.gradient(loss, table.trainable_variables[0])))
+    measured = {"same state": bool(same), "row 0 gets a gradient": bool(rows[0].any())}
+    for what, found in measured.items():
+        said = expected[f"{what}, mask_zero={mask_zero}"]
+        print(
+            f"{what}, mask_zero={mask_zero}: {found};",
+            "no answer yet" if said == "?" else "as you said" if said == found else "not as you said",
+        )
+
+# %% [markdown]
+# **Explain.** With a mask the LSTM keeps its old state at every padded step, so the last state is that of the last real word, and nothing goes back to
+# the padding's row. Without a mask, padding is a word like any other: it changes the state, its row is trained, and the gradient of the real words
+# has five more steps to pass.
+
+# %% [markdown]
+# ## 2. Average a loss over padding
+#
+# The network now says something at *every* step, and the loss is a mean over steps. A batch of two: one sentence has eight real words, the other three.
+# Three ways to take the mean:
+#
+# - **all**: over all 16 steps, padding included;
+# - **zeroed**: the loss of padded steps is set to zero, and the mean is still over all 16;
+# - **real**: the sum over real steps, divided by their number, 11.
+
+# %%
+tokens = tf.constant([[5, 2, 7, 0, 0, 0, 0, 0], [1, 3, 2, 4, 6, 9, 8, 5]])
+wanted = tf.constant(np.random.default_rng(0).standard_normal((2, 8)), tf.float32)
+real = tf.cast(tokens != 0, tf.float32)
+
+
+def losses_of(table, lstm, readout):
+    answers = readout(lstm(table(tokens)))[..., 0]
+    return (answers - wanted) ** 2  # (2, 8): one loss for each step
+
+
+means = {
+    "all": lambda losses: tf.reduce_mean(losses),
+    "zeroed": lambda losses: tf.reduce_mean(losses * real),
+    "real": lambda losses: tf.reduce_sum(losses * real) / tf.reduce_sum(real),
+}
+
+
+def gradient_of(mean):
+    tf.keras.utils.set_random_seed(0)
+    table = tf.keras.layers.Embedding(10, 4, mask_zero=True)
+    lstm = tf.keras.layers.LSTM(6, return_sequences=True)
+    readout = tf.keras.layers.Dense(1)
+    losses_of(table, lstm, readout)
+    with tf.GradientTape() as tape:
+        loss = mean(losses_of(table, lstm, readout))
+    weights = [lstm.trainable_variables[0], lstm.trainable_variables[1], readout.trainable_variables[0]]
+    return float(loss), np.concatenate([np.ravel(g) for g in tape.gradient(loss, weights)])
+
+
+# %% [markdown]
+# **Predict.** Compared with the mean over real steps: which gradient has the *same direction* but is shorter, and which points *elsewhere*? Write "all" or
+# "zeroed".
+
+# %%
+expected = {"same direction, shorter": "?", "elsewhere": "?"}  # your answers
+
+right_loss, right = gradient_of(means["real"])
+found = {}
+for name, mean in means.items():
+    loss, gradient = gradient_of(mean)
+    cosine = gradient @ right / (np.linalg.norm(gradient) * np.linalg.norm(right))
+    ratio = np.linalg.norm(gradient) / np.linalg.norm(right)
+    print(f"{name}: loss {loss:.2f}, cosine with 'real' {cosine:.2f}, norm over that of 'real' {ratio:.2f}")
+    if name != "real":
+        found["same direction, shorter" if cosine > 0.9999 else "elsewhere"] = name
+print("no answer yet" if "?" in expected.values() else "as you said" if expected == found else "not as you said")
+
+# %% [markdown]
+# **Explain.** Nothing is None, zero or NaN here, and yet two of the three are not the gradient of the mean over real words. *Zeroed* is exactly 11/16 of it: a
+# smaller learning rate, which changes from batch to batch with the share of padding. *All* contains the errors at padded steps: there the state stands still,
+# and the network is trained to say something about nothing.
+
+# %% [markdown]
+# ## 3. Lose the mask in a layer of your own
+#
+# Between `Embedding` and LSTM stands a layer that scales its input. It is ten lines of code, and the mask does not get through it, unless the layer
+# says that it passes masks on.
+
+# %%
+
+
+import warnings
+
+
+class Scale(tf.keras.layers.Layer):
+    def call(self, x):
+        return 0.5 * x
+
+
+class ScaleWithMask(Scale):
+    def __init__(self):
+        super().__init__()
+        self.supports_masking = True
+
+
+def padded_equals_short(scale):
+    table, lstm = make(mask_zero=True)
+    if scale is not None:
+        return bool(np.allclose(lstm(scale(table(short))), lstm(scale(table(padded))), atol=1e-6))
+    return bool(np.allclose(lstm(table(short)), lstm(table(padded)), atol=1e-6))
+
+
+for name, scale in {"no layer": None, "ScaleWithMask": ScaleWithMask(), "Scale": Scale()}.items():
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        print(f"{name} between: padding is ignored: {padded_equals_short(scale)}, warnings: {bool(said)}")
+
+# %% [markdown]
+# **Explain.** A layer that does not declare `supports_masking` drops the mask. There is no exception for it. Keras 3 says so in one warning, which is easily lost
+# among others; legacy Keras says nothing. The LSTM gets no mask, and runs over the padding as in section 1 with `mask_zero=False`.
+
+# %% [markdown]
+# **Exercise.** Write a test for your own networks: a function that says whether padding changes the answer. It gets a function `network`, from tokens to a state,
+# and a batch of tokens without padding; it pads the batch with zeros and compares. The check tries it on three networks.
+
+
+# %%
+def padding_is_ignored(network, tokens):
+    """True if the network gives the same answer with five steps of padding behind the tokens."""
+    return None  # your lines
+
+
+def network_with(scale, mask_zero=True):
+    table, lstm = make(mask_zero)
+    return lambda tokens: lstm(table(tokens) if scale is None else scale(table(tokens)))
+
+
+networks = (network_with(None), network_with(Scale()), network_with(None, mask_zero=False))
+warnings.simplefilter("ignore")  # you have seen it
+answers = [padding_is_ignored(network, tf.constant([[3, 1], [2, 9]])) for network in networks]
+print("right" if answers == [True, False, False] else "not yet: hint, tf.pad(tokens, [[0, 0], [0, 5]])")
+
+# %% [markdown]
+# **Exercise.** A batch may contain a sentence without any word. What is the gradient of the mean over *real* steps for a batch of padding alone? Write one of `ok`,
+# `zero`, `not finite`, `none`, and then repair `careful_mean` so that such a batch gives a loss of zero and gradients of zero.
+
+# %%
+expected_kind = "?"  # your answer
+
+
+def careful_mean(losses, real):
+    return tf.reduce_sum(losses * real) / tf.reduce_sum(real)  # your change
+
+
+def kind_of(mean):
+    losses = tf.Variable(tf.ones((2, 8)))
+    with tf.GradientTape() as tape:
+        loss = mean(losses, tf.zeros((2, 8)))
+    gradient = np.asarray(tape.gradient(loss, losses))
+    return "not finite" if not np.isfinite(gradient).all() else "ok" if gradient.any() else "zero"
+
+
+plain = kind_of(lambda losses, real: tf.reduce_sum(losses * real) / tf.reduce_sum(real))
+print("kind:", "no answer yet" if expected_kind == "?" else "right" if expected_kind == plain else "not as you said")
+kept = float(careful_mean(tf.constant([2.0, 4.0, 9.0]), tf.constant([1.0, 1.0, 0.0])))
+print(
+    "right" if kind_of(careful_mean) == "zero" and abs(kept - 3) < 1e-6 else "not yet: hint, what is divided by what?"
+)
+
+# %% [markdown]
+# ## What you take home
+#
+# - With a mask, the state stays as it is at padded steps, and the padding's row of the table gets zero.
+# - Divide the loss by the number of *real* steps. Setting padded losses to zero scales the gradient; leaving them in turns it.
+# - A layer of your own drops the mask unless it sets `supports_masking = True`, without an exception.
+# - Test it: more padding must not change the answer.
+#
+# Next: [five bugs in one script](13_capstone.ipynb), if you have not been there

@@ -1,0 +1,351 @@
+"""What shows that a sentence of a notebook is true: one function for each entry of `notebooks/statements.yaml`.
+
+Each raises AssertionError if the sentence does not hold here. They are small and do not use the scenarios' own words.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+import gradlab
+from gradlab.lab.reading import Kind
+from gradlab.lab.tunable_rnn import GATES, Tunable, inputs_of_size_one, tuned_layer
+
+
+def gradient(function, value):
+    source = tf.Variable(value)
+    with tf.GradientTape() as tape:
+        result = function(source)
+    return tape.gradient(result, source)
+
+
+def last_row(layer, x):
+    return np.asarray(gradlab.jacobian(layer, x).norms(progress=False))[0, -1]
+
+
+def cell_formula():
+    cell = tf.keras.layers.SimpleRNNCell(4)
+    x, h = tf.random.normal((2, 3)), tf.random.normal((2, 4))
+    found, _ = cell(x, [h])
+    by_hand = np.tanh(x @ cell.kernel + h @ cell.recurrent_kernel + cell.bias)
+    np.testing.assert_allclose(found, by_hand, atol=1e-6)
+
+
+def zero_state_then_not():
+    cell = tf.keras.layers.SimpleRNNCell(4)
+    h = tf.zeros((1, 4))
+    for _ in range(3):
+        h, _ = cell(tf.random.normal((1, 3)), [h])
+        assert tf.reduce_all(h != 0)
+
+
+def zero_state_zero_gradient():
+    on = gradlab.compare("initial_state", steps=1)[1]
+    assert on.kinds["recurrent_kernel"] is Kind.ZERO and "finite differences" in on["recurrent_kernel"].note
+    assert on.kinds["kernel"] is on.kinds["bias"] is Kind.OK
+    assert gradlab.compare("initial_state", steps=2)[1].kinds["recurrent_kernel"] is Kind.OK
+
+
+def constant_place_is_the_same():
+    off, on = gradlab.compare("state_outside_tape")
+    for reading in on.readings:
+        assert np.array_equal(off[reading.name].values, reading.values)
+
+
+def variables_watched_tensors_not():
+    tensor = tf.constant(2.0)
+    assert gradient(lambda v: v * v, 2.0) is not None
+    with tf.GradientTape(persistent=True) as tape:
+        y = tensor * tensor
+    assert tape.gradient(y, tensor) is None
+    with tf.GradientTape() as tape:
+        tape.watch(tensor)
+        y = tensor * tensor
+    assert float(tape.gradient(y, tensor)) == 4.0
+    frozen = tf.Variable(2.0, trainable=False)
+    with tf.GradientTape() as tape:
+        y = frozen * frozen
+    assert tape.gradient(y, frozen) is None
+
+
+def none_has_two_reasons():
+    variables_watched_tensors_not()
+    assert gradient(lambda v: tf.cast(tf.cast(v, tf.int32), tf.float32), 2.0) is None
+
+
+def before_the_tape_is_not_recorded():
+    weight = tf.Variable(3.0)
+    made = weight * 2
+    with tf.GradientTape() as tape:
+        y = made * made
+    assert tape.gradient(y, weight) is None
+
+
+def cast_switch():
+    source = gradlab.load("integer_cast").source
+    assert "tf.cast(tf.cast(level, tf.int32), tf.float32)" in source
+    assert set(gradlab.compare("integer_cast")[1].kinds.values()) == {Kind.NONE}
+
+
+def cast_has_a_gradient_function_that_returns_none():
+    from tensorflow.python.framework import ops
+
+    for name in ("Cast", "Round", "Floor", "ArgMax"):
+        assert callable(ops.gradient_registry.lookup(name) if hasattr(ops, "gradient_registry") else None)
+    assert gradient(lambda v: tf.cast(tf.cast(v, tf.int32), tf.float32), [1.5]) is None
+
+
+def no_gradient_function_raises():
+    try:
+        gradient(lambda v: tf.image.adjust_contrast(v, 2.0), tf.ones((1, 2, 2, 3)))
+    except LookupError:
+        return
+    raise AssertionError("an operation without a gradient function raised no LookupError")
+
+
+def straight_through_value_and_gradient():
+    whole = lambda v: tf.round(v)  # noqa: E731
+    v = tf.Variable([0.3, 1.8])
+    with tf.GradientTape() as tape:
+        y = v + tf.stop_gradient(whole(v) - v)
+    assert np.array_equal(y, [0.0, 2.0])
+    assert np.array_equal(tape.gradient(y, v), [1.0, 1.0])
+
+
+def repair_check_takes_both_ways():
+    def mine_with(level_of):
+        def mine(cell, x):
+            sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
+            with tf.GradientTape() as tape:
+                h = tf.zeros((1, cell.units))
+                for t in range(x.shape[1]):
+                    h, _ = cell(x[:, t], [h])
+                loss = level_of(10 * h, cell)
+            return loss, sources, tape.gradient(loss, sources)
+
+        return mine
+
+    whole = lambda v: tf.cast(tf.cast(v, tf.int32), tf.float32)  # noqa: E731
+    level = mine_with(lambda v, _: tf.reduce_mean((v - 5) ** 2))
+    through = mine_with(lambda v, _: tf.reduce_mean((v + tf.stop_gradient(whole(v) - v) - 5) ** 2))
+    without = mine_with(
+        lambda _, cell: tf.add_n(
+            [tf.reduce_sum((w - 1.0) ** 2) for w in (cell.kernel, cell.recurrent_kernel, cell.bias)]
+        )
+    )
+    answers = [gradlab.check_repair("integer_cast", mine).passed for mine in (level, through, without)]
+    assert answers == [True, True, False]
+
+
+def round_keeps_floats():
+    assert tf.round(tf.constant(1.4)).dtype == tf.float32
+
+
+def tensorflow_chose_for_each_operation():
+    for function in (tf.round, tf.floor, lambda v: tf.cast(tf.argmax(v), tf.float32)):
+        assert gradient(function, [0.3, 1.8]) is None
+    assert np.array_equal(gradient(tf.sign, [0.3, -1.8]), [0.0, 0.0])
+
+
+def smooth_staircase():
+    v = np.linspace(-3, 3, 601)
+    stairs = v - np.sin(2 * np.pi * v) / (2 * np.pi)
+    assert (np.diff(stairs) > -1e-9).all()
+    assert np.abs(stairs - np.round(v)).mean() < 0.7 * np.abs(v - np.round(v)).mean()
+    np.testing.assert_allclose(stairs[::100], v[::100], atol=1e-9)
+
+
+def none_is_not_zero():
+    assert gradient(lambda v: tf.round(v), 0.3) is None
+    assert float(gradient(lambda v: 0.0 * v, 0.3)) == 0.0
+
+
+def gather_leaves_the_path_whole():
+    gathered = gradient(lambda v: tf.gather(v, [2, 0]), [1.0, 2.0, 3.0])
+    assert isinstance(gathered, tf.IndexedSlices)
+    assert np.array_equal(tf.convert_to_tensor(gathered), [1.0, 0.0, 1.0])
+
+
+def map_is_zero_above_the_diagonal():
+    full = np.asarray(gradlab.jacobian(tuned_layer("GRU", 3, 2, 1.0, 1.0), inputs_of_size_one(5, 2)).full)
+    for t in range(5):
+        assert not full[0, t, :, t + 1 :].any()
+
+
+def gates_are_between_zero_and_one():
+    values = tf.sigmoid(tf.constant([-50.0, -4.0, 0.0, 4.0, 50.0]))
+    assert tf.reduce_all((values >= 0) & (values <= 1))
+    assert tf.keras.layers.LSTM(2).recurrent_activation.__name__ == "sigmoid"
+
+
+def panel_has_32_units():
+    from gradlab.panel.influence_panel import UNITS
+
+    assert UNITS == 32
+
+
+def inputs_have_size_one():
+    assert abs(inputs_of_size_one(4000, 3).std() - 1) < 0.05
+
+
+def radii(layer, gates):
+    blocks = np.split(np.asarray(layer.cell.recurrent_kernel), gates, axis=1)
+    return [float(np.abs(np.linalg.eigvals(block)).max()) for block in blocks]
+
+
+def radius_knob_scales_every_matrix():
+    for kind, gates in GATES.items():
+        np.testing.assert_allclose(radii(tuned_layer(kind, 8, 3, 0.7, 1.0), gates), 0.7, rtol=1e-4)
+
+
+def keras_radii():
+    for seed in range(3):
+        for kind, gates in GATES.items():
+            tf.keras.utils.set_random_seed(seed)
+            layer = getattr(tf.keras.layers, kind)(32)
+            layer.build((1, None, 3))
+            found = radii(layer, gates)
+            if kind == "SimpleRNN":
+                np.testing.assert_allclose(found, 1.0, atol=1e-4)
+            else:
+                assert all(0.45 < radius < 0.72 for radius in found), found
+
+
+def forget_bias_numbers():
+    found = [round(float(tf.sigmoid(v)), 2) for v in (1.0, 4.0, -4.0)]
+    assert found == [0.73, 0.98, 0.02]
+    layer = tf.keras.layers.LSTM(3)
+    layer.build((1, None, 2))
+    assert np.array_equal(np.asarray(layer.cell.bias)[3:6], [1.0, 1.0, 1.0])
+
+
+def forget_bias_is_the_lstms():
+    x = inputs_of_size_one(10, 3)
+    for kind in GATES:
+        first, second = (last_row(tuned_layer(kind, 6, 3, 1.0, bias), x) for bias in (1.0, 4.0))
+        assert np.array_equal(first, second) == (kind != "LSTM")
+
+
+def minus_three_is_a_thousandth():
+    layer = tuned_layer("SimpleRNN", 3, 2, 0.8, 1.0)
+    found = gradlab.jacobian(layer, inputs_of_size_one(4, 2))
+    full = np.asarray(found.full)[0, 3, :, 0]
+    np.testing.assert_allclose(10 ** np.asarray(found.norms())[0, 3, 0], np.linalg.norm(full), rtol=1e-4)
+    assert 10.0**-3 == 1 / 1000
+
+
+def slope_of_tanh():
+    slopes = [float(gradient(tf.tanh, v)) for v in (0.0, 3.0, -3.0)]
+    assert slopes[0] == 1.0 and max(slopes[1:]) < 0.01
+    assert all(float(gradient(tf.tanh, v)) <= 1 for v in np.linspace(-4, 4, 41).astype("float32"))
+
+
+def largest_singular_value_below_one_vanishes():
+    layer = tf.keras.layers.SimpleRNN(4, return_sequences=True)
+    layer.build((1, None, 3))
+    kernel = np.asarray(layer.cell.recurrent_kernel)
+    layer.cell.recurrent_kernel.assign(0.8 * kernel / np.linalg.svd(kernel)[1].max())
+    for size in (0.01, 1.0, 10.0):
+        row = last_row(layer, size * inputs_of_size_one(40, 3))
+        # at most 0.8 for every step back, and the last step's own kernel
+        limit = np.log10(0.8) * np.arange(39, -1, -1) + np.log10(np.linalg.norm(np.asarray(layer.cell.kernel)))
+        assert (row <= limit + 1e-3).all()
+
+
+COUNTER = np.array([[1.2, 1.0], [-1.0, -0.5]], "float32")
+
+
+def held(at, steps=60):
+    layer = tf.keras.layers.SimpleRNN(2, return_sequences=True)
+    inputs, h = np.zeros((1, steps, 2), "float32"), np.zeros(2)
+    layer(inputs)
+    layer.set_weights([np.eye(2, dtype="float32"), COUNTER, np.zeros(2, "float32")])
+    for t in range(steps):
+        inputs[0, t] = at - h @ COUNTER
+        h = np.tanh(at)
+    return last_row(layer, inputs)[0]
+
+
+def radius_below_one_promises_nothing():
+    assert np.abs(np.linalg.eigvals(COUNTER)).max() < 1
+    assert held(np.zeros(2)) < -5
+    assert held(np.array([0.0, 3.0])) > 2
+
+
+def radius_above_one_is_not_certain():
+    layer = tuned_layer("SimpleRNN", 8, 3, 1.5, 1.0)
+    assert last_row(layer, 10 * inputs_of_size_one(20, 3))[0] < 0 < last_row(layer, 0.01 * inputs_of_size_one(20, 3))[0]
+
+
+def counter_example_radius():
+    assert round(float(np.abs(np.linalg.eigvals(COUNTER)).max()), 2) == 0.63
+
+
+def keras_simple_rnn_is_orthogonal():
+    layer = tf.keras.layers.SimpleRNN(16)
+    layer.build((1, None, 3))
+    np.testing.assert_allclose(np.linalg.svd(np.asarray(layer.cell.recurrent_kernel))[1], 1.0, atol=1e-5)
+
+
+def small_inputs_reach_the_last_state():
+    own = Tunable("SimpleRNN", 32, 3).own()
+    x = inputs_of_size_one(50, 3)
+    assert last_row(own, 0.1 * x)[0] > -1
+
+
+def inputs_of_size_one_lose_most():
+    own = Tunable("SimpleRNN", 32, 3).own()
+    x = inputs_of_size_one(50, 3)
+    assert -5.5 < last_row(own, x)[0] < -4.5
+    large, small = (1 - np.asarray(own(tf.constant(size * x, tf.float32))) ** 2 for size in (1.0, 0.1))
+    assert large.mean() < 0.9 < 0.98 < small.mean()
+
+
+def cell_state_is_multiplied_by_the_forget_gate():
+    lstm = tf.keras.layers.LSTMCell(3)
+    lstm.build((1, 2))
+    c = tf.constant([[0.3, -0.2, 0.5]])
+    with tf.GradientTape() as tape:
+        tape.watch(c)
+        _, [_, after] = lstm(tf.ones((1, 2)), [tf.zeros((1, 3)), c])
+    gate = tf.sigmoid(tf.ones((1, 2)) @ lstm.kernel[:, 3:6] + lstm.bias[3:6])
+    np.testing.assert_allclose(tape.gradient(after, c), gate, atol=1e-6)
+
+
+def forget_gate_near_one_keeps_the_gradient():
+    x = inputs_of_size_one(20, 3)
+    kept, faded = (last_row(tuned_layer("LSTM", 8, 3, 0.5, bias), x) for bias in (4.0, 1.0))
+    assert abs(kept[0] - kept[-1]) < 1 and faded[0] - faded[-1] < -1
+
+
+def underflow_is_an_exact_zero():
+    tiny = tf.constant(1e-30) * tf.constant(1e-9)
+    assert float(tiny) == 0.0
+    layer = tuned_layer("SimpleRNN", 8, 3, 0.3, 1.0)
+    x = tf.constant(inputs_of_size_one(150, 3), tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.reduce_sum(layer(x)[:, -1])
+    found = np.asarray(tape.gradient(y, x))[0]
+    assert not found[0].any() and found[-1].any()
+    assert np.isfinite(last_row(layer, x.numpy())[0])
+
+
+def far_past_numbers():
+    assert gradlab.load("far_past").defaults == {"steps": 20, "radius": 0.5, "forget_bias": 2.0}
+
+
+def look_back_is_possible():
+    row = last_row(tuned_layer("LSTM", 8, 3, 0.5, 4.0), inputs_of_size_one(20, 3))
+    assert 0.5 <= 10 ** (row[0] - row[-1]) <= 20
+
+
+def vanished_is_not_none():
+    layer = tuned_layer("SimpleRNN", 8, 3, 0.3, 1.0)
+    x = tf.constant(inputs_of_size_one(40, 3), tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.reduce_sum(layer(x)[:, -1])
+    found = tape.gradient(y, x)
+    assert found is not None and 0 < np.abs(np.asarray(found)[0, 0]).max() < 1e-15
