@@ -101,7 +101,8 @@ def cut_file(case: ModuleType) -> str:
 
 def cut_lines(case: ModuleType) -> set[int]:
     """The numbers of the lines that are marked in the case (in a notebook: counted in their cell)."""
-    texts = case.CELLS if hasattr(case, "CELLS") else [Path(cut_file(case)).read_text()]
+    cells = [cell.lstrip("\n") for cell in getattr(case, "CELLS", ())]  # IPython counts from the first line of code
+    texts = cells or [Path(cut_file(case)).read_text()]
     marks = ("# <-- cut", "# <-- also")
     return {n for t in texts for n, line in enumerate(t.split("\n"), 1) if any(m in line for m in marks)}
 
@@ -316,7 +317,7 @@ def cells(case: ModuleType) -> Score:
     """The case's cells, the last one under %%explain."""
     from IPython.core.interactiveshell import InteractiveShell
 
-    shell = InteractiveShell()
+    shell = InteractiveShell.instance()
     shown: list[Any] = []
     try:
         with contextlib.redirect_stdout(io.StringIO()):
@@ -326,11 +327,12 @@ def cells(case: ModuleType) -> Score:
             for cell in case.CELLS[:-1]:
                 shell.run_cell(cell, store_history=True).raise_error()
             ipython.explain_cell("", case.CELLS[-1], shell, shown.append)
+        text = "\n".join(map(str, shown))  # as long as the shell knows its cells
     except Exception as error:
         return failed(error)
     finally:
         InteractiveShell.clear_instance()
-    return judge(case, [r for report in shown for r in rows_of(report)], "\n".join(map(str, shown)))
+    return judge(case, [r for report in shown for r in rows_of(report)], text)
 
 
 def command(path: Path) -> Score:
