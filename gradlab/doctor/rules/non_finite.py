@@ -88,7 +88,9 @@ def too_large_for_its_dtype(case: Case) -> Finding | None:
     found = _at(case, cut)
     sizes = " and ".join(f"{size:,.4g}" for size in largest)
     found.evidence += f"; the largest inputs are {sizes}, and {dtype.name} ends at {float(dtype.max):,.0f}"
-    found.fix = f"cast to float32 before this line: {dtype.name} ends at {float(dtype.max):,.0f} (scale a loss in float32)"
+    found.fix = (
+        f"cast to float32 before this line: {dtype.name} ends at {float(dtype.max):,.0f} (scale a loss in float32)"
+    )
     return found
 
 
