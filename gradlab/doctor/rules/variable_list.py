@@ -10,7 +10,7 @@ from typing import Any
 
 from gradlab.doctor.analysis.dataflow import backward
 from gradlab.doctor.certainty import Proof
-from gradlab.doctor.recording.frames import Place, places
+from gradlab.doctor.recording.frames import Place, code_of, places
 from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.snapshot import Snapshot
 from gradlab.doctor.recording.sources import Source, is_owner, unwrap
@@ -53,9 +53,33 @@ class VariableList:
 
     @cached_property
     def lacking(self) -> list[Any]:
-        """Variables with a gradient that are not in the list."""
+        """Variables with a gradient that are not in the list, and that the list is about.
+
+        A loss that leads through another model (a discriminator, a teacher) depends on its weights too; who asks about one
+        model does not miss them.
+        """
         have = {self.run.key(s.value) for s in self.sources}
-        return [v for v, gradient in self.watched if gradient is not None and self.run.key(v) not in have]
+        absent = [v for v, gradient in self.watched if gradient is not None and self.run.key(v) not in have]
+        return [v for v in absent if not (self.sources and self._of_another(v))]
+
+    def _of_another(self, variable: Any) -> bool:
+        """Does the variable belong to a layer or model that the user's function names beside the owner, and that neither is
+        a part of the owner nor runs inside of it?"""
+        others = [t for t in self.scene.values.values() if is_owner(t) and t is not self.owner]
+        if self.owner is None or not any(v is variable for t in others for v in _own(t)):
+            return False
+        key = self.run.key(variable)
+        around = {code for op in self.run.trace.ops if key in op.ins for code, _ in op.stack}
+        return not way_to(self.owner, variable) and not around & self._own_code
+
+    @cached_property
+    def _own_code(self) -> set[Any]:
+        """The code objects of the methods and functions that the owner and its layers run."""
+        flatten = getattr(self.owner, "_flatten_layers", None)
+        parts = [self.owner, *(flatten() if callable(flatten) else ())]
+        functions = [f for p in parts for kind in type(p).__mro__ for f in vars(kind).values()]
+        functions += [f for p in parts for f in vars(p).values() if callable(f)]
+        return {code for code in map(code_of, functions) if code is not None}
 
     @property
     def kind(self) -> str:
