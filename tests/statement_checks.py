@@ -299,7 +299,7 @@ def inputs_of_size_one_lose_most():
     x = inputs_of_size_one(50, 3)
     assert -5.5 < last_row(own, x)[0] < -4.5
     large, small = (1 - np.asarray(own(tf.constant(size * x, tf.float32))) ** 2 for size in (1.0, 0.1))
-    assert large.mean() < 0.9 < 0.98 < small.mean()
+    assert large.mean() < 0.85 and small.mean() > 0.95
 
 
 def cell_state_is_multiplied_by_the_forget_gate():

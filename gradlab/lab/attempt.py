@@ -77,7 +77,7 @@ class Attempt:
         left = []
         for name, source in self.taken.sources.items():
             if listed is not None:
-                if not any(source is v for v in listed):
+                if not any(_same_variable(source, v) for v in listed):
                     left.append(f"{name}: this is not in the list of your layer's trainable variables")
                 continue
             meant = [t.sources[name] for t in own if name in t.sources]
@@ -99,7 +99,7 @@ class Attempt:
     def _foreign_variables(self) -> bool:
         """Whether a trainable variable was read that is not the scenario's: it may have been made before."""
         own = _variables(self.things)
-        return any(not any(v is o or v is getattr(o, "value", None) for o in own) for v in self.used.watched)
+        return any(not any(_same_variable(v, o) for o in own) for v in self.used.watched)
 
     def bad_loss(self, owner: Any) -> list[str]:
         """The loss, here and at other weights and inputs, against what the exercise asks for."""
@@ -241,6 +241,11 @@ def _elsewhere(things: dict[str, Any], number: int, weights: bool = True) -> Ite
     finally:
         for variable, value in before:
             variable.assign(value)
+
+
+def _same_variable(a: Any, b: Any) -> bool:
+    """Whether a is b, or the TensorFlow variable inside the Keras variable b, which is what a tape knows."""
+    return a is b or a is getattr(b, "value", None)
 
 
 def _variables(things: Mapping[str, Any]) -> list[Any]:

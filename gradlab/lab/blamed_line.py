@@ -3,10 +3,9 @@
 - `cuts`: for a scenario and its knobs, {source: `Cut`} with the switch on.
 - `find`: the same where the switched side has been measured already.
 
-Two looks. `explain_call` runs the scenario's code once with the tape that stands in it, so it knows when that tape opened
-and what it was asked. Where that gives no line, or only says that something was computed before the tape, `explain`
-runs it again and moves its variables, so that it sees what left TensorFlow and what is only partly there. A line is
-taken only where the doctor's status is the measured kind; where neither look agrees, there is none.
+The scenario's code runs once more, with the tape that stands in it, and is recorded: the doctor then knows when that tape
+opened and what it was asked, and is told which gradients the measurement contradicts. A line is taken only where the
+doctor's status is the measured kind, and where it says more than that the cause is possible.
 """
 
 from __future__ import annotations
@@ -20,9 +19,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gradlab.doctor import Report, Row, explain, explain_call
+from gradlab.doctor import Report, Row
 from gradlab.doctor.certainty import Certainty
+from gradlab.doctor.frontends.call import recorded_tapes
 from gradlab.doctor.frontends.progress import quietly
+from gradlab.doctor.frontends.recorded import explain_last
+from gradlab.doctor.recording import session
 from gradlab.doctor.rules import causes
 from gradlab.lab.measure import as_scenario, compare
 from gradlab.lab.reading import Kind, Side
@@ -62,34 +64,25 @@ def find(scenario: Scenario, side: Side, device: str | None, knobs: Mapping[str,
     if not wanted:
         return {}
     with tf.device(check_device(device or tf_loading.device())), quietly(), _generators_kept():
-        things = scenario.setup(**knobs)
-        try:
-            report = explain_call(scenario.run, True, **things)
-        except Exception as error:
-            if type(error) is type(side.error):  # the scenario's own, before any tape was asked
-                return {}
-            raise
-        found = {name: row for name, row in _rows(report, wanted).items() if _agrees(row, wanted[name])}
-        if report is not None and report.raised is None:
-            found |= _second_look(scenario, things, report.returned, wanted, found)
+        report = _look(scenario, side, scenario.setup(**knobs))
+    found = {name: row for name, row in _rows(report, wanted).items() if _agrees(row, wanted[name])}
     own = scenario.run.__code__.co_filename
     return {name: _cut(found[name]) for name in wanted if name in found and found[name].where[0].file == own}
 
 
-def _second_look(
-    scenario: Scenario, things: dict[str, Any], returned: Any, wanted: Mapping[str, Kind], found: Mapping[str, Row]
-) -> dict[str, Row]:
-    """Rows of `explain` for the sources without a line and for those said to be computed before the tape."""
-    loss, sources = returned[:2]
-    names = [n for n in wanted if n not in found or found[n].cause == "before-tape"]
-    # A tensor made inside `run` is another one at every run, so only what `run` is given can be followed.
-    given = {n: sources[n] for n in names if hasattr(sources[n], "assign") or _is_one_of(sources[n], things)}
-    if not given or np.ndim(loss) != 0:
-        return {}
-    # Watched here in any case: had the scenario's tape not watched it, the first look would have said so.
-    watch = [n for n, source in given.items() if not hasattr(source, "assign")]
-    report = explain(lambda: scenario.run(True, **things)[0], given, watch=watch)
-    return {row.name: row for row in report.rows if row.name in given and _agrees(row, wanted[row.name])}
+def _look(scenario: Scenario, side: Side, things: dict[str, Any]) -> Report | None:
+    """The report on the last gradient that the scenario's tape is asked for; None if its code ends before that."""
+    session.forget()
+    try:
+        with recorded_tapes():
+            try:
+                scenario.run(True, **things)
+            except Exception as error:
+                if type(error) is not type(side.error):  # the scenario's own is what was measured
+                    raise
+        return explain_last([name for name, kind in side.kinds.items() if kind is Kind.WRONG])
+    finally:
+        session.forget()
 
 
 @contextmanager
@@ -108,7 +101,7 @@ def _rows(report: Report | None, wanted: Mapping[str, Kind]) -> dict[str, Row]:
     if report is None:
         return {}
     rows = {row.name: row for row in report.rows if row.name in wanted}
-    raised = next((row for row in report.rows if row.status == "raises"), None)
+    raised = next((row for row in report.rows if row.status is Kind.RAISES), None)
     if raised:
         rows |= {name: raised for name, kind in wanted.items() if kind is Kind.RAISES}
     return rows
@@ -116,10 +109,6 @@ def _rows(report: Report | None, wanted: Mapping[str, Kind]) -> dict[str, Row]:
 
 def _agrees(row: Row, kind: Kind) -> bool:
     return row.status is kind and bool(row.where) and row.certainty is not Certainty.POSSIBLE
-
-
-def _is_one_of(source: Any, things: Mapping[str, Any]) -> bool:
-    return any(source is thing for thing in things.values())
 
 
 def _cut(row: Row) -> Cut:

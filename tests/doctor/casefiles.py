@@ -66,9 +66,8 @@ def examine(path: Path) -> tuple[dict[str, tuple[Any, ...]], list[Row]]:
 
     def check(name: str, row: Row, status: str) -> None:
         line = line_of(row, case)
-        sized = status in ("large", "small")  # a gradient that is there, and no use
-        found = (row.status.value, row.cause, (row.status is Kind.OK and not sized) or line in good)
-        want = ("ok" if sized else status, None if status == "ok" else case.CAUSE, True)
+        found = (row.status.value, row.cause, row.status is Kind.OK or line in good)
+        want = (status, None if status == "ok" else case.CAUSE, True)
         if found != want:
             wrong[name] = (want, (*found, line, sorted(good)))
 

@@ -24,7 +24,6 @@ def test_no_two_rules_of_a_question_have_one_rank():
 
 
 def test_every_status_has_rules():
-    """A gradient that is there can still be too large or too small."""
     assert {r.question for r in rules()} == {CUT, NO_PATH, *Kind}
 
 

@@ -22,29 +22,9 @@ MAX_CHAIN = 400
 def where_zero(run: Run, flow: Flow, source_key: int) -> Cut | None:
     """The op nearest the loss that turns a non-zero gradient into zero for the source.
 
-    An op that still has a live way towards the source only loses a part there (a normalisation's mean is one: its slopes
-    sum to zero while the value itself goes on), so an op at which all ways end is looked for first.
+    An input whose gradient is zero counts only if it leads back to the source through zeros: where the way back meets a
+    value that has a gradient, that value carries on, and the input is a dead end beside it (the mean in a normalisation).
     """
-    return (
-        _where_reads_cancel(run, flow, source_key)
-        or _where_zero(run, flow, source_key, all_ways=True)
-        or _where_zero(run, flow, source_key, all_ways=False)
-    )
-
-
-def _where_reads_cancel(run: Run, flow: Flow, source_key: int) -> Cut | None:
-    """The last use of a variable whose reads have gradients that are not zero, though their sum is: a single read with a
-    zero (the first step of a recurrent layer) explains nothing then."""
-    for op in reversed(flow.path):
-        read = [k for k in op.ins if run.reads.get(k) == source_key]
-        if op.type == "ReadVariableOp" and source_key in op.ins:
-            read += op.outs
-        if any(run.kind(k) == "ok" for k in read):
-            return Cut(op, "cancel", source_key)
-    return None
-
-
-def _where_zero(run: Run, flow: Flow, source_key: int, all_ways: bool) -> Cut | None:
     last_read = None
     for op in reversed(flow.path):
         outs = [o for o in op.outs if run.kind(o) == "ok"]
@@ -56,21 +36,68 @@ def _where_zero(run: Run, flow: Flow, source_key: int, all_ways: bool) -> Cut | 
         ):
             last_read = last_read or op
         tensors = [k for k in carriers if run.is_float(k)]
-        zeros = [k for k in tensors if run.kind(k) in ("zero", "none")]
-        if not zeros or (all_ways and len(zeros) < len(tensors)):
+        zeros = [k for k in tensors if run.kind(k) in _NOTHING and _leads_back(run, flow, k, source_key)]
+        if not zeros:
             continue
         for k in zeros:
-            own = local_vjp(run, op, k)
-            if own is not None and np.any(np.asarray(tf.convert_to_tensor(own))):
+            if _slope_of(run, op, k):
                 return Cut(op, "cancel", k)
-        if len(zeros) == len(tensors):
+        if len(zeros) == len(tensors) and not (_is_source(run, zeros[-1], source_key) and _used(run, flow, source_key)):
             return Cut(op, "flat", zeros[-1])
     if last_read is not None:
         return Cut(last_read, "cancel", source_key)
     return None
 
 
-def meeting(run: Run, flow: Flow, key: int) -> Op | None:
+_NOTHING = ("zero", "none")
+
+
+def _slope_of(run: Run, op: Op, k: int) -> bool:
+    """Does the op by itself pass a gradient that is not zero back to its input `k`?"""
+    own = local_vjp(run, op, k)
+    return own is not None and bool(np.any(np.asarray(tf.convert_to_tensor(own))))
+
+
+def _is_source(run: Run, k: int, source_key: int) -> bool:
+    """Is a value the source itself, or what was read from it?"""
+    if k == source_key or run.reads.get(k) == source_key:
+        return True
+    maker = run.trace.producer.get(k)
+    return maker is not None and maker.type in op_types.READS and source_key in maker.ins
+
+
+def _leads_back(run: Run, flow: Flow, k: int, source_key: int) -> bool:
+    """Does a way lead from a value back to the source on which every value has no gradient or a zero one?"""
+    todo, seen = [k], set[int]()
+    while todo:
+        k = todo.pop()
+        if k in seen:
+            continue
+        seen.add(k)
+        if _is_source(run, k, source_key):
+            return True
+        maker = run.trace.producer.get(k)
+        if maker is None or maker.index not in flow.carriers:
+            continue
+        # A value without float dtype has no gradient to tell by, so the way goes on through it.
+        todo += [i for i in flow.carriers[maker.index] if not run.is_float(i) or run.kind(i) in _NOTHING]
+    return False
+
+
+def _used(run: Run, flow: Flow, source_key: int) -> bool:
+    """Do at least two ops pass the source gradients that are not zero? Then these cancel, and an op that passes none (a
+    recurrent kernel's first step, whose state is zero) is not why the sum is zero."""
+    found = 0
+    for op in flow.path:
+        if any(run.kind(o) == "ok" for o in op.outs):
+            reads = [k for k in flow.carriers[op.index] if run.is_float(k) and _is_source(run, k, source_key)]
+            found += any(_slope_of(run, op, k) for k in reads)
+        if found == 2:
+            return True
+    return False
+
+
+def join_op(run: Run, flow: Flow, key: int) -> Op | None:
     """Where the ways on which a value is used more than once meet again, nearest the loss: a difference if there is
     one."""
     marks: dict[int, frozenset[int]] = {}

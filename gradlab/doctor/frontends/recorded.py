@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from typing import Any
 
 import tensorflow as tf
@@ -13,20 +14,22 @@ from gradlab.doctor.recording.backends import recorder
 from gradlab.doctor.recording.frames import code_of, traceback_places
 from gradlab.doctor.recording.hooks import alone
 from gradlab.doctor.recording.recorded_run import Run
-from gradlab.doctor.recording.snapshot import Snapshot, live_variables
+from gradlab.doctor.recording.snapshot import Snapshot, generators_apart, live_variables
 from gradlab.doctor.recording.sources import FLOATS, Eager, Source, unwrap
 from gradlab.doctor.recording.tape_calls import Call, leaves
 from gradlab.doctor.recording.trace import Trace, joined
 from gradlab.doctor.report.report import Report, Row
 from gradlab.doctor.report.status import norm_of, status_of
 from gradlab.doctor.rules import Case, Kind, diagnose, variable_list
+from gradlab.doctor.rules.in_a_graph import FILLED
 from gradlab.doctor.rules.raised import failed_later
 from gradlab.doctor.source_code.scope import Scene
 from gradlab.doctor.source_code.syntax import free_values
 
 
-def explain_last() -> Report | None:
-    """The report on this thread's last recorded call, None if there is none."""
+def explain_last(contradicted: Collection[str] = ()) -> Report | None:
+    """The report on this thread's last recorded call, None if there is none. `contradicted`: names of sources whose
+    gradient somebody has measured to be wrong."""
     found = session.cached_report()
     call = session.last_call()
     if found is not None or call is None:
@@ -39,7 +42,7 @@ def explain_last() -> Report | None:
         if not report.problems:
             report = _in_eager_mode(call) or report
     else:
-        report = explain_recorded(call)
+        report = explain_recorded(call, contradicted)
     session.cache_report(report)
     return report
 
@@ -47,7 +50,8 @@ def explain_last() -> Report | None:
 def _in_eager_mode(call: TracedCall) -> Report | None:
     """The report on one more run of the traced function, now with values; None if that shows nothing.
 
-    Variables and generators are put back.
+    Variables and generators are put back. What else the function does (printing, writing files, changing Python
+    objects) happens once more.
     """
     if call.running is None or call.error is not None:
         return None
@@ -55,31 +59,37 @@ def _in_eager_mode(call: TracedCall) -> Report | None:
     snapshot = Snapshot(recorder().key)
     why = ""
     try:
-        function.python_function(*args, **kwargs)
+        with generators_apart():
+            function.python_function(*args, **kwargs)
     except Exception as error:  # something that works only in a graph; the trace's own report stands
         why = type(error).__name__
     finally:
         snapshot.restore(snapshot.changed())
     eager = session.last_call()
-    if why or not isinstance(eager, Call):
-        session.remember(call)
-        return None
     opened = session.current()
     if opened is not None:
         opened.close()
+    if why or not isinstance(eager, Call):
+        session.remember(call)
+        return None
     report = explain_recorded(eager)
+    for row, given in zip(report.rows, leaves(call.result), strict=False):
+        if row.status is Kind.NONE and given is not None:
+            row.status, row.norm = Kind.ZERO, 0.0
+            row.evidence = f"{row.evidence}; {FILLED}"
     report.notes.append(
         "the tape was opened in a tf.function; as its graph shows no missing gradient, the function ran once more in "
         "eager mode to see the values (variables and generators are as before)"
     )
+    session.remember(call)
     return report
 
 
-def explain_recorded(call: Call) -> Report:
-    """The report on one recorded call."""
+def explain_recorded(call: Call, contradicted: Collection[str] = ()) -> Report:
+    """The report on one recorded call; `contradicted` as for `explain_last`."""
     with alone():
         started = time.monotonic()
-        report = Report(_rows(call), [], recorder().name, 0.0, len(call.trace.ops))
+        report = Report(_rows(call, contradicted), [], recorder().name, 0.0, len(call.trace.ops))
         if call.trace.truncated:
             report.notes.append(
                 f"only the first {len(call.trace.ops)} ops were recorded; explain a shorter piece of code to "
@@ -91,7 +101,7 @@ def explain_recorded(call: Call) -> Report:
     return report
 
 
-def _rows(call: Call) -> list[Row]:
+def _rows(call: Call, contradicted: Collection[str]) -> list[Row]:
     """One case, and its row, for each thing that the call was asked for."""
     trace = (
         joined(call.history, call.trace) if call.history is not None and call.history is not call.trace else call.trace
@@ -119,7 +129,11 @@ def _rows(call: Call) -> list[Row]:
     made = []
     for (name, given), gradient in zip(named, results, strict=True):
         case = base.but(name=name, given=given, source=sources.get(name), run=run)
-        made.append(diagnose(_answered(case, recent, gradient) if call.error is None else case))
+        if call.error is None:
+            case = _answered(case, recent, gradient)
+            if case.status is Kind.OK and name in contradicted:
+                case = case.but(status=Kind.WRONG)
+        made.append(diagnose(case))
     return made
 
 

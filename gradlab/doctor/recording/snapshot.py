@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import compress
 from typing import Any
 
@@ -44,6 +45,35 @@ def _handle(variable: Any) -> Any:
         return getattr(variable, "handle", None)
     except (ValueError, RuntimeError):
         return None  # a variable spread over devices has one handle for each, outside of their context none
+
+
+_APART = 0x6AD1AB  # a seed that nobody sets: ops that draw with it share no stream with the program's own
+
+
+@contextmanager
+def generators_apart() -> Iterator[None]:
+    """Run code without moving the streams of TensorFlow's global generator.
+
+    An eager op that draws takes its seeds from the context, and its kernel is kept with the place it has reached. With
+    another global seed meanwhile the kernels are other ones, and the program's next draw is what it would have been.
+    Private (`Context._seed`, `Context._rng`); without them the code runs as it is.
+    """
+    from tensorflow.python.eager import context
+
+    state = context.context()
+    if not hasattr(state, "_seed"):
+        yield
+        return
+    seed, rng = state._seed, getattr(state, "_rng", None)
+    state._seed, state._rng = _APART, random.Random(_APART)
+    try:
+        yield
+    finally:
+        state._seed = seed
+        if rng is not None:
+            state._rng = rng
+        else:
+            del state._rng
 
 
 class Snapshot:

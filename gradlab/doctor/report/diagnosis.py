@@ -54,6 +54,11 @@ class Row:
         """The status in words."""
         return self.status_text or self.status.word
 
+    @property
+    def is_problem(self) -> bool:
+        """Is there something to look at? A gradient that is there can be one: it may explode."""
+        return self.status is not Kind.OK or bool(self.cause or self.fix)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
         return {

@@ -10,6 +10,7 @@ from html import escape
 
 from gradlab.doctor.recording.frames import Place
 from gradlab.doctor.report.diagnosis import Row, Step
+from gradlab.doctor.report.groups import groups, names, title
 from gradlab.lab.reading import Kind
 
 AROUND = 2
@@ -35,14 +36,14 @@ def count_of_problems(bad: int, count: int) -> str:
     return f"{bad} of {count} gradient{'s' * (count > 1)} {'have' if bad > 1 else 'has'} a problem"
 
 
-def page(bad: list[Row], healthy: list[Row], *, title: str, notes: Iterable[str], footer: str) -> str:
+def page(bad: list[Row], healthy: list[Row], *, about: str, notes: Iterable[str], footer: str) -> str:
     """One report as an HTML fragment: the rows to look at, worst first, then the healthy ones."""
-    what = f"gradlab.explain, {escape(title)}" if title else "gradlab.explain"
+    what = f"gradlab.explain, {escape(about)}" if about else "gradlab.explain"
     count = len(bad) + len(healthy)
     head = f"{what}: every source has its gradient" if not bad else f"{what}: {count_of_problems(len(bad), count)}"
     parts = [_STYLE, f'<section class="gl-report" aria-label="Gradient report"><p><strong>{head}</strong></p>']
-    parts += [_row(r, n == 0) for n, r in enumerate(bad)]
-    parts += [_row(r, False) for r in healthy]
+    parts += [_entry(group, n == 0) for n, group in enumerate(groups(bad))]
+    parts += [_entry([r], False) for r in healthy]
     parts += [f"<p>Note: {escape(n)}</p>" for n in notes]
     parts.append(f"<p><small>{escape(footer)}</small></p></section>")
     return "".join(parts)
@@ -56,17 +57,26 @@ def document(pages: Iterable[str]) -> str:
     )
 
 
-def _row(row: Row, opened: bool) -> str:
+def _entry(group: list[Row], opened: bool) -> str:
+    """Rows that say the same, with the evidence of the first."""
+    row = group[0]
     colour = _COLOURS.get(row.status, _RED)
     words = row.words + (f" (norm {row.norm:.3g})" if row.status is Kind.OK and row.norm is not None else "")
     cause = f": <em>{escape(row.cause)}</em>" if row.cause else ""
     design = ", by design here" if row.by_design else ""
     mark = f'<span class="gl-mark" style="color:{colour}">{escape(row.status.mark)}</span>'
-    head = f"{mark}<code>{escape(row.name)}</code> — {escape(words)}{cause}{design}"
+    head = f"{mark}<code>{escape(title(group))}</code> — {escape(words)}{cause}{design}"
     body = []
     for place in row.where[:1]:
         body.append(_source(place))
-    facts = [("What", row.message), ("Evidence", row.evidence), ("Fix", row.fix or ""), ("Op", row.op)]
+    shared = names(group) if len(group) > 1 else ""
+    facts = [
+        ("Sources", shared),
+        ("What", row.message),
+        ("Evidence", row.evidence),
+        ("Fix", row.fix or ""),
+        ("Op", row.op),
+    ]
     if row.status is not Kind.OK:
         facts.append(("Certainty", str(row.certainty)))
     also = ", ".join(f"{escape(str(p))} <code>{escape(p.code)}</code>" for p in row.where[1:4])

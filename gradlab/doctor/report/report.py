@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass, field
 from typing import Any
 
 from gradlab.doctor.certainty import Certainty
 from gradlab.doctor.report import html
 from gradlab.doctor.report.diagnosis import SEVERITY, Row, Step
+from gradlab.doctor.report.groups import groups, names, title
 from gradlab.lab.reading import Kind
 
 __all__ = ["Report", "Row", "Step"]
+PAGE = 120  # characters of a line of names, indent and all
 
 
 @dataclass
 class Report:
-    """The answer of `gradlab.explain`."""
+    """The answer of `gradlab.explain`, of a tape and of the command: printed as text, shown as HTML, or taken as data.
+
+    What you can do with it: `report.problems` has the rows that are not ok, worst first; `report.row("w")` is one of them;
+    `report.to_dict()` is ready for JSON.
+
+    Examples
+    --------
+    >>> from gradlab import Kind
+    >>> from gradlab.doctor import Report, Row
+    >>> report = Report([Row("w", Kind.OK, norm=0.5), Row("b", Kind.ZERO)])
+    >>> print(report)
+    gradlab.explain: 1 of 2 gradients has a problem
+      b    0  exactly zero
+      w    ✓  a gradient flows (norm 0.5)
+    >>> [row.name for row in report.problems]
+    ['b']
+    """
 
     rows: list[Row]
     notes: list[str] = field(default_factory=list)
@@ -29,7 +48,7 @@ class Report:
     @property
     def problems(self) -> list[Row]:
         """Rows that are not ok, worst first; gradients absent by design come after the others of their kind."""
-        bad = [r for r in self.rows if r.status is not Kind.OK or r.cause]
+        bad = [r for r in self.rows if r.is_problem]
         return sorted(bad, key=lambda r: (r.by_design, SEVERITY.index(r.status)))
 
     def row(self, name: str) -> Row:
@@ -53,44 +72,45 @@ class Report:
         }
 
     def __repr__(self) -> str:
-        width = max([len(r.name) for r in self.rows], default=0)
         bad = len(self.problems)
         what = f"gradlab.explain, {self.title}" if self.title else "gradlab.explain"
-        title = (
-            f"{what}: every source has its gradient"
-            if not bad
-            else f"{what}: {html.count_of_problems(bad, len(self.rows))}"
-        )
-        lines = [title]
-        ordered = self.problems + [r for r in self.rows if r.status is Kind.OK and not r.cause]
-        for r in ordered:
-            head = f"  {r.name:<{width}}  {r.status.mark:>3}  {r.words}"
-            if r.status is Kind.OK and r.norm is not None:
-                head += f" (norm {r.norm:.3g})"
-            if r.cause:
-                head += f"; cause: {r.cause}" + (", by design here" if r.by_design else "")
-            lines.append(head)
-            pad = "  " + " " * width + "       "
-            for p in r.where[:1]:
-                lines.append(f"{pad}{p.shown}")
-                if p.code:
-                    lines.append(f"{pad}  > {p.code}")
-            if r.message:
-                lines.append(f"{pad}{r.message}")
-            if r.evidence:
-                lines.append(f"{pad}evidence: {r.evidence}")
-            if r.fix:
-                lines.append(f"{pad}fix: {r.fix}")
-            if r.status is not Kind.OK and r.certainty is not Certainty.CERTAIN:
-                lines.append(f"{pad}this cause is {r.certainty}, not certain")
+        said = html.count_of_problems(bad, len(self.rows)) if bad else "every source has its gradient"
+        found = groups(self.problems)
+        healthy = [[r] for r in self.rows if not r.is_problem]
+        width = max([len(title(g)) for g in (*found, *healthy)], default=0)
+        lines = [f"{what}: {said}"]
+        for group in (*found, *healthy):
+            lines += _entry(group, width)
         lines += [f"  note: {n}" for n in self.notes]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         return html.page(
             self.problems,
-            [r for r in self.rows if r.status is Kind.OK and not r.cause],
-            title=self.title,
+            [r for r in self.rows if not r.is_problem],
+            about=self.title,
             notes=self.notes,
             footer=f"{self.ops} ops recorded with {self.recorder}, {self.seconds:.1f} s",
         )
+
+
+def _entry(group: list[Row], width: int) -> list[str]:
+    """The lines of one entry: rows that say the same, with the evidence of the first."""
+    row = group[0]
+    head = f"  {title(group):<{width}}  {row.status.mark:>3}  {row.words}"
+    if row.status is Kind.OK and row.norm is not None:
+        head += f" (norm {row.norm:.3g})"
+    if row.cause:
+        head += f"; cause: {row.cause}" + (", by design here" if row.by_design else "")
+    lines, pad = [head], "  " + " " * width + "       "
+    for p in row.where[:1]:
+        lines.append(f"{pad}{p.shown}")
+        if p.code:
+            lines.append(f"{pad}  > {p.code}")
+    if len(group) > 1:
+        lines += textwrap.wrap(names(group), PAGE, initial_indent=f"{pad}for ", subsequent_indent=f"{pad}    ")
+    facts = [("", row.message), ("evidence: ", row.evidence), ("fix: ", row.fix or "")]
+    lines += [f"{pad}{word}{text}" for word, text in facts if text]
+    if row.status is not Kind.OK and row.certainty is not Certainty.CERTAIN:
+        lines.append(f"{pad}this cause is {row.certainty}, not certain")
+    return lines

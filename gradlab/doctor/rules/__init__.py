@@ -154,6 +154,6 @@ def diagnose(case: Case) -> Row:
     row.certainty = certainty_of(finding.proofs)
     row.message, row.status_text = finding.message or case.error_message, finding.status_text
     row.norm = finding.norm if finding.norm is not None else row.norm
-    if case.run is not None and case.source is not None and row.status not in (Kind.OK, Kind.RAISES):
+    if case.run is not None and case.source is not None and row.status is not Kind.RAISES and row.is_problem:
         row.path = path_through(case.run, case.flow, finding.blamed)
     return row

@@ -47,7 +47,7 @@ class Case:
     call: Call | None = None  # a recorded gradient call, with the record of its tape
     shift: int = 0  # the op number at which the tape's recording starts in the trace
     check: GradientCheck | None = None  # can run the user's function again
-    slope: Slope | None = None  # the finite difference that contradicts the gradient
+    slope: Slope | None = None  # the finite difference that contradicts the gradient, if its numbers are known
     gradient: Any = None
     error: BaseException | None = None  # what the gradient call raised
     raised_at: list[Place] = field(default_factory=list)

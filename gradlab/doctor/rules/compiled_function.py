@@ -14,7 +14,7 @@ from gradlab.doctor.certainty import Proof
 from gradlab.doctor.recording.backends import recorder
 from gradlab.doctor.recording.frames import Place, is_user_file
 from gradlab.doctor.recording.recorded_run import Run, run_recorded
-from gradlab.doctor.recording.snapshot import Snapshot, written
+from gradlab.doctor.recording.snapshot import Snapshot, generators_apart, written
 from gradlab.doctor.recording.sources import FLOATS, Eager
 from gradlab.doctor.recording.trace import Op, Trace
 from gradlab.doctor.rules import Case, Finding, Kind, find, rule
@@ -90,7 +90,8 @@ def _run_inside(case: Case, function: Any, args: Any, kwargs: Any) -> Run | None
     snapshot = Snapshot(recorder().key)
     touched: set[int] = set()
     try:
-        trace, result = run_recorded(lambda: function.python_function(*args, **kwargs), [case.asked])
+        with generators_apart():
+            trace, result = run_recorded(lambda: function.python_function(*args, **kwargs), [case.asked])
         touched = written(trace)
     except Exception as error:  # the user's function may fail eagerly in any way; the report says so
         case.remarks.append(f"the body of the tf.function could not be run again ({type(error).__name__})")

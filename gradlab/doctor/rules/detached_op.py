@@ -13,6 +13,7 @@ from gradlab.doctor.recording.sources import FLOATS
 from gradlab.doctor.recording.trace import Op
 from gradlab.doctor.rules import CUT, Case, Cause, Finding, Kind, find, rule
 from gradlab.doctor.rules.case import place_of
+from gradlab.doctor.source_code.op_names import named
 
 # Ops back from a comparison in which a random draw is looked for: u < p, with a scale or a cast in between.
 DRAW_DEPTH = 8
@@ -130,23 +131,26 @@ def at_cut(case: Case, evidence: str = "") -> Finding:
 def gradient_sentence(run: Run, cut: Cut, leaves: str) -> str:
     """What is known of the gradient on both sides of a cut; `leaves` says what leaves it."""
     op = cut.op
+    name = op_name(op)
     if cut.how == "state":
-        return (
-            f"the value is written into a variable by {op.type}; the gradient of what is read from there later ends at "
-            "the variable"
-        )
+        return f"{name} writes the value into a variable; the gradient of what is read from there later ends at it"
     if cut.how == "forward":
-        return f"{op.type} already gives values that are not finite in the forward pass"
+        return f"{name} already gives values that are not finite in the forward pass"
     norms = [n for n in (run.norm(o) for o in op.outs) if n is not None]
     if norms:
-        arrives = f"the gradient arrives at the output of {op.type} with norm {norms[0]:.3g}"
+        arrives = f"the gradient arrives at the output of {name} with norm {norms[0]:.3g}"
     elif any(run.live(o) for o in op.outs):
-        arrives = f"a gradient arrives at the output of {op.type}"
+        arrives = f"a gradient arrives at the output of {name}"
     else:
-        arrives = f"{op.type} has no gradient to pass on"
+        arrives = f"{name} has no gradient to pass on"
     if cut.how == "cancel":
         return f"{arrives}; the contributions to its input add up to exactly zero"
     return f"{arrives}; {leaves}"
+
+
+def op_name(op: Op) -> str:
+    """An op's type, with what it is in the user's innermost line where the text tells."""
+    return named(op.type, next(iter(place_of(op)), None))
 
 
 @rule(CUT, rank=10, cause=PIPELINE)

@@ -161,7 +161,9 @@ def left_without_a_change(case: Case) -> Finding | None:
 @rule(Kind.WRONG, rank=50, cause=NUMPY)
 def one_way_leaves(case: Case) -> Finding | None:
     """With the source moved, a number that comes from Python moves too: this part of the slope is not recorded."""
-    again = case.check.rerun(case.asked) if case.check is not None else None
+    if case.check is None:
+        return None
+    again = case.check.rerun(case.asked)
     if again is None:
         return None
     run = case.recorded
@@ -174,10 +176,21 @@ def one_way_leaves(case: Case) -> Finding | None:
     return Finding([place] if place else [], slope_sentence(case), proofs, how, cause=left_by(how))
 
 
+@rule(Kind.WRONG, rank=55, cause=NUMPY)
+def text_leads_one_way_out(case: Case) -> Finding | None:
+    """The code cannot run again, and the text leads from a line that hands the value to Python or NumPy back to an op
+    that the loss needs: this part of the slope is not recorded."""
+    found = left(case) if case.check is None else None
+    if found is not None:
+        found.evidence = f"{slope_sentence(case)}; {found.evidence}"
+    return found
+
+
 def slope_sentence(case: Case) -> str:
     """What the finite difference says against the gradient."""
     slope = case.slope
-    assert slope is not None
+    if slope is None:
+        return "a finite difference of the loss contradicts the gradient"
     return (
         f"along one direction the tape gives {slope.tape:.4g}, a finite difference {slope.measured:.4g} "
         f"(step {slope.step:g})"

@@ -102,7 +102,25 @@ def value_not_finite(case: Case) -> Finding | None:
         return None
     run = case.recorded
     bad = any(run.is_float(o) and not bool(tf.reduce_all(tf.math.is_finite(run.value(o)))) for o in cut.op.outs)
-    return _at(case, cut) if cut.how == "forward" or bad else None
+    if cut.how != "forward" and not bad:
+        return None
+    found = _at(case, cut)
+    found.fix = _overflow(run, cut.op)
+    return found
+
+
+def _overflow(run: Run, op: Op) -> str | None:
+    """The fix for a finite number that is too large for half precision; None if that is not what happened."""
+    dtypes = {run.value(o).dtype for o in op.outs if run.is_float(o)} & {tf.float16, tf.bfloat16}
+    inputs = [np.abs(np.asarray(tf.cast(run.value(k), tf.float64))) for k in op.ins if run.is_float(k)]
+    if not dtypes or not inputs or not all(np.isfinite(a).all() and a.size for a in inputs):
+        return None
+    dtype = dtypes.pop()
+    reached = " and ".join(f"{a.max():,.6g}" for a in inputs)
+    return (
+        f"cast to float32 before this operation: its inputs reach {reached}, and {dtype.name} ends at "
+        f"{float(dtype.max):,.6g}"
+    )
 
 
 @rule(Kind.NOT_FINITE, rank=80, cause=ROOT_OR_NORM)

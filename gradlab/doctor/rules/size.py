@@ -1,101 +1,121 @@
-"""The gradient is there, finite, and too large or too small to train with: where it grows or shrinks, step by step."""
+"""The gradient flows and is of no use: so large that one step throws the weights away, or too small to move them."""
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
+from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import tensorflow as tf
 
 from gradlab.doctor.certainty import Proof
+from gradlab.doctor.recording.frames import Place
+from gradlab.doctor.recording.sources import FLOATS
 from gradlab.doctor.recording.trace import Op
-from gradlab.doctor.rules import Case, Cause, Finding, Kind, rule
+from gradlab.doctor.rules import Case, Finding, Kind, rule
 from gradlab.doctor.rules.case import place_of
 
-EXPLODING = Cause(
-    "exploding",
-    what="the gradient grows at every step on its way back",
-    fix="clip the gradient (clipnorm), start the recurrent matrix smaller or orthogonal, or use a gated cell (LSTM, GRU)",
-)
-VANISHING = Cause(
-    "vanishing",
-    what="the gradient shrinks at every step on its way back",
-    fix="shorten the way: a gated cell (LSTM, GRU), a skip connection, a normalisation, or ReLU in place of sigmoid and tanh",
-)
-# Norms from which a weight of order 1 can't be trained, whatever the usual learning rate. float32 has 7 digits: with a rate
-# of 1e-3, a step of 1e8 * 1e-3 wipes out every digit of the weight. Adam divides by the size of the gradient plus 1e-7, so
-# what is 1e4 times smaller than that leaves no trace even there.
-LARGE, SMALL = 1e8, 1e-11
-# Of the decades between the loss and the source, the part that one line must account for: otherwise no line is to blame.
-SHARE = 0.5
-# Passes through the line over which the change is spread. One op that changes the size alone is a scale that somebody wrote.
-PASSES = 4
+# A step of 1e-3 times a norm of 1e6 moves weights of size 1 by a thousand times their size.
+LARGE = 1e6
+# A step of 1 times a norm of 1e-8 is less than the distance of float32 numbers at 1 (6e-8): the weights stay as they are.
+SMALL = 1e-8
+# The change of log(loss) for a change of log(weights), which the units of the loss do not matter for. Ordinary losses
+# have 0.01 to 100; a loss of 1e7 (a sum over a large batch) has a large gradient and an ordinary one of these.
+RELATIVE_LARGE, RELATIVE_SMALL = 1e4, 1e-8
+VISITS = 3  # of one line from which its growth is told for each visit: a loop, so a time step or a layer
+TELLING = 1.05  # growth at each visit that is worth a sentence
 
 
 @dataclass(frozen=True)
 class Growth:
-    """The line on the way from the loss to the source at which the norm changes most, in all its passes."""
+    """How the gradient changes along the way from the loss back to the source."""
 
-    op: Op  # the pass nearest the source
-    passes: int
-    decades: float  # log10 of the change, negative where it shrinks
-    near_loss: float  # the norm of the gradient that arrives at the first of these passes
-    near_source: float
+    where: list[Place]
+    op: Op | None
+    sentence: str
 
 
-def growth(case: Case) -> Growth | None:
-    """Where the norm of the gradient changes most on the way; None if the norms on the way are not known."""
-    run = case.recorded
-    changes: dict[tuple[str, int], list[tuple[Op, float, float, float]]] = defaultdict(list)
-    for op in reversed(case.flow.path):
-        out = max((n for n in map(run.norm, op.outs) if n), default=0.0)
-        into = max((n for n in map(run.norm, case.flow.carriers[op.index]) if n), default=0.0)
-        if op.stack and out and into and math.isfinite(out) and math.isfinite(into):
-            code, line = op.stack[0]
-            changes[code.co_filename, line].append((op, math.log10(into / out), out, into))
-    whole = sum(change for passed in changes.values() for _, change, _, _ in passed)
-    if not whole:
+# No cause has a label here: nothing is broken, and what to do depends on the model.
+@rule(Kind.OK, rank=10)
+def exploding(case: Case) -> Finding | None:
+    """The norm is beyond any useful step, and out of proportion to the loss."""
+    norm, relative = case.norm, _relative(case)
+    if norm is None or relative is None or norm < LARGE or relative < RELATIVE_LARGE:
         return None
-    passed = max(changes.values(), key=lambda p: math.copysign(1.0, whole) * sum(change for _, change, _, _ in p))
-    decades = sum(change for _, change, _, _ in passed)
-    steep = max(abs(change) for _, change, _, _ in passed)
-    spread = len(passed) >= PASSES and steep <= SHARE * abs(decades)
-    if not spread or decades / whole < SHARE:
-        return None
-    return Growth(passed[-1][0], _times(passed), decades, passed[0][2], passed[-1][3])
-
-
-def _times(passed: list[tuple[Op, float, float, float]]) -> int:
-    """How often the line ran: the commonest count of one type of op in it."""
-    counts: dict[str, int] = defaultdict(int)
-    for op, *_ in passed:
-        counts[op.type] += 1
-    return max(counts.values())
-
-
-def _found(case: Case, words: str) -> Finding | None:
-    change = case.once(growth)
-    if change is None:
-        return None
-    evidence = (
-        f"on the way back the norm goes from {change.near_loss:.3g} to {change.near_source:.3g} in about {change.passes} "
-        f"passes through this line"
+    return _finding(
+        case,
+        "a gradient flows, and it explodes",
+        "clip it (tf.clip_by_global_norm), or start the recurrent weights smaller or orthogonal",
     )
+
+
+@rule(Kind.OK, rank=20)
+def vanishing(case: Case) -> Finding | None:
+    """The norm is below what moves a float32 weight, and out of proportion to the loss."""
+    norm, relative = case.norm, _relative(case)
+    if norm is None or relative is None or norm > SMALL or relative > RELATIVE_SMALL:
+        return None
+    return _finding(
+        case,
+        "a gradient flows, and it has vanished to almost nothing",
+        "use a gated cell (LSTM, GRU), residual connections, or fewer steps between the loss and this source",
+    )
+
+
+def _finding(case: Case, text: str, fix: str) -> Finding:
+    growth = _growth(case)
+    blamed = growth.op
     return Finding(
-        place_of(change.op), evidence, (Proof.GRADIENT,), change.op.type, change.op, status_text=words, norm=case.norm
+        growth.where,
+        growth.sentence,
+        (Proof.GRADIENT,),
+        blamed.type if blamed else "",
+        blamed,
+        fix=fix,
+        status_text=text,
     )
 
 
-@rule(Kind.OK, rank=50, cause=EXPLODING)
-def grows(case: Case) -> Finding | None:
-    """The gradient's norm is beyond what float32 weights survive, and most of it arises in repeated passes of one line."""
-    if case.run is None or case.source is None or case.norm is None or case.norm < LARGE:
+def _relative(case: Case) -> float | None:
+    """d log(loss) / d log(source), in size; None where there is no loss or source of a size to compare with."""
+    if case.run is None or case.source is None or case.norm is None or not np.isfinite(case.norm) or case.norm == 0:
         return None
-    return _found(case, "a gradient, but far too large")
+    targets = [t for t in case.run.targets if t.dtype in FLOATS]
+    if not targets or not hasattr(case.asked.value, "numpy"):
+        return None
+    loss = sum(float(tf.reduce_sum(tf.abs(tf.cast(t, tf.float64)))) for t in targets)
+    size = float(tf.norm(tf.cast(tf.abs(tf.convert_to_tensor(case.asked.value)), tf.float64)))
+    return case.norm * size / loss if loss > 0 and size > 0 and np.isfinite(loss) else None
 
 
-@rule(Kind.OK, rank=60, cause=VANISHING)
-def shrinks(case: Case) -> Finding | None:
-    """The gradient's norm is below what any usual optimizer can use, and most of it is lost in repeated passes of one line."""
-    if case.run is None or case.source is None or case.norm is None or not 0 < case.norm <= SMALL:
-        return None
-    return _found(case, "a gradient, but far too small")
+def _growth(case: Case) -> Growth:
+    """Where the norm changes most: at each visit of a line in a loop, or at one op."""
+    run = case.recorded
+    visits: dict[tuple[str, int], list[tuple[Op, float]]] = {}
+    steps: list[tuple[Op, float]] = []
+    for op in case.flow.path:
+        norms = [n for n in (run.norm(o) for o in op.outs) if n]
+        if norms and op.stack:
+            code, line = op.stack[0]
+            visits.setdefault((code.co_filename, line), []).append((op, norms[0]))
+            steps.append((op, norms[0]))
+    shown = f"norm {case.norm:.3g}"
+    best: tuple[float, Op, int] | None = None
+    for seen in visits.values():
+        kind = Counter(op.type for op, _ in seen).most_common(1)[0][0]
+        same = [(o, n) for o, n in seen if o.type == kind]
+        if len(same) < VISITS:
+            continue
+        factor = (same[0][1] / same[-1][1]) ** (1 / (len(same) - 1))  # the first visit is the farthest from the loss
+        if best is None or abs(np.log(factor)) * len(same) > abs(np.log(best[0])) * best[2]:
+            best = factor, same[0][0], len(same)
+    if best is not None and max(best[0], 1 / best[0]) >= TELLING:
+        factor, op, count = best
+        how = f"grows {factor:.3g} times" if factor > 1 else f"shrinks to {factor:.3g} of itself"
+        return Growth(place_of(op), op, f"{shown}; going back, it {how} at each of {count} visits of this line")
+    jumps = [(a[1] / b[1], a[0]) for a, b in pairwise(steps)]
+    if not jumps:
+        return Growth(place_of(case.first_use), case.first_use, shown)
+    factor, op = max(jumps, key=lambda j: abs(np.log(j[0])))
+    return Growth(place_of(op), op, f"{shown}; the largest change on the way back is here, by a factor of {factor:.3g}")

@@ -10,7 +10,7 @@ from typing import Any
 
 from gradlab.doctor.analysis.dataflow import backward
 from gradlab.doctor.certainty import Proof
-from gradlab.doctor.recording.frames import Place, code_of, places
+from gradlab.doctor.recording.frames import Place, places
 from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.snapshot import Snapshot
 from gradlab.doctor.recording.sources import Source, is_owner, unwrap
@@ -53,33 +53,10 @@ class VariableList:
 
     @cached_property
     def lacking(self) -> list[Any]:
-        """Variables with a gradient that are not in the list, and that the list is about.
-
-        A loss that leads through another model (a discriminator, a teacher) depends on its weights too; who asks about one
-        model does not miss them.
-        """
+        """Variables with a gradient that are not in the list."""
         have = {self.run.key(s.value) for s in self.sources}
-        absent = [v for v, gradient in self.watched if gradient is not None and self.run.key(v) not in have]
-        return [v for v in absent if not (self.sources and self._of_another(v))]
-
-    def _of_another(self, variable: Any) -> bool:
-        """Does the variable belong to a layer or model that the user's function names beside the owner, and that neither is
-        a part of the owner nor runs inside of it?"""
-        others = [t for t in self.scene.values.values() if is_owner(t) and t is not self.owner]
-        if self.owner is None or not any(v is variable for t in others for v in _own(t)):
-            return False
-        key = self.run.key(variable)
-        around = {code for op in self.run.trace.ops if key in op.ins for code, _ in op.stack}
-        return not way_to(self.owner, variable) and not around & self._own_code
-
-    @cached_property
-    def _own_code(self) -> set[Any]:
-        """The code objects of the methods and functions that the owner and its layers run."""
-        flatten = getattr(self.owner, "_flatten_layers", None)
-        parts = [self.owner, *(flatten() if callable(flatten) else ())]
-        functions = [f for p in parts for kind in type(p).__mro__ for f in vars(kind).values()]
-        functions += [f for p in parts for f in vars(p).values() if callable(f)]
-        return {code for code in map(code_of, functions) if code is not None}
+        lacking = [v for v, gradient in self.watched if gradient is not None and self.run.key(v) not in have]
+        return [v for v in lacking if not _of_another(self, v)]
 
     @property
     def kind(self) -> str:
@@ -276,6 +253,43 @@ def state(owner: Any) -> OwnerState:
     if owner is None:
         return OwnerState()
     return OwnerState(bool(getattr(owner, "built", True)), len(_own(owner)))
+
+
+def _of_another(listing: VariableList, variable: Any) -> bool:
+    """Does the variable belong to another model or layer that the loss calls beside the owner (a GAN's discriminator)?
+
+    It does if something else that has it is called by name in every line that uses it, and no call of the owner stands
+    around that line: what the owner itself calls belongs in its list.
+    """
+    scene, owner, key = listing.scene, listing.owner, listing.run.key(variable)
+    if owner is None or any(v is variable for v in _own(owner)):
+        return False
+    others = {n for n, v in _named_owners(scene) if v is not owner and any(w is variable for w in _own(v))}
+    ours = {n for n, v in _named_owners(scene) if v is owner}
+    uses = [op for op in listing.run.trace.ops if key in op.ins and op.type != "VarHandleOp" and op.stack]
+    return bool(others and uses) and all(_calls_beside(places(op.stack), others, ours) for op in uses)
+
+
+def _named_owners(scene: Scene) -> Iterator[tuple[str, Any]]:
+    """Layers, models and modules that the user's code can name: by a name, or as an attribute of an object of theirs."""
+    for name, value in scene.values.items():
+        if is_owner(value):
+            yield name, value
+        theirs = hasattr(value, "__dict__") and not isinstance(value, type) and class_file(value)
+        held = list(vars(value).items()) if theirs else []
+        yield from ((f"{name}.{attribute}", v) for attribute, v in held if is_owner(v))
+
+
+def _calls_beside(way: list[Place], others: set[str], ours: set[str]) -> bool:
+    """Is one of the others called on this way, in a line around which no call of the owner stands?"""
+    called = [
+        {syntax.dotted(c.func) for c in syntax.calls(s)} if (s := syntax.statement_at(p.file, p.line)) else set()
+        for p in way
+    ]
+    for n, names in enumerate(called):
+        if names & others:
+            return not any(outer & ours for outer in called[n + 1 :])
+    return False
 
 
 def _frozen(listing: VariableList, variable: Any) -> Place | None:

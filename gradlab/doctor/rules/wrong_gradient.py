@@ -67,10 +67,6 @@ def contradicted(cases: list[Case], quick: bool) -> list[Case]:
     return found
 
 
-def _steady(case: Case) -> bool:
-    return case.check is not None and case.check.steady()
-
-
 def _on_purpose(case: Case, words: str) -> Finding:
     evidence = f"{slope_sentence(case)}: a substitute gradient on purpose ({words})"
     return Finding([], evidence, (Proof.RERUN, Proof.VALUES), status=Kind.OK)
@@ -81,9 +77,9 @@ def straight_through_estimator(case: Case) -> Finding | None:
     """A stop_gradient stands in `x + stop_gradient(f(x) - x)`, or the loss is flat: the gradient replaces one that would
     be zero, on purpose."""
     cuts, slope = case.once(suspects), case.slope
-    if not cuts or slope is None:
+    if not cuts:
         return None
-    flat = abs(slope.measured) <= FLAT * abs(slope.tape)
+    flat = slope is not None and abs(slope.measured) <= FLAT * abs(slope.tape)
     if flat or any(straight_through(case.recorded, c) for c in cuts):
         return _on_purpose(case, "straight-through")
     return None
@@ -92,7 +88,7 @@ def straight_through_estimator(case: Case) -> Finding | None:
 @rule(Kind.WRONG, rank=20)
 def loss_is_random(case: Case) -> Finding | None:
     """The loss changes when nothing is moved, so that a finite difference says nothing."""
-    return None if _steady(case) else Finding([], "", status=Kind.OK)
+    return Finding([], "", status=Kind.OK) if case.check is not None and not case.check.steady() else None
 
 
 @rule(Kind.WRONG, rank=30)

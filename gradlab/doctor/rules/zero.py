@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from gradlab.doctor import op_types
 from gradlab.doctor.analysis.cuts import Cut
-from gradlab.doctor.analysis.zero_cuts import mask_product, meeting, where_zero, zero_origin
+from gradlab.doctor.analysis.zero_cuts import join_op, mask_product, where_zero, zero_origin
 from gradlab.doctor.certainty import Proof
 from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.trace import Op
@@ -151,7 +151,7 @@ def contributions_cancel(case: Case) -> Finding | None:
     if zero is None or zero.cut.how != "cancel":
         return None
     key = zero.cut.key
-    found = _becomes_zero(case, meeting(case.recorded, case.flow, key) if key is not None else None)
+    found = _becomes_zero(case, join_op(case.recorded, case.flow, key) if key is not None else None)
     if case.flow.path and all(op.type in op_types.SHIFTS for op in case.flow.path):
         # Nothing but sums leads from it to the loss: it is added on one side and taken away on the other.
         found.by_design = True
@@ -228,29 +228,6 @@ def factor_underflows(case: Case) -> Finding | None:
     return _becomes_zero(case, factor) if factor is not None and _underflowed_factor(case, factor) else None
 
 
-@rule(Kind.ZERO, rank=63, cause=MASKED)
-def starts_from_zeros(case: Case) -> Finding | None:
-    """A recurrent kernel is multiplied with constant zeros only: the state from which the layer starts, not a mask."""
-    zero = case.once(zero_cut)
-    if zero is None or zero.mask is not None or not _is_recurrent_kernel(case):
-        return None
-    if not zero.constant and (zero.factor is None or zero.factor.type not in op_types.CONSTANT_FILLS):
-        return None
-    found = _becomes_zero(case)
-    found.evidence += "; what it multiplies is the start state of the layer, which is all zeros"
-    found.fix = (
-        "the layer starts from a state of zeros at every call: pass the last state to it (initial_state=state, or the state "
-        "of a cell), or give it more than one time step; in the first step of a sequence there is nothing to learn from"
-    )
-    return found
-
-
-def _is_recurrent_kernel(case: Case) -> bool:
-    """Does Keras know the source as the matrix that multiplies the state?"""
-    names = (str(getattr(thing, name, "")) for thing in (case.given, case.asked.value) for name in ("path", "name"))
-    return any("recurrent_kernel" in name for name in names)
-
-
 @rule(Kind.ZERO, rank=58, cause=MASKED)
 def sample_left_out_by_ctc(case: Case) -> Finding | None:
     """The CTC loss gives zero for a sample whose label does not fit into its frames, if it is told to leave those out."""
@@ -263,6 +240,23 @@ def sample_left_out_by_ctc(case: Case) -> Finding | None:
         "the label is longer than the frames it is matched with (a repeated letter needs one frame more): give more frames, "
         "for example by less pooling, or take such samples out of the batch"
     )
+    return found
+
+
+@rule(Kind.ZERO, rank=63, cause=MASKED)
+def state_is_zero(case: Case) -> Finding | None:
+    """A recurrent kernel multiplies the state, and the state that a recurrent layer starts from is zero: with one step,
+    or with the layer called anew for every step, it never meets another one. That is no mask."""
+    zero = case.once(zero_cut)
+    name = str(getattr(case.asked.given, "path", "")) + str(getattr(case.asked.value, "name", ""))
+    if zero is None or "recurrent_kernel" not in name or zero.cut.op.type not in op_types.PRODUCTS:
+        return None
+    factor = zero.factor
+    if not zero.constant and (factor is None or factor.type not in op_types.CONSTANT_FILLS):
+        return None
+    found = _becomes_zero(case)
+    found.evidence += "; the state that it multiplies is the layer's own start, which is zero"
+    found.fix = "pass the last state on, initial_state=state, or call the layer once on all time steps"
     return found
 
 

@@ -1,0 +1,30 @@
+"""Rows that say the same, as one entry: a cause that hits forty weights is told once, with forty names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gradlab.doctor.report.diagnosis import Row
+
+
+def groups(rows: Iterable[Row]) -> list[list[Row]]:
+    """Rows in their order, those with the same status, cause, line and fix together. What differs is the evidence."""
+    found: dict[tuple[object, ...], list[Row]] = {}
+    for row in rows:
+        at = row.where[0] if row.where else None
+        same = (row.status, row.cause, at, row.fix, row.message, row.status_text, row.by_design, row.certainty)
+        # Without a place or a cause there is nothing that rows have in common.
+        key = same if at is not None and row.cause else (id(row),)
+        found.setdefault(key, []).append(row)
+    return list(found.values())
+
+
+def title(group: list[Row]) -> str:
+    """The name of a row, or of the first of several and how many there are."""
+    first, others = group[0].name, len(group) - 1
+    return first if not others else f"{first} and {others} other{'s' * (others > 1)}"
+
+
+def names(group: list[Row]) -> str:
+    """All names of a group."""
+    return ", ".join(row.name for row in group)
