@@ -80,7 +80,7 @@ def too_large_for_its_dtype(case: Case) -> Finding | None:
     if cut is None or cut.op.type not in op_types.OVERFLOWING or not cut.op.outs:
         return None
     run, op = case.recorded, cut.op
-    dtype = getattr(run.value(op.outs[0]), "dtype", None)
+    dtype = getattr(run.value(op.outs[0]), "dtype", tf.float32)
     inputs = [run.value(k) for k in op.ins if run.is_float(k)]
     if dtype not in HALF or not inputs or not all(bool(tf.reduce_all(tf.math.is_finite(v))) for v in inputs):
         return None
