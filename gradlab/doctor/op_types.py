@@ -101,12 +101,25 @@ PRODUCTS = frozenset({
 MASKING_PRODUCTS = frozenset({"Mul", "MulNoNan", "MatMul", "BatchMatMulV2"})
 # Of a difference in here, both sides may be the same value.
 POWERS_OF_A_DIFFERENCE = frozenset({"Pow", "Square", "Mul"})
+# Multiply a value with itself: the slope is the value.
+POWERS = frozenset({"Pow", "Square"})
+# Connectionist temporal classification: can be told to leave out a sample whose label is too long.
+CTC = frozenset({"CTCLoss", "CTCLossV2"})
+# Sums, differences and means, and ops that only rearrange: what goes through them to the loss shifts it, or does nothing.
+SHIFTS = COPIES | frozenset({
+    "ReadVariableOp", "BiasAdd", "AddV2", "Add", "AddN", "Sub", "Neg", "Sum", "Mean", "Reshape", "Squeeze", "ExpandDims",
+    "Transpose", "Cast", "Pack", "Unpack", "ConcatV2", "Split", "SplitV",
+})  # fmt: skip
 # Are flat where their argument is 0 (x ** 2 at 0): a stationary point.
 STATIONARY_AT_ZERO = frozenset({"Pow", "Square", "Prod", "Mul", "MatMul"})
 # Make a number that is too small for its dtype out of ordinary ones.
 UNDERFLOWING = frozenset({"Exp", "Pow", "Prod", "Sigmoid", "Square"})
 # Never flat themselves: a zero that arises here is a number too small for its dtype.
 NARROWING = frozenset({"Exp", "Cast"})
+# Can make a number that is too large for its dtype out of ordinary ones.
+OVERFLOWING = frozenset({
+    "Mul", "MatMul", "BatchMatMulV2", "Exp", "Expm1", "Square", "Pow", "Prod", "Sum", "AddV2", "AddN", "Cast", "Sinh", "Cosh",
+})  # fmt: skip
 # Sum terms whose slopes may cancel.
 CANCELLING = frozenset({"Sub", "AddN", "Mean"})
 # Take one branch or the other, element by element.

@@ -145,7 +145,9 @@ def where_not_finite(run: Run, flow: Flow) -> Cut | None:
                 if nan_loss and not any(_has_nan(run.value(o)) for o in outs):
                     first = first or op  # an infinity: keep looking for the NaN, but remember
                     continue
-                return Cut(op, "forward")
+                # A NaN made from that infinity (inf - inf, 0 * inf) has its root there; log(0), say, stays harmless.
+                overflow = first is not None and _overflows(run, first) and op.index in after(run, first, flow.needed)
+                return Cut(first if overflow and first is not None else op, "forward")
         if first is not None:
             return Cut(first, "forward")
     blamed = list(_spoilers(run, flow))
@@ -156,6 +158,13 @@ def where_not_finite(run: Run, flow: Flow) -> Cut | None:
     ]
     # Where a forward value first became infinite or NaN from finite ones is the root of what later ops make of it.
     return creators[0] if creators else blamed[0] if blamed else None
+
+
+def _overflows(run: Run, op: Op) -> bool:
+    """Does an op make an infinity because the number is too large for the dtype, and not at the end of where it is defined?"""
+    return op.type in op_types.OVERFLOWING and all(
+        not run.is_float(k) or bool(tf.reduce_all(tf.math.is_finite(run.value(k)))) for k in op.ins
+    )
 
 
 def _spoilers(run: Run, flow: Flow) -> Iterator[Cut]:

@@ -129,5 +129,20 @@ def zero_origin(run: Run, k: int, limit: int = MAX_CHAIN) -> Op | None:
     return None
 
 
+def mask_product(run: Run, k: int, limit: int = MAX_CHAIN) -> Op | None:
+    """The product that brought the zeros into an all-zero value, seen from where the zeros came from; None if no product
+    did."""
+    found = None
+    for _ in range(limit):
+        maker = run.trace.producer.get(k)
+        zero_in = [i for i in maker.ins if run.is_float(i) and _is_zero(run.value(i))] if maker is not None else []
+        if maker is None or not zero_in or maker.type in op_types.MADE_ZERO_ON_PURPOSE:
+            return found
+        if maker.type in op_types.MASKING_PRODUCTS and maker.stack:
+            found = maker
+        k = zero_in[0]
+    return found
+
+
 def _is_zero(value: Any) -> bool:
     return isinstance(value, tf.Tensor) and value.dtype in FLOATS and not np.any(np.asarray(value))

@@ -65,7 +65,15 @@ class Place:
     @property
     def shown(self) -> str:
         """Where it is, for a reader: a notebook cell's file is a temporary one whose name says nothing."""
-        return f"notebook cell, line {self.line}" if self._in_cell else f"{self.file}:{self.line}"
+        return f"{self._cell}, line {self.line}" if self._in_cell else f"{self.file}:{self.line}"
+
+    @property
+    def _cell(self) -> str:
+        """The cell by the number beside it in the notebook, as long as the shell knows it."""
+        shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+        name_of = getattr(getattr(shell, "compile", None), "format_code_name", None)
+        kind, name = (name_of(self.file) if name_of is not None else None) or ("", "")
+        return f"cell [{name[3:-1]}]" if kind == "Cell" and name.startswith("In[") else "notebook cell"
 
     @property
     def _in_cell(self) -> bool:

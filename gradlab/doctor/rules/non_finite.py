@@ -13,6 +13,7 @@ from gradlab.doctor.recording.trace import Op
 from gradlab.doctor.rules import Case, Cause, Finding, Kind, rule
 from gradlab.doctor.rules.case import place_of
 from gradlab.doctor.rules.detached_op import CUSTOM_GRADIENT, gradient_sentence
+from gradlab.doctor.rules.zero import HALF
 
 IN_WHERE = Cause(
     "nan-where",
@@ -70,6 +71,27 @@ def branch_not_taken(case: Case) -> Finding | None:
         tested = any(_tests_itself(run, s, later, op) for s in selects)
         return _at(case, cut) if not tested and (selects or masked) else None
     return _at(case, cut) if masked and _chosen_away(case, op) else None
+
+
+@rule(Kind.NOT_FINITE, rank=65, cause=FORWARD)
+def too_large_for_its_dtype(case: Case) -> Finding | None:
+    """The op's inputs are finite and its result is infinite in half precision: float32 would hold the number."""
+    cut = case.once(spoilt)
+    if cut is None or cut.op.type not in op_types.OVERFLOWING or not cut.op.outs:
+        return None
+    run, op = case.recorded, cut.op
+    dtype = getattr(run.value(op.outs[0]), "dtype", tf.float32)
+    inputs = [run.value(k) for k in op.ins if run.is_float(k)]
+    if dtype not in HALF or not inputs or not all(bool(tf.reduce_all(tf.math.is_finite(v))) for v in inputs):
+        return None
+    largest = [float(tf.reduce_max(tf.abs(tf.cast(v, tf.float64)))) for v in inputs]
+    found = _at(case, cut)
+    sizes = " and ".join(f"{size:,.4g}" for size in largest)
+    found.evidence += f"; the largest inputs are {sizes}, and {dtype.name} ends at {float(dtype.max):,.0f}"
+    found.fix = (
+        f"cast to float32 before this line: {dtype.name} ends at {float(dtype.max):,.0f} (scale a loss in float32)"
+    )
+    return found
 
 
 @rule(Kind.NOT_FINITE, rank=70, cause=FORWARD)

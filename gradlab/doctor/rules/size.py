@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from gradlab.doctor.certainty import Proof
+from gradlab.doctor.op_types import READS
 from gradlab.doctor.recording.frames import Place
 from gradlab.doctor.recording.sources import FLOATS
 from gradlab.doctor.recording.trace import Op
@@ -23,6 +24,7 @@ SMALL = 1e-8
 # The change of log(loss) for a change of log(weights), which the units of the loss do not matter for. Ordinary losses
 # have 0.01 to 100; a loss of 1e7 (a sum over a large batch) has a large gradient and an ordinary one of these.
 RELATIVE_LARGE, RELATIVE_SMALL = 1e4, 1e-8
+LOOP_LARGE = 1e4  # growth over all visits of one line that is out of proportion by itself, whatever became of the loss
 VISITS = 3  # of one line from which its growth is told for each visit: a loop, so a time step or a layer
 TELLING = 1.05  # growth at each visit that is worth a sentence
 
@@ -34,14 +36,18 @@ class Growth:
     where: list[Place]
     op: Op | None
     sentence: str
+    in_loop: float = 1.0  # how many times larger it became over all visits of one line
 
 
 # No cause has a label here: nothing is broken, and what to do depends on the model.
 @rule(Kind.OK, rank=10)
 def exploding(case: Case) -> Finding | None:
-    """The norm is beyond any useful step, and out of proportion to the loss."""
+    """The norm is beyond any useful step, and out of proportion to the loss; or it grew to that in a loop, where a linear
+    recurrence makes the loss as large."""
     norm, relative = case.norm, _relative(case)
-    if norm is None or relative is None or norm < LARGE or relative < RELATIVE_LARGE:
+    if norm is None or relative is None or norm < LARGE:
+        return None
+    if relative < RELATIVE_LARGE and case.once(_growth).in_loop < LOOP_LARGE:
         return None
     return _finding(
         case,
@@ -64,7 +70,7 @@ def vanishing(case: Case) -> Finding | None:
 
 
 def _finding(case: Case, text: str, fix: str) -> Finding:
-    growth = _growth(case)
+    growth = case.once(_growth)
     blamed = growth.op
     return Finding(
         growth.where,
@@ -96,7 +102,7 @@ def _growth(case: Case) -> Growth:
     steps: list[tuple[Op, float]] = []
     for op in case.flow.path:
         norms = [n for n in (run.norm(o) for o in op.outs) if n]
-        if norms and op.stack:
+        if norms and op.stack and op.type not in READS:  # what a read passes on is one visit's share, not the way
             code, line = op.stack[0]
             visits.setdefault((code.co_filename, line), []).append((op, norms[0]))
             steps.append((op, norms[0]))
@@ -113,7 +119,12 @@ def _growth(case: Case) -> Growth:
     if best is not None and max(best[0], 1 / best[0]) >= TELLING:
         factor, op, count = best
         how = f"grows {factor:.3g} times" if factor > 1 else f"shrinks to {factor:.3g} of itself"
-        return Growth(place_of(op), op, f"{shown}; going back, it {how} at each of {count} visits of this line")
+        return Growth(
+            place_of(op),
+            op,
+            f"{shown}; going back, it {how} at each of {count} visits of this line",
+            factor ** (count - 1),
+        )
     jumps = [(a[1] / b[1], a[0]) for a, b in pairwise(steps)]
     if not jumps:
         return Growth(place_of(case.first_use), case.first_use, shown)

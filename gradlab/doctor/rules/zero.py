@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from gradlab.doctor import op_types
 from gradlab.doctor.analysis.cuts import Cut
-from gradlab.doctor.analysis.zero_cuts import join_op, where_zero, zero_origin
+from gradlab.doctor.analysis.zero_cuts import join_op, mask_product, where_zero, zero_origin
 from gradlab.doctor.certainty import Proof
 from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.trace import Op
@@ -54,6 +54,7 @@ class ZeroCut:
     cut: Cut
     factor: Op | None  # for a product: the op that made the other factor zero
     constant: bool  # for a product: the other factor is a constant of zeros
+    mask: Op | None = None  # for a product: the earlier product that brought the zeros into the other factor
 
 
 def zero_cut(case: Case) -> ZeroCut | None:
@@ -68,7 +69,11 @@ def zero_cut(case: Case) -> ZeroCut | None:
         for k in cut.op.ins:
             if k != cut.key and run.is_float(k) and not np.any(np.asarray(tf.cast(run.value(k), tf.float32))):
                 origin = zero_origin(run, k)
-                return ZeroCut(cut, origin, origin is None)
+                return ZeroCut(cut, origin, origin is None, mask_product(run, k))
+        if cut.op.type in op_types.POWERS and cut.key is not None and _is_zero(run, cut.key):
+            origin = zero_origin(run, cut.key)  # the slope of x ** 2 is 2 x: x itself is the other factor
+            if origin is not None and origin.type in op_types.SATURATING:
+                return ZeroCut(cut, origin, False)
     return ZeroCut(cut, None, False)
 
 
@@ -146,7 +151,13 @@ def contributions_cancel(case: Case) -> Finding | None:
     if zero is None or zero.cut.how != "cancel":
         return None
     key = zero.cut.key
-    return _becomes_zero(case, join_op(case.recorded, case.flow, key) if key is not None else None)
+    found = _becomes_zero(case, join_op(case.recorded, case.flow, key) if key is not None else None)
+    if case.flow.path and all(op.type in op_types.SHIFTS for op in case.flow.path):
+        # Nothing but sums leads from it to the loss: it is added on one side and taken away on the other.
+        found.by_design = True
+        found.message = "zero by construction: the loss does not depend on it, whatever its value; this is harmless"
+        found.fix = "nothing to do: it is added to both sides of a difference (the last bias of a critic, for one)"
+    return found
 
 
 @rule(Kind.ZERO, rank=56, cause=CANCEL)
@@ -217,6 +228,21 @@ def factor_underflows(case: Case) -> Finding | None:
     return _becomes_zero(case, factor) if factor is not None and _underflowed_factor(case, factor) else None
 
 
+@rule(Kind.ZERO, rank=58, cause=MASKED)
+def sample_left_out_by_ctc(case: Case) -> Finding | None:
+    """The CTC loss gives zero for a sample whose label does not fit into its frames, if it is told to leave those out."""
+    zero = case.once(zero_cut)
+    if zero is None or zero.cut.op.type not in op_types.CTC:
+        return None
+    found = _becomes_zero(case)
+    found.evidence += "; the loss leaves out every sample of this batch"
+    found.fix = (
+        "the label is longer than the frames it is matched with (a repeated letter needs one frame more): give more frames, "
+        "for example by less pooling, or take such samples out of the batch"
+    )
+    return found
+
+
 @rule(Kind.ZERO, rank=63, cause=MASKED)
 def state_is_zero(case: Case) -> Finding | None:
     """A recurrent kernel multiplies the state, and the state that a recurrent layer starts from is zero: with one step,
@@ -242,7 +268,7 @@ def factor_is_a_mask(case: Case) -> Finding | None:
         return None
     factor = zero.factor
     own = factor is None or factor.type in op_types.CONSTANT_FILLS | {"Cast"} or not factor.stack
-    return _becomes_zero(case, None if own else factor)
+    return _becomes_zero(case, zero.mask if own else factor)
 
 
 @rule(Kind.ZERO, rank=66, cause=MASKED)

@@ -219,7 +219,8 @@ def dict_expression(file: str, key: str, line: int) -> ast.AST | None:
         for node in ast.walk(scope):
             if isinstance(node, ast.Dict):
                 for k, v in zip(node.keys, node.values, strict=True):
-                    if isinstance(k, ast.Constant) and k.value == key:
+                    # A settings dict may have the key too; a number or a text is no source.
+                    if isinstance(k, ast.Constant) and k.value == key and not isinstance(v, ast.Constant):
                         return v
     return None
 

@@ -9,7 +9,7 @@ EXPECT = {"kernel": "none", "recurrent": "none", "bias": "none"}
 NOT_YET = {
     "cells": "cause unconnected, not before-tape; said at another line",
 }
-SAYS = ("cell",)
+SAYS = ("cell [2], line 1",)
 CELLS = (
     """
 import keras
