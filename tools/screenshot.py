@@ -27,19 +27,19 @@ def main() -> None:
     shutil.copy(ROOT / "notebooks" / NOTEBOOK, work)
     frames = []
     with lab(work, home) as address, browser(home) as page:
+        page.set_viewport_size({"width": 1366, "height": 768})
         run_all(page, address, NOTEBOOK)
         panel = page.locator(".gradlab-panel").first
         panel.locator("figure canvas[data-kind]").first.wait_for(timeout=240_000)
         page.wait_for_timeout(3000)
-        for position in (0, 1):
-            panel.locator("input[type=radio]").nth(position).click()
-            page.wait_for_timeout(600)
-            box, table = panel.bounding_box(), panel.locator(".gl table").bounding_box()
-            height = table["y"] + table["height"] - box["y"] + 6
-            shot = page.screenshot(
-                clip={"x": box["x"], "y": box["y"], "width": min(box["width"], 868), "height": height}
-            )
+        # Both positions once, so that the verdict and the line that cuts, which the doctor finds meanwhile, are there.
+        for position in (1, 0, 1):
+            panel.locator(".gl-switch input").nth(position).click()
+            page.wait_for_timeout(3000 if not frames else 800)
+            box = panel.bounding_box()
+            shot = page.screenshot(clip={"x": box["x"], "y": box["y"], "width": box["width"], "height": box["height"]})
             frames.append(Image.open(io.BytesIO(shot)).convert("P", palette=Image.Palette.ADAPTIVE))
+    frames = frames[1:]
     target = ROOT / "docs" / "panel.gif"
     frames[0].save(target, save_all=True, append_images=frames[1:], duration=int(1000 * SECONDS), loop=0, optimize=True)
     print(f"wrote {target.relative_to(ROOT)}, {target.stat().st_size // 1000} kB")
