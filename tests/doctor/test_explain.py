@@ -288,7 +288,7 @@ def test_private_tensorflow_is_imported_in_two_modules_only():
         for p in folder.rglob("*.py")
         if "from tensorflow.python" in p.read_text() or "import tensorflow.python" in p.read_text()
     }
-    assert set(users) == {"graph_functions.py", "tf_internals.py"}  # what a graph is made of, and what runs
+    assert users == {"graph_functions.py", "tf_internals.py"}  # what a graph is made of, and what runs
 
 
 def test_a_wrong_custom_gradient_is_told_from_a_missing_one():
