@@ -770,7 +770,7 @@ class Adversaries:
             maker_loss = tf.reduce_mean(self.score(fake) ** 2)
         judge_tape.gradient(judge_loss, self.judge.trainable_variables)
         return maker_tape.gradient(
-            maker_loss, dict(zip(("kernel", "recurrent"), self.maker.trainable_variables, strict=False))
+            maker_loss, dict(zip(("kernel", "recurrent"), self.maker.trainable_variables[:2], strict=True))
         )
 
 
@@ -810,7 +810,7 @@ def a_dead_relu_behind_a_gru(Tape, function):
     return step(numbers(2, 4, 2))
 
 
-@program({"W": "nan"}, "nan-sqrt-norm", "h = tf.sqrt(tf.nn.relu(h @ W))")
+@program({"W": "not finite"}, "nan-sqrt-norm", "h = tf.sqrt(tf.nn.relu(h @ W))")
 def a_root_of_zero_in_a_loop(Tape, function):
     W = tf.Variable(-tf.eye(3), name="W")
 
@@ -862,5 +862,27 @@ def an_op_that_refuses_behind_a_gru(Tape, function):
             kept = tf.unique(tf.reshape(gru(x), [-1])).y
             loss = tf.reduce_sum(kept)
         return tape.gradient(loss, {"kernel": gru.trainable_variables[0]})
+
+    return step(numbers(2, 4, 2))
+
+
+# --- written later ----------------------------------------------------------------------------------------------------
+
+
+@program(
+    {"kernel": "none", "W": "none"}, "argmax", "h = tf.one_hot(tf.argmax(z, -1), 3)", {"kernel": "zero", "W": "zero"}
+)
+def an_encoder_in_front_of_a_loop_that_cuts(Tape, function):
+    encoder, W = built(keras.layers.LSTM(3), 2, 4, 2), variable("W", 3, 3)
+
+    @function
+    def step(x):
+        with Tape() as tape:
+            h = encoder(x)
+            for _ in tf.range(4):
+                z = tf.tanh(h @ W)
+                h = tf.one_hot(tf.argmax(z, -1), 3)
+            loss = tf.reduce_sum(h**2)
+        return tape.gradient(loss, {"kernel": encoder.trainable_variables[0], "W": W})
 
     return step(numbers(2, 4, 2))

@@ -68,7 +68,9 @@ def test_a_fit_is_seen_while_it_runs_and_can_be_interrupted(tmp_path_factory):
 
         page.get_by_role("menuitem", name="Kernel", exact=True).click()
         page.get_by_role("menuitem", name="Interrupt Kernel").click()
-        expect(page.locator(".jp-OutputArea-output").filter(has_text="KeyboardInterrupt").first).to_be_visible(timeout=60_000)
+        expect(page.locator(".jp-OutputArea-output").filter(has_text="KeyboardInterrupt").first).to_be_visible(
+            timeout=60_000
+        )
         page.locator(".jp-Cell").nth(1).click()
         page.keyboard.press("Shift+Enter")
         last = page.locator(".jp-Cell").nth(1).locator(".jp-OutputArea-output")

@@ -19,7 +19,7 @@ from gradlab.doctor.analysis import graph_functions as private
 from gradlab.doctor.analysis.cuts import Cut
 from gradlab.doctor.analysis.dataflow import Flow
 from gradlab.doctor.analysis.graph_reachability import Reachability, closed
-from gradlab.doctor.op_types import BRANCHES, COMPOSITE, CONDITION_COPIES, GRAPH_LEAVES, LOOPS, is_write
+from gradlab.doctor.op_types import BRANCHES, COMPOSITE, CONDITION_COPIES, COPIES, GRAPH_LEAVES, LOOPS, is_write
 from gradlab.doctor.recording.frames import is_user_file
 from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.trace import Op, Trace
@@ -256,8 +256,8 @@ def _entered(reach: Reachability, run: GraphRun, flow: Flow, index: int) -> Iter
 def last_use(reach: Reachability, run: GraphRun, flow: Flow) -> Op | None:
     """The last op of the learner's that used the source, in the bodies of loops, branches and calls as well."""
     for op in reversed(run.trace.ops):
-        if op.index not in flow.carriers or not op.stack:
-            continue
+        if op.index not in flow.carriers or not op.stack or op.type in COPIES:
+            continue  # a loop copies its variables at its own line
         code, line = op.stack[0]
         if (code.co_filename, line) == reach.asked:
             continue  # a list in which a loop keeps values for its gradient

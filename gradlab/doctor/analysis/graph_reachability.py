@@ -8,10 +8,11 @@ passes on in one turn is closed over the turns, branches count together. A gradi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from gradlab.doctor.analysis import graph_functions as private
@@ -119,12 +120,13 @@ def _split(pairs: Iterable[tuple[int, int]], outputs: int) -> _Sets:
     return tuple(frozenset(n for a, n in pairs if a == o) for o in range(outputs))
 
 
-def closed(one: dict[int, set[int]]) -> dict[int, set[int]]:
-    """What a loop's outputs depend on over any number of turns, from what they depend on in one (zero turns
-    included: an output is its own input)."""
+def closed(one: dict[int, set[int]], turns: int = 0) -> dict[int, set[int]]:
+    """What a loop's outputs depend on over any number of turns, from what they depend on in one. With no turn at all
+    an output is its own input; `turns=1` leaves that out."""
     found = {}
     for n in one:
-        got, todo = {n}, [n]
+        got = set(one[n]) if turns else {n}
+        todo = list(got)
         while todo:
             for k in one.get(todo.pop(), ()):
                 if k not in got:
@@ -132,6 +134,33 @@ def closed(one: dict[int, set[int]]) -> dict[int, set[int]]:
                     todo.append(k)
         found[n] = got
     return found
+
+
+_TESTS: dict[str, Callable[..., Any]] = {
+    "Less": np.less, "LessEqual": np.less_equal, "Greater": np.greater, "GreaterEqual": np.greater_equal,
+    "NotEqual": np.not_equal, "LogicalAnd": np.logical_and, "LogicalOr": np.logical_or, "Identity": np.asarray,
+}  # fmt: skip
+
+
+def goes_round(operation: Any) -> bool:
+    """Is it known without running that a loop goes round at least once: is its condition true for constant first
+    values, as in a loop over a range or over the steps of a sequence of known length?"""
+    test = private.condition(operation)
+    if test is None:
+        return False
+    first = {id(t): n for n, t in enumerate(test.inputs)}
+
+    def value(t: Any) -> Any:
+        if id(t) in first:
+            return tf.get_static_value(operation.inputs[first[id(t)]])
+        known = _TESTS.get(t.op.type)
+        if known is None:
+            return tf.get_static_value(t)
+        sides = [value(i) for i in t.op.inputs]
+        return None if any(v is None for v in sides) else known(*sides)
+
+    found = value(test.outputs[0])
+    return found is not None and bool(np.all(found))
 
 
 def in_order(graph: Any) -> Iterator[Any]:
@@ -191,6 +220,7 @@ class Reachability:
             return Ways(every, every, every, unknown=True)
         loop, branch = operation.type in LOOPS, operation.type in BRANCHES
         shift = 1 if branch else 0
+        turns = 1 if loop and goes_round(operation) else 0
         found: list[_Sets] = []
         for kind in ("needs", "passes", "carries"):
             sets: dict[int, set[int]] = {n: set() for n in range(count)}
@@ -198,14 +228,13 @@ class Reachability:
                 masks = getattr(self.masks(graph), kind)
                 for n, t in enumerate(graph.outputs[:count]):
                     sets[n] |= {k + shift for k in _bits(masks.get(id(t), 0))}
-            sets = closed(sets) if loop else sets
+            sets = closed(sets, turns) if loop else sets
             found.append(tuple(frozenset(k for k in sets[n] if k < width) for n in range(count)))
         steers = {0} if branch else set[int]()
         if loop:
             test = private.condition(operation)
             first = set(_bits(self.masks(test).needs.get(id(test.outputs[0]), 0))) if test is not None else set()
-            turns = found[0]
-            steers = {k for n in first for k in (turns[n] if n < count else {n})}
+            steers = first | {k for n in first if n < count for k in found[0][n]}
         writes = tuple(w for graph in graphs for w in self._writes(graph, shift))
         needs, passes, carries = found
         return Ways(needs, passes, carries, frozenset(steers), writes)

@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from gradlab.doctor.analysis.graph_functions import generators_apart
 from gradlab.doctor.frontends.traced import TracedCall
 from gradlab.doctor.recording import session
 from gradlab.doctor.recording.backends import recorder
@@ -21,6 +22,7 @@ from gradlab.doctor.recording.trace import Trace, joined
 from gradlab.doctor.report.report import Report, Row
 from gradlab.doctor.report.status import norm_of, status_of
 from gradlab.doctor.rules import Case, Kind, diagnose, variable_list
+from gradlab.doctor.rules.in_a_graph import FILLED
 from gradlab.doctor.rules.raised import failed_later
 from gradlab.doctor.source_code.scope import Scene
 from gradlab.doctor.source_code.syntax import free_values
@@ -49,7 +51,8 @@ def explain_last(contradicted: Collection[str] = ()) -> Report | None:
 def _in_eager_mode(call: TracedCall) -> Report | None:
     """The report on one more run of the traced function, now with values; None if that shows nothing.
 
-    Variables and generators are put back.
+    Variables and generators are put back. What else the function does (printing, writing files, changing Python
+    objects) happens once more.
     """
     if call.running is None or call.error is not None:
         return None
@@ -57,23 +60,29 @@ def _in_eager_mode(call: TracedCall) -> Report | None:
     snapshot = Snapshot(recorder().key)
     why = ""
     try:
-        function.python_function(*args, **kwargs)
+        with generators_apart():
+            function.python_function(*args, **kwargs)
     except Exception as error:  # something that works only in a graph; the trace's own report stands
         why = type(error).__name__
     finally:
         snapshot.restore(snapshot.changed())
     eager = session.last_call()
-    if why or not isinstance(eager, Call):
-        session.remember(call)
-        return None
     opened = session.current()
     if opened is not None:
         opened.close()
+    if why or not isinstance(eager, Call):
+        session.remember(call)
+        return None
     report = explain_recorded(eager)
+    for row, given in zip(report.rows, leaves(call.result), strict=False):
+        if row.status is Kind.NONE and given is not None:
+            row.status, row.norm = Kind.ZERO, 0.0
+            row.evidence = f"{row.evidence}; {FILLED}"
     report.notes.append(
         "the tape was opened in a tf.function; as its graph shows no missing gradient, the function ran once more in "
         "eager mode to see the values (variables and generators are as before)"
     )
+    session.remember(call)
     return report
 
 

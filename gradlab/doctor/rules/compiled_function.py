@@ -10,6 +10,7 @@ import tensorflow as tf
 from gradlab.doctor import op_types
 from gradlab.doctor.analysis import cuts, zero_cuts
 from gradlab.doctor.analysis.dataflow import Flow, between
+from gradlab.doctor.analysis.graph_functions import generators_apart
 from gradlab.doctor.certainty import Proof
 from gradlab.doctor.recording.backends import recorder
 from gradlab.doctor.recording.frames import Place, is_user_file
@@ -90,7 +91,8 @@ def _run_inside(case: Case, function: Any, args: Any, kwargs: Any) -> Run | None
     snapshot = Snapshot(recorder().key)
     touched: set[int] = set()
     try:
-        trace, result = run_recorded(lambda: function.python_function(*args, **kwargs), [case.asked])
+        with generators_apart():
+            trace, result = run_recorded(lambda: function.python_function(*args, **kwargs), [case.asked])
         touched = written(trace)
     except Exception as error:  # the user's function may fail eagerly in any way; the report says so
         case.remarks.append(f"the body of the tf.function could not be run again ({type(error).__name__})")
