@@ -118,7 +118,7 @@ function render({ model, el }) {
     const line = data && lines()[at[0]];
     if (line && data.columns) said.textContent = `${line.label}, step ${data.steps[at[1]]}: ${words(value(line, at[1]), view === 1)}`;
   };
-  const fold = (line) => { if (!line) return; folded.has(line.layer) ? folded.delete(line.layer) : folded.add(line.layer); draw(); tell(); };
+  const fold = (line) => { if (!line) return; folded.has(line.layer) ? folded.delete(line.layer) : folded.add(line.layer); at[0] = lines().findIndex((l) => l.layer === line.layer); draw(); tell(); };
   canvas.addEventListener("keydown", (event) => {
     if (!data) return;
     const move = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0], Home: [0, -1e9], End: [0, 1e9], PageUp: [-1e9, 0], PageDown: [1e9, 0] }[event.key];

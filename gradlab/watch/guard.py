@@ -29,13 +29,11 @@ class Guard:
         # Under a strategy the sum over replicas must stay where Keras put it.
         self.jit = ("around" if several else "inside") if compiled else "no"
         original = model.train_step
-        legacy = _is_legacy(model)
 
         def watched(data: Any) -> Any:
-            # Legacy Keras converts a train_step by AutoGraph (tensors in `if` and `for`); Keras 3 doesn't.
-            call = _converted(original) if legacy and not tf.executing_eagerly() else original
-            return recorder.step(call, data, self.jit)
+            return recorder.step(original, data, self.jit)
 
+        # Neither Keras converts a train_step by AutoGraph, so neither is it converted here.
         self.step = tf.autograph.experimental.do_not_convert(watched)
         with self._swapped():
             model.make_train_function(force=True)
@@ -77,22 +75,3 @@ class Guard:
                     held[name] = before[name]
                 else:
                     del held[name]
-
-
-def _is_legacy(model: Any) -> bool:
-    return any(kind.__module__.startswith("tf_keras.") for kind in type(model).__mro__)
-
-
-_context: list[Any] = []
-
-
-def _converted(function: Any) -> Any:
-    """The function as AutoGraph converts it, in the state that a tf.function sets for its body."""
-    if not _context:
-
-        def note(given: Any) -> Any:
-            _context.append(tf.__internal__.autograph.control_status_ctx())
-            return tf.constant(0)
-
-        tf.function(note)(tf.constant(0))
-    return tf.__internal__.autograph.tf_convert(function, _context[0])

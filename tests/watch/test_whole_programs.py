@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 FOLDER = Path(__file__).parents[2] / "examples"
 TOLD = {
-    "text_generation": ("no gradient (None)", "chosen = tf.argmax(logits, axis=-1)"),
+    "text_generation": ("None: no path to the loss", "chosen = tf.argmax(logits, axis=-1)"),
     "time_series": ("step 9: first Inf in the gradient of", "tf.abs(forecast - target) / target"),
     "seq2seq_attention": ("no gradient (None) for", "encoder"),
     "gan": ("never reached an optimizer",),
@@ -46,3 +47,15 @@ def test_the_mended_program_raises_no_alarm(name):
 
 def test_every_program_is_tried():
     assert {p.stem for p in FOLDER.glob("*.py")} == set(TOLD)
+
+
+def test_the_page_on_watching_runs_from_top_to_bottom(tmp_path, monkeypatch):
+    text = (FOLDER.parent / "docs" / "watch.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+            exec(compile(block, "watch.md", "exec"), names)
+    assert "gradlab.Watch: 4 steps, 4 variables, no alarm" in out.getvalue()
+    assert (tmp_path / "watch.html").exists() and (tmp_path / "watch.png").exists()
+    assert names["own"].record.steps == 4

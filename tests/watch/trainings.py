@@ -139,31 +139,6 @@ def own_step_without_nones():
     return built(model)
 
 
-class TensorBranch(OwnStep):
-    """Legacy Keras turns this `if` into a branch of the graph; Keras 3 asks for tf.cond."""
-
-    def train_step(self, given):
-        x, y = given[:2]
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_mean((self(x, training=True) - y) ** 2)
-        if loss > 0.5:
-            loss2 = loss * 1.0
-        else:
-            loss2 = loss * 2.0
-        self.optimizer.minimize(loss, self.used.trainable_variables, tape=tape)
-        return {"loss": loss2}
-
-
-def tensor_branch():
-    if not LEGACY:
-        return None
-    keras.utils.set_random_seed(1)
-    model = TensorBranch()
-    model.compile("adam")
-    model.build((None, 4))
-    return built(model)
-
-
 class Gan(keras.Model):
     """Two optimizers; the discriminator's is not the model's own."""
 
@@ -230,8 +205,7 @@ ALL = {
     f.__name__: f
     for f in (
         compiled, partial_batch, xla, eager, several_steps_in_one_call, several_steps_xla, clipped, globally_clipped,
-        accumulated, recurrent, sparse, sparse_xla, loss_scaled, mixed_precision, own_step_without_nones,
-        tensor_branch, two_optimizers, legacy_optimizer,
+        accumulated, recurrent, sparse, sparse_xla, loss_scaled, mixed_precision, own_step_without_nones, two_optimizers, legacy_optimizer,
     )
 }  # fmt: skip
 REPLICATED = {f.__name__: f for f in (two_replicas, two_replicas_clipped, two_replicas_loss_scaled)}
