@@ -8,13 +8,14 @@ from typing import Any
 
 import tensorflow as tf
 
+from gradlab.doctor.analysis.graph_functions import generators_apart
 from gradlab.doctor.frontends.traced import TracedCall
 from gradlab.doctor.recording import session
 from gradlab.doctor.recording.backends import recorder
 from gradlab.doctor.recording.frames import code_of, traceback_places
 from gradlab.doctor.recording.hooks import alone
 from gradlab.doctor.recording.recorded_run import Run
-from gradlab.doctor.recording.snapshot import Snapshot, generators_apart, live_variables
+from gradlab.doctor.recording.snapshot import Snapshot, live_variables
 from gradlab.doctor.recording.sources import FLOATS, Eager, Source, unwrap
 from gradlab.doctor.recording.tape_calls import Call, leaves
 from gradlab.doctor.recording.trace import Trace, joined

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from itertools import compress
 from typing import Any
 
@@ -47,35 +46,6 @@ def _handle(variable: Any) -> Any:
         return None  # a variable spread over devices has one handle for each, outside of their context none
 
 
-_APART = 0x6AD1AB  # a seed that nobody sets: ops that draw with it share no stream with the program's own
-
-
-@contextmanager
-def generators_apart() -> Iterator[None]:
-    """Run code without moving the streams of TensorFlow's global generator.
-
-    An eager op that draws takes its seeds from the context, and its kernel is kept with the place it has reached. With
-    another global seed meanwhile the kernels are other ones, and the program's next draw is what it would have been.
-    Private (`Context._seed`, `Context._rng`); without them the code runs as it is.
-    """
-    from tensorflow.python.eager import context
-
-    state = context.context()
-    if not hasattr(state, "_seed"):
-        yield
-        return
-    seed, rng = state._seed, getattr(state, "_rng", None)
-    state._seed, state._rng = _APART, random.Random(_APART)
-    try:
-        yield
-    finally:
-        state._seed = seed
-        if rng is not None:
-            state._rng = rng
-        else:
-            del state._rng
-
-
 class Snapshot:
     """The values of all live variables and of Python's, NumPy's and TensorFlow's generators at one moment.
 
@@ -87,7 +57,10 @@ class Snapshot:
         self._values: dict[int, tuple[Any, Any]] = {}
         for variable in live_variables():
             try:
-                self._values[key(variable)] = (variable, variable.read_value())
+                value = variable.read_value()
+                # After a trace that failed Keras 3 leaves variables of shape (0,) behind, which cannot be put back.
+                if variable.shape.is_compatible_with(value.shape):
+                    self._values[key(variable)] = (variable, value)
             except tf.errors.FailedPreconditionError:
                 continue  # made, but never initialised: nothing to remember
         self._python = random.getstate()

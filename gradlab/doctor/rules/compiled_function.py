@@ -10,11 +10,12 @@ import tensorflow as tf
 from gradlab.doctor import op_types
 from gradlab.doctor.analysis import cuts, zero_cuts
 from gradlab.doctor.analysis.dataflow import Flow, between
+from gradlab.doctor.analysis.graph_functions import generators_apart
 from gradlab.doctor.certainty import Proof
 from gradlab.doctor.recording.backends import recorder
 from gradlab.doctor.recording.frames import Place, is_user_file
 from gradlab.doctor.recording.recorded_run import Run, run_recorded
-from gradlab.doctor.recording.snapshot import Snapshot, generators_apart, written
+from gradlab.doctor.recording.snapshot import Snapshot, written
 from gradlab.doctor.recording.sources import FLOATS, Eager
 from gradlab.doctor.recording.trace import Op, Trace
 from gradlab.doctor.rules import Case, Finding, Kind, find, rule
