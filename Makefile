@@ -13,7 +13,7 @@ ROOT_USER = $(if $(filter 0,$(shell id -u)),--allow-root)
 SET_UP = python="$$(sh tools/python.sh)" && "$$python" tools/env.py
 
 .DEFAULT_GOAL := help
-.PHONY: help env env-test lab test check notebooks claims bench-jacobian bench-doctor lock clean
+.PHONY: help env env-test lab test check notebooks claims bench-jacobian bench-doctor bench-watch lock clean
 
 help:  ## list the targets and variables
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,9 @@ bench-jacobian: env-test  ## the cost of each way to a per-timestep Jacobian
 
 bench-doctor: env-test  ## the cost of gradlab.Tape and of gradlab explain beside plain runs
 	$(PY) benchmarks/doctor.py $(ARGS)
+
+bench-watch: env  ## the cost of gradlab.Watch beside a plain training
+	$(PY) benchmarks/watch.py $(ARGS)
 
 lock: env  ## resolve the dependencies anew into requirements/
 	$(PY) tools/lock.py

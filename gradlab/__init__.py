@@ -25,8 +25,7 @@ if TYPE_CHECKING:  # to a type checker every public name is what it is, not `obj
     from gradlab.doctor import Tape as Tape
     from gradlab.doctor import explain as explain
     from gradlab.doctor import last_report as last_report
-    from gradlab.doctor.frontends.ipython import load_ipython_extension as load_ipython_extension
-    from gradlab.doctor.frontends.ipython import unload_ipython_extension as unload_ipython_extension
+    from gradlab.doctor.frontends.assertion import assert_gradients as assert_gradients
     from gradlab.jacobians import jacobian as jacobian
     from gradlab.lab.checks import check_break as check_break
     from gradlab.lab.checks import check_prediction as check_prediction
@@ -35,8 +34,13 @@ if TYPE_CHECKING:  # to a type checker every public name is what it is, not `obj
     from gradlab.lab.measure import compare as compare
     from gradlab.lab.other_keras import other_keras as other_keras
     from gradlab.lab.side_by_side import side_by_side as side_by_side
+    from gradlab.lines import LineGradients as LineGradients
+    from gradlab.lines import line_gradients as line_gradients
+    from gradlab.lines.ipython import load_ipython_extension as load_ipython_extension
+    from gradlab.lines.ipython import unload_ipython_extension as unload_ipython_extension
     from gradlab.panel import Panel as Panel
     from gradlab.panel import start as start
+    from gradlab.watch import Watch as Watch
 
 _WHERE = {
     "Panel": "gradlab.panel",
@@ -56,6 +60,8 @@ _WHERE = {
     "Tape": "gradlab.doctor",
     "last_report": "gradlab.doctor",
     "Report": "gradlab.doctor",
+    "Watch": "gradlab.watch",
+    "assert_gradients": "gradlab.doctor.frontends.assertion",
     "load_ipython_extension": "gradlab.lines.ipython",
     "unload_ipython_extension": "gradlab.lines.ipython",
 }

@@ -11,6 +11,8 @@ WITH_EXAMPLES = [
     "gradlab.lab.reading",
     "gradlab.doctor.frontends.explain",
     "gradlab.doctor.report.report",
+    "gradlab.doctor.frontends.assertion",
+    "gradlab.watch.callback",
 ]
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from gradlab.lab.by_hand import differences
 from gradlab.lab.reading import Kind, Reading, Side, classify, format_shape
 from gradlab.lab.scenario import Scenario, load
 from gradlab.runtime import tf_loading
@@ -175,7 +176,7 @@ def readings_of(scenario: Scenario, bug: bool, taken: Taken, reference: Side | N
 def _contradictions(scenario: Scenario, bug: bool, taken: Taken, readings: list[Reading]) -> dict[str, str]:
     """{source: the evidence} for the gradients that another way to a derivative contradicts."""
     if scenario.by_hand is not None:
-        hand = scenario.by_hand(**taken.things)
+        hand = scenario.by_hand(differences, **taken.things)
         return {
             r.name: f"by hand the largest entry is {np.abs(hand[r.name]).max():.1g}"
             for r in readings

@@ -53,7 +53,7 @@ class Scenario:
     with `tape.watched_variables()` as a fourth. The two are apart because training and finite differences run the same
     program again from other values. Everything else is words and expectations; `breaks`, `predicts` and `verdict` are
     either for every Keras or a dict {3: ..., 2: ...}. `by_hand` is needed where no finite difference of the returned loss
-    can judge the gradients: the result is an array, or each gradient belongs to another part of it.
+    can judge the gradients: the result is an array, or each gradient belongs to another part of it. It is given `gradlab.lab.by_hand.differences`.
     """
 
     title: str
@@ -75,7 +75,7 @@ class Scenario:
         default_factory=dict
     )  # of a source's gradient, where they say something
     repair: Repair = field(default_factory=Repair)  # what an answer to its exercise must keep
-    by_hand: Callable[..., Mapping[str, Any]] | None = None  # (**things) -> the gradients, without a tape
+    by_hand: Callable[..., Mapping[str, Any]] | None = None  # (differences, **things) -> the gradients, without a tape
 
     @property
     def name(self) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gradlab.lines.model import Line as Line
 from gradlab.lines.model import LineGradients as LineGradients
-from gradlab.lines.model import Visit as Visit
+from gradlab.lines.parts import Visit as Visit
 
 if TYPE_CHECKING:
     from gradlab.lines.api import line_gradients as line_gradients

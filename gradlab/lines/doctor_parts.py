@@ -13,21 +13,29 @@ from typing import Any
 
 import tensorflow as tf
 
-from gradlab.doctor.analysis.dataflow import READS
 from gradlab.doctor.analysis.rerun_op import call as rerun
 from gradlab.doctor.frontends.explanation import check_loss
 from gradlab.doctor.frontends.progress import Progress
+from gradlab.doctor.op_types import READS
 from gradlab.doctor.recording.frames import code_of, is_user_file
 from gradlab.doctor.recording.snapshot import Snapshot
 from gradlab.doctor.recording.sources import FLOATS, Eager, collect, is_owner, unwrap, watched
 
-__all__ = ["FLOATS", "READS", "Eager", "Progress", "Snapshot", "call_again", "check_loss", "code_of", "collect", "is_owner", "is_user_file", "key", "ops_heard", "uid", "unwrap", "watch_values", "watched"]  # fmt: skip
+__all__ = ["FLOATS", "READS", "Eager", "Progress", "Snapshot", "call_again", "check_loss", "code_of", "collect", "is_owner", "is_user_file", "key", "ops_heard", "shape_of", "uid", "unwrap", "watch_values", "watched"]  # fmt: skip
 
 
 def key(tensor: Any) -> int:
     """The number of an eager tensor, or of the handle of a variable."""
     handle = getattr(tensor, "handle", None)
     return int((tensor if handle is None else handle)._id)
+
+
+def shape_of(value: Any) -> tuple[int, ...]:
+    """The shape of a tensor or variable; () for anything without one."""
+    try:
+        return tuple(int(n) for n in value.shape)
+    except (AttributeError, TypeError, ValueError):
+        return ()
 
 
 def uid() -> Callable[[], int] | None:

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from gradlab.lines.doctor_parts import Eager, unwrap
-from gradlab.lines.recording import Ask
+from gradlab.lines.recorded import Ask
 
 LOOKED = 2_000  # attributes looked through for a name: a caller's objects, one level deep
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from html import escape
 
 from gradlab.lines.looks import VIRIDIS, Fold, clean, headline, level, shown, tags
-from gradlab.lines.model import WORDS, Line, LineGradients
+from gradlab.lines.model import Line, LineGradients
+from gradlab.lines.parts import WORDS
 from gradlab.lines.strip import Span, spans
 
 CELLS = 24  # cells of a strip; more visits are drawn as spans

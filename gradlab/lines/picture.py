@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gradlab.lines.looks import VIRIDIS, Fold, clean, headline, level, shown, tags
-from gradlab.lines.model import WORDS, Line, LineGradients
+from gradlab.lines.model import Line, LineGradients
+from gradlab.lines.parts import WORDS
 from gradlab.lines.strip import Span, spans
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gradlab.lines.model import Visit
+from gradlab.lines.parts import Visit
 
 # The order in which kinds win a cell that holds several: what is worst, and seldom, first.
 ORDER = ("nan", "inf", "none", "zero", "outside", "unused", "ok", "ran", "")

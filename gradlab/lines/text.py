@@ -12,7 +12,8 @@ import sys
 from typing import Any
 
 from gradlab.lines.looks import Fold, clean, headline, level, shown, tags
-from gradlab.lines.model import WORDS, Line, LineGradients
+from gradlab.lines.model import Line, LineGradients
+from gradlab.lines.parts import WORDS
 from gradlab.lines.strip import Span, spans
 
 MARGIN = 14  # columns of the margin: what 80 columns can spare beside code

@@ -12,7 +12,8 @@ from typing import Any
 from gradlab.lines import statements
 from gradlab.lines.doctor_parts import FLOATS, unwrap
 from gradlab.lines.naming import Lookup
-from gradlab.lines.recording import Ask, Recording
+from gradlab.lines.recorded import Ask
+from gradlab.lines.recording import Recording
 
 
 @dataclass

@@ -34,6 +34,7 @@ class Margins:
         self._found: list[dict[int, dict[str, Any]]] = [{}, {}]
         self.failed = ""  # why there is no margin, in words
         self.knobs: dict[str, Any] | None = None  # those of the last look
+        self.texts: dict[int, str] = {}  # of every line with a margin, also outside of `run`
 
     def look(self, knobs: Mapping[str, Any], strict: bool) -> None:
         """Record both positions at these knobs. An error of the recording is kept in words; with `strict` it is raised."""
@@ -52,7 +53,23 @@ class Margins:
     def _record(self, knobs: dict[str, Any]) -> list[dict[int, dict[str, Any]]]:
         from gradlab.lines.api import of_scenario
 
-        return [margin_of(of_scenario(self._scenario, bug, self._device, **knobs).to_dict()) for bug in (False, True)]
+        found = [of_scenario(self._scenario, bug, self._device, **knobs).to_dict() for bug in (False, True)]
+        own = self._scenario.run.__code__.co_filename
+        for one in found:
+            if one["files"] and one["files"][one["file"]] != own:
+                one["lines"] = []  # it broke before a line of `run` was reached
+            self.texts |= {line["number"]: line["text"] for line in one["lines"] if line["file"] == one["file"]}
+        return [margin_of(one) for one in found]
+
+    def elsewhere(self, shown: set[int]) -> list[dict[str, Any]]:
+        """Lines of the same file, outside of those shown, at which something happens at either position."""
+        found = {
+            number
+            for margin in self._found
+            for number, here in margin.items()
+            if number not in shown and (here["cells"] or here["missing"] or here["raised"])
+        }
+        return [{"number": n, "text": self.texts[n].strip(), "mark": False, "keep": True} for n in sorted(found)]
 
     def of(self, bug: bool, cuts: Mapping[int, str]) -> dict[str, dict[str, Any]]:
         """{line number: margin} of one position; `cuts` are lines that cut a source, with the cause in words."""

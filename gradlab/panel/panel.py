@@ -80,6 +80,10 @@ class Panel(View):
         super().__init__(page, start, int(bug))
         self._cut.awaited = not _strict() and after_this_cell(self.find_cut)
         self._measure()
+        code = self.page["code"]
+        if code:  # a lambda or a layer that `setup` or the module makes: its line belongs to what is seen
+            elsewhere = self._margins.elsewhere({line["number"] for line in code})
+            self.page = {**self.page, "code": sorted([*elsewhere, *code], key=lambda line: line["number"])}
         self.observe(self._on_knobs, "knobs")
 
     @property

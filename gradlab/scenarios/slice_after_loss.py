@@ -23,7 +23,7 @@ def run(bug, layer, x):
     return loss, sources, tape.gradient(loss, sources)
 
 
-def by_hand(layer, x):
+def by_hand(differences, layer, x):
     last = layer(x)[:, -1].numpy()
     return {"last state": 2 * (last - 1) / last.size}  # the derivative of a mean of squares
 

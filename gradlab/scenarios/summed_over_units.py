@@ -2,7 +2,6 @@
 
 import tensorflow as tf
 
-from gradlab.lab.by_hand import differences
 from gradlab.lab.reading import Kind
 from gradlab.lab.scenario import Scenario
 
@@ -28,7 +27,7 @@ def run(bug, cell, x):
     return h, dict.fromkeys(names, x), dict(zip(names, (by_step, by_unit)))
 
 
-def by_hand(cell, x):
+def by_hand(differences, cell, x):
     def last(v):
         h = tf.zeros((1, cell.units))
         for t in range(v.shape[1]):

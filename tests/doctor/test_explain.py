@@ -283,11 +283,11 @@ def test_private_tensorflow_is_imported_in_two_modules_only():
     import gradlab.doctor
 
     folder = Path(gradlab.doctor.__file__).parent
-    users = [
+    users = {
         p.name
         for p in folder.rglob("*.py")
         if "from tensorflow.python" in p.read_text() or "import tensorflow.python" in p.read_text()
-    ]
+    }
     assert sorted(users) == ["graph_functions.py", "tf_internals.py"]  # what runs, and what a graph is made of
 
 

@@ -226,3 +226,17 @@ def test_another_run_leaves_the_generators_where_they_were():
         return [t.numpy().tolist() for t in seen]
 
     assert draws(gradlab.Tape) == draws(tf.GradientTape)
+
+
+def test_explain_tells_zeros_of_a_compiled_loop_as_what_they_are():
+    @tf.function
+    def loss():
+        h = tf.ones((2, 2))
+        for _ in tf.range(3):
+            h = tf.stop_gradient(tf.tanh(h @ W))
+        return tf.reduce_sum(h**2)
+
+    row = gradlab.explain(loss, {"W": W}).row("W")
+    assert (str(row.status), row.cause) == ("zero", "stop-gradient")
+    assert row.where[0].code == "h = tf.stop_gradient(tf.tanh(h @ W))"
+    assert "eager run gives None" in row.evidence

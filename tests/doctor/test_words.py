@@ -95,3 +95,15 @@ def test_half_precision_that_overflows_is_told_with_its_numbers():
     row = gradlab.explain(loss, {"score": score}).row("score")
     assert row.status is Kind.NOT_FINITE
     assert "1,234" in row.fix and "32,768" in row.fix and "65,504" in row.fix and "float32" in row.fix
+
+
+def test_a_second_derivative_that_is_none_is_told_as_one():
+    x, w = tf.Variable([1.0, 2.0]), tf.Variable([0.5, 0.5])
+    with gradlab.Tape() as outer:
+        with gradlab.Tape() as inner:
+            y = tf.reduce_sum(w * x)
+        slope = inner.gradient(y, x)
+    assert outer.gradient(slope, x) is None
+    row = outer.report().row("x")
+    assert (row.cause, row.where[0].code) == ("unconnected", "slope = inner.gradient(y, x)")
+    assert "its own derivative is None" in row.evidence and "linear" in row.fix

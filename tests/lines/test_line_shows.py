@@ -2,16 +2,25 @@
 
 import io
 import random
+import subprocess
+import sys
 
 import pytest
 
-from gradlab.lines.model import Line, LineGradients, Visit
+from gradlab.lines.model import Line, LineGradients
+from gradlab.lines.parts import Visit
 from gradlab.lines.strip import spans
 
 
 def _visits(kinds: str) -> list[Visit]:
     table = {"k": "ok", "n": "none", "x": "nan", "0": "zero", "i": "inf"}
     return [Visit(i, i, table[c], 10.0 ** (i % 7 - 3) if c == "k" else None) for i, c in enumerate(kinds)]
+
+
+def test_drawing_needs_no_tensorflow() -> None:
+    code = "import sys, gradlab.lines, gradlab.lines.text, gradlab.lines.page, gradlab.lines.picture\n"
+    code += "assert not {'tensorflow', 'keras', 'matplotlib'} & set(sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_runs_keep_a_cell_each() -> None:

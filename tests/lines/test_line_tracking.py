@@ -8,8 +8,10 @@ import tensorflow as tf
 
 import gradlab
 from gradlab.lines import hooks, recording
+from gradlab.lines.line_events import LineEvents
+from gradlab.lines.op_stacks import OpStacks
 from gradlab.lines.recording import Recording
-from gradlab.lines.visits import LineEvents, OpStacks, tracker
+from gradlab.lines.trackers import tracker
 
 W = tf.Variable([0.5, 0.25], name="w")
 

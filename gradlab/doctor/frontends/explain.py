@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from gradlab.doctor.frontends.explanation import Explanation
@@ -14,19 +13,24 @@ from gradlab.doctor.source_code.scope import scene
 
 
 def explain(
-    fn: Callable[[], Any],
-    sources: Any,
+    fn: Any,
+    sources: Any = None,
+    y: Any = None,
     *,
     watch: Any = (),
     owner: Any = None,
     level: str = "full",
+    sample_weight: Any = None,
+    class_weight: Any = None,
 ) -> Report:
     """Say for each source whether a gradient flows from the loss, and if not, which line cut it, why, and what to do.
 
     Parameters
     ----------
     fn
-        Zero-argument callable that computes and returns the scalar loss, as it would under a tape.
+        Zero-argument callable that computes and returns the scalar loss, as it would under a tape. Or a compiled Keras
+        model: then `explain(model, x, y)` explains one training step as `fit` would take it (`training_step`), `x` being
+        a batch or a `tf.data.Dataset`, `sample_weight` and `class_weight` those of `fit`.
     sources
         What the gradient is asked for: a dict of names to variables or tensors, a list, a Keras layer or model, or a
         `tf.Module`.
@@ -65,6 +69,12 @@ def explain(
     >>> str(row.status), row.cause, str(row.certainty)
     ('none', 'no-gradient-op', 'certain')
     """
+    if _is_model(fn):
+        if sources is None:
+            raise TypeError("explain(model) has no batch; expected explain(model, x, y), or explain(model, dataset)")
+        from gradlab.doctor.frontends.training_step import explain_model
+
+        return explain_model(fn, sources, y, sample_weight=sample_weight, class_weight=class_weight, level=level)
     if not callable(fn):
         raise TypeError(
             f"fn is a {type(fn).__name__}; expected a function without arguments that computes and returns the loss"
@@ -75,3 +85,7 @@ def explain(
     with alone():
         found, owner = collect(sources, owner)
         return Explanation(fn, found, watched(watch, found), owner, level, scene(fn, caller)).report()
+
+
+def _is_model(thing: Any) -> bool:
+    return any(kind.__name__ == "Model" and "keras" in kind.__module__ for kind in type(thing).__mro__)

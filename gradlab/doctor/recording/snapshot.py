@@ -59,7 +59,10 @@ class Snapshot:
         self._values: dict[int, tuple[Any, Any]] = {}
         for variable in live_variables():
             try:
-                self._values[key(variable)] = (variable, variable.read_value())
+                value = variable.read_value()
+                # After a trace that failed Keras 3 leaves variables of shape (0,) behind, which cannot be put back.
+                if variable.shape.is_compatible_with(value.shape):
+                    self._values[key(variable)] = (variable, value)
             except tf.errors.FailedPreconditionError:
                 continue  # made, but never initialised: nothing to remember
         self._python = random.getstate()

@@ -108,6 +108,25 @@ def last_use_in_a_graph(case: Case) -> Finding | None:
     return Finding(place_of(op), evidence, (Proof.FLOW,), op.type, case.last_use)
 
 
+# --- the functions ran eagerly for the record, and compiled for the user's tape ---------------------------------------
+
+
+@rule(Kind.ZERO, rank=14)
+def zeros_where_eager_has_none(case: Case) -> Finding | None:
+    """Run eagerly the source gets None from an op on the way; the user's run, in which a tf.function was compiled, gave
+    zeros for it."""
+    run = case.recorded
+    if _graph(case) is not None or run.error is not None or not run.trace.calls:
+        return None
+    if case.alive or not case.flow.reached or not case.cuts:
+        return None
+    found = find(case.but(status=Kind.NONE), CUT)
+    if found is not None:
+        found.evidence = f"{found.evidence}; {FILLED}"
+        found.norm, found.status = 0.0, Kind.ZERO
+    return found
+
+
 # --- an eager tape recorded the call of a compiled tf.function as one op -----------------------------------------------
 
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import ast
+
 from gradlab.doctor.analysis.finite_differences import SCALES, Spent
 from gradlab.doctor.certainty import Proof
-from gradlab.doctor.recording.frames import places
+from gradlab.doctor.recording.frames import Place, places
 from gradlab.doctor.rules import NO_PATH, Case, Cause, Finding, Kind, find, rule
+from gradlab.doctor.source_code import syntax
 
 UNCONNECTED = Cause(
     "unconnected",
     what="the loss does not depend on it",
     fix="use it in the loss, or leave it out of the sources",
+)
+
+LINEAR = (
+    "nothing to do if the function is linear in it: its second derivative is zero, and "
+    "unconnected_gradients=tf.UnconnectedGradients.ZERO gives it as zeros"
 )
 
 
@@ -27,8 +35,20 @@ def last_use(case: Case) -> Finding | None:
     if op is None:
         return None
     moved, refuted = _moved(case)
-    evidence = f"the loss does not depend on it; this is its last use{moved}"
-    return Finding(places(op.stack), evidence, () if refuted else (Proof.FLOW,), op.type, op)
+    where, proofs = places(op.stack), () if refuted else (Proof.FLOW,)
+    if _asks_a_tape(where[0]):
+        evidence = f"the gradient that is computed here does not depend on it, so its own derivative is None{moved}"
+        return Finding(where, evidence, proofs, op.type, op, fix=LINEAR)
+    return Finding(where, f"the loss does not depend on it; this is its last use{moved}", proofs, op.type, op)
+
+
+def _asks_a_tape(place: Place) -> bool:
+    """Does the line ask a tape for a gradient: an inner one, whose result is differentiated again?"""
+    statement = syntax.statement_at(place.file, place.line)
+    asking = ("gradient", "jacobian", "batch_jacobian")
+    return statement is not None and any(
+        isinstance(c.func, ast.Attribute) and c.func.attr in asking for c in syntax.calls(statement)
+    )
 
 
 @rule(NO_PATH, rank=95, cause=UNCONNECTED)

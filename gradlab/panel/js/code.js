@@ -25,7 +25,8 @@ export class Code {
     const canvas = make("canvas", { class: "gl-strip", role: "application", "aria-roledescription": "strip of gradients", tabindex: "-1" });
     const tape = make("span", { class: "gl-tape", "aria-hidden": "true" }), tags = make("span", { class: "gl-tags" });
     const fold = make("span", { class: "gl-fold" });
-    const row = make("div", { class: `gl-line${line.mark ? " gl-switch-line" : ""}` }, make("span", { class: "gl-number" }, String(line.number)),
+    const jump = i > 0 && line.number !== this.data[i - 1].number + 1; // the lines between are another function's
+    const row = make("div", { class: `gl-line${line.mark ? " gl-switch-line" : ""}${jump ? " gl-jump" : ""}` }, make("span", { class: "gl-number" }, String(line.number)),
       tape, canvas, make("code", { class: "gl-text" }, line.text || " "), tags, fold);
     if (line.mark) row.append(make("span", { class: "gl-tag gl-tag-switch" }, "◂ the switch"));
     canvas.addEventListener("mousemove", (e) => this.hover(i, e));

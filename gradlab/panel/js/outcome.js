@@ -2,6 +2,8 @@
 import { absent, cell, hatch } from "./colour.js";
 import { make } from "./dom.js";
 
+const MOST = 110; // characters of the cut in the line of outcome, which has two lines
+
 /** @typedef {import("./types.js").Scene} Scene */
 
 /**
@@ -12,11 +14,11 @@ export function outcome(page, scene, position, told) {
   const side = scene.sides[position], parts = [];
   for (const { kind, names } of side.groups) {
     const look = page.kinds.find((k) => k.value === kind);
-    parts.push(make("span", { class: `gl-outcome gl-kind-${kind.replace(" ", "-")}` }, make("b", {}, `${look?.mark ?? ""} ${kind}`), ` ${look && look.word !== kind ? `(${look.word}) ` : ""}${names.join(", ")}`));
+    parts.push(make("span", { class: `gl-outcome gl-kind-${kind.replace(" ", "-")}` }, make("b", {}, `${look?.mark ?? ""} ${kind}`), side.error ? "" : ` ${look && look.word !== kind ? `(${look.word}) ` : ""}${names.join(", ")}`));
   }
   if (scene.failed) parts.push(make("span", { class: "gl-outcome gl-error" }, make("b", {}, `! ${scene.failed.heading}: ${scene.failed.sentence}`)));
   if (side.error) parts.push(make("span", { class: "gl-outcome gl-error" }, make("b", {}, `! ${side.error.sentence}`), side.error.line ? ` in: ${side.error.line}` : ""));
-  if (told && position === 1 && scene.cut) parts.push(make("span", { class: "gl-outcome gl-cut-words" }, `✂ ${scene.cut}`));
+  if (told && position === 1 && scene.cut) parts.push(make("span", { class: "gl-outcome gl-cut-words", title: scene.cut }, `✂ ${scene.cut.length > MOST ? `${scene.cut.slice(0, MOST)} … (more under Evidence)` : scene.cut}`));
   return parts;
 }
 

@@ -1,0 +1,95 @@
+"""One step, read: a `Column` has a number for each variable. NumPy only.
+
+In place of a norm, which is never negative, stand `NONE` (the step had no gradient for it) and `UNSEEN` (the step did
+not pass it to an optimizer). NaN and infinity are what the gradient itself held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+NONE, UNSEEN = -1.0, -2.0
+
+
+@dataclass
+class Column:
+    """What one step said. Arrays are float32 of shape (variables,), in the order of `Record.names`."""
+
+    step: int  # counted from 1
+    loss: float  # NaN where the step showed none
+    norm: np.ndarray  # of the gradient as the step computed it; with several replicas, of their sum
+    applied: np.ndarray  # of the gradient as it was applied: clipped, summed
+    update: np.ndarray  # how far the weight moved in this step, a norm
+    weight: np.ndarray  # the weight's norm before the step
+    overflow: bool = False  # a loss scale above 1 made gradients overflow, and the optimizer skipped the step
+    sparse: frozenset[int] = frozenset()  # variables whose gradient is tf.IndexedSlices
+    stands_for: int = 1  # steps that a thinned record shows by this column
+
+    def kind(self, i: int) -> str:
+        """ "none", "unseen", "zero", "not finite" or "ok"."""
+        return kind(float(self.norm[i])) if i < len(self.norm) else "unseen"
+
+    @property
+    def ratio(self) -> np.ndarray:
+        """update / weight; NaN where either was not measured or the weight is zero."""
+        known = (self.update >= 0) & (self.weight > 0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(known, self.update / self.weight, np.nan).astype(np.float32)
+
+
+def kind(value: float) -> str:
+    """The kind of one entry of a column."""
+    if value == NONE:
+        return "none"
+    if value == UNSEEN:
+        return "unseen"
+    if not np.isfinite(value):
+        return "not finite"
+    return "zero" if value == 0 else "ok"
+
+
+def column(read: dict[str, Any], variables: int) -> Column:
+    """A `Column` from what `Recorder.read` says of one step: rows of (replica, site, loss scale, numbers)."""
+    empty = np.full(variables, UNSEEN, np.float32)
+    step = Column(read["step"], float("nan"), empty, empty.copy(), empty.copy(), empty.copy())
+    rows = read["rows"]
+    replicas = len({replica for replica, *_ in rows})
+    losses: dict[int, float] = {}
+    sparse: set[int] = set()
+    shares, summed = np.zeros(variables), np.full(variables, UNSEEN, np.float32)
+    for replica, site, scale, numbers in rows:
+        members = list(site.members)
+        if site.kind == "computed":
+            sparse.update(site.sparse)
+            numbers, applied = np.split(numbers, 2)
+            if scale > 1 and not np.isfinite(numbers).all():
+                step.overflow = True
+            shares[members] += np.where(numbers > 0, numbers, 0)
+            _last(step.norm, members, numbers)
+            _last(step.applied, members, applied)
+        elif site.kind == "applied" and replica == 0:
+            summed[members] = numbers
+        elif site.kind == "update" and replica == 0:
+            step.update[members], step.weight[members] = np.split(numbers, 2)
+        elif site.kind == "loss":
+            losses.setdefault(replica, float(numbers[0]))
+    step.sparse = frozenset(sparse)
+    if losses:
+        step.loss = float(sum(losses.values()))
+    if replicas > 1:  # each replica computed its share; the sum is the gradient, and its norm is at most the shares'
+        whole = np.where(summed >= 0, summed, shares).astype(np.float32)
+        step.norm = np.where(step.norm >= 0, whole, step.norm)
+        step.applied = np.where(step.applied >= 0, whole, step.applied)
+    return step
+
+
+def _last(into: np.ndarray, members: Iterable[int], numbers: np.ndarray) -> None:
+    """Later calls win, except that None hides no number and nothing hides what is not finite."""
+    for i, value in zip(members, numbers, strict=True):
+        if not np.isfinite(into[i]) or (value == NONE and into[i] >= 0):
+            continue
+        into[i] = value

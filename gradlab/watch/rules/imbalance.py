@@ -1,0 +1,55 @@
+"""One layer's gradient is a thousand times another's, for long: the small one does not learn beside the large one.
+
+Layers are compared by their weights that multiply. Biases are left out: the bias of an attention's key has no influence
+on a softmax, so its gradient is rounding noise by design. A factor of 1,000 lies beyond what depth alone does in networks
+that train (a factor of ten to a hundred).
+"""
+
+from __future__ import annotations
+
+import math
+
+from gradlab.watch.alarm import Alarm
+from gradlab.watch.columns import Column
+from gradlab.watch.rules.update import _is_kernel
+
+FACTOR = 1000.0
+STEPS = 20  # measured steps in a row
+AFTER = 3  # first steps that do not count: a last layer may start from zeros
+
+
+class Rule:
+    """Told once."""
+
+    name = "imbalance"
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self.run = 0
+        self.first = 0
+        self.said = False
+
+    def see(self, column: Column, names: list[str], listed: set[int]) -> list[Alarm]:
+        self.steps += 1
+        sizes = [
+            i for i in range(len(names)) if _is_kernel(names[i]) and column.kind(i) == "ok" and i not in column.sparse
+        ]
+        if self.said or column.overflow or self.steps <= AFTER or len(sizes) < 2:
+            return []
+        small = min(sizes, key=lambda i: float(column.norm[i]))
+        large = max(sizes, key=lambda i: float(column.norm[i]))
+        factor = float(column.norm[large]) / float(column.norm[small])
+        if not math.isfinite(factor) or factor < FACTOR:
+            self.run = 0
+            return []
+        self.first = self.first if self.run else column.step
+        self.run += 1
+        if self.run < STEPS:
+            return []
+        self.said = True
+        words = f"the gradient of {names[large]} is {factor:.0e} times that of {names[small]}"
+        reason = f"more than {FACTOR:.0f} times in {STEPS} measured steps in a row"
+        return [Alarm("imbalance", self.first, column.step, (names[small], names[large]), words, reason)]
+
+    def end(self, step: int, names: list[str], listed: set[int]) -> list[Alarm]:
+        return []

@@ -1,0 +1,54 @@
+"""Never a gradient: None at a variable's first step, or never passed to an optimizer.
+
+None is told at once, since it is a property of the traced step and not of numbers. "Not passed" waits `PATIENCE` measured
+steps: a GAN may update one part only at every fifth step or so; fifty are ten such rounds.
+"""
+
+from __future__ import annotations
+
+from gradlab.watch.alarm import Alarm
+from gradlab.watch.columns import Column
+
+PATIENCE = 50  # measured steps without being passed on
+AT_END = 5  # of a training shorter than that
+
+
+class Rule:
+    """Says "none" of a variable once; "unseen" of one that no optimizer got."""
+
+    name = "none"
+
+    def __init__(self) -> None:
+        self.said: set[int] = set()
+        self.got: set[int] = set()
+        self.steps = 0
+
+    def see(self, column: Column, names: list[str], listed: set[int]) -> list[Alarm]:
+        self.steps += 1
+        kinds = [column.kind(i) for i in range(len(names))]
+        self.got |= {i for i, kind in enumerate(kinds) if kind not in ("unseen", "none")}
+        none = [i for i, kind in enumerate(kinds) if kind == "none" and i not in self.said | self.got]
+        self.said |= set(none)
+        out = []
+        if none:
+            found = tuple(names[i] for i in none)
+            words = f"no gradient (None) for {_list(found)}"
+            out.append(
+                Alarm("none", column.step, column.step, found, words, "None is a property of the step, told at once")
+            )
+        return out + (self._unseen(column.step, names, listed) if self.steps == PATIENCE else [])
+
+    def end(self, step: int, names: list[str], listed: set[int]) -> list[Alarm]:
+        return self._unseen(step, names, listed) if AT_END <= self.steps < PATIENCE else []
+
+    def _unseen(self, step: int, names: list[str], listed: set[int]) -> list[Alarm]:
+        missing = tuple(names[i] for i in sorted(listed - self.got - self.said))
+        if not missing:
+            return []
+        words = f"{_list(missing)} never reached an optimizer: the training step leaves it out"
+        reason = f"not passed in {self.steps} measured steps"
+        return [Alarm("unseen", 1, step, missing, words, reason)]
+
+
+def _list(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

@@ -1,0 +1,8 @@
+"""Names of variables, as text alone: no TensorFlow."""
+
+from __future__ import annotations
+
+
+def layer_of(path: str) -> str:
+    """The layer that a variable belongs to: its path without the last part; a bare name is its own layer."""
+    return path.rpartition("/")[0] or path

@@ -1,0 +1,104 @@
+"""`explain(model, x, y)` and `assert_gradients`: the training step as `fit` takes it, and nothing changed by asking."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import gradlab
+
+keras = tf.keras
+L = keras.layers
+
+
+class Cut(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = L.Dense(3, "tanh"), L.Dense(1)
+
+    def call(self, x):
+        return self.last(tf.stop_gradient(self.first(x)))
+
+
+class CutInItsOwnStep(Cut):
+    def train_step(self, given):
+        x, y = given[:2]
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((self(x, training=True) - y) ** 2)
+        pairs = zip(tape.gradient(loss, self.trainable_variables), self.trainable_variables, strict=True)
+        self.optimizer.apply_gradients([(g, v) for g, v in pairs if g is not None])
+        return {"loss": loss}
+
+
+def batch():
+    r = np.random.RandomState(0)
+    return r.randn(6, 4).astype("float32"), r.randn(6, 1).astype("float32")
+
+
+def state(model):
+    slots = model.optimizer.variables
+    held = [*model.variables, *(slots() if callable(slots) else slots)]
+    return [np.asarray(v) for v in held if "seed" not in v.name] + [np.random.get_state()[1]]
+
+
+def test_the_loss_is_that_of_fit_and_nothing_is_changed():
+    """Two outputs, loss weights, add_loss's regulariser, sample weights: the norms are those of fit's own step."""
+    keras.utils.set_random_seed(1)
+    given = keras.Input((4,))
+    hidden = L.Dense(5, "tanh", kernel_regularizer="l2")(given)
+    model = keras.Model(given, [L.Dense(1, name="a")(hidden), L.Dense(1, name="b")(hidden)])
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), ["mse", "mae"], loss_weights=[1.0, 0.3])
+    x, y = batch()
+    weight = np.arange(6, dtype="float32")
+    model.fit(x, [y, y], verbose=0)
+    before = state(model)
+    weights = [weight, weight]
+    report = gradlab.explain(model, x, [y, y], sample_weight=weights, level="quick")
+    for old, new in zip(before, state(model), strict=True):
+        np.testing.assert_array_equal(old, new)
+    watch = gradlab.Watch(view=None)
+    model.fit(x, [y, y], sample_weight=weights, verbose=0, callbacks=[watch])
+    norms = dict(zip(watch.record.names, watch.record.columns[0].norm, strict=True))
+    assert {row.name for row in report.rows} == set(norms)
+    for row in report.rows:
+        assert row.status == "ok"
+        np.testing.assert_allclose(row.norm, norms[row.name], rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [Cut, CutInItsOwnStep])
+def test_a_cut_is_named_and_the_assertion_fails_with_the_line(kind):
+    model = kind()
+    model.compile("sgd", "mse")
+    x, y = batch()
+    model(x)
+    before = state(model)
+    report = gradlab.explain(model, x, y, level="quick")
+    for old, new in zip(before, state(model), strict=True):
+        np.testing.assert_array_equal(old, new)
+    cut = [row for row in report.rows if row.status == "none"]
+    assert len(cut) == 2
+    assert "tf.stop_gradient(self.first(x))" in cut[0].where[0].code
+    with pytest.raises(AssertionError, match=r"no gradient \(None\)[\s\S]*stop_gradient"):
+        gradlab.assert_gradients(model, x, y)
+    gradlab.assert_gradients(model, x, y, none=True)
+
+
+def test_what_should_stay_frozen():
+    model = keras.Sequential([keras.Input((4,)), L.Dense(3, name="base"), L.Dense(1, name="head")])
+    model.compile("sgd", "mse")
+    x, y = batch()
+    with pytest.raises(AssertionError, match="base/kernel: it should stay frozen"):
+        gradlab.assert_gradients(model, x, y, frozen=["base"])
+    with pytest.raises(AssertionError, match="'bass' is in no name"):
+        gradlab.assert_gradients(model, x, y, frozen=["bass"])
+    model.get_layer("base").trainable = False
+    gradlab.assert_gradients(model, x, y, frozen=["base"], trained=["head"])
+
+
+def test_wrong_use_is_named():
+    model = keras.Sequential([keras.Input((4,)), L.Dense(1)])
+    with pytest.raises(ValueError, match="is not compiled"):
+        gradlab.explain(model, *batch())
+    with pytest.raises(TypeError, match="has no batch"):
+        gradlab.explain(model)
+    with pytest.raises(TypeError, match="model is a int"):
+        gradlab.assert_gradients(3)

@@ -1,0 +1,194 @@
+"""The panel's module on a bare page with a stub of a model: order of traits, hostile text, a kernel that does not answer."""
+
+import os
+from dataclasses import replace
+
+import pytest
+from browser import executable
+from panel_page import add, bare_page, traits
+from playwright.sync_api import expect
+
+import gradlab
+
+pytestmark = [
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.skipif(
+        executable() is None and os.environ.get("CI") != "true",
+        reason="NO CHROMIUM FOUND: THE PANEL WAS NOT TRIED IN A BROWSER",
+    ),
+]
+HOSTILE = "<img src=x onerror=\"window.hit=1\"><script>window.hit=1</script>' onfocus='window.hit=1"
+
+
+@pytest.fixture(scope="module")
+def page():
+    with bare_page() as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def cast():
+    panel = gradlab.Panel("integer_cast")
+    panel.find_cut()
+    return panel
+
+
+@pytest.mark.parametrize(
+    "order", [("scene", "data", "colours"), ("data", "colours", "scene"), ("colours", "scene", "data")]
+)
+def test_nothing_is_drawn_until_scene_and_numbers_fit(page, cast, order):
+    whole = traits(cast)
+    empty = {**whole, "scene": {}, "data": {"bytes": ""}, "colours": {"bytes": ""}}
+    panel = add(page, empty)
+    for name in order[:-1]:
+        page.evaluate("given => models[models.length - 1].give(given)", {name: whole[name]})
+        assert panel.locator("figure").count() == 0
+    page.evaluate("given => models[models.length - 1].give(given)", {order[-1]: whole[order[-1]]})
+    assert panel.locator("figure canvas").count() == 3
+    drawn = panel.locator("figure canvas").first.evaluate("c => c.toDataURL()")
+    # Numbers of another run under the old description: kept off the page.
+    cast.turn(steps=2)
+    other = traits(cast)
+    cast.turn(steps=6)
+    page.evaluate("given => models[models.length - 1].give(given)", {"data": other["data"]})
+    assert panel.locator("figure canvas").first.evaluate("c => c.toDataURL()") == drawn
+    page.evaluate("given => models[models.length - 1].give(given)", {"scene": other["scene"]})
+    assert panel.locator("figure canvas").first.evaluate("c => c.toDataURL()") != drawn
+
+
+def test_no_text_executes_or_leaves_its_attribute(page):
+    scenario = replace(
+        gradlab.load("integer_cast"),
+        title=HOSTILE,
+        claim=HOSTILE,
+        claims=(HOSTILE,),
+        switch=(HOSTILE, HOSTILE + "2"),
+        why=HOSTILE,
+    )
+    panel = gradlab.Panel(scenario)
+    found = traits(panel)
+    found["page"] = {
+        **found["page"],
+        "name": HOSTILE,
+        "setup": HOSTILE,
+        "links": [[HOSTILE, "javascript:window.hit=1"]],
+    }
+    for line in found["page"]["code"]:
+        line["text"] = HOSTILE
+    for tile in found["scene"]["tiles"]:
+        tile["name"] = HOSTILE
+        for entry in tile["entries"]:
+            entry["note"] = entry["word"] = HOSTILE
+    for side in found["scene"]["sides"]:
+        side["error"] = dict.fromkeys(("heading", "sentence", "line", "trace"), HOSTILE)
+        side["groups"] = [{"kind": HOSTILE, "names": [HOSTILE]}]
+        for margin in side["margin"].values():
+            margin |= {"raised": HOSTILE, "passed": HOSTILE, "cut": HOSTILE, "missing": HOSTILE}
+            margin["reads"] = [{"name": HOSTILE, "kind": HOSTILE, "words": HOSTILE}]
+    shown = add(page, found)
+    for button in shown.locator(".gl-fold-button").all():
+        button.click()
+    shown.locator(".gl-switch input").nth(1).click()
+    for node in shown.locator("a").all():
+        assert not node.get_attribute("href").startswith("javascript")
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.hit === undefined")
+    assert shown.locator("img, script").count() == 0
+    assert shown.evaluate(
+        "p => [...p.querySelectorAll('*')].every(n => !n.hasAttribute('onfocus') && !n.hasAttribute('onerror'))"
+    )
+    assert not [c for c in page.complaints if "font" not in c]
+
+
+@pytest.mark.parametrize(
+    ("manager", "words"),
+    [
+        ({"kernel": None}, "No kernel is connected"),
+        ({"kernel": {"id": "1", "status": "dead"}}, "kernel has died"),
+        ({"kernel": {"id": "1", "status": "autorestarting"}}, "has ended"),
+        ({"kernel": {"id": "1", "status": "idle"}}, "has ended"),  # a reopened notebook: this kernel knows of no panel
+    ],
+)
+def test_a_kernel_that_is_not_there_is_said_within_two_seconds(page, cast, manager, words):
+    panel = add(page, traits(cast), manager)
+    expect(panel.locator(".gl-kernel")).to_contain_text(words, timeout=2000)
+    expect(panel.locator(".gl-kernel")).to_contain_text("Switch, views and words still work")
+    panel.locator(".gl-switch input").nth(1).click()
+    expect(panel.locator("figure canvas").first).to_have_attribute("data-kind", "none")
+
+
+def test_a_knob_that_waits_says_so_and_stops_saying_so(page, cast):
+    panel = add(page, traits(cast), {"kernel": {"id": "1", "status": "busy"}})
+    assert panel.locator(".gl-kernel").inner_text() == ""
+    panel.get_by_role("slider", name="units").press("ArrowRight")
+    expect(panel.locator(".gl-kernel")).to_contain_text("busy with another cell", timeout=2000)
+    page.evaluate("() => { const m = models[models.length - 1]; m.give({ answered: m.get('asked') }); }")
+    expect(panel.locator(".gl-kernel")).to_have_text("", timeout=2000)
+
+
+def test_without_a_widget_manager_nothing_is_missing(page, cast):
+    panel = add(page, traits(cast))
+    page.wait_for_timeout(800)
+    assert panel.locator(".gl-kernel").inner_text() == ""
+
+
+def test_a_view_that_ends_leaves_the_model_alone(page, cast):
+    add(page, traits(cast))
+    left = page.evaluate("() => { ends.at(-1)(); return Object.values(models.at(-1).calls).flat().length; }")
+    assert left == 0
+
+
+def test_only_what_was_seen_is_told(page, cast):
+    panel = add(page, {**traits(cast), "seen": []})
+    text = "p => p.querySelector('.gl').innerText"
+    assert "confirmed" not in panel.evaluate(text) and "✂" not in panel.evaluate(text)
+    for button in panel.locator(".gl-fold-button").all():
+        button.click()
+    assert "confirmed" not in panel.evaluate(text), "nor does it fold out"
+    assert panel.locator("option[value=difference]").is_disabled()
+    panel.locator(".gl-switch input").nth(1).click()
+    assert "confirmed" in panel.evaluate(text) and "✂" in panel.evaluate(text)
+    panel.locator(".gl-switch input").nth(0).click()
+    assert "confirmed" in panel.evaluate(text) and "✂ line" not in panel.evaluate(text)
+
+
+def test_rows_of_a_jacobian_slide_into_their_sum_and_stand_still_where_motion_is_unwanted(page):
+    panel = gradlab.Panel("timestep_jacobian")
+    frames = """p => new Promise(done => {
+      const canvas = p.querySelector('figure canvas'), seen = new Set([canvas.toDataURL()]), end = performance.now() + 900;
+      p.querySelectorAll('.gl-switch input')[1].click();
+      const look = () => { seen.add(canvas.toDataURL()); performance.now() < end ? requestAnimationFrame(look) : done(seen.size); };
+      look();
+    })"""
+    for motion, moves in (("no-preference", True), ("reduce", False)):
+        page.emulate_media(reduced_motion=motion)
+        shown = add(page, traits(panel))
+        pictures = shown.evaluate(frames)  # before, after and, where it moves, some between
+        assert (pictures > 2) == moves
+    page.emulate_media(reduced_motion="no-preference")
+    box = shown.locator("figure canvas").first.bounding_box()
+    shown.locator(".gl-switch input").nth(0).click()
+    assert shown.locator("figure canvas").first.bounding_box() == box, "the same grid at both positions"
+
+
+def test_large_by_address(page, cast):
+    page.evaluate("() => { location.hash = 'gradlab=large'; }")
+    try:
+        panel = add(page, traits(cast))
+        assert panel.locator(".gl.gl-large").count() == 1
+        assert panel.locator(".gl-strip").first.bounding_box()["height"] > 18
+    finally:
+        page.evaluate("() => { location.hash = ''; }")
+
+
+def test_one_column_at_400_pixels_without_sideways_scroll(page, cast):
+    size = page.viewport_size
+    page.set_viewport_size({"width": 400, "height": 768})
+    try:
+        panel = add(page, traits(cast))
+        page.wait_for_timeout(200)
+        code, tiles = panel.locator(".gl-code").bounding_box(), panel.locator(".gl-tiles").bounding_box()
+        assert code["y"] + code["height"] <= tiles["y"] + 1
+        assert panel.evaluate("p => p.scrollWidth <= 400 && p.querySelector('.gl').scrollWidth <= 400")
+    finally:
+        page.set_viewport_size(size)

@@ -1,0 +1,32 @@
+"""MirroredStrategy on two logical CPUs, plain and watched: the script of a test, as it needs a fresh TensorFlow."""
+
+import numpy as np
+import tensorflow as tf
+
+one = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(one, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+from trainings import REPLICATED  # noqa: E402
+
+from gradlab.watch import Watch  # noqa: E402
+
+for name, make in REPLICATED.items():
+    ends = []
+    for watched in (False, True):
+        model, x, y, fit = make()
+        if watched and name == "two_replicas":
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean((model(x[:8]) - y[:8]) ** 2)
+            expected = [float(tf.norm(g)) for g in tape.gradient(loss, model.trainable_variables)]
+        watch = Watch(view=None)
+        fit["shuffle"] = False
+        model.fit(x, y, callbacks=[watch] if watched else [], **fit)
+        ends.append([np.asarray(v) for v in model.get_weights()])
+    for plain, seen in zip(*ends, strict=True):
+        np.testing.assert_array_equal(plain, seen)
+    assert [c.step for c in watch.record.columns] == list(range(1, 7)), name
+    assert watch.record.alarms == [], watch.record.alarms
+    if name == "two_replicas":
+        np.testing.assert_allclose(watch.record.columns[0].norm, expected, rtol=1e-5)
+        np.testing.assert_allclose(watch.record.columns[0].loss, float(loss), rtol=1e-5)
+print(f"{len(REPLICATED)} trainings on two replicas")

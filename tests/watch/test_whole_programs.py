@@ -1,0 +1,48 @@
+"""The whole programs in examples/: the fault is told with its line, and the mended program raises no alarm."""
+
+import contextlib
+import io
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "examples"
+TOLD = {
+    "text_generation": ("no gradient (None)", "chosen = tf.argmax(logits, axis=-1)"),
+    "time_series": ("step 9: first Inf in the gradient of", "tf.abs(forecast - target) / target"),
+    "seq2seq_attention": ("no gradient (None) for", "encoder"),
+    "gan": ("never reached an optimizer",),
+    "actor_critic": ("no gradient (None) for critic/kernel", "tf.stop_gradient(returns - value)"),
+}
+
+
+def output(name, *arguments):
+    out, before = io.StringIO(), sys.argv
+    sys.argv = [name, *arguments]
+    try:
+        with contextlib.redirect_stdout(out):
+            runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
+    finally:
+        sys.argv = before
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("name", TOLD)
+@pytest.mark.filterwarnings("ignore:.*radients do not exist.*")
+def test_the_fault_is_told(name):
+    text = output(name)
+    for words in TOLD[name]:
+        assert words in text
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_the_mended_program_raises_no_alarm(name):
+    text = output(name, "--mended")
+    assert "no alarm" in text or "alarm" not in text
+    assert "first NaN" not in text and "None" not in text and "never reached" not in text
+
+
+def test_every_program_is_tried():
+    assert {p.stem for p in FOLDER.glob("*.py")} == set(TOLD)
