@@ -130,9 +130,6 @@ class Run:
             self.gradients = {k: g for k, g in zip(asked, found, strict=True) if g is not None}
             return
 
-    def resolve_reads(self, handles: dict[int, Any]) -> None:
-        """Nothing to do: a read of a variable is an op of its own in every record."""
-
     def variables(self) -> list[Any]:
         """The trainable variables that the run read, in the order of their first use."""
         used = dict.fromkeys(k for op in self.trace.ops for k in op.ins if self.is_resource(k) and not is_write(op))
