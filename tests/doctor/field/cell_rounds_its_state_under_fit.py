@@ -9,9 +9,7 @@ COMPILED = True
 CAUSE = "no-gradient-op"
 EXPECT = {"w": "zero", "u": "zero", "head kernel": "ok", "head bias": "ok"}
 NOT_YET = {
-    "tape": "statuses ['ok', 'ok', 'ok', 'ok'], not ['zero', 'zero', 'ok', 'ok']; cause None, not no-gradient-op; said at no line",
     "command": "statuses ['none', 'none', 'ok', 'ok'], not ['zero', 'zero', 'ok', 'ok']",
-    "both": "compiled ('', None, None), eager ('', 'no-gradient-op', 24)",
 }
 
 

@@ -8,9 +8,6 @@ WAYS = ("tape",)
 COMPILED = False
 CAUSE = "before-tape"
 EXPECT = {"kernel": "none", "recurrent": "none", "bias": "none", "head kernel": "ok", "head bias": "ok"}
-NOT_YET = {
-    "tape": "cause unconnected, not before-tape; said at `self.encoder, self.head = keras.layers.LSTM(4), keras.layers.Dense(1)`",
-}
 
 
 class Trainer:

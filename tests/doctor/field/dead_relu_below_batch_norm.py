@@ -8,10 +8,6 @@ WAYS = ("tape", "explain")
 COMPILED = True
 CAUSE = "zero-saturated"
 EXPECT = {"kernel": "zero", "bias": "zero"}
-NOT_YET = {
-    "tape": "cause zero-cancel, not zero-saturated; said at `return tf.reduce_mean(norm(h, training=True) ** 3)`",
-    "explain": "cause zero-cancel, not zero-saturated; said at `return tf.reduce_mean(norm(h, training=True) ** 3)`",
-}
 
 
 def run(Tape=tf.GradientTape):

@@ -8,9 +8,6 @@ WAYS = ("tape",)
 COMPILED = True
 CAUSE = "zero-masked"
 EXPECT = {"kernel": "ok", "recurrent": "zero", "bias": "ok"}
-NOT_YET = {
-    "tape": "'state' is not said; 'check the mask' is said",
-}
 SAYS = ("state",)
 NEVER = ("check the mask",)
 

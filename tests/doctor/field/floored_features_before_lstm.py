@@ -8,10 +8,6 @@ WAYS = ("tape", "command")
 COMPILED = True
 CAUSE = "no-gradient-op"
 EXPECT = {"front kernel": "none", "front bias": "none", "lstm kernel": "ok", "lstm recurrent": "ok", "lstm bias": "ok"}
-NOT_YET = {
-    "tape": "said at `return self.lstm(steps)`",
-    "both": "compiled ('none', 'no-gradient-op', 22), eager ('none', 'no-gradient-op', 21)",
-}
 
 
 class Reader(keras.Model):

@@ -7,9 +7,6 @@ WAYS = ("tape",)
 COMPILED = True
 CAUSE = "comparison"
 EXPECT = {"gate": "zero", "w": "ok"}
-NOT_YET = {
-    "tape": "statuses ['none', 'ok'], not ['zero', 'ok']",
-}
 
 
 def run(Tape=tf.GradientTape):

@@ -7,10 +7,6 @@ WAYS = ("tape",)
 COMPILED = True
 CAUSE = "before-tape"
 EXPECT = {"log_scale": "none", "mean": "ok"}
-NOT_YET = {
-    "tape": "cause unconnected, not before-tape; said at `log_scale, mean = tf.Variable(0.1), tf.Variable(0.4)`",
-    "both": "compiled ('none', 'unconnected', 13), eager ('none', 'before-tape', 16)",
-}
 
 
 def run(Tape=tf.GradientTape):

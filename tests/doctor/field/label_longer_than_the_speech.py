@@ -14,9 +14,6 @@ EXPECT = {
     "out kernel": "zero",
     "out bias": "zero",
 }
-NOT_YET = {
-    "tape": "cause zero-saturated, not zero-masked",
-}
 SAYS = ("label",)
 
 

@@ -8,9 +8,6 @@ WAYS = ("tape",)
 COMPILED = True
 CAUSE = "zero-cancel"
 EXPECT = {"hidden kernel": "ok", "hidden bias": "ok", "last kernel": "ok", "last bias": "zero"}
-NOT_YET = {
-    "tape": "dense_132/bias: not said to be by design",
-}
 BY_DESIGN = True
 
 

@@ -8,10 +8,6 @@ WAYS = ("tape",)
 COMPILED = True
 CAUSE = "integer-cast"
 EXPECT = {"kernel": "none", "recurrent": "none", "bias": "none", "table": "ok"}
-NOT_YET = {
-    "tape": "cause no-gradient-op, not integer-cast; said at `loss = tf.reduce_mean(writer(tf.gather(table, row)[:, None]) ** 2)`",
-    "both": "compiled ('none', 'no-gradient-op', 27), eager ('none', 'integer-cast', 26)",
-}
 
 
 def run(Tape=tf.GradientTape):

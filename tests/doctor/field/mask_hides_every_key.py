@@ -8,9 +8,6 @@ WAYS = ("tape",)
 COMPILED = True
 CAUSE = "zero-masked"
 EXPECT = {"query": "zero", "value": "zero", "out": "ok"}
-NOT_YET = {
-    "tape": "said at `loss = tf.reduce_mean((out(tf.matmul(weight, value(x)) + x) - 1.0) ** 2)`",
-}
 
 
 def run(Tape=tf.GradientTape):

@@ -6,9 +6,6 @@ ORIGIN = "notebooks that are grown cell by cell"
 WAYS = ("cells",)
 CAUSE = "before-tape"
 EXPECT = {"kernel": "none", "recurrent": "none", "bias": "none"}
-NOT_YET = {
-    "cells": "cause unconnected, not before-tape; said at another line",
-}
 SAYS = ("cell [2], line 1",)
 CELLS = (
     """

@@ -7,9 +7,6 @@ ORIGIN = "perceptual and adversarial losses"
 WAYS = ("owner",)
 CAUSE = None
 EXPECT = {"kernel": "ok", "bias": "ok"}
-NOT_YET = {
-    "owner": "statuses ['ok', 'ok', 'missing', 'missing', 'missing', 'missing', 'missing', 'missing'], not ['ok', 'ok']; a false alarm: missing, empty-var",
-}
 
 
 def problem():

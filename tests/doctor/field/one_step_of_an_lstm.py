@@ -8,10 +8,6 @@ WAYS = ("tape", "explain")
 COMPILED = True
 CAUSE = "zero-masked"
 EXPECT = {"kernel": "ok", "recurrent": "zero"}
-NOT_YET = {
-    "tape": "'state' is not said; 'check the mask' is said",
-    "explain": "'state' is not said; 'check the mask' is said",
-}
 SAYS = ("state",)
 NEVER = ("check the mask",)
 

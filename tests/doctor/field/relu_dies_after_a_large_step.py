@@ -8,7 +8,7 @@ COMPILED = True
 CAUSE = "zero-saturated"
 EXPECT = {"w": "zero", "b": "zero"}
 NOT_YET = {
-    "tape": "said at `loss = tf.reduce_mean(h**2)`; 'step 2' is not said",
+    "tape": "'step 2' is not said",
 }
 SAYS = ("step 2",)
 

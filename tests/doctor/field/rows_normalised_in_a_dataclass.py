@@ -10,10 +10,6 @@ WAYS = ("tape",)
 COMPILED = True
 CAUSE = "before-tape"
 EXPECT = {"raw": "none", "kernel": "ok", "bias": "ok"}
-NOT_YET = {
-    "tape": "cause unconnected, not before-tape; said at `prototypes = Prototypes(tf.Variable(tf.random.normal((3, 4))))`",
-    "both": "compiled ('none', 'unconnected', 29), eager ('none', 'before-tape', 21)",
-}
 
 
 @dataclass

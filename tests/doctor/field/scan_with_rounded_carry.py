@@ -7,9 +7,6 @@ WAYS = ("tape",)
 COMPILED = True
 CAUSE = "no-gradient-op"
 EXPECT = {"w": "zero", "u": "zero"}
-NOT_YET = {
-    "tape": "statuses ['none', 'none'], not ['zero', 'zero']",
-}
 
 
 def run(Tape=tf.GradientTape):

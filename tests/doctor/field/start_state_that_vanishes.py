@@ -8,10 +8,6 @@ WAYS = ("tape", "explain")
 COMPILED = True
 CAUSE = "vanishing"
 EXPECT = {"start": "ok"}
-NOT_YET = {
-    "tape": "cause None, not vanishing; said at no line",
-    "explain": "cause None, not vanishing; said at no line",
-}
 
 
 def problem():

@@ -7,9 +7,6 @@ WAYS = ("tape",)
 COMPILED = True
 CAUSE = "loop-condition"
 EXPECT = {"halt": "zero", "w": "ok"}
-NOT_YET = {
-    "tape": "statuses ['none', 'ok'], not ['zero', 'ok']",
-}
 
 
 def run(Tape=tf.GradientTape):

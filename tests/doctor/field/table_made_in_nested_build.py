@@ -8,9 +8,6 @@ WAYS = ("tape",)
 COMPILED = False
 CAUSE = "before-tape"
 EXPECT = {"raw": "none", "scale": "ok"}
-NOT_YET = {
-    "tape": "cause unconnected, not before-tape; said at `self.raw = self.add_weight(shape=(shape[1], shape[2]), name='raw', initializer='random_normal')",
-}
 
 
 class Positions(keras.layers.Layer):

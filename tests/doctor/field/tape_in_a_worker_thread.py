@@ -11,7 +11,7 @@ COMPILED = False
 CAUSE = "no-gradient-op"
 EXPECT = {"kernel": "none", "recurrent": "none", "bias": "none"}
 NOT_YET = {
-    "tape": "statuses ['none', 'ok'], not ['none', 'none', 'none']; cause unconnected, not no-gradient-op; said at another line",
+    "tape": "statuses ['zero', 'zero'], not ['none', 'none', 'none']; cause zero-saturated, not no-gradient-op; said at `h = tf.nn.relu(x @ w + b)  # <--",
     "command": "statuses [], not ['none', 'none', 'none']",
 }
 

@@ -7,10 +7,6 @@ WAYS = ("tape",)
 COMPILED = True
 CAUSE = "before-tape"
 EXPECT = {"log_alpha": "none"}
-NOT_YET = {
-    "tape": "cause unconnected, not before-tape; said at `self.log_alpha = tf.Variable(-0.5, name='log_alpha')`",
-    "both": "compiled ('none', 'unconnected', 14), eager ('none', 'before-tape', 15)",
-}
 
 
 class Agent:

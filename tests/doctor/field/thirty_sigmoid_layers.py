@@ -8,9 +8,6 @@ WAYS = ("tape",)
 COMPILED = True
 CAUSE = "vanishing"
 EXPECT = {"first": "ok"}
-NOT_YET = {
-    "tape": "cause None, not vanishing; said at no line",
-}
 
 
 def run(Tape=tf.GradientTape):

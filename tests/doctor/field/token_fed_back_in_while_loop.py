@@ -8,7 +8,6 @@ COMPILED = True
 CAUSE = "integer-cast"
 EXPECT = {"pick": "zero", "look": "ok"}
 NOT_YET = {
-    "tape": "statuses ['none', 'ok'], not ['zero', 'ok']",
     "command": "statuses ['none', 'ok'], not ['zero', 'ok']",
 }
 
