@@ -9,7 +9,6 @@ the graph instead: public, but it cannot look into loops and functions.
 from __future__ import annotations
 
 import functools
-import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -89,35 +88,6 @@ def bodies(operation: Any) -> list[Any]:
 def compiled_graphs(function: Any) -> list[Any]:
     """The graphs that a tf.function has traced so far. Nothing is traced for the question."""
     return [c.graph for c in function._list_all_concrete_functions()]
-
-
-_APART = 0x6AD1AB  # a seed that nobody sets: ops that draw with it share no stream with the program's own
-
-
-@contextmanager
-def generators_apart() -> Iterator[None]:
-    """Run code without moving the streams of TensorFlow's global generator.
-
-    An eager op that draws takes its seeds from the context, and its kernel is kept with the place it has reached. With
-    another global seed meanwhile the kernels are other ones, and the program's next draw is what it would have been.
-    Private (`Context._seed`, `Context._rng`); without them the code runs as it is.
-    """
-    from tensorflow.python.eager import context
-
-    state = context.context()
-    if not hasattr(state, "_seed"):
-        yield
-        return
-    seed, rng = state._seed, getattr(state, "_rng", None)
-    state._seed, state._rng = _APART, random.Random(_APART)
-    try:
-        yield
-    finally:
-        state._seed = seed
-        if rng is not None:
-            state._rng = rng
-        else:
-            del state._rng
 
 
 @functools.cache
