@@ -275,6 +275,7 @@ def put_backward(kind: str, inputs: list[Any], outputs: list[Any], backward: Any
 # --- the global generator ---------------------------------------------------------------------------------------------
 
 _streams = itertools.count(1)
+_APART = 0x6AD1AB00  # the first of the global seeds of our own runs: seeds that nobody sets by hand
 
 
 @contextmanager
@@ -282,16 +283,16 @@ def generator_kept() -> Iterator[None]:
     """TensorFlow's global generator is afterwards as it was before.
 
     Eager draws meanwhile come from another stream. From the same one they would use the op seeds that the program's own
-    next draws use, and an op keeps its state for each seed, so those would give other values then.
-
-    Not kept: the state of an op that was given a seed of its own (`tf.random.normal(..., seed=1)`), which lives in a
-    kernel that nothing can read.
+    next draws use, and an op keeps its state for each seed, so those would give other values then. An op with a seed of
+    its own (`tf.random.normal(..., seed=1)`) keeps its state for both seeds, its own and the global one: so the global
+    one is another number meanwhile.
     """
     found = context.context()
     seed, generator = getattr(found, "_seed", None), getattr(found, "_rng", None)
     state = None if generator is None else generator.getstate()
     if generator is not None:
-        found._rng = random.Random(f"gradlab {next(_streams)} {seed}")
+        stream = next(_streams)
+        found._seed, found._rng = _APART + stream, random.Random(f"gradlab {stream} {seed}")
     try:
         yield
     finally:

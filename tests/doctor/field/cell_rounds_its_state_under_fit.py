@@ -8,9 +8,6 @@ WAYS = ("tape", "command")
 COMPILED = True
 CAUSE = "no-gradient-op"
 EXPECT = {"w": "zero", "u": "zero", "head kernel": "ok", "head bias": "ok"}
-NOT_YET = {
-    "command": "statuses ['none', 'none', 'ok', 'ok'], not ['zero', 'zero', 'ok', 'ok']",
-}
 
 
 class LevelCell(keras.layers.Layer):

@@ -11,9 +11,6 @@ ALONE = True  # legacy Keras is chosen before TensorFlow starts
 COMPILED = True
 CAUSE = "argmax"
 EXPECT = {"kernel": "none", "recurrent": "none", "bias": "none"}
-NOT_YET = {
-    "command": "statuses [], not ['none', 'none', 'none']",
-}
 
 
 def run(Tape=tf.GradientTape):

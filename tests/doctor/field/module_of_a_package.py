@@ -9,9 +9,6 @@ MODULE = "package_that_rounds.train"
 CUT_FILE = layers.__file__
 CAUSE = "no-gradient-op"
 EXPECT = {"kernel": "none", "recurrent": "none", "bias": "none"}
-NOT_YET = {
-    "command": "gradlab: error: unrecognized arguments: -m",
-}
 
 
 def run(Tape=tf.GradientTape):

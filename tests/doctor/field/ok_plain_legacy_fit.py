@@ -11,9 +11,6 @@ ALONE = True
 COMPILED = True
 CAUSE = None
 EXPECT = {"any": "ok"}
-NOT_YET = {
-    "command": "statuses [], not ['ok']",
-}
 
 
 def run(Tape=tf.GradientTape):

@@ -10,9 +10,6 @@ WAYS = ("command",)
 COMPILED = False
 CAUSE = "comparison"
 EXPECT = {"kernel": "none", "bias": "none"}
-NOT_YET = {
-    "command": "'no model was written' is not on the standard error",
-}
 ENDS = "no model was written"  # on the standard error, as without the command
 
 

@@ -10,10 +10,6 @@ WAYS = ("tape", "command")
 COMPILED = False
 CAUSE = "no-gradient-op"
 EXPECT = {"kernel": "none", "recurrent": "none", "bias": "none"}
-NOT_YET = {
-    "tape": "statuses ['zero', 'zero'], not ['none', 'none', 'none']; cause zero-saturated, not no-gradient-op; said at `h = tf.nn.relu(x @ w + b)  # <--",
-    "command": "statuses [], not ['none', 'none', 'none']",
-}
 
 
 def run(Tape=tf.GradientTape):

@@ -8,9 +8,6 @@ WAYS = ("tape", "command")
 COMPILED = True
 CAUSE = "no-gradient-op"
 EXPECT = {"kernel": "none", "bias": "none"}
-NOT_YET = {
-    "command": "statuses [], not ['none', 'none']",
-}
 
 
 class Optimise:

@@ -7,9 +7,6 @@ WAYS = ("tape", "command")
 COMPILED = True
 CAUSE = "integer-cast"
 EXPECT = {"pick": "zero", "look": "ok"}
-NOT_YET = {
-    "command": "statuses ['none', 'ok'], not ['zero', 'ok']",
-}
 
 
 def run(Tape=tf.GradientTape):
