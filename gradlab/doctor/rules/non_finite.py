@@ -84,12 +84,11 @@ def too_large_for_its_dtype(case: Case) -> Finding | None:
     inputs = [run.value(k) for k in op.ins if run.is_float(k)]
     if dtype not in HALF or not inputs or not all(bool(tf.reduce_all(tf.math.is_finite(v))) for v in inputs):
         return None
-    largest = [float(tf.reduce_max(tf.abs(tf.cast(v, tf.float64)))) for v in inputs]
+    reached = " and ".join(f"{float(tf.reduce_max(tf.abs(tf.cast(v, tf.float64)))):,.6g}" for v in inputs)
     found = _at(case, cut)
-    sizes = " and ".join(f"{size:,.4g}" for size in largest)
-    found.evidence += f"; the largest inputs are {sizes}, and {dtype.name} ends at {float(dtype.max):,.0f}"
     found.fix = (
-        f"cast to float32 before this line: {dtype.name} ends at {float(dtype.max):,.0f} (scale a loss in float32)"
+        f"cast to float32 before this operation (scale a loss in float32): its inputs reach {reached}, and {dtype.name} "
+        f"ends at {float(dtype.max):,.6g}"
     )
     return found
 
@@ -104,23 +103,7 @@ def value_not_finite(case: Case) -> Finding | None:
     bad = any(run.is_float(o) and not bool(tf.reduce_all(tf.math.is_finite(run.value(o)))) for o in cut.op.outs)
     if cut.how != "forward" and not bad:
         return None
-    found = _at(case, cut)
-    found.fix = _overflow(run, cut.op)
-    return found
-
-
-def _overflow(run: Run, op: Op) -> str | None:
-    """The fix for a finite number that is too large for half precision; None if that is not what happened."""
-    dtypes = {run.value(o).dtype for o in op.outs if run.is_float(o)} & {tf.float16, tf.bfloat16}
-    inputs = [np.abs(np.asarray(tf.cast(run.value(k), tf.float64))) for k in op.ins if run.is_float(k)]
-    if not dtypes or not inputs or not all(np.isfinite(a).all() and a.size for a in inputs):
-        return None
-    dtype = dtypes.pop()
-    reached = " and ".join(f"{a.max():,.6g}" for a in inputs)
-    return (
-        f"cast to float32 before this operation: its inputs reach {reached}, and {dtype.name} ends at "
-        f"{float(dtype.max):,.6g}"
-    )
+    return _at(case, cut)
 
 
 @rule(Kind.NOT_FINITE, rank=80, cause=ROOT_OR_NORM)
