@@ -43,4 +43,5 @@ scenario = Scenario(
     ),
     hint="Nothing is broken here. Which of the two states is computed from the other at each step?",
     knobs={"steps": (1, 8), "units": (1, 12)},
+    scale=(1e-7, 1e1),
 )

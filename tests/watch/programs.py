@@ -431,7 +431,7 @@ def unscaled_inputs():
     return model, x, y, fit()
 
 
-@broken("nan", begins=2)
+@broken("nan")  # a plain fit loses its weights in the first step too
 def exp_without_bound():
     x, y = table(scale=30.0)
     model = keras.Sequential([keras.Input((8,)), L.Dense(8), L.Lambda(tf.exp), L.Dense(1)])
