@@ -1,9 +1,8 @@
 """The recorder in use: the entry points that `tf_internals` replaces, or none.
 
 There is one recorder. The second one that gradlab had (`sys.setprofile` on the generated op wrappers) needed a tape
-beside the learner's, which broke programs whose ops have no second derivative, and cost four times the step; every
-supported TensorFlow (2.16 to the newest) passes the self-test, so no version needs it. Where the self-test fails,
-`available()` is False: nothing is recorded, and a report gives each gradient's status, from public API, without a line.
+beside the user's, which broke programs whose ops have no second derivative, and cost four times the step. The self-test
+was run with TensorFlow 2.21; no version is known that fails it. Where it does fail, `available()` is False: nothing is recorded, and a report gives each gradient's status, from public API, without a line.
 """
 
 from __future__ import annotations
