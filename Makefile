@@ -13,7 +13,7 @@ ROOT_USER = $(if $(filter 0,$(shell id -u)),--allow-root)
 SET_UP = python="$$(sh tools/python.sh)" && "$$python" tools/env.py
 
 .DEFAULT_GOAL := help
-.PHONY: help env env-test lab test check notebooks claims bench-jacobian bench-watch bench-doctor lock clean
+.PHONY: help env env-test lab test test-all check notebooks claims bench-jacobian bench-watch bench-doctor lock clean
 
 help:  ## list the targets and variables
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,9 @@ test: env-test  ## lint, types, unit tests, notebooks, browser (ARGS='-k name': 
 	@browser="$$($(PY) tools/browser.py)" || exit 1; \
 	GRADLAB_BROWSER="$$browser" $(PY) -m pytest -n $(WORKERS) --dist loadgroup -ra $(ARGS) || exit 1; \
 	[ -n "$$browser" ] || echo "gradlab: !!! NO CHROMIUM WAS FOUND: THE BROWSER TESTS DID NOT RUN"
+
+test-all:  ## the same with the longer forms of the sampled tests (marked weekly)
+	@$(MAKE) --no-print-directory test ARGS="-m '' $(ARGS)"
 
 check: env-test  ## ruff, mypy and, where npm is found, the types of the panel's JavaScript
 	$(PY) -m ruff check .
