@@ -61,7 +61,7 @@ def batch(x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = 
 def explain_step(model: Any, data: Any, level: str = "full") -> Report:
     """Explain the training step of `model` on `data` as train_step gets it. The model stays as it was."""
     given = (*data, None, None)[:3] if isinstance(data, (tuple, list)) else (data, None, None)
-    if not _own(model, "train_step"):
+    if not own(model, "train_step"):
         return explain(lambda: loss(model, *given), sources(model), owner=model, level=level)
     snapshot = Snapshot(lambda v: id(v.handle))
     try:
@@ -73,16 +73,20 @@ def explain_step(model: Any, data: Any, level: str = "full") -> Report:
     return _joined(found)
 
 
-def loss(model: Any, x: Any, y: Any, sample_weight: Any) -> Any:
+def loss(model: Any, x: Any, y: Any, sample_weight: Any, *, training: bool = True) -> Any:
     """The loss of Keras' own train_step, scaled as its gradients are."""
     taking = inspect.signature(model.call).parameters
-    training = "training" in taking or any(p.kind is p.VAR_KEYWORD for p in taking.values())
-    y_pred = model(x, training=True) if training else model(x)
+    takes = "training" in taking or any(p.kind is p.VAR_KEYWORD for p in taking.values())
+    y_pred = model(x, training=training) if takes else model(x)
     compute = getattr(model, "_compute_loss", model.compute_loss)
     parts = {"x": x, "y": y, "y_pred": y_pred, "sample_weight": sample_weight}
     if "training" in inspect.signature(compute).parameters:
-        parts["training"] = True
-    value = compute(**parts)
+        parts["training"] = training
+    return scaled(model, compute(**parts))
+
+
+def scaled(model: Any, value: Any) -> Any:
+    """The loss times the loss scale of the model's optimizer, where it has one."""
     scale = getattr(model.optimizer, "scale_loss", None) or getattr(model.optimizer, "get_scaled_loss", None)
     return value if scale is None else scale(value)
 
@@ -99,7 +103,7 @@ def sources(model: Any) -> dict[str, Any]:
     return found
 
 
-def _own(model: Any, method: str) -> bool:
+def own(model: Any, method: str) -> bool:
     """Whether the user wrote that method."""
     bound = getattr(model, method)
     return not getattr(bound, "__func__", bound).__module__.startswith(("keras.", "tf_keras."))
