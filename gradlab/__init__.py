@@ -40,8 +40,8 @@ if TYPE_CHECKING:  # to a type checker every public name is what it is, not `obj
     from gradlab.lines.ipython import unload_ipython_extension as unload_ipython_extension
     from gradlab.panel import Panel as Panel
     from gradlab.panel import start as start
-    from gradlab.through_time import ThroughTime as ThroughTime
-    from gradlab.through_time import through_time as through_time
+    from gradlab.bptt import ThroughTime as ThroughTime
+    from gradlab.bptt import through_time as through_time
     from gradlab.watch import Watch as Watch
 
 _WHERE = {
@@ -63,8 +63,8 @@ _WHERE = {
     "last_report": "gradlab.doctor",
     "Report": "gradlab.doctor",
     "Watch": "gradlab.watch",
-    "ThroughTime": "gradlab.through_time",
-    "through_time": "gradlab.through_time",
+    "ThroughTime": "gradlab.bptt",
+    "through_time": "gradlab.bptt",
     "assert_gradients": "gradlab.doctor.frontends.assertion",
     "load_ipython_extension": "gradlab.lines.ipython",
     "unload_ipython_extension": "gradlab.lines.ipython",

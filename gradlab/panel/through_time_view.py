@@ -15,10 +15,10 @@ import numpy as np
 import traitlets
 
 from gradlab.panel.view import colour_bytes
-from gradlab.through_time.scenes import scenes
+from gradlab.bptt.scenes import scenes
 
 if TYPE_CHECKING:
-    from gradlab.through_time.result import ThroughTime
+    from gradlab.bptt.result import ThroughTime
 
 SCRIPT = Path(__file__).with_name("through_time.js")
 SAMPLES = 16  # beside the mean

@@ -10,12 +10,12 @@ import tensorflow as tf
 
 from gradlab.doctor.frontends.training_step import batch
 from gradlab.doctor.recording.snapshot import Snapshot
-from gradlab.through_time import gates
-from gradlab.through_time.chain import Chain, chain, influence, memory
-from gradlab.through_time.layers import kind_of, recurrent, state_names
-from gradlab.through_time.result import LayerThroughTime, ThroughTime
-from gradlab.through_time.run import Call, Watched, collect
-from gradlab.through_time.target import target
+from gradlab.bptt import gates
+from gradlab.bptt.chain import Chain, chain, influence, memory
+from gradlab.bptt.layers import kind_of, recurrent, state_names
+from gradlab.bptt.result import LayerThroughTime, ThroughTime
+from gradlab.bptt.run import Call, Watched, collect
+from gradlab.bptt.target import target
 
 
 def through_time(
@@ -128,7 +128,8 @@ def _layer(
 ) -> LayerThroughTime:
     layer, back = item.layer, bool(item.layer.go_backwards)
     masks = [np.zeros(c.inputs.shape[:2], bool) if c.mask is None else ~np.asarray(c.mask, bool) for c in calls]
-    masked = np.concatenate(masks)
+    order = _sample_by_sample(calls)
+    masked = np.concatenate(masks)[order]
     signed: dict[str, np.ndarray] = {}
     none: dict[str, np.ndarray] = {}
     for k, state in enumerate(state_names(layer)):
@@ -138,13 +139,13 @@ def _layer(
             blank = np.full(like.shape, np.nan)
             parts.append(np.stack([blank if g[k] is None else g[k] for g in steps], 1))
             absent.append([g[k] is None for g in steps])
-        array = np.concatenate(parts)
+        array = np.concatenate(parts)[order]
         array = array.reshape(*array.shape[:2], -1)
         gone = np.all(absent, 0)
         if back:
             array, gone = array[:, ::-1], gone[::-1]
         signed[state], none[state] = np.where(masked[:, :, None], np.nan, array), gone
-    links = _chain(item, calls, masked, training) if maps else Chain(refused="it was not asked for (maps=False)")
+    links = _chain(item, calls, order, masked, training) if maps else Chain(refused="it was not asked for (maps=False)")
     made = LayerThroughTime(
         name, kind_of(layer), back, signed, none, masked, split, links.map, links.singular, refused=links.refused
     )
@@ -154,13 +155,19 @@ def _layer(
     return made
 
 
-def _chain(item: Watched, calls: list[Call], masked: np.ndarray, training: bool) -> Chain:
+def _sample_by_sample(calls: list[Call]) -> np.ndarray:
+    """Where each sample goes, so that all positions of sample 0 come first, whichever way TimeDistributed calls."""
+    each = int(calls[0].inputs.shape[0])
+    return np.arange(len(calls) * each).reshape(len(calls), each).T.ravel()
+
+
+def _chain(item: Watched, calls: list[Call], order: np.ndarray, masked: np.ndarray, training: bool) -> Chain:
     cells = [item.layer.cell, *getattr(item.layer.cell, "cells", [])]
     dropped = [c for c in cells if getattr(c, "dropout", 0) or getattr(c, "recurrent_dropout", 0)]
     if training and any(isinstance(getattr(c, n, 0), float) for c in dropped for n in ("dropout", "recurrent_dropout")):
         return Chain(refused=f"{item.path} has dropout on; with training=False there is a map")
-    inputs = tf.concat([c.inputs for c in calls], 0)
-    entering = [tf.concat(list(parts), 0) for parts in zip(*(c.entering for c in calls), strict=True)]
+    inputs = tf.gather(tf.concat([c.inputs for c in calls], 0), order)
+    entering = [tf.gather(tf.concat(list(parts), 0), order) for parts in zip(*(c.entering for c in calls), strict=True)]
     mask = ~masked if masked.any() else None
     return chain(item.layer, inputs, entering, mask, masked)
 

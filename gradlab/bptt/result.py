@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradlab.through_time.gates import Gate
-from gradlab.through_time.words import alt_text, layer_lines, memory_sentence
+from gradlab.bptt.gates import Gate
+from gradlab.bptt.words import alt_text, layer_lines, memory_sentence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,7 +19,7 @@ class LayerThroughTime:
     """One recurrent layer, seen from the loss. B samples, T positions of its input sequence, U units.
 
     Arrays are in the order of the input sequence, also for a layer that reads it backwards. Under `TimeDistributed` the
-    samples are those of each position in turn; a layer that is called several times has one of these for each call.
+    samples are all positions of sample 0, then of sample 1, ...; a layer that is called several times has one of these for each call.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class LayerThroughTime:
         Whether it reads the sequence from its end.
     gradients
         State ("h", "c", ...) to an array (B, T, U): d loss / d state after the step at that position, over every way to
-        the loss. NaN where there is none: see `none` and `masked`.
+        the loss: through the output of its own step, later steps, and for c through h. NaN where there is none: see `none` and `masked`.
     none
         State to (T,) booleans: no path from the state at that position to the loss.
     masked
@@ -172,7 +172,7 @@ class ThroughTime:
 
     def figure(self, layer: str | int | None = None, sample: int | None = None) -> Figure:
         """All pictures with matplotlib: one row for each layer. `sample`: one sample, or None for the mean."""
-        from gradlab.through_time.figure import figure
+        from gradlab.bptt.figure import figure
 
         return figure(self.layers if layer is None else [self[layer]], sample, self.of)
 

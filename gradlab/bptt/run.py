@@ -15,7 +15,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from gradlab.through_time.layers import is_recurrent, is_time_distributed, state_names, walk
+from gradlab.bptt.layers import is_recurrent, is_time_distributed, state_names, walk
 
 
 @dataclass

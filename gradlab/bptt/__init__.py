@@ -5,7 +5,7 @@ Read in this order: `api` (the call), `layers` (what is looked at), `run` (one p
 holds), `scenes` (the pictures as data), `figure`, `words`.
 """
 
-from gradlab.through_time.api import through_time
-from gradlab.through_time.result import LayerThroughTime, ThroughTime
+from gradlab.bptt.api import through_time
+from gradlab.bptt.result import LayerThroughTime, ThroughTime
 
 __all__ = ["LayerThroughTime", "ThroughTime", "through_time"]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradlab.through_time.result import LayerThroughTime
-from gradlab.through_time.scenes import ABSENT, MASKED, NONE, Scene, scenes
+from gradlab.bptt.result import LayerThroughTime
+from gradlab.bptt.scenes import ABSENT, MASKED, NONE, Scene, scenes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,10 +27,10 @@ def figure(layers: Sequence[LayerThroughTime], sample: int | None, of: str) -> F
         raise LookupError(f"sample is {sample!r}; expected 0 to {fewest - 1}, or None for the mean")
     made = scenes(layers, 0 if sample is None else sample + 1)
     across = max(len(row) for row in made)
-    fig = Figure(figsize=(3.1 * across, 2.9 * len(layers) + 0.5), layout="constrained")
-    engine: Any = fig.get_layout_engine()
-    engine.set(h_pad=0.12)  # inches: room for the sentence above each row
-    grid: Any = fig.subplots(len(layers), across, squeeze=False)
+    width, height = 3.3 * across, 2.9 * len(layers) + 0.6
+    fig = Figure(figsize=(width, height))  # laid out by hand: an automatic layout of so many axes takes seconds
+    space = {"left": 0.7 / width, "right": 1 - 0.2 / width, "top": 1 - 0.5 / height, "bottom": 1 / height}
+    grid: Any = fig.subplots(len(layers), across, squeeze=False, gridspec_kw={**space, "wspace": 0.45, "hspace": 0.5})
     for axes, layer, row in zip(grid, layers, made, strict=True):
         for ax, scene in zip(axes, row, strict=False):
             at = 0 if sample is None or len(scene.values) == 1 else sample + 1
@@ -38,11 +38,10 @@ def figure(layers: Sequence[LayerThroughTime], sample: int | None, of: str) -> F
         for ax in axes[len(row) :]:
             ax.axis("off")
         told = f"{layer.name}: {layer.sentence}"
-        text = axes[0].text(0, 1.12, told, transform=axes[0].transAxes, fontsize=8, weight="bold")
-        text.set_in_layout(False)  # as wide as the row, not as its first picture
+        axes[0].text(0, 1.14, told, transform=axes[0].transAxes, fontsize=8, weight="bold")
     which = "mean over samples" if sample is None else f"sample {sample}"
     handles = [Patch(facecolor=c, hatch=h, edgecolor="#555555", label=n) for n, c, h in ODD]
-    fig.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=7, title=f"{of}; {which}", title_fontsize=8)
+    fig.legend(handles=handles, loc="lower center", ncols=4, fontsize=7, title=f"{of}; {which}", title_fontsize=8)
     return fig
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from gradlab.through_time.result import LayerThroughTime, ThroughTime
+    from gradlab.bptt.result import LayerThroughTime, ThroughTime
 
 
 def memory_sentence(layer: LayerThroughTime) -> str:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gradlab.through_time.gates import Gate
-from gradlab.through_time.result import LayerThroughTime
+from gradlab.bptt.gates import Gate
+from gradlab.bptt.result import LayerThroughTime
 
 NONE, MASKED, ABSENT = 1e30, 2e30, 3e30  # no size of a picture comes near: 10 ** 1e30
 DECADES = 12  # a scale's longest: with more, neighbours look alike

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradlab.through_time.layers import keras_class
+from gradlab.bptt.layers import keras_class
 
 # The order in which Keras lays the gates side by side along the last axis (both Kerases).
 GATES = {
@@ -76,7 +76,7 @@ def variables(cell: Any) -> list[tuple[str, tuple[str, ...], Any]]:
                 split.add(id(variable))
     for variable in getattr(cell, "weights", []):
         if id(variable) not in split and "seed" not in variable.name:
-            out.append((str(getattr(variable, "path", variable.name)).rpartition("/")[2], ("all",), variable))
+            out.append((str(getattr(variable, "path", variable.name)).rpartition("/")[2].removesuffix(":0"), ("all",), variable))
     return out
 
 
