@@ -21,6 +21,8 @@ from gradlab.lab.scenario import names as names
 
 if TYPE_CHECKING:  # to a type checker every public name is what it is, not `object`
     from gradlab.authoring.catalogue import catalogue as catalogue
+    from gradlab.bptt import ThroughTime as ThroughTime
+    from gradlab.bptt import through_time as through_time
     from gradlab.doctor import Report as Report
     from gradlab.doctor import Tape as Tape
     from gradlab.doctor import explain as explain
@@ -40,8 +42,6 @@ if TYPE_CHECKING:  # to a type checker every public name is what it is, not `obj
     from gradlab.lines.ipython import unload_ipython_extension as unload_ipython_extension
     from gradlab.panel import Panel as Panel
     from gradlab.panel import start as start
-    from gradlab.bptt import ThroughTime as ThroughTime
-    from gradlab.bptt import through_time as through_time
     from gradlab.watch import Watch as Watch
 
 _WHERE = {

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gradlab.doctor.frontends.training_step import batch
-from gradlab.doctor.recording.snapshot import Snapshot
 from gradlab.bptt import gates
 from gradlab.bptt.chain import Chain, chain, influence, memory
 from gradlab.bptt.layers import kind_of, recurrent, state_names
 from gradlab.bptt.result import LayerThroughTime, ThroughTime
 from gradlab.bptt.run import Call, Watched, collect
 from gradlab.bptt.target import target
+from gradlab.doctor.frontends.training_step import batch
+from gradlab.doctor.recording.snapshot import Snapshot
 
 
 def through_time(
@@ -99,10 +99,15 @@ def _found(model: Any, given: Any, training: bool, maps: bool) -> ThroughTime:
     made = tape.gradient(value, [*states, *held])
     found = [None if g is None else tf.cast(tf.convert_to_tensor(g), _wide(g)).numpy() / scale for g in made]
     of_states, of_weights = iter(found[: len(states)]), iter(found[len(states) :])
+    trained = {id(_raw(v)) for v in model.trainable_variables}  # legacy Keras keeps it in the layer alone
     out = []
     notes = []
     for item in watched:
-        split = [g for name, parts, v in weights[item.path] for g in gates.split(name, parts, v, next(of_weights))]
+        split = [
+            gate
+            for name, parts, v in weights[item.path]
+            for gate in gates.split(name, parts, v, next(of_weights), id(_raw(v)) in trained)
+        ]
         groups = _groups(item)
         taken = {id(c): [[next(of_states) for _ in step] for step in c.steps] for c in item.calls}
         if not groups:

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LINEAR = 2.0  # log10: singular values below 100 are read off a linear axis
-ODD = (("none", "#f4f4f4", "//"), ("masked", "#dddddd", ".."), ("exactly zero", "black", ""), ("not finite", "white", "xx"))
+ODD = (
+    ("none", "#f4f4f4", "//"),
+    ("masked", "#dddddd", ".."),
+    ("exactly zero", "black", ""),
+    ("not finite", "white", "xx"),
+)
 
 
 def figure(layers: Sequence[LayerThroughTime], sample: int | None, of: str) -> Figure:
@@ -64,7 +69,9 @@ def _heat(fig: Figure, ax: Any, scene: Scene, values: np.ndarray) -> None:
         for i in range(rows):
             for start, end in _runs(cells[i]):
                 edge = "#b00020" if hatch == "xx" else "#555555"
-                ax.add_patch(Rectangle((start, i), end - start, 1, facecolor=colour, edgecolor=edge, hatch=hatch, linewidth=0))
+                ax.add_patch(
+                    Rectangle((start, i), end - start, 1, facecolor=colour, edgecolor=edge, hatch=hatch, linewidth=0)
+                )
     assert ABSENT not in scene.limits
     _ticks(ax, scene)
     ax.set_ylabel(scene.row_word, fontsize=7)

@@ -76,11 +76,17 @@ def variables(cell: Any) -> list[tuple[str, tuple[str, ...], Any]]:
                 split.add(id(variable))
     for variable in getattr(cell, "weights", []):
         if id(variable) not in split and "seed" not in variable.name:
-            out.append((str(getattr(variable, "path", variable.name)).rpartition("/")[2].removesuffix(":0"), ("all",), variable))
+            out.append(
+                (
+                    str(getattr(variable, "path", variable.name)).rpartition("/")[2].removesuffix(":0"),
+                    ("all",),
+                    variable,
+                )
+            )
     return out
 
 
-def split(name: str, gates: tuple[str, ...], variable: Any, gradient: Any) -> list[Gate]:
+def split(name: str, gates: tuple[str, ...], variable: Any, gradient: Any, trainable: bool) -> list[Gate]:
     """One `Gate` for each gate of a weight."""
     values = np.asarray(variable)
     grad = None if gradient is None else np.asarray(gradient).reshape(values.shape)
@@ -91,5 +97,5 @@ def split(name: str, gates: tuple[str, ...], variable: Any, gradient: Any) -> li
     for n, gate in enumerate(gates):
         part = np.s_[..., n * width : (n + 1) * width] if len(gates) > 1 else np.s_[...]
         own = None if grad is None else grad[part]
-        out.append(Gate(name, gate, values[part], own, bool(getattr(variable, "trainable", True))))
+        out.append(Gate(name, gate, values[part], own, trainable))
     return out

@@ -16,9 +16,7 @@ def keras_class(thing: Any) -> Any:
 
 def is_recurrent(layer: Any) -> bool:
     """A layer that runs a cell over time: Keras' RNN or made from it."""
-    return any(
-        k.__name__ == "RNN" and k.__module__.split(".")[0] in ("keras", "tf_keras") for k in type(layer).__mro__
-    )
+    return any(k.__name__ == "RNN" and k.__module__.split(".")[0] in ("keras", "tf_keras") for k in type(layer).__mro__)
 
 
 def is_time_distributed(layer: Any) -> bool:

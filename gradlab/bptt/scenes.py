@@ -72,7 +72,9 @@ def _of(layer: LayerThroughTime, most: int) -> list[Scene]:
         found.append(Scene(f"gradient {state}", title, values, units, positions, "unit", "position"))
     if layer.map is not None and layer.singular is not None and layer.influence is not None:
         values = np.stack([_map(layer, sample) for sample in shown])
-        found.append(Scene("map", "|d h_t / d x_s|", values, positions, positions, "t, of the state", "s, of the input"))
+        found.append(
+            Scene("map", "|d h_t / d x_s|", values, positions, positions, "t, of the state", "s, of the input")
+        )
         values = np.stack([_singular(layer, sample) for sample in shown])[:, None]
         title = "largest singular value of each step"
         found.append(Scene("singular", title, values, ["largest singular value"], positions, "", "position", True))

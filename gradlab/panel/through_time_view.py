@@ -14,8 +14,8 @@ import anywidget
 import numpy as np
 import traitlets
 
-from gradlab.panel.view import colour_bytes
 from gradlab.bptt.scenes import scenes
+from gradlab.panel.view import colour_bytes
 
 if TYPE_CHECKING:
     from gradlab.bptt.result import ThroughTime
@@ -105,11 +105,11 @@ def page(found: ThroughTime) -> str:
     start = (
         f'import("data:text/javascript;base64,{script}").then(({{ default: view }}) => {{'
         f'const bytes = Uint8Array.from(atob("{data}"), (c) => c.charCodeAt(0));'
-        'view.render({ model: { get: () => new DataView(bytes.buffer), on() {}, off() {} }, '
+        "view.render({ model: { get: () => new DataView(bytes.buffer), on() {}, off() {} }, "
         'el: document.getElementById("picture") }); });'
     )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>gradlab.through_time</title></head><body>'
         f'<h1>Through time</h1><div id="picture"></div><noscript><img alt="{alt}" src="data:image/png;base64,{picture}">'
-        f"</noscript><pre>{escape(repr(found))}</pre><script type=\"module\">{start}</script></body></html>\n"
+        f'</noscript><pre>{escape(repr(found))}</pre><script type="module">{start}</script></body></html>\n'
     )

@@ -29,7 +29,9 @@ def test_the_same_under_the_other_keras():
 
 
 def small(**compiled):
-    model = keras.Sequential([keras.Input((6, 2)), L.LSTM(3, return_sequences=True, name="a"), L.GRU(4, name="b"), L.Dense(1)])
+    model = keras.Sequential(
+        [keras.Input((6, 2)), L.LSTM(3, return_sequences=True, name="a"), L.GRU(4, name="b"), L.Dense(1)]
+    )
     if compiled:
         model.compile("sgd", **compiled)
     return model
@@ -107,8 +109,8 @@ def test_a_layer_that_is_called_twice_has_two_entries_and_a_dataset_brings_its_t
 
 def test_pictures_say_the_same_as_the_numbers(monkeypatch):
     pytest.importorskip("anywidget")
-    from gradlab.panel.through_time_view import page, pack
     from gradlab.bptt.scenes import MASKED, scenes, words
+    from gradlab.panel.through_time_view import pack, page
 
     model = small(loss="mse")
     found = gradlab.through_time(model, np.ones((3, 6, 2), "float32"), np.ones((3, 1), "float32"))
@@ -131,4 +133,14 @@ def test_pictures_say_the_same_as_the_numbers(monkeypatch):
     bundle = found._repr_mimebundle_()[0]
     assert "image/png" in bundle and "effective memory" in bundle["text/plain"]
     text = page(found)
-    assert not re.search(r"(src|href)=[\"']?(https?:)?//", text) and "alt=\"Heatmaps through time of 2" in text
+    assert not re.search(r"(src|href)=[\"']?(https?:)?//", text) and 'alt="Heatmaps through time of 2' in text
+
+
+def test_the_page_runs(monkeypatch, tmp_path):
+    text = (Path(__file__).parents[2] / "docs" / "through_time.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", text, re.S):
+        exec(compile(block, "through_time.md", "exec"), names)
+    assert names["found"]["gru"].memory > 0
+    assert (tmp_path / "through_time.html").stat().st_size > 10_000
