@@ -104,7 +104,7 @@ def _curve(fig: Figure, ax: Any, scene: Scene, values: np.ndarray) -> None:
 
 
 def _ticks(ax: Any, scene: Scene) -> None:
-    at = np.unique(np.linspace(0, len(scene.columns) - 1, 5).astype(int)) if scene.columns else []
+    at: Any = np.unique(np.linspace(0, len(scene.columns) - 1, 5).astype(int)) if scene.columns else []
     ax.set_xticks([t + 0.5 for t in at], [scene.columns[t] for t in at], fontsize=6)
     ax.set_xlabel(scene.column_word, fontsize=7)
     ax.set_title(scene.title, fontsize=8)

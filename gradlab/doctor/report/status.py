@@ -18,7 +18,10 @@ def status_of(gradient: Any) -> Kind:
 
 
 def norm_of(gradient: Any) -> float | None:
-    """The Euclidean norm of a gradient, None if there is none."""
+    """The Euclidean norm of a gradient, None if there is none; of IndexedSlices with repeated rows added up first."""
     if gradient is None:
         return None
+    if isinstance(gradient, tf.IndexedSlices):
+        distinct, place = tf.unique(gradient.indices)
+        gradient = tf.math.unsorted_segment_sum(gradient.values, place, tf.size(distinct))
     return float(tf.norm(tf.cast(tf.abs(values_of(gradient)), tf.float64)))
