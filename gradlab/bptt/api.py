@@ -14,7 +14,7 @@ from gradlab.bptt.layers import kind_of, recurrent, state_names
 from gradlab.bptt.result import LayerThroughTime, ThroughTime
 from gradlab.bptt.run import Call, Watched, collect
 from gradlab.bptt.target import target
-from gradlab.doctor.frontends.training_step import batch
+from gradlab.doctor.frontends.training_step import batch, in_a_replica
 from gradlab.doctor.recording.snapshot import Snapshot
 
 
@@ -74,7 +74,7 @@ def through_time(
     snapshot = Snapshot(lambda v: id(v.handle))
     eager = tf.config.functions_run_eagerly()
     try:
-        return _found(model, given, training, maps)
+        return in_a_replica(lambda: _found(model, given, training, maps))
     finally:
         tf.config.run_functions_eagerly(eager)
         snapshot.restore(list(snapshot.handles()))

@@ -23,6 +23,10 @@ def of_model(
     training_step.check_compiled(model)
     hooks.check_free()
     data = training_step.packed(training_step.batch(x, y, sample_weight, class_weight))
+    return training_step.in_a_replica(lambda: _of_step(model, data, source, cut))
+
+
+def _of_step(model: Any, data: Any, source: str | None, cut: bool) -> LineGradients:
     scale = float(training_step.scaled(model, tf.constant(1.0)))
     if training_step.own(model, "train_step"):
         snapshot = Snapshot(key)

@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from gradlab.watch import variables
-from gradlab.watch.outside import outside
+from gradlab.runtime.outside import outside
 
 
 class Capture:

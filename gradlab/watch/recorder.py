@@ -25,7 +25,7 @@ from gradlab.watch import norms, variables
 from gradlab.watch.capture import Capture
 from gradlab.watch.clipping import clipped
 from gradlab.watch.hooks import listening
-from gradlab.watch.outside import outside
+from gradlab.runtime.outside import outside
 
 NONE = -1.0  # in place of a norm, which is never negative
 STAMPS = 1 << 20  # step numbers are kept as float32, modulo this: float32 holds whole numbers up to 2^24

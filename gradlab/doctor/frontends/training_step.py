@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -20,6 +20,9 @@ from gradlab.doctor.frontends.explain import explain
 from gradlab.doctor.recording.snapshot import Snapshot
 from gradlab.doctor.report.report import Report
 from gradlab.lab.reading import Kind
+from gradlab.runtime.outside import outside
+
+T = TypeVar("T")
 
 
 def is_model(thing: Any) -> bool:
@@ -32,7 +35,13 @@ def explain_model(
 ) -> Report:
     """Explain one training step of a compiled model on one batch; see `explain`."""
     check_compiled(model)
-    return explain_step(model, packed(batch(x, y, sample_weight, class_weight)), level)
+    data = packed(batch(x, y, sample_weight, class_weight))
+    return in_a_replica(lambda: explain_step(model, data, level))
+
+
+def in_a_replica(make: Callable[[], T]) -> T:
+    """What `make()` returns, run as one replica: inside `strategy.scope()` a variable has no value that is its own."""
+    return outside(make) if tf.distribute.in_cross_replica_context() else make()
 
 
 def check_compiled(model: Any) -> None:
