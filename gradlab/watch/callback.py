@@ -175,6 +175,7 @@ class Watch(tf.keras.callbacks.Callback):  # type: ignore[misc]
 
     # --- your own loop ------------------------------------------------------------------------------------------------
 
+    @tf.autograph.experimental.do_not_convert  # it runs while a function is traced, and is Python alone
     def step(
         self, gradients: Any, variables: Any, loss: Any = None, *, loss_fn: Callable[[], Any] | None = None
     ) -> None:

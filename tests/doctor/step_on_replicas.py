@@ -10,7 +10,8 @@ import gradlab
 
 
 def check():
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    to_one = tf.distribute.ReductionToOneDevice()  # collectives of two strategies in one process get in each other's way
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=to_one)
     keras = tf.keras
     r = np.random.RandomState(0)
     x, y = r.randn(8, 4).astype("f"), r.randn(8, 1).astype("f")
