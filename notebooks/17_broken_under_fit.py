@@ -49,7 +49,7 @@ def train(model, epochs=3, targets=y):
 
 
 healthy = train(network(layers.Dense(8, "tanh", name="first")))
-healthy.figure()
+healthy.picture()
 
 # %% [markdown]
 # Rows are variables, columns are steps. The colour is log10 of the gradient's norm, and the curve above is the loss. A healthy training raises no alarm.
@@ -139,7 +139,7 @@ for name in ("detached", "left out", "dead", "root"):
     rows = getattr(alarm.report, "rows", [])
     code = [row.where[0].code.strip() for row in rows if row.where and row.where[0].code]
     print(f"{name}: step {alarm.step}, {alarm.variables[0]}")
-    print("   ", code[0] if code else "no line of yours: see the words", f"({rows[0].cause})" if rows else "")
+    print("   ", code[0] if code else "no line: a list is too short", f"({rows[0].cause})" if rows else "")
 
 # %% [markdown]
 # In `detached` the line is the `stop_gradient`. `left out` has gradients, but its step never passes them on. In `dead` the bias keeps every unit of the ReLU
@@ -148,7 +148,7 @@ for name in ("detached", "left out", "dead", "root"):
 # `fast` and `slow` have sound gradients. What is wrong shows in the second view, the size of an update relative to its weight.
 
 # %%
-watches["slow"].figure("ratio")
+watches["slow"].picture("ratio")
 
 # %% [markdown]
 # ## 3. Repair one

@@ -304,6 +304,13 @@ class Watch(tf.keras.callbacks.Callback):  # type: ignore[misc]
 
         return figure(self.record, what)
 
+    def picture(self, what: str = "norm") -> Any:
+        """The figure as a picture with alternative text, as the last value of a notebook's cell."""
+        from gradlab.lab.heatmap import as_picture
+        from gradlab.watch.figure import alt_text
+
+        return as_picture(self.figure(what), alt_text(self.record, what))
+
     def save_html(self, path: Any) -> None:
         """Write the picture, the alarms and a table to one HTML file that needs no network."""
         from pathlib import Path
