@@ -146,7 +146,9 @@ class Watch(tf.keras.callbacks.Callback):  # type: ignore[misc]
         _watched[self.model] = self
         if self._guard is None or self._guard.model is not self.model or not self._guard.fits():
             self._before, self._taken = self.record.steps, 0
-            self.recorder = Recorder(self.model, self.every, max(ROWS, _steps_in_one_call(self.model)), histograms=self.log_dir is not None)
+            self.recorder = Recorder(
+                self.model, self.every, max(ROWS, _steps_in_one_call(self.model)), histograms=self.log_dir is not None
+            )
             self._guard = Guard(self.model, self.recorder, self._arrived)
         for view in self._views:
             view.begin(self.record)

@@ -11,8 +11,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from gradlab.watch import variables
 from gradlab.runtime.outside import outside
+from gradlab.watch import variables
 
 
 class Capture:

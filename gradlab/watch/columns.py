@@ -27,7 +27,9 @@ class Column:
     weight: np.ndarray  # the weight's norm before the step
     overflow: bool = False  # a loss scale above 1 made gradients overflow, and the optimizer skipped the step
     sparse: frozenset[int] = frozenset()  # variables whose gradient is tf.IndexedSlices
-    histograms: dict[int, np.ndarray] = field(default_factory=dict)  # variable -> see `histograms`; not kept in a record
+    histograms: dict[int, np.ndarray] = field(
+        default_factory=dict
+    )  # variable -> see `histograms`; not kept in a record
     stands_for: int = 1  # steps that a thinned record shows by this column
 
     def kind(self, i: int) -> str:

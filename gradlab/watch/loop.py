@@ -18,9 +18,7 @@ Take = Callable[[Column, list[str], Callable[[], Any] | None], None]
 class Loop:
     """Turns each call into a `Column`. Every n-th is kept, and each with a gradient that is not finite."""
 
-    def __init__(
-        self, every: int, take: Take, late: Callable[[list[Column]], None], histograms: bool = False
-    ) -> None:
+    def __init__(self, every: int, take: Take, late: Callable[[list[Column]], None], histograms: bool = False) -> None:
         self.every, self.take, self.late, self.histograms = every, take, late, histograms
         self.before: dict[int, Any] = {}  # variable -> a copy of it from the last step that was handed it
         self.open: dict[int, Column] = {}  # variable -> the column of that step, whose update is not known yet
@@ -66,7 +64,9 @@ class Loop:
     def _moved(self, members: list[int]) -> list[Any]:
         """How far each variable moved since the copy, then the norms of the copies; and new copies. Under a strategy the
         copies of a variable differ in kind, and nothing is measured."""
-        if tf.distribute.has_strategy() or not all(hasattr(variables.raw(self.watched[i]), "read_value") for i in members):
+        if tf.distribute.has_strategy() or not all(
+            hasattr(variables.raw(self.watched[i]), "read_value") for i in members
+        ):
             return []
         held = [variables.raw(self.watched[i]) for i in members]
         for i, v in zip(members, held, strict=True):

@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from gradlab.runtime.outside import outside
 from gradlab.watch import histograms, norms, variables
 from gradlab.watch.capture import Capture
 from gradlab.watch.clipping import clipped
 from gradlab.watch.hooks import listening
-from gradlab.runtime.outside import outside
 
 NONE = -1.0  # in place of a norm, which is never negative
 STAMPS = 1 << 20  # step numbers are kept as float32, modulo this: float32 holds whole numbers up to 2^24

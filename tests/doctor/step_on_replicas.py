@@ -10,7 +10,9 @@ import gradlab
 
 
 def check():
-    to_one = tf.distribute.ReductionToOneDevice()  # collectives of two strategies in one process get in each other's way
+    to_one = (
+        tf.distribute.ReductionToOneDevice()
+    )  # collectives of two strategies in one process get in each other's way
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=to_one)
     keras = tf.keras
     r = np.random.RandomState(0)
@@ -28,7 +30,9 @@ def check():
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, np.asarray(new))
     for v in model.trainable_variables:
-        both = strategy.experimental_local_results(getattr(v, "value", v) if not callable(getattr(v, "value", None)) else v)
+        both = strategy.experimental_local_results(
+            getattr(v, "value", v) if not callable(getattr(v, "value", None)) else v
+        )
         np.testing.assert_array_equal(both[0].numpy(), both[1].numpy())
     watch = gradlab.Watch(view=None, ask=False)
     model.fit(x, y, batch_size=8, shuffle=False, verbose=0, callbacks=[watch])

@@ -6,19 +6,11 @@ import warnings
 from pathlib import Path
 
 import pytest
-from kerases import GROUP, under_the_other_keras
+from kerases import HERE
 
 from gradlab.doctor.frontends import keras_warning
 
 SCRIPT = Path(__file__).with_name("fit_that_warns.py")
-RUN = f"""
-import contextlib, io, json, sys
-from gradlab.cli import main
-out = io.StringIO()
-with contextlib.redirect_stdout(out):
-    status = main(["explain", {str(SCRIPT)!r}])
-print(json.dumps([status, out.getvalue()]))
-"""
 
 
 def check(status, text):
@@ -36,27 +28,18 @@ def check(status, text):
 def test_each_variable_of_the_warning_has_its_line(capsys):
     from gradlab.cli import main
 
-    with pytest.warns(UserWarning, match="Gradients do not exist") if _three() else warnings.catch_warnings():
+    with pytest.warns(UserWarning, match="Gradients do not exist") if HERE == 3 else warnings.catch_warnings():
         status = main(["explain", str(SCRIPT)])
     check(status, capsys.readouterr().out)
-
-
-def _three():
-    from kerases import HERE
-
-    return HERE == 3
-
-
-@pytest.mark.xdist_group(GROUP)
-def test_the_same_under_the_other_keras():
-    check(*under_the_other_keras(RUN))
 
 
 def test_both_ways_of_warning_are_heard_and_nothing_stays():
     shown, handlers = warnings.showwarning, list(logging.getLogger("tensorflow").handlers)
     with keras_warning.heard() as names, warnings.catch_warnings():
         warnings.simplefilter("always")
-        warnings.warn("Gradients do not exist for variables ['a/kernel', 'a/bias'] when minimizing the loss.", stacklevel=1)
+        warnings.warn(
+            "Gradients do not exist for variables ['a/kernel', 'a/bias'] when minimizing the loss.", stacklevel=1
+        )
         logging.getLogger("tensorflow").warning("Gradients do not exist for variables ['b/kernel:0', 'a/bias:0'] when")
         warnings.warn("another one", stacklevel=1)
     assert names == ["a/kernel", "a/bias", "b/kernel"]

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tt_cases
-from kerases import GROUP, under_the_other_keras
 
 import gradlab
 
@@ -19,13 +18,6 @@ L = keras.layers
 @pytest.mark.parametrize("case", tt_cases.CASES, ids=lambda c: c.__name__)
 def test_numbers(case):
     case()
-
-
-@pytest.mark.xdist_group(GROUP)
-def test_the_same_under_the_other_keras():
-    here = str(Path(__file__).parent)
-    script = f"import sys, json\nsys.path.insert(0, {here!r})\nimport tt_cases\nprint(json.dumps(tt_cases.run_all()))"
-    assert under_the_other_keras(script) == [case.__name__ for case in tt_cases.CASES]
 
 
 def small(**compiled):

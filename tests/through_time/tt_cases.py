@@ -283,7 +283,10 @@ CASES = [
 ]
 
 
-def run_all():
-    for case in CASES:
+SAMPLE = [masked_bidirectional_gru, own_cell]
+
+
+def check_all(cases=CASES):
+    for case in cases:
         case()
-    return [case.__name__ for case in CASES]
+    return [case.__name__ for case in cases]

@@ -127,13 +127,13 @@ def _explain_loss(model: Any, data: Any, level: str) -> Report:
             return dataclasses.replace(report, notes=[*report.notes, note])
         return report
     rows = [r if r.norm is None else dataclasses.replace(r, norm=r.norm / scale) for r in report.rows]
-    note = f"the loss is multiplied by the loss scale, {scale:g}, as in the training step; norms are divided by it again"
+    note = (
+        f"the loss is multiplied by the loss scale, {scale:g}, as in the training step; norms are divided by it again"
+    )
     return dataclasses.replace(report, rows=rows, notes=[*report.notes, note])
 
 
-def loss(
-    model: Any, x: Any, y: Any, sample_weight: Any, *, training: bool = True, scale: bool = True
-) -> Any:
+def loss(model: Any, x: Any, y: Any, sample_weight: Any, *, training: bool = True, scale: bool = True) -> Any:
     """The loss of Keras' own train_step, with `scale` scaled as its gradients are."""
     taking = inspect.signature(model.call).parameters
     takes = "training" in taking or any(p.kind is p.VAR_KEYWORD for p in taking.values())
