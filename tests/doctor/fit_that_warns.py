@@ -16,6 +16,7 @@ class Model(tf.keras.Model):
     def call(self, x):
         hidden = tf.stop_gradient(self.first(x))
         aside = self.unused(x)
+        assert aside is not None
         return self.last(hidden)
 
 
