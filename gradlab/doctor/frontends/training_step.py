@@ -167,7 +167,8 @@ def sources(model: Any) -> dict[str, Any]:
 def own(model: Any, method: str) -> bool:
     """Whether the user wrote that method."""
     bound = getattr(model, method)
-    return not getattr(bound, "__func__", bound).__module__.startswith(("keras.", "tf_keras."))
+    module = getattr(bound, "__func__", bound).__module__ or ""  # a class that exec made has none
+    return not module.startswith(("keras.", "tf_keras."))
 
 
 def _joined(found: list[Report]) -> Report:
