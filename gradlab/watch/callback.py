@@ -309,9 +309,12 @@ class Watch(tf.keras.callbacks.Callback):  # type: ignore[misc]
     def picture(self, what: str = "norm") -> Any:
         """The figure as a picture with alternative text, as the last value of a notebook's cell."""
         from gradlab.lab.heatmap import as_picture
-        from gradlab.watch.figure import alt_text
+        from gradlab.watch.figure import WHAT
 
-        return as_picture(self.figure(what), alt_text(self.record, what))
+        # no measured number in these words: a notebook's text is compared, and the last digits differ between runs
+        told = ", ".join(dict.fromkeys(a.rule for a in self.record.alarms)) or "none"
+        size = f"{len(self.record.names)} variables by {self.record.steps} steps"
+        return as_picture(self.figure(what), f"Heatmap of {size}, {WHAT[what]}; alarms: {told}")
 
     def save_html(self, path: Any) -> None:
         """Write the picture, the alarms and a table to one HTML file that needs no network."""
