@@ -36,14 +36,19 @@ def count_of_problems(bad: int, count: int) -> str:
     return f"{bad} of {count} gradient{'s' * (count > 1)} {'have' if bad > 1 else 'has'} a problem"
 
 
-def page(bad: list[Row], healthy: list[Row], *, about: str, notes: Iterable[str], footer: str) -> str:
-    """One report as an HTML fragment: the rows to look at, worst first, then the healthy ones."""
+def page(bad: list[Row], healthy: list[Row], *, about: str, notes: Iterable[str], footer: str, lines: str = "") -> str:
+    """One report as an HTML fragment: the rows to look at, worst first, then the healthy ones. `lines` is HTML: the code
+    with its line gradients, folded."""
     what = f"gradlab.explain, {escape(about)}" if about else "gradlab.explain"
     count = len(bad) + len(healthy)
     head = f"{what}: every source has its gradient" if not bad else f"{what}: {count_of_problems(len(bad), count)}"
     parts = [_STYLE, f'<section class="gl-report" aria-label="Gradient report"><p><strong>{head}</strong></p>']
     parts += [_entry(group, n == 0) for n, group in enumerate(groups(bad))]
     parts += [_entry([r], False) for r in healthy]
+    if lines:
+        parts.append(
+            f"<details><summary>The code with the gradient of each line in its margin</summary>{lines}</details>"
+        )
     parts += [f"<p>Note: {escape(n)}</p>" for n in notes]
     parts.append(f"<p><small>{escape(footer)}</small></p></section>")
     return "".join(parts)
