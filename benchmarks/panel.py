@@ -103,8 +103,9 @@ CLOCK = """() => {
     panel: root => [...root.querySelectorAll('figure canvas')].map(c => c.getAttribute('aria-label')).join() + root.querySelector('.gl').dataset.position,
     margin: root => root.querySelector('.gl-name').textContent + root.querySelector('.gl-code')?.classList.contains('gl-stale'),
     interact: root => root.querySelector('.jp-OutputArea img')?.src ?? '',
-    ipympl: root => { const c = root.querySelector('.jupyter-matplotlib-canvas-container canvas, .jupyter-matplotlib canvas');
-      return c ? c.getContext('2d').getImageData(0, 0, c.width, c.height).data.reduce((s, v, i) => (s * 31 + v) | 0, 7) : ''; },
+    // The titles alone: they change with either control, and reading the whole canvas would cost more than drawing it.
+    ipympl: root => { const c = root.querySelector('.jp-OutputArea canvas');
+      return c ? c.getContext('2d').getImageData(0, 0, c.width, 60).data.reduce((s, v, i) => (s * 31 + v) | 0, 7) : ''; },
   };
   window.clock = (root, how, limit) => {
     const before = look[how](root), wait = how === 'margin' ? s => s !== before && s.endsWith('false') : s => s !== before && s !== '';
