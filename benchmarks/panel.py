@@ -213,7 +213,9 @@ class Bench:
             self.flip_panel(panel, f"panel, flip, {size}")
         for size, panel in (("default", self.cell(0)), ("largest", self.cell(1))):
             self.turn_panel(panel, size)
+        self.say()
         for i, name in ((3, "interact"), (5, "ipympl")):
+            self.say()
             for j, size in enumerate(("default", "largest")):
                 self.turn_other(self.cell(i + j), name, size)
         busy = self.cell(7)
@@ -230,6 +232,11 @@ class Bench:
         self.page.get_by_role("menuitem", name="Kernel", exact=True).click()
         self.page.get_by_role("menuitem", name="Interrupt Kernel").click()
         self.idle()
+
+    def say(self) -> None:
+        """What is done so far, as progress."""
+        for row, values in self.found.items():
+            print(f"{row}: {np.nanmedian(values):.0f} ms", flush=True)
 
     def flip_panel(self, cell: Any, row: str) -> None:
         panel = cell.locator(".gradlab-panel")
