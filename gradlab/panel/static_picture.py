@@ -88,7 +88,7 @@ def _loudest(cells: list[tuple[str, float | None]]) -> tuple[str, float | None]:
 
 
 def _tags(here: Mapping[str, Any]) -> str:
-    tags = [f"{r['name']} {r['kind']}" for r in here["reads"] if r["kind"] != "ok"]
+    tags = [f"{r['name']} {r['kind']}" for r in here["reads"] if r["kind"] not in ("ok", "ran")]
     if here["passed"]:
         tags.append("passed on")
     if here["missing"]:

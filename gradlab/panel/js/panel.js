@@ -11,7 +11,7 @@ import { Tiles } from "./tiles.js";
 import { training } from "./training.js";
 
 const LINE = 17, BODY = 400, LEAST = 170; // pixels: a line of code, the most and the least that code and heatmaps get
-const TILE = 50, TILED = 300; // pixels: what a heatmap needs to be read, and the most that many of them ask for
+const TILE = 50, TILED = 360; // pixels: what a heatmap needs to be read, and the most that many of them ask for
 const VIEWS = [["size", "size"], ["sign", "with signs"], ["difference", "on − off"]];
 
 class View {
