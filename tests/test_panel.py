@@ -251,3 +251,12 @@ def test_training_says_what_the_two_curves_say_of_each_other(off, on, moved, lev
 
     found = trained([History(off, {"w": 1.0}, {"w": (1.0,)}), History(on, {"w": moved}, {"w": (moved,)})])
     assert found["level"] == level and words in found["verdict"]
+
+
+def test_a_knob_that_is_back_before_it_was_heard_is_answered():
+    panel = gradlab.Panel("integer_cast", steps=2, units=2)
+    data = panel.data
+    panel.set_state({"knobs": {"steps": 2, "units": 2}, "asked": 3})
+    assert panel.answered == 3 and panel.data is data, "answered without a measurement"
+    panel.set_state({"knobs": {"steps": 3, "units": 2}, "asked": 4})
+    assert panel.answered == 4 and panel.data is not data
