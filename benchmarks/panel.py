@@ -175,6 +175,7 @@ class Bench:
     def __init__(self, page: Any, work: Path, flips: int, turns: int) -> None:
         self.page, self.work, self.flips, self.turns = page, work, flips, turns
         self.found: dict[str, list[float]] = {}
+        self.said: set[str] = set()
         self.remembered: list[tuple[int, int, float]] = []  # flips, turns, kernel's memory in MB
 
     def open(self, address: str, cells: int) -> None:
@@ -235,8 +236,9 @@ class Bench:
 
     def say(self) -> None:
         """What is done so far, as progress."""
-        for row, values in self.found.items():
-            print(f"{row}: {np.nanmedian(values):.0f} ms", flush=True)
+        for row in [r for r in self.found if r not in self.said]:
+            print(f"{row}: {np.nanmedian(self.found[row]):.0f} ms", flush=True)
+            self.said.add(row)
 
     def flip_panel(self, cell: Any, row: str) -> None:
         panel = cell.locator(".gradlab-panel")
