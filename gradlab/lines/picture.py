@@ -225,7 +225,7 @@ def _cell(axes: Any, x: float, y: float, cell: Cell, colour: Callable[[float | N
         _box(axes, x, y, wide, facecolor=colour(norm))
     elif kind in _LOOKS:
         face, edge, hatch = _LOOKS[kind]
-        dotted = {"linestyle": ":"} if kind == "outside" else {}
-        _box(axes, x, y, wide, facecolor=face, edgecolor=edge, hatch=hatch or None, linewidth=0.6, **dotted)
+        style = ":" if kind == "outside" else "-"
+        _box(axes, x, y, wide, facecolor=face, edgecolor=edge, hatch=hatch or None, linewidth=0.6, linestyle=style)
         if kind == "zero":
             axes.plot([x + wide / 2], [y], "o", color="white", ms=1.8)
