@@ -111,7 +111,7 @@ CLOCK = """() => {
     const before = look[how](root), wait = how === 'margin' ? s => s !== before && s.endsWith('false') : s => s !== before && s !== '';
     window.timing = new Promise(done => {
       const begin = event => {
-        for (const kind of ['click', 'keydown']) document.removeEventListener(kind, begin, true);
+        for (const kind of ['pointerdown', 'keydown']) document.removeEventListener(kind, begin, true);
         const poll = () => {
           if (performance.now() - event.timeStamp > limit) return done(null);
           if (!wait(String(look[how](root)))) return requestAnimationFrame(poll);
@@ -122,7 +122,7 @@ CLOCK = """() => {
         setTimeout(() => wait(String(look[how](root))) && how === 'panel'
           ? requestAnimationFrame(() => setTimeout(() => done(performance.now() - event.timeStamp), 0)) : requestAnimationFrame(poll), 0);
       };
-      for (const kind of ['click', 'keydown']) document.addEventListener(kind, begin, true);
+      for (const kind of ['pointerdown', 'keydown']) document.addEventListener(kind, begin, true);
     });
   };
 }"""
@@ -209,7 +209,7 @@ class Bench:
         for size, panel in (
             ("default", self.cell(0)),
             ("largest", self.cell(1)),
-            ("maps, 3 × 100 × 100", self.cell(2)),
+            ("three maps of 100 × 100", self.cell(2)),
         ):
             self.flip_panel(panel, f"panel, flip, {size}")
         for size, panel in (("default", self.cell(0)), ("largest", self.cell(1))):
@@ -278,10 +278,10 @@ class Bench:
             took = self.clock(cell, name, box.click)
             self.found.setdefault(f"{name}, flip, {size}", []).append(float("nan") if took is None else took)
             self.page.wait_for_timeout(60)
-        knob = cell.locator(".noUi-handle, .ui-slider-handle, [role=slider]").first
-        knob.focus()
+        rail = cell.locator(".noUi-base").first.bounding_box()
+        spots = [(rail["x"] + share * rail["width"], rail["y"] + rail["height"] / 2) for share in (0.3, 0.6)]
         for i in range(self.turns):
-            took = self.clock(cell, name, lambda i=i: knob.press("ArrowRight" if i % 2 == 0 else "ArrowLeft"))
+            took = self.clock(cell, name, lambda i=i: self.page.mouse.click(*spots[i % 2]))
             self.found.setdefault(f"{name}, knob, {size}", []).append(float("nan") if took is None else took)
             self.page.wait_for_timeout(60)
 
