@@ -110,12 +110,13 @@ CLOCK = """() => {
   window.clock = (root, how, limit) => {
     const before = look[how](root), wait = how === 'margin' ? s => s !== before && s.endsWith('false') : s => s !== before && s !== '';
     window.timing = new Promise(done => {
+      setTimeout(() => done(null), limit + 5000);
       const begin = event => {
         for (const kind of ['pointerdown', 'keydown']) document.removeEventListener(kind, begin, true);
         const poll = () => {
           if (performance.now() - event.timeStamp > limit) return done(null);
           if (!wait(String(look[how](root)))) return requestAnimationFrame(poll);
-          const shown = how === 'interact' ? root.querySelector('.jp-OutputArea img').decode() : Promise.resolve();
+          const shown = how === 'interact' ? root.querySelector('.jp-OutputArea img').decode().catch(() => 0) : Promise.resolve(); // replaced meanwhile: it was on the screen
           shown.then(() => requestAnimationFrame(() => setTimeout(() => done(performance.now() - event.timeStamp), 0)));
         };
         // A change that is there when the handlers are done is on the screen after the next frame.
