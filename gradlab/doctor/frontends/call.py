@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from gradlab.doctor.frontends.first_bad_step import reports_of
 from gradlab.doctor.frontends.recorded import report_on
 from gradlab.doctor.frontends.tape import Followed, Tape
 from gradlab.doctor.recording import hooks, session
@@ -57,13 +58,31 @@ def explain_call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Rep
 
 
 def reports(opened: Collector) -> list[Report]:
-    """One report for the last call of each line that asked a tape, in the order of these calls."""
+    """One report for each line that asked a tape (more, if it trained several models), in the order of the last calls;
+    the lines of one thread together, and replicas that say the same as one."""
     try:
-        ordered = sorted(opened.calls.values(), key=lambda found: found.order)
-        return [report_on(found, again=False) for found in ordered]
+        ordered = sorted(opened.calls.values(), key=lambda found: (not found.is_main, found.thread_number, found.order))
+        made: list[Report] = []
+        said: dict[Any, Report] = {}
+        for found in ordered:
+            for report in reports_of(found, partial(report_on, again=False)):
+                known = said.setdefault(_same(found, report), report)
+                if known is report:
+                    made.append(report)
+                elif found.replica is not None:
+                    known.title = f"{known.title} and {found.replica}"
+        return made
     finally:
         session.forget(opened.first_order)
         opened.calls.clear()
+
+
+def _same(found: session.Remembered, report: Report) -> Any:
+    """Equal for reports on one line in several replicas that say the same."""
+    if found.replica is None or not found.call.where:
+        return id(report)
+    rows = tuple((r.name, r.status, r.cause, r.where[0] if r.where else None) for r in report.rows)
+    return found.call.where[0], rows
 
 
 @contextmanager

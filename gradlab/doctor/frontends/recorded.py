@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from gradlab.doctor.frontends.first_bad_step import step_report
 from gradlab.doctor.frontends.traced import TracedCall
 from gradlab.doctor.recording import session, tf_internals
 from gradlab.doctor.recording.backends import recorder, why_not
@@ -46,8 +47,12 @@ def report_on(found: session.Remembered, again: bool = True, contradicted: Colle
         elif call.record is None:
             report = _without_record(call)
         else:
-            session.rest(call.record)
-            report = explain_recorded(call.call(), contradicted)
+
+            def explained(one: session.Remembered, only: Collection[int] | None) -> Report:
+                session.rest(one.call.record)
+                return explain_recorded(one.call.call(), contradicted, only)
+
+            report = step_report(found, explained)
         if found.origin:
             report.title += f", in {found.origin}"
         found.report = report
@@ -101,11 +106,12 @@ def _in_eager_mode(found: session.Remembered, call: TracedCall) -> Report | None
     return report
 
 
-def explain_recorded(call: Call, contradicted: Collection[str] = ()) -> Report:
-    """The report on one recorded call; `contradicted` as for `explain_last`."""
+def explain_recorded(call: Call, contradicted: Collection[str] = (), only: Collection[int] | None = None) -> Report:
+    """The report on one recorded call, or the rows of the sources with these numbers; `contradicted` as for
+    `explain_last`."""
     with alone():
         started = time.monotonic()
-        report = Report(_rows(call, contradicted), [], recorder().name, 0.0, len(call.trace.ops))
+        report = Report(_rows(call, contradicted, only), [], recorder().name, 0.0, len(call.trace.ops))
         if call.trace.truncated:
             report.notes.append(
                 f"only the first {len(call.trace.ops)} ops were recorded; explain a shorter piece of code to "
@@ -117,7 +123,7 @@ def explain_recorded(call: Call, contradicted: Collection[str] = ()) -> Report:
     return report
 
 
-def _rows(call: Call, contradicted: Collection[str]) -> list[Row]:
+def _rows(call: Call, contradicted: Collection[str], only: Collection[int] | None) -> list[Row]:
     """One case, and its row, for each thing that the call was asked for."""
     trace = (
         joined(call.history, call.trace) if call.history is not None and call.history is not call.trace else call.trace
@@ -133,7 +139,8 @@ def _rows(call: Call, contradicted: Collection[str]) -> list[Row]:
         return [diagnose(base.but(name="target", run=Run(trace, [], recorder().key)))]
     run = Run(trace, targets, recorder().key)
     named = list(_named(call))
-    sources = {n: Source(n, g, unwrap(g)) for n, g in named if isinstance(unwrap(g), (tf.Variable, Eager))}
+    values = {n: unwrap(call.own.get(id(g), g)) for n, g in named}
+    sources = {n: Source(n, g, values[n]) for n, g in named if isinstance(values[n], (tf.Variable, Eager))}
     run.differentiate(list(sources.values()))
     recent = run.part((call.tape.entered or 0) + shift)
     if not named and call.error is None:
@@ -142,7 +149,9 @@ def _rows(call: Call, contradicted: Collection[str]) -> list[Row]:
     if len(results) != len(named):
         results = [call.result] * len(named)
     made = []
-    for (name, given), gradient in zip(named, results, strict=True):
+    for n, ((name, given), gradient) in enumerate(zip(named, results, strict=True)):
+        if only is not None and n not in only:
+            continue
         case = base.but(name=name, given=given, source=sources.get(name), run=run)
         if call.error is None:
             case = _answered(case, recent, gradient)

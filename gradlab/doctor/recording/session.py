@@ -23,12 +23,15 @@ from gradlab.doctor.recording import hooks
 from gradlab.doctor.recording.backends import available, recorder
 from gradlab.doctor.recording.frames import places, stack, user_frame
 from gradlab.doctor.recording.record import MAX_OPS, Record
+from gradlab.doctor.recording.replicas import components, replica
+from gradlab.doctor.recording.steps import Lines, Step
 from gradlab.doctor.recording.tape_calls import Asked, TapeLog, frames_around, is_theirs, leaves, telling, visible
 from gradlab.doctor.recording.tf_internals import local
 
 SITES = 5  # lines that asked for gradients whose last calls are kept, in each thread
 ROLL = 5_000  # entries after which a script's record, with no tape open, is kept without its tensors
 AFTER = 2_000  # entries that a tape nobody has asked yet is followed for after its with-block
+GRADIENTS = ("gradient", "jacobian", "batch_jacobian")
 THREADS = 16  # threads whose last call is kept: the replicas of a machine, a pool of workers
 
 
@@ -41,6 +44,8 @@ class _Thread(threading.local):
         self.call: Remembered | None = None
         self.collector: Collector | None = None
         self.tracing = False  # a gradient call in a graph is going on
+        self.lines = Lines()
+        self.again = False  # a step of the learner's runs once more, for a report
 
 
 class Remembered:
@@ -51,8 +56,10 @@ class Remembered:
         self.order = next(_orders)
         self.thread = threading.current_thread().name
         self.is_main = threading.current_thread() is threading.main_thread()
-        self.replica = _replica()
+        self.thread_number = threading.get_native_id()  # later threads have larger ones
+        self.replica = replica()
         self.report: Any = None
+        self.step: Step | None = None  # which step of a training the call is
 
     @property
     def origin(self) -> str:
@@ -87,13 +94,6 @@ _serials, _orders, _tokens = itertools.count(1), itertools.count(1), itertools.c
 _thread = _Thread()
 _latest: dict[int, Remembered] = {}  # serial of a thread -> its last call
 _collectors: list[Collector] = []
-
-
-def _replica() -> int | None:
-    context = tf.distribute.get_replica_context()
-    if context is None or not tf.distribute.has_strategy():
-        return None
-    return getattr(context, "replica_id_in_sync_group", None) if tf.executing_eagerly() else None
 
 
 # --- records ----------------------------------------------------------------------------------------------------------
@@ -334,6 +334,7 @@ def _asked(
             functions,
             frame if slices else None,
             frames_around(),
+            components(leaves(sources)),
         )
     )
 
@@ -355,6 +356,7 @@ def ask_traced(
     names = {n: v for n, v in visible(frame).items() if telling(v)}
     call = TracedCall(tape, what, target, sources, None, None, places(stack(2)[0]), names, running())
     call.frames = frames_around()
+    call.own = components(leaves(sources))
     _thread.tracing = True
     try:
         call.result = plain(target, sources, *args, **kwargs)
@@ -381,6 +383,9 @@ def remember(call: Asked | TracedCall) -> None:
     found = Remembered(call)
     if isinstance(call, Asked) and call.record is not None:
         call.record.lighten_history()
+    if call.error is None and call.what in GRADIENTS and not _thread.again:
+        own = [call.own.get(id(s), s) for s in leaves(call.sources)]
+        found.step = _thread.lines.take(found, own, call.result)
     _thread.call = found
     with _lock:
         _latest.pop(_thread.serial, None)
@@ -428,6 +433,7 @@ def forget(since: int = 0) -> None:
     """Drop what earlier tapes of this thread left, and all calls from order number `since` on."""
     _thread.last = None
     _thread.call = None
+    _thread.lines = Lines()
     with _lock:
         for serial, found in list(_latest.items()):
             if serial == _thread.serial or found.order >= since:

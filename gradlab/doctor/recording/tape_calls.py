@@ -60,6 +60,7 @@ class Call:
     frame: Any = None
     made: set[int] = field(default_factory=set)
     frames: list[Around] = field(default_factory=list)  # the learner's frames around the call, innermost first
+    own: dict[int, Any] = field(default_factory=dict)  # id of a source -> its variable in this replica
 
 
 @dataclass
@@ -79,6 +80,7 @@ class Asked:
     functions: list[Any]
     frame: Any = None
     frames: list[Around] = field(default_factory=list)
+    own: dict[int, Any] = field(default_factory=dict)  # as in Call
 
     def call(self) -> Call:
         """The call with its trace. RuntimeError if nothing was recorded."""
@@ -111,6 +113,7 @@ class Asked:
             self.functions,
             self.frame,
             frames=self.frames,
+            own=self.own,
         )
 
 
