@@ -73,12 +73,13 @@ def reports_of(found: Any, report_on: Callable[[Any], Report]) -> list[Report]:
         return [report]
     made = []
     for training in step.line.trainings:
-        if training is step.training or not training.since:
+        suspect = training.traced is not None and training.traced.compiled and training.traced.compiled.suspect
+        if training is step.training or not (training.since or suspect):
             continue
-        first = min(training.since.values(), key=lambda s: s.number)
-        other = report_on(first.call)
+        first = min(training.since.values(), key=lambda s: s.number).call if training.since else training.traced
+        other = report_on(first)
         for i, since in training.since.items():
-            if _recorded(first.call) and i < len(other.rows) and other.rows[i].is_problem:
+            if _recorded(first) and i < len(other.rows) and other.rows[i].is_problem:
                 _dated(other.rows[i], since, training.calls)
         if other.problems:
             later = "" if report.problems else ", and every gradient of it was there"

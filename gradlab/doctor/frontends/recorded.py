@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
 import tensorflow as tf
 
+from gradlab.doctor.frontends.compiled_step import eager_report
 from gradlab.doctor.frontends.first_bad_step import step_report
 from gradlab.doctor.frontends.traced import TracedCall
-from gradlab.doctor.recording import session, tf_internals
+from gradlab.doctor.recording import session
 from gradlab.doctor.recording.backends import recorder, why_not
 from gradlab.doctor.recording.frames import code_of, traceback_places
 from gradlab.doctor.recording.hooks import alone
 from gradlab.doctor.recording.recorded_run import Run
-from gradlab.doctor.recording.snapshot import Snapshot
 from gradlab.doctor.recording.sources import Eager, Source, unwrap
 from gradlab.doctor.recording.tape_calls import Asked, Call, leaves
 from gradlab.doctor.recording.trace import Trace, joined
 from gradlab.doctor.report.report import Report, Row
 from gradlab.doctor.report.status import norm_of, status_of
 from gradlab.doctor.rules import Case, Kind, diagnose, variable_list
-from gradlab.doctor.rules.in_a_graph import FILLED
 from gradlab.doctor.rules.raised import failed_later
 from gradlab.doctor.source_code.scope import Scene
 from gradlab.doctor.source_code.syntax import free_values
@@ -42,21 +42,21 @@ def report_on(found: session.Remembered, again: bool = True, contradicted: Colle
         call = found.call
         if isinstance(call, TracedCall):
             report = call.report()
-            if again and not report.problems:
-                report = _in_eager_mode(found, call) or report
+            if not report.problems:
+                report = eager_report(found, call, again, partial(_of_record, contradicted=(), only=None)) or report
         elif call.record is None:
             report = _without_record(call)
         else:
-
-            def explained(one: session.Remembered, only: Collection[int] | None) -> Report:
-                session.rest(one.call.record)
-                return explain_recorded(one.call.call(), contradicted, only)
-
-            report = step_report(found, explained)
+            report = step_report(found, lambda one, only: _of_record(one, contradicted, only))
         if found.origin:
             report.title += f", in {found.origin}"
         found.report = report
     return found.report
+
+
+def _of_record(found: session.Remembered, contradicted: Collection[str], only: Collection[int] | None) -> Report:
+    session.rest(found.call.record)
+    return explain_recorded(found.call.call(), contradicted, only)
 
 
 def _without_record(call: Asked) -> Report:
@@ -69,41 +69,6 @@ def _without_record(call: Asked) -> Report:
             Row(name, Kind.RAISES, message=f"{type(call.error).__name__}: {call.error}") for name in names or ["tape"]
         ]
     return Report(rows, [why_not()] if why_not() else [], "plain tape", title=f"tape.{call.what}")
-
-
-def _in_eager_mode(found: session.Remembered, call: TracedCall) -> Report | None:
-    """The report on one more run of the traced function, now with values; None if that shows nothing.
-
-    Variables and generators are put back. What else the function does (printing, writing files, changing Python
-    objects) happens once more.
-    """
-    if call.running is None or call.error is not None:
-        return None
-    function, args, kwargs = call.running
-    snapshot = Snapshot(recorder().key)
-    why = ""
-    try:
-        with tf_internals.generator_kept():
-            function.python_function(*args, **kwargs)
-    except Exception as error:  # something that works only in a graph; the trace's own report stands
-        why = type(error).__name__
-    finally:
-        snapshot.restore(snapshot.changed())
-    eager = session.last_call()
-    session.remembered_again(found)
-    if why or eager is None or eager is found or not isinstance(eager.call, Asked) or eager.call.record is None:
-        return None
-    session.rest(eager.call.record)
-    report = explain_recorded(eager.call.call())
-    for row, given in zip(report.rows, leaves(call.result), strict=False):
-        if row.status is Kind.NONE and given is not None:
-            row.status, row.norm = Kind.ZERO, 0.0
-            row.evidence = f"{row.evidence}; {FILLED}"
-    report.notes.append(
-        "the tape was opened in a tf.function; as its graph shows no missing gradient, the function ran once more in "
-        "eager mode to see the values (variables and generators are as before)"
-    )
-    return report
 
 
 def explain_recorded(call: Call, contradicted: Collection[str] = (), only: Collection[int] | None = None) -> Report:

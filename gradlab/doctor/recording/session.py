@@ -11,7 +11,8 @@ from __future__ import annotations
 import itertools
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -19,8 +20,9 @@ from typing import Any
 import tensorflow as tf
 
 from gradlab.doctor.frontends.traced import TracedCall, TracedTape, running
-from gradlab.doctor.recording import hooks
+from gradlab.doctor.recording import compiled_steps, hooks
 from gradlab.doctor.recording.backends import available, recorder
+from gradlab.doctor.recording.compiled_steps import CompiledSteps
 from gradlab.doctor.recording.frames import places, stack, user_frame
 from gradlab.doctor.recording.record import MAX_OPS, Record
 from gradlab.doctor.recording.replicas import components, replica
@@ -60,6 +62,7 @@ class Remembered:
         self.replica = replica()
         self.report: Any = None
         self.step: Step | None = None  # which step of a training the call is
+        self.compiled: CompiledSteps | None = None  # the steps of the tf.function in which the call was traced
 
     @property
     def origin(self) -> str:
@@ -366,7 +369,9 @@ def ask_traced(
         raise
     finally:
         _thread.tracing = False
-        remember(call)
+        found = remember(call)
+        if call.running is not None and call.error is None and not _thread.again:
+            found.compiled = compiled_steps.follow(*call.running, tape.graph, found, touch)
     return call.result
 
 
@@ -378,7 +383,16 @@ def mark(error: BaseException) -> None:
         return  # an exception class with slots: it may be reported twice
 
 
-def remember(call: Asked | TracedCall) -> None:
+def touch(found: Remembered) -> None:
+    """The graph in which this call was made has run once more."""
+    found.order, found.report = next(_orders), None
+    collector = collecting()
+    if collector is not None:
+        collector.last = found
+    remembered_again(found)
+
+
+def remember(call: Asked | TracedCall) -> Remembered:
     """A call has ended."""
     found = Remembered(call)
     if isinstance(call, Asked) and call.record is not None:
@@ -393,8 +407,9 @@ def remember(call: Asked | TracedCall) -> None:
         while len(_latest) > THREADS:
             _latest.pop(next(iter(_latest)))
     collector = collecting()
-    if collector is not None:
+    if collector is not None and not _thread.again:
         collector.add(found)
+    return found
 
 
 def last_call() -> Remembered | None:
@@ -414,6 +429,17 @@ def last_of(log: TapeLog | TracedTape) -> Remembered | None:
             if same or (isinstance(call, TracedCall) and call.tape is log):
                 return found
     return None
+
+
+@contextmanager
+def running_again() -> Iterator[None]:
+    """What this thread asks meanwhile is no step of the learner's, but one that runs once more for a report."""
+    before, lines = _thread.again, _thread.lines
+    _thread.again = True
+    try:
+        yield
+    finally:
+        _thread.again, _thread.lines = before, lines
 
 
 def remembered_again(found: Remembered) -> None:

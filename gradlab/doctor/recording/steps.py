@@ -25,6 +25,7 @@ from gradlab.doctor.recording.tf_internals import EagerTensor, key
 
 LINES = 8  # lines of a thread that are followed: the tapes of one step are about as many
 TRAININGS = 4  # trainings of a line that are told apart: a comparison of a few models
+Frame = tuple[str, int, dict[str, Any]]  # file, line, names with a whole number or a text
 OK, THERE = "ok", "there"  # THERE: in a graph that is being traced nothing is known of the values
 
 
@@ -48,7 +49,7 @@ class Since:
     status: str
     number: int  # of the call in its training, from 1
     call: Any  # the finished call
-    frames: list[tuple[str, int, dict[str, Any]]]  # file, line and plain numbers and texts of the learner's frames
+    frames: list[Frame]  # file, line and plain numbers and texts of the learner's frames
     report: dict[int, Any] | None = None  # rows of that call, once they are made, by the number of the source
 
 
@@ -60,6 +61,7 @@ class Training:
     calls: int = 0
     since: dict[int, Since] = field(default_factory=dict)  # number of a source -> how long it has been bad
     past: dict[int, tuple[str, int, int]] = field(default_factory=dict)  # what is over: status, first and last call
+    traced: Any = None  # the newest call that was made while a graph was traced
 
 
 @dataclass
@@ -116,6 +118,7 @@ class Lines:
         training.calls += 1
         number, seen = training.calls, None
         told = statuses(result)
+        training.traced = found if THERE in told else None
         for i, status in enumerate(told):
             known = training.since.get(i)
             if known is not None and known.status == status:
@@ -124,7 +127,7 @@ class Lines:
                 training.past[i] = (known.status, known.number, number - 1)
                 del training.since[i]
             if status not in (OK, THERE):
-                seen = seen if seen is not None else _plain_values()
+                seen = seen if seen is not None else plain_values()
                 training.since[i] = Since(status, number, found, seen)
         return Step(line, training, number, len(told), dict(training.since), dict(training.past))
 
@@ -136,7 +139,7 @@ def _identity(source: Any) -> int:
     return key(handle) if isinstance(handle, EagerTensor) else 0
 
 
-def _plain_values() -> list[tuple[str, int, dict[str, Any]]]:
+def plain_values() -> list[Frame]:
     """The learner's frames, innermost first, with what is a whole number or a text in them: counters of loops."""
     found = []
     frame = sys._getframe(1)

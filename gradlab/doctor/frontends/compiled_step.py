@@ -1,0 +1,191 @@
+"""A step of a compiled training, run once more in eager mode for the values that its graph does not tell.
+
+Which step: the first bad one, if what was seen from outside (`recording/compiled_steps.py`) shows one, from the variables
+as they were before it; else the last one, from the variables as they are now. Everything is put back afterwards. What
+else the function does (printing, writing files, changing Python objects) happens once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from gradlab.doctor.frontends.traced import TracedCall
+from gradlab.doctor.recording import compiled_steps, session, tf_internals
+from gradlab.doctor.recording.backends import recorder
+from gradlab.doctor.recording.compiled_steps import CompiledSteps, State, Suspect, Taken, finite, restore, state_of
+from gradlab.doctor.recording.snapshot import Snapshot
+from gradlab.doctor.recording.sources import Eager
+from gradlab.doctor.recording.tape_calls import Asked, leaves
+from gradlab.doctor.report.report import Report, Row
+from gradlab.doctor.rules import Kind
+from gradlab.doctor.rules.in_a_graph import FILLED
+from gradlab.doctor.source_code.loops import counters
+
+NOTE = (
+    "the tape was opened in a tf.function; as its graph shows no missing gradient, the function ran once more in eager "
+    "mode to see the values (variables and generators are as before)"
+)
+FIRST = (
+    "step {n} ran once more in eager mode, from the variables as they were before it; variables and generators are as "
+    "before"
+)
+# Ops with a state that `restore` puts back (variables), or with none: a graph of these alone may be repeated.
+_REPEATABLE = (
+    "Resource",
+    "ReadVariable",
+    "Assign",
+    "VarIsInitialized",
+    "VarHandle",
+    "StatefulPartitionedCall",
+    "While",
+)
+_REPEATABLE += ("PartitionedCall", "If", "Case", "Assert", "TensorList", "EmptyTensorList", "StatefulStandard")
+_READS_DATA = ("IteratorGetNext", "OptionalFromValue", "QueueDequeue", "ReaderRead")
+Explain = Callable[[session.Remembered], Report]
+
+
+@dataclass
+class Found:
+    """A step that may be the first bad one."""
+
+    number: int
+    state: State
+    taken: Taken
+
+
+def eager_report(found: session.Remembered, call: TracedCall, again: bool, explain: Explain) -> Report | None:
+    """The report on one more run of the traced function, now with values; None if that shows nothing or may not be.
+    `again`: it may run although nothing bad was seen."""
+    steps: CompiledSteps | None = found.compiled
+    suspect = steps.suspect if steps is not None else None
+    if call.running is None or call.error is not None or not (again or suspect):
+        return None
+    stateful = _stateful(call.tape.graph)
+    if any(t.startswith(_READS_DATA) for t in stateful):
+        return None  # another run would take the next batch of the program's own data
+    function, args, kwargs = call.running
+    if steps is not None and steps.calls:
+        args, kwargs = steps.calls[-1].args, steps.calls[-1].kwargs
+    report: Report | None = None
+    why = ""
+    with _kept(steps):
+        if suspect is not None and steps is not None:
+            repeatable = not [t for t in stateful if not t.startswith(_REPEATABLE)]
+            tried, why = _steps_to_try(function, steps, suspect, repeatable)
+            for one in tried:
+                restore(one.state)
+                report = _run(found, call, function, one.taken.args, one.taken.kwargs, explain)
+                if report is not None and report.problems:
+                    for row in report.problems:
+                        row.step, row.steps, row.loop = one.number, steps.count, counters(suspect.frames)
+                    report.notes.append(FIRST.format(n=one.number))
+                    return report
+    with _kept(steps):
+        report = _run(found, call, function, args, kwargs, explain) if again else None
+    if report is not None:
+        report.notes.append(NOTE)
+        report.notes += [why] if why else []
+    return report
+
+
+@contextmanager
+def _kept(steps: CompiledSteps | None) -> Iterator[None]:
+    """Variables and generators are afterwards as before, and no call is counted as a step meanwhile."""
+    snapshot = Snapshot(recorder().key)
+    if steps is not None:
+        steps.busy = True
+    try:
+        with session.running_again(), tf_internals.generator_kept():
+            yield
+    finally:
+        if steps is not None:
+            steps.busy = False
+        snapshot.restore(snapshot.changed())
+
+
+def _steps_to_try(function: Any, steps: CompiledSteps, suspect: Suspect, repeatable: bool) -> tuple[list[Found], str]:
+    """The steps that may be the first bad one, the likeliest first, and why there are none."""
+    last = suspect.first + len(suspect.calls) - 1
+    seen = (
+        f"what the function returns is zero, NaN or infinite since step {last}"
+        if suspect.exact
+        else f"a variable is NaN or infinite since a step from {suspect.first} to {last}"
+    )
+    earlier = [Found(1, *steps.start)] if steps.start is not None and last == 2 and suspect.exact else []
+    restore(suspect.state)
+    before = {h._id for h, v in suspect.state if not finite(v)}
+    for number, taken in enumerate(suspect.calls, suspect.first):
+        state = state_of(steps.graph)
+        if number == last and suspect.exact:
+            return [*earlier, Found(number, state, taken)], ""
+        if not repeatable:
+            why = f"{seen}; the steps before it were not repeated, because the graph draws random numbers or has side effects"
+            return earlier, why
+        result = function(*taken.args, **taken.kwargs)
+        if any(h._id not in before and not finite(v) for h, v in state_of(steps.graph)):
+            return [Found(number, state, taken)], ""
+        if taken.known and not _same(result, taken.result):
+            return (
+                earlier,
+                f"{seen}; a repeated step gives another result, so its variables are changed outside of it as well",
+            )
+    return earlier, f"{seen}; repeated, no step shows it"
+
+
+def _same(a: Any, b: Any) -> bool:
+    pairs = zip(tf.nest.flatten(a, expand_composites=True), tf.nest.flatten(b, expand_composites=True), strict=False)
+    return all(
+        np.array_equal(np.asarray(x), np.asarray(y), equal_nan=x.dtype.is_floating)
+        for x, y in pairs
+        if isinstance(x, Eager) and isinstance(y, Eager) and (x.dtype.is_floating or x.dtype.is_integer)
+    )
+
+
+def _run(
+    found: session.Remembered, call: TracedCall, function: Any, args: Any, kwargs: Any, explain: Explain
+) -> Report | None:
+    """The report on one eager run; None if it raises, or asks no tape."""
+    # The front end for plain tapes imports this one.
+    from gradlab.doctor.frontends.call import recorded_tapes
+
+    session.remembered_again(found)
+    eager = found
+    try:
+        if session.collecting() is not None:
+            function.python_function(*args, **kwargs)
+            eager = session.last_call() or found
+        else:
+            with recorded_tapes():
+                function.python_function(*args, **kwargs)
+                eager = session.last_call() or found
+    except Exception:  # something that works only in a graph; the trace's own report stands
+        return None
+    finally:
+        session.remembered_again(found)
+    if eager is found or not isinstance(eager.call, Asked) or eager.call.record is None:
+        return None
+    report = explain(eager)
+    for row, given in zip(report.rows, leaves(call.result), strict=False):
+        if row.status is Kind.NONE and given is not None:
+            _filled(row)
+    return report
+
+
+def _filled(row: Row) -> None:
+    row.status, row.norm = Kind.ZERO, 0.0
+    row.evidence = f"{row.evidence}; {FILLED}"
+
+
+def _stateful(graph: Any) -> set[str]:
+    """The types of all ops of a graph, and of the functions in it, that have a state or a side effect."""
+    if graph is None:
+        return set()
+    definition = compiled_steps.outermost(graph).as_graph_def()
+    types = {n.op for n in definition.node} | {n.op for f in definition.library.function for n in f.node_def}
+    return {t for t in types if getattr(tf_internals.op_def(t), "is_stateful", False)}
