@@ -31,10 +31,15 @@ NOTE = (
     "the tape was opened in a tf.function; as its graph shows no missing gradient, the function ran once more in eager "
     "mode to see the values (variables and generators are as before)"
 )
+OLDER = (
+    "step {n} ran once more in eager mode, but from the variables as they were before step {m}: the steps between draw "
+    "random numbers or have side effects, and were not repeated"
+)
 FIRST = (
     "step {n} ran once more in eager mode, from the variables as they were before it; variables and generators are as "
     "before"
 )
+DATA = "the function was not run once more in eager mode: it takes its batches from an iterator itself, and would take more"
 # Ops with a state that `restore` puts back (variables), or with none: a graph of these alone may be repeated.
 _REPEATABLE = (
     "Resource",
@@ -57,18 +62,20 @@ class Found:
     number: int
     state: State
     taken: Taken
+    older: int = 0  # the variables are those before this step, not before `number`
 
 
-def eager_report(found: session.Remembered, call: TracedCall, again: bool, explain: Explain) -> Report | None:
-    """The report on one more run of the traced function, now with values; None if that shows nothing or may not be.
-    `again`: it may run although nothing bad was seen."""
+def eager_report(found: session.Remembered, call: TracedCall, static: Report, again: bool, explain: Explain) -> Report:
+    """The report on one more run of the traced function, now with values; `static`, what its graph tells, if the run
+    shows nothing or may not be. `again`: it may run although nothing bad was seen."""
     steps: CompiledSteps | None = found.compiled
     suspect = steps.suspect if steps is not None else None
     if call.running is None or call.error is not None or not (again or suspect):
-        return None
+        return static
     stateful = _stateful(call.tape.graph)
     if any(t.startswith(_READS_DATA) for t in stateful):
-        return None  # another run would take the next batch of the program's own data
+        static.notes.append(DATA)
+        return static
     function, args, kwargs = call.running
     if steps is not None and steps.calls:
         args, kwargs = steps.calls[-1].args, steps.calls[-1].kwargs
@@ -84,13 +91,14 @@ def eager_report(found: session.Remembered, call: TracedCall, again: bool, expla
                 if report is not None and report.problems:
                     for row in report.problems:
                         row.step, row.steps, row.loop = one.number, steps.count, counters(suspect.frames)
-                    report.notes.append(FIRST.format(n=one.number))
+                    report.notes.append((OLDER if one.older else FIRST).format(n=one.number, m=one.older))
                     return report
     with _kept(steps):
         report = _run(found, call, function, args, kwargs, explain) if again else None
     if report is not None:
         report.notes.append(NOTE)
-        report.notes += [why] if why else []
+    report = report or static
+    report.notes += [why] if why else []
     return report
 
 
@@ -125,8 +133,11 @@ def _steps_to_try(function: Any, steps: CompiledSteps, suspect: Suspect, repeata
         if number == last and suspect.exact:
             return [*earlier, Found(number, state, taken)], ""
         if not repeatable:
-            why = f"{seen}; the steps before it were not repeated, because the graph draws random numbers or has side effects"
-            return earlier, why
+            older = [Found(last, suspect.state, suspect.calls[-1], suspect.first)] if suspect.exact else []
+            return [
+                *earlier,
+                *older,
+            ], f"{seen}; its steps draw random numbers or have side effects, and were not repeated"
         result = function(*taken.args, **taken.kwargs)
         if any(h._id not in before and not finite(v) for h, v in state_of(steps.graph)):
             return [Found(number, state, taken)], ""

@@ -43,7 +43,7 @@ def report_on(found: session.Remembered, again: bool = True, contradicted: Colle
         if isinstance(call, TracedCall):
             report = call.report()
             if not report.problems:
-                report = eager_report(found, call, again, partial(_of_record, contradicted=(), only=None)) or report
+                report = eager_report(found, call, report, again, partial(_of_record, contradicted=(), only=None))
         elif call.record is None:
             report = _without_record(call)
         else:

@@ -108,7 +108,8 @@ def spoilt_before_this_step(case: Case) -> Finding | None:
     ):
         return None
     handle = cut.op.ins[0]
-    if any(op_types.is_write(op.type) and handle in op.ins for op in case.recorded.trace.ops[: cut.op.index]):
+    ran = (op for op in case.recorded.trace.ops if op.index < cut.op.index)
+    if any(op_types.is_write(op.type) and handle in op.ins for op in ran):
         return None
     earlier = case.call.history.ops if case.call is not None and case.call.history is not None else []
     write = next((op for op in reversed(earlier) if op_types.is_write(op.type) and handle in op.ins and op.stack), None)
