@@ -27,12 +27,21 @@ from gradlab.doctor.rules.raised import failed_later
 from gradlab.doctor.source_code.scope import Scene
 from gradlab.doctor.source_code.syntax import free_values
 
+OTHERS = "this is the last call of several threads; others that have asked"
+
 
 def explain_last(contradicted: Collection[str] = ()) -> Report | None:
     """The report on this thread's last recorded call (in the main thread: on any thread's), None if there is none.
     `contradicted`: names of sources whose gradient somebody has measured to be wrong."""
     found = session.last_call()
-    return report_on(found, contradicted=contradicted) if found is not None else None
+    if found is None:
+        return None
+    report = report_on(found, contradicted=contradicted)
+    others = session.other_threads(found) if not found.is_main else []
+    if others:
+        note = f"{OTHERS}: {', '.join(others)}; tape.report() is about one tape"
+        report.notes += [note] if note not in report.notes else []
+    return report
 
 
 def report_on(found: session.Remembered, again: bool = True, contradicted: Collection[str] = ()) -> Report:

@@ -96,6 +96,7 @@ _lock = threading.RLock()  # reentrant: the last reference to a tape may go whil
 _serials, _orders, _tokens = itertools.count(1), itertools.count(1), itertools.count(1)
 _thread = _Thread()
 _latest: dict[int, Remembered] = {}  # serial of a thread -> its last call
+_lost = [0]  # order number of the main thread's last call that cannot be explained
 _collectors: list[Collector] = []
 
 
@@ -296,6 +297,9 @@ def ask(
         mark(error)
         done(log)
         raise
+    except BaseException:  # Ctrl-C
+        lost()
+        raise
     finally:
         local.asking = local.skipping = False
     _asked(log, what, target, sources, result, None, at)
@@ -417,7 +421,25 @@ def last_call() -> Remembered | None:
     if threading.current_thread() is not threading.main_thread():
         return _thread.call
     with _lock:
-        return max(_latest.values(), key=lambda found: found.order, default=None)
+        found = max(_latest.values(), key=lambda found: found.order, default=None)
+        return found if found is not None and found.order > _lost[0] else None
+
+
+def other_threads(found: Remembered) -> list[str]:
+    """The names of threads, other than that of this call, that have asked since the main thread did last."""
+    with _lock:
+        mine = max([f.order for f in _latest.values() if f.is_main], default=0)
+        names = [f.thread for f in _latest.values() if f.order > mine and not f.is_main and f.replica is None]
+    return sorted(set(names) - {found.thread})
+
+
+def lost() -> None:
+    """A call of this thread ended without a result to explain: the report on an earlier one is not its report."""
+    _thread.call = None
+    with _lock:
+        _latest.pop(_thread.serial, None)
+        if threading.current_thread() is threading.main_thread():
+            _lost[0] = next(_orders)
 
 
 def last_of(log: TapeLog | TracedTape) -> Remembered | None:

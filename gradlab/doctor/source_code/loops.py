@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-import linecache
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
+
+from gradlab.doctor.source_code.syntax import module
 
 Frame = tuple[str, int, dict[str, Any]]  # file, line, names with a plain value
 LONGEST = 40  # characters of a text that is shown as the counter of a loop
@@ -26,9 +27,8 @@ def counters(frames: Iterable[Frame]) -> dict[str, Any]:
 @lru_cache(maxsize=256)
 def targets(file: str, line: int) -> tuple[str, ...]:
     """The names that the for loops around a line assign, the outermost loop first."""
-    try:
-        tree = ast.parse("".join(linecache.getlines(file)))
-    except SyntaxError:  # a cell with magics in it
+    tree = module(file)
+    if tree is None:
         return ()
     found: list[str] = []
     for node in ast.walk(tree):
