@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -16,7 +18,7 @@ from gradlab.doctor.recording import session
 from gradlab.doctor.recording.backends import recorder, why_not
 from gradlab.doctor.recording.frames import code_of, traceback_places
 from gradlab.doctor.recording.hooks import alone
-from gradlab.doctor.recording.recorded_run import Run
+from gradlab.doctor.recording.recorded_run import Run, kind_of
 from gradlab.doctor.recording.sources import Eager, Source, unwrap
 from gradlab.doctor.recording.tape_calls import Asked, Call, leaves
 from gradlab.doctor.recording.trace import Trace, joined
@@ -65,7 +67,21 @@ def report_on(found: session.Remembered, again: bool = True, contradicted: Colle
 
 def _of_record(found: session.Remembered, contradicted: Collection[str], only: Collection[int] | None) -> Report:
     session.rest(found.call.record)
-    return explain_recorded(found.call.call(), contradicted, only)
+    with _uncollected():
+        return explain_recorded(found.call.call(), contradicted, only)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No garbage collection meanwhile. A report makes some ten thousand objects and leaves few: each full collection
+    that they set off looks at every object of TensorFlow, and they took a third of the time of a report."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _without_record(call: Asked) -> Report:
@@ -99,9 +115,9 @@ def explain_recorded(call: Call, contradicted: Collection[str] = (), only: Colle
 
 def _rows(call: Call, contradicted: Collection[str], only: Collection[int] | None) -> list[Row]:
     """One case, and its row, for each thing that the call was asked for."""
-    trace = (
-        joined(call.history, call.trace) if call.history is not None and call.history is not call.trace else call.trace
-    )
+    healthy = call.error is None and all(kind_of(g) == "ok" for g in leaves(call.result))
+    history = None if healthy else call.history
+    trace = call.trace if history is None or history is call.trace else joined(history, call.trace)
     shift = len(trace.ops) - len(call.trace.ops)
     scene = _scene(call, trace)
     base = Case("", Kind.RAISES, scene, call=call, shift=shift, error=call.error, raised_at=call.where)
