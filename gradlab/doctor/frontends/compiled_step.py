@@ -42,15 +42,9 @@ FIRST = (
 DATA = "the function was not run once more in eager mode: it takes its batches from an iterator itself, and would take more"
 # Ops with a state that `restore` puts back (variables), or with none: a graph of these alone may be repeated.
 _REPEATABLE = (
-    "Resource",
-    "ReadVariable",
-    "Assign",
-    "VarIsInitialized",
-    "VarHandle",
-    "StatefulPartitionedCall",
-    "While",
-)
-_REPEATABLE += ("PartitionedCall", "If", "Case", "Assert", "TensorList", "EmptyTensorList", "StatefulStandard")
+    "Resource", "ReadVariable", "VariableShape", "Assign", "VarIsInitialized", "VarHandle", "StatefulPartitionedCall",
+    "PartitionedCall", "While", "If", "Case", "Assert", "TensorList", "EmptyTensorList",
+)  # fmt: skip
 _READS_DATA = ("IteratorGetNext", "OptionalFromValue", "QueueDequeue", "ReaderRead")
 Explain = Callable[[session.Remembered], Report]
 

@@ -66,9 +66,11 @@ def report_on(found: session.Remembered, again: bool = True, contradicted: Colle
 
 
 def _of_record(found: session.Remembered, contradicted: Collection[str], only: Collection[int] | None) -> Report:
-    session.rest(found.call.record)
+    call = found.call
+    assert isinstance(call, Asked) and call.record is not None
+    session.rest(call.record)
     with _uncollected():
-        return explain_recorded(found.call.call(), contradicted, only)
+        return explain_recorded(call.call(), contradicted, only)
 
 
 @contextmanager
