@@ -15,6 +15,8 @@ SHAPE_ONLY = frozenset({
 })  # fmt: skip
 # Take a variable's handle and read its state, whole or in part, or ask about it. They change nothing.
 READS = frozenset({"ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape", "VarIsInitializedOp"})
+# The last input is the divisor.
+DIVISIONS = frozenset({"RealDiv", "Div", "Xdivy"})
 # Replace the whole state of a variable: what it held before no longer matters.
 OVERWRITES = frozenset({"AssignVariableOp"})
 # Plumbing without a value of its own: no step on the path that is shown to a reader.

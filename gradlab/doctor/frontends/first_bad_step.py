@@ -82,7 +82,7 @@ def reports_of(found: Any, report_on: Callable[[Any], Report]) -> list[Report]:
             if _recorded(first) and i < len(other.rows) and other.rows[i].is_problem:
                 _dated(other.rows[i], since, training.calls)
         if other.problems:
-            later = "" if report.problems else ", and every gradient of it was there"
-            other.notes.append(f"this line was run for other variables as well{later}")
+            later = "" if report.problems else "; their gradients were all there"
+            other.notes.append(f"this line was also run for other variables{later}")
             made.append(other)
     return made if made and not report.problems else [*made, report]

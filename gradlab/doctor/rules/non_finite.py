@@ -139,6 +139,9 @@ def value_not_finite(case: Case) -> Finding | None:
     if handed:
         found.evidence += f"; it was handed {_counted(handed[0])}"
         found.fix = "look at the data of this step: leave out or replace what is missing in them"
+    elif cut.op.type in op_types.DIVISIONS and bool(tf.reduce_any(tf.equal(run.value(cut.op.ins[-1]), 0))):
+        found.evidence += f"; it divides {_range(run.value(cut.op.ins[0]))} by {_range(run.value(cut.op.ins[-1]))}"
+        found.fix = "keep the divisor away from 0 (a sum over an empty mask is 0): tf.math.divide_no_nan(a, b), or tf.maximum(b, 1.0)"
     return found
 
 
@@ -158,6 +161,12 @@ def not_found(case: Case) -> Finding | None:
 
 def _bad(value: Any) -> bool:
     return getattr(value, "dtype", tf.int32).is_floating and not bool(tf.reduce_all(tf.math.is_finite(value)))
+
+
+def _range(value: Any) -> str:
+    """The numbers of a tensor in short: the one, or the smallest and the largest."""
+    low, high = float(tf.reduce_min(value)), float(tf.reduce_max(value))
+    return f"{low:.3g}" if low == high else f"values from {low:.3g} to {high:.3g}"
 
 
 def _counted(value: Any) -> str:
