@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from gradlab.doctor import op_types
 from gradlab.doctor.frontends.traced import TracedCall
 from gradlab.doctor.recording import compiled_steps, session, tf_internals
 from gradlab.doctor.recording.backends import recorder
@@ -40,12 +41,6 @@ FIRST = (
     "before"
 )
 DATA = "the function was not run once more in eager mode: it takes its batches from an iterator itself, and would take more"
-# Ops with a state that `restore` puts back (variables), or with none: a graph of these alone may be repeated.
-_REPEATABLE = (
-    "Resource", "ReadVariable", "VariableShape", "Assign", "VarIsInitialized", "VarHandle", "StatefulPartitionedCall",
-    "PartitionedCall", "While", "If", "Case", "Assert", "TensorList", "EmptyTensorList",
-)  # fmt: skip
-_READS_DATA = ("IteratorGetNext", "OptionalFromValue", "QueueDequeue", "ReaderRead")
 Explain = Callable[[session.Remembered], Report]
 
 
@@ -67,7 +62,7 @@ def eager_report(found: session.Remembered, call: TracedCall, static: Report, ag
     if call.running is None or call.error is not None or not (again or suspect):
         return static
     stateful = _stateful(call.tape.graph)
-    if any(t.startswith(_READS_DATA) for t in stateful):
+    if any(map(op_types.takes_data, stateful)):
         static.notes.append(DATA)
         return static
     function, args, kwargs = call.running
@@ -77,7 +72,7 @@ def eager_report(found: session.Remembered, call: TracedCall, static: Report, ag
     why = ""
     with _kept(steps):
         if suspect is not None and steps is not None:
-            repeatable = not [t for t in stateful if not t.startswith(_REPEATABLE)]
+            repeatable = all(map(op_types.is_repeatable, stateful))
             tried, why = _steps_to_try(function, steps, suspect, repeatable)
             for one in tried:
                 restore(one.state)
