@@ -17,13 +17,11 @@ def run(Tape=tf.GradientTape):
     with Tape() as tape:
         guess = tf.argmax(head(x), -1)  # <-- cut
         loss = tf.reduce_mean(tf.cast(guess != 2, tf.float32))  # <-- also
-    return dict(zip(EXPECT, tape.gradient(loss, head.trainable_variables), strict=True)), head
-
-
-def train():
-    grads, head = run()
-    keras.optimizers.SGD().apply_gradients(zip(grads.values(), head.trainable_variables, strict=True))
+    grads = tape.gradient(loss, head.trainable_variables)
+    if __name__ == "__main__":
+        keras.optimizers.SGD().apply_gradients(zip(grads, head.trainable_variables, strict=True))
+    return dict(zip(EXPECT, grads, strict=True))
 
 
 if __name__ == "__main__":
-    train()
+    run()
