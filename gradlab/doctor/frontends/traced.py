@@ -151,7 +151,9 @@ def fitting() -> Fitted | None:
             own, data = (step.f_locals.get(name) for name in step.f_code.co_varnames[:2])
             given = [local.get(name) for name in ("x", "y", "sample_weight")]
             like = [t for t in tf.nest.flatten(data) if t is not None]
-            arrays = all(isinstance(a, (np.ndarray, Eager)) for a in tf.nest.flatten([g for g in given if g is not None]))
+            arrays = all(
+                isinstance(a, (np.ndarray, Eager)) for a in tf.nest.flatten([g for g in given if g is not None])
+            )
             if own is not local.get("self") or local.get("class_weight") is not None or not arrays or not like:
                 return None
             if not all(isinstance(t, tf.Tensor) for t in like):

@@ -76,7 +76,8 @@ def _asks_all(case: Case) -> bool:
     place = next(iter(case.call.where), None) if case.call is not None else None
     statement = syntax.statement_at(place.file, place.line) if place is not None else None
     return any(
-        isinstance(n, ast.Attribute) and n.attr in ("variables", "weights") for n in (ast.walk(statement) if statement else ())
+        isinstance(n, ast.Attribute) and n.attr in ("variables", "weights")
+        for n in (ast.walk(statement) if statement else ())
     )
 
 

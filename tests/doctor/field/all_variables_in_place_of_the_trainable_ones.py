@@ -16,6 +16,7 @@ def run(Tape=tf.GradientTape):
     net = keras.Sequential([keras.layers.Dense(3), keras.layers.BatchNormalization(), keras.layers.Dropout(0.2)])
     x = tf.random.normal((6, 2))
     net(x)
+
     def step(x):
         with Tape() as tape:
             loss = tf.reduce_mean(net(x, training=True) ** 2)  # <-- also

@@ -12,7 +12,11 @@ EXPECT = {"kernel": "none", "bias": "none", "read": "ok"}
 
 def run(Tape=tf.GradientTape):
     keras.utils.set_random_seed(111)
-    lstm, where, read = keras.layers.LSTM(3, return_sequences=True), keras.layers.Dense(1), tf.Variable([0.5, -0.2, 0.3])
+    lstm, where, read = (
+        keras.layers.LSTM(3, return_sequences=True),
+        keras.layers.Dense(1),
+        tf.Variable([0.5, -0.2, 0.3]),
+    )
     x = tf.random.normal((4, 6, 2))
     where(lstm(x)[:, -1])
 

@@ -15,7 +15,11 @@ class Block(keras.Model):
         super().__init__()
         self.Tape, self.words = Tape, keras.layers.Embedding(9, 4)
         self.attend = keras.layers.MultiHeadAttention(2, 2)
-        self.norm, self.drop, self.out = keras.layers.LayerNormalization(), keras.layers.Dropout(0.1), keras.layers.Dense(9)
+        self.norm, self.drop, self.out = (
+            keras.layers.LayerNormalization(),
+            keras.layers.Dropout(0.1),
+            keras.layers.Dense(9),
+        )
 
     def call(self, ids, training=False):
         h = self.words(ids)
@@ -25,7 +29,9 @@ class Block(keras.Model):
     def train_step(self, data):
         x, y = data
         with self.Tape() as tape:
-            loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(y, self(x, training=True), from_logits=True))
+            loss = tf.reduce_mean(
+                keras.losses.sparse_categorical_crossentropy(y, self(x, training=True), from_logits=True)
+            )
         grads = tape.gradient(loss, self.trainable_variables)
         self.optimizer.apply_gradients(zip(grads, self.trainable_variables))
         return {"any": tf.reduce_min([tf.norm(tf.convert_to_tensor(g)) for g in grads[:1]])}
