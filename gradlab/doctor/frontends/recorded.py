@@ -26,7 +26,6 @@ from gradlab.doctor.rules.raised import failed_later
 from gradlab.doctor.source_code.scope import Scene
 from gradlab.doctor.source_code.syntax import free_values
 
-
 AGAIN = "the step, on the first batch of what fit was given and with the weights of now,"
 
 

@@ -158,7 +158,8 @@ def fitting() -> Fitted | None:
                 return None
             if not all(isinstance(t, tf.Tensor) for t in like):
                 return None
-            return Fitted(own, *given, local.get("batch_size") or 32, like)  # 32 is Keras' own
+            x, y, sample_weight = given
+            return Fitted(own, x, y, sample_weight, local.get("batch_size") or 32, like)  # 32 is Keras' own
         frame = frame.f_back
     return None
 

@@ -9,10 +9,10 @@ from typing import Any
 from gradlab.doctor.analysis.finite_differences import SCALES, Spent
 from gradlab.doctor.certainty import Proof
 from gradlab.doctor.recording.frames import Place, places
-from gradlab.doctor.rules import NO_PATH, Case, Cause, Finding, Kind, find, rule
 from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.sources import COMPOSITES, is_owner, unwrap
 from gradlab.doctor.recording.trace import Op
+from gradlab.doctor.rules import NO_PATH, Case, Cause, Finding, Kind, find, rule
 from gradlab.doctor.rules.case import place_of
 from gradlab.doctor.source_code import syntax
 from gradlab.doctor.source_code.scope import Scene, children, class_file
@@ -137,7 +137,8 @@ def its_branch_did_not_run(case: Case) -> Finding | None:
                 if part.lineno < line and syntax.names(part) & aliases:
                     used = next(n for n in ast.walk(part) if hasattr(n, "lineno") and syntax.names(n) & aliases)
                     function = getattr(scope, "name", "<module>")
-                    where = [Place(file, n, function) for n in dict.fromkeys((used.lineno, node.lineno))]
+                    at = getattr(node, "lineno", used.lineno)
+                    where = [Place(file, n, function) for n in dict.fromkeys((used.lineno, at))]
                     return Finding(where, "it is used only in a branch that did not run", (Proof.FLOW, Proof.TEXT))
     return None
 

@@ -23,7 +23,7 @@ class Net(keras.Model):
     def train_step(self, data):
         x, y = data
         with self.Tape() as tape:
-            value, kind = self(x)
+            value, _ = self(x)
             loss = tf.reduce_mean((value - y) ** 2)  # <-- also
         grads = tape.gradient(loss, [*self.first.trainable_variables, *self.second.trainable_variables])
         return {n: tf.constant(float("nan")) if g is None else tf.norm(g) for n, g in zip(EXPECT, grads, strict=True)}

@@ -32,7 +32,7 @@ class Levels(keras.Model):
 
 def run(Tape=tf.GradientTape):
     keras.utils.set_random_seed(21)
-    net, seen = Levels(Tape), []
+    net = Levels(Tape)
     net.compile("sgd", run_eagerly=not COMPILED)
     history = net.fit(tf.random.normal((6, 3)), tf.random.normal((6, 3)), batch_size=6, verbose=0).history
     values = [history[n][-1] for n in EXPECT]

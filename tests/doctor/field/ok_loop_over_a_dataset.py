@@ -22,7 +22,7 @@ def run(Tape=tf.GradientTape):
             with Tape() as tape:
                 loss = tf.reduce_mean((gru(x) - 0.5) ** 2)
             grads = tape.gradient(loss, gru.trainable_variables)
-            optimizer.apply_gradients(zip(grads, gru.trainable_variables))
+            optimizer.apply_gradients(zip(grads, gru.trainable_variables, strict=True))
             seen += grads[0]
         return seen
 

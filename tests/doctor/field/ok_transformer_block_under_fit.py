@@ -33,7 +33,7 @@ class Block(keras.Model):
                 keras.losses.sparse_categorical_crossentropy(y, self(x, training=True), from_logits=True)
             )
         grads = tape.gradient(loss, self.trainable_variables)
-        self.optimizer.apply_gradients(zip(grads, self.trainable_variables))
+        self.optimizer.apply_gradients(zip(grads, self.trainable_variables, strict=True))
         return {"any": tf.reduce_min([tf.norm(tf.convert_to_tensor(g)) for g in grads[:1]])}
 
 
