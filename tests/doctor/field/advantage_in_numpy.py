@@ -6,6 +6,7 @@ import tensorflow as tf
 
 ORIGIN = "actor-critic tutorials; tensorflow/tensorflow#36596"
 WAYS = ("tape", "command")
+WEEKLY = True
 COMPILED = False
 CAUSE = "numpy-conversion"
 EXPECT = {"actor kernel": "ok", "actor bias": "ok", "critic kernel": "none", "critic bias": "none"}

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "pytorch/pytorch#41508-like report for tf.keras attention"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "nan-forward"
 EXPECT = {"kernel": "nan", "recurrent": "nan", "bias": "nan"}

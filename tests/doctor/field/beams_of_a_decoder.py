@@ -4,6 +4,7 @@ import tensorflow as tf
 
 ORIGIN = "beam search inside a training step"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "argsort-topk-index"
 EXPECT = {"out": "zero", "table": "ok"}

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "spectral normalisation in a recurrent cell"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "before-tape"
 EXPECT = {"kernel": "ok", "recurrent": "none"}

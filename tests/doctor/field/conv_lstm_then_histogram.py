@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "tensorflow/tensorflow#34322 (histogram losses)"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = ("no-gradient-op", "integer-cast")
 EXPECT = {"kernel": "none", "recurrent": "none", "bias": "none"}

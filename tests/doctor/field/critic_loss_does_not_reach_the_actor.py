@@ -6,6 +6,7 @@ import tensorflow as tf
 
 ORIGIN = "keras.io/examples/rl/ddpg_pendulum"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = False
 CAUSE = "unconnected"
 EXPECT = {"kernel": "none", "bias": "none"}

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "keras-team/keras#15553 (custom cells)"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "no-gradient-op"
 EXPECT = {"gate": "zero", "value": "ok"}

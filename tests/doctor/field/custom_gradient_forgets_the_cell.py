@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "tensorflow/tensorflow#31945 (custom_gradient in a cell)"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "custom-gradient"
 EXPECT = {"kernel": "none"}

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "keras.io/examples/generative/wgan_gp"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "before-tape"
 EXPECT = {"kernel": "none", "bias": "none"}

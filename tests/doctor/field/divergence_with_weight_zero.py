@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "KL annealing in VAE examples"
 WAYS = ("tape", "command")
+WEEKLY = True
 COMPILED = True
 CAUSE = "zero-masked"
 EXPECT = {"width kernel": "zero", "width bias": "zero"}

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "tensorflow/nmt-like training steps"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "before-tape"
 EXPECT = {"kernel": "none", "recurrent": "none", "bias": "none", "out kernel": "ok", "out bias": "ok"}

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "action masks in policy gradients"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "nan-forward"
 EXPECT = {"kernel": "nan", "recurrent": "nan", "bias": "nan"}

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "keras-team/keras#3086 (masking)"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = False
 CAUSE = "zero-masked"
 EXPECT = {"kernel": "zero", "recurrent": "zero", "bias": "zero"}

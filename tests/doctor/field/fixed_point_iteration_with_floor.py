@@ -4,6 +4,7 @@ import tensorflow as tf
 
 ORIGIN = "deep equilibrium models; tensorflow/tensorflow#3972"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "no-gradient-op"
 EXPECT = {"w": "zero", "v": "ok"}

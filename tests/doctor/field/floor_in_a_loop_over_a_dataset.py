@@ -4,6 +4,7 @@ import tensorflow as tf
 
 ORIGIN = "custom loops over datasets inside a tf.function"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "no-gradient-op"
 EXPECT = {"w": "none", "v": "ok"}

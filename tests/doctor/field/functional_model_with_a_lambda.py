@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "keras-team/keras#11112 (Lambda with argmax)"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "argmax"
 EXPECT = {"kernel": "none", "recurrent": "none", "bias": "none", "head kernel": "ok", "head bias": "ok"}

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "ericjang/gumbel-softmax#4"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "argmax"
 EXPECT = {"encode kernel": "none", "encode bias": "none", "decode kernel": "ok", "decode bias": "ok"}

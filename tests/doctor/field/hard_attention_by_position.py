@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "recurrent models of visual attention, written with tf.gather"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "integer-cast"
 EXPECT = {"kernel": "none", "bias": "none", "read": "ok"}

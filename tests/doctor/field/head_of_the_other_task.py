@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "multi-task models with a custom train_step"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "unconnected"
 EXPECT = {"a kernel": "ok", "a bias": "ok", "b kernel": "none", "b bias": "none"}

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "tensorflow/tensorflow#28204 (state between batches)"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "state-assign"
 EXPECT = {"kernel": "none", "recurrent": "none", "bias": "none", "head": "ok"}

@@ -6,6 +6,7 @@ from keras import ops
 
 ORIGIN = "keras-team/keras#19313 (keras.ops.scan)"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = ("zero-saturated", "no-gradient-op")
 EXPECT = {"w": "zero"}

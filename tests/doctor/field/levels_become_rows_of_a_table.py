@@ -6,6 +6,7 @@ from keras import ops
 
 ORIGIN = "keras-team/keras#19313 (keras.ops in a custom layer)"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "integer-cast"
 EXPECT = {"kernel": "none", "bias": "none", "table": "ok"}

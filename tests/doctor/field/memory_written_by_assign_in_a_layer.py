@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "keras-team/keras#19078 (stateful custom layers)"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "state-assign"
 EXPECT = {"write": "none", "read": "ok"}

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "tensorflow/tensorflow#39556 (mixed precision without loss scale)"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "zero-underflow"
 EXPECT = {"kernel": "zero", "bias": "zero"}

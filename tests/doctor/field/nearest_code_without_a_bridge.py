@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "keras.io/examples/generative/vq_vae"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "argmax"
 EXPECT = {"encode kernel": "none", "encode bias": "none", "codes": "ok"}

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "tensorflow/tensorflow#12071 (norm at zero)"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "nan-sqrt-norm"
 EXPECT = {"kernel": "nan", "bias": "nan"}

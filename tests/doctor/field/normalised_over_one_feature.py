@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "keras-team/keras#11927-like reports"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "zero-cancel"
 EXPECT = {"kernel": "zero", "recurrent": "zero", "bias": "zero"}

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "official DQN examples"
 WAYS = ("tape", "command")
+WEEKLY = True
 COMPILED = True
 CAUSE = None
 EXPECT = {"kernel": "ok", "recurrent": "ok", "bias": "ok", "q kernel": "ok", "q bias": "ok"}

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "tf.raw_rnn-like loops"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = None
 EXPECT = {"kernel": "ok", "recurrent": "ok", "bias": "ok"}

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "tensorflow.org/text/tutorials/nmt_with_attention"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = None
 EXPECT = {"table": "ok", "kernel": "ok", "recurrent": "ok", "bias": "ok", "out kernel": "ok", "out bias": "ok"}

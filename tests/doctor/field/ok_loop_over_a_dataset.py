@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "custom loops over datasets inside a tf.function"
 WAYS = ("tape", "command")
+WEEKLY = True
 COMPILED = True
 CAUSE = None
 EXPECT = {"kernel": "ok", "recurrent": "ok", "bias": "ok"}

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "the guide on mixed precision"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = None
 EXPECT = {"kernel": "ok", "recurrent": "ok", "bias": "ok", "head kernel": "ok", "head bias": "ok"}

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "tf.recompute_grad for long sequences"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = None
 EXPECT = {"first": "ok", "second": "ok"}

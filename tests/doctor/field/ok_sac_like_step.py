@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "soft actor-critic examples"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 LAST = 2
 CAUSE = None

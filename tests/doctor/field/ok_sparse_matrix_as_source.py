@@ -4,6 +4,7 @@ import tensorflow as tf
 
 ORIGIN = "tensorflow/tensorflow#43107 (composite tensors as sources)"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = False
 CAUSE = None
 EXPECT = {"adjacency": "ok", "w": "ok"}

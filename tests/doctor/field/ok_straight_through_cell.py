@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "binary recurrent networks"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = None
 EXPECT = {"kernel": "ok"}

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "keras.io/examples/generative/text_generation_with_miniature_gpt"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = None
 EXPECT = {"any": "ok"}

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "tensorflow.org/tutorials/generative/deepdream"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "not-watched"
 EXPECT = {"picture": "none"}

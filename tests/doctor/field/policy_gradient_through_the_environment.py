@@ -6,6 +6,7 @@ import tensorflow as tf
 
 ORIGIN = "tensorflow/tensorflow#28385 (loss from an environment)"
 WAYS = ("tape", "command")
+WEEKLY = True
 COMPILED = False
 CAUSE = ("numpy-conversion", "random-sampling")
 EXPECT = {"kernel": "none", "bias": "none"}

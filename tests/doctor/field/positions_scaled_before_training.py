@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "learned scale of positional encodings"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "before-tape"
 EXPECT = {"scale": "none", "kernel": "ok", "bias": "ok"}

@@ -6,6 +6,7 @@ from keras import ops
 
 ORIGIN = "keras-team/keras#18975 (quantised layers)"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "no-gradient-op"
 EXPECT = {"kernel": "none", "recurrent": "ok"}

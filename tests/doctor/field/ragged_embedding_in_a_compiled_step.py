@@ -4,6 +4,7 @@ import tensorflow as tf
 
 ORIGIN = "tensorflow/tensorflow#47170 (ragged input of a layer)"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "comparison"
 EXPECT = {"table": "none", "w": "ok"}

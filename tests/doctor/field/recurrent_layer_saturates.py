@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "keras-team/keras#2467-like reports (unscaled inputs)"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = False
 CAUSE = "zero-saturated"
 EXPECT = {"kernel": "zero"}

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "tensorflow/tensorflow#1511; keras-team/keras#12804"
 WAYS = ("command",)
+WEEKLY = True
 CAUSE = "argmax"
 EXPECT = {"kernel": "none", "bias": "none"}
 ENDS = "No gradients provided for any variable"

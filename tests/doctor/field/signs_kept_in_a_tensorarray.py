@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "tensorflow/tensorflow#31583 (TensorArray after a recurrent layer)"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = ("comparison", "integer-cast")
 EXPECT = {"kernel": "zero", "recurrent": "zero", "bias": "zero"}

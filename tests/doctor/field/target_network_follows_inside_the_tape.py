@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "DQN with soft updates (openai/baselines-like loops)"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "state-assign"
 EXPECT = {"kernel": "none", "bias": "none"}

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "truncated BPTT by hand"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "stop-gradient"
 BY_DESIGN = True

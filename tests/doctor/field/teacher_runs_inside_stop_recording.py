@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "distillation examples"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = ("tape-order", "before-tape")
 EXPECT = {"kernel": "none", "bias": "none"}

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 ORIGIN = "tensorflow/tensorflow#27519"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "py-function"
 EXPECT = {"kernel": "none", "recurrent": "none", "bias": "none"}

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "dead ReLU in a custom train_step"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "zero-saturated"
 EXPECT = {"kernel": "zero", "recurrent": "zero", "bias": "zero"}

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 ORIGIN = "hypernetworks written as a Keras model"
 WAYS = ("tape",)
+WEEKLY = True
 COMPILED = True
 CAUSE = "before-tape"
 EXPECT = {"hyper kernel": "none", "hyper bias": "none", "head kernel": "ok", "head bias": "ok"}
