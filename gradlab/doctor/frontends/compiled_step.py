@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,9 +30,14 @@ from gradlab.doctor.rules.in_a_graph import FILLED
 from gradlab.doctor.source_code.loops import counters
 
 NOTE = (
-    "the tape was opened in a tf.function; as its graph shows no missing gradient, the function ran once more in eager "
-    "mode to see the values (variables and generators are as before)"
+    "the tape was opened in {opened}; as its graph shows no missing gradient, {again} ran once more in eager mode to see "
+    "the values (variables and generators are as before)"
 )
+OF_FUNCTION = {"opened": "a tf.function", "again": "the function"}
+OF_FIT = {
+    "opened": "a step of fit",
+    "again": "the step, on the first batch of what fit was given and with the weights of now,",
+}
 OLDER = (
     "step {n} ran once more in eager mode, but from the variables as they were before step {m}: the steps between draw "
     "random numbers or have side effects, and were not repeated"
@@ -59,8 +65,17 @@ def eager_report(found: session.Remembered, call: TracedCall, static: Report, ag
     shows nothing or may not be. `again`: it may run although nothing bad was seen."""
     steps: CompiledSteps | None = found.compiled
     suspect = steps.suspect if steps is not None else None
-    if call.running is None or call.error is not None or not (again or suspect):
+    if call.error is not None or not (again or suspect):
         return static
+    if call.running is None:
+        if call.fitted is None:
+            return static
+        with _kept(None):
+            report = _run(found, call, call.fitted.run, explain)
+        if report is None:
+            return static
+        report.notes.append(NOTE.format(**OF_FIT))
+        return report
     stateful = _stateful(call.tape.graph)
     if any(map(op_types.takes_data, stateful)):
         static.notes.append(DATA)
@@ -68,7 +83,7 @@ def eager_report(found: session.Remembered, call: TracedCall, static: Report, ag
     function, args, kwargs = call.running
     if steps is not None and steps.calls:
         args, kwargs = steps.calls[-1].args, steps.calls[-1].kwargs
-    report: Report | None = None
+    report = None
     why = ""
     with _kept(steps):
         if suspect is not None and steps is not None:
@@ -76,16 +91,18 @@ def eager_report(found: session.Remembered, call: TracedCall, static: Report, ag
             tried, why = _steps_to_try(function, steps, suspect, repeatable)
             for one in tried:
                 restore(one.state)
-                report = _run(found, call, function, one.taken.args, one.taken.kwargs, explain)
+                report = _run(
+                    found, call, partial(function.python_function, *one.taken.args, **one.taken.kwargs), explain
+                )
                 if report is not None and report.problems:
                     for row in report.problems:
                         row.step, row.steps, row.loop = one.number, steps.count, counters(suspect.frames)
                     report.notes.append((OLDER if one.older else FIRST).format(n=one.number, m=one.older))
                     return report
     with _kept(steps):
-        report = _run(found, call, function, args, kwargs, explain) if again else None
+        report = _run(found, call, partial(function.python_function, *args, **kwargs), explain) if again else None
     if report is not None:
-        report.notes.append(NOTE)
+        report.notes.append(NOTE.format(**OF_FUNCTION))
     report = report or static
     report.notes += [why] if why else []
     return report
@@ -147,9 +164,7 @@ def _same(a: Any, b: Any) -> bool:
     )
 
 
-def _run(
-    found: session.Remembered, call: TracedCall, function: Any, args: Any, kwargs: Any, explain: Explain
-) -> Report | None:
+def _run(found: session.Remembered, call: TracedCall, run: Callable[[], Any], explain: Explain) -> Report | None:
     """The report on one eager run; None if it raises, or asks no tape."""
     # The front end for plain tapes imports this one.
     from gradlab.doctor.frontends.call import recorded_tapes
@@ -158,11 +173,11 @@ def _run(
     eager = found
     try:
         if session.collecting() is not None:
-            function.python_function(*args, **kwargs)
+            run()
             eager = session.last_call() or found
         else:
             with recorded_tapes():
-                function.python_function(*args, **kwargs)
+                run()
                 eager = session.last_call() or found
     except Exception:  # something that works only in a graph; the trace's own report stands
         return None
