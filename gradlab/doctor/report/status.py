@@ -6,7 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from gradlab.doctor.recording.recorded_run import kind_of, values_of
+from gradlab.doctor.recording import recorded_run
+from gradlab.doctor.recording.recorded_run import kind_of
 from gradlab.lab.reading import Kind
 
 _KINDS = {"none": Kind.NONE, "zero": Kind.ZERO, "nan": Kind.NOT_FINITE, "inf": Kind.NOT_FINITE, "ok": Kind.OK}
@@ -19,9 +20,7 @@ def status_of(gradient: Any) -> Kind:
 
 def norm_of(gradient: Any) -> float | None:
     """The Euclidean norm of a gradient, None if there is none; of IndexedSlices with repeated rows added up first."""
-    if gradient is None:
-        return None
     if isinstance(gradient, tf.IndexedSlices):
         distinct, place = tf.unique(gradient.indices)
         gradient = tf.math.unsorted_segment_sum(gradient.values, place, tf.size(distinct))
-    return float(tf.norm(tf.cast(tf.abs(values_of(gradient)), tf.float64)))
+    return None if gradient is None else recorded_run.norm_of(gradient)
