@@ -85,6 +85,8 @@ FLAT = STEPS | {
     "Sign", "HistogramFixedWidth", "Bucketize", "AsString", "StringToNumber", "FloorMod", "LowerBound", "UpperBound",
     "Unique", "UniqueV2", "DenseBincount", "Bincount", "OneHot", "QuantizeV2",
 }  # fmt: skip
+# Give the eigenvalues and the eigenvectors of a symmetric matrix, in this order.
+EIGENVECTORS = frozenset({"SelfAdjointEigV2"})
 # Ops that refuse to be run by themselves, or whose own run says nothing about the recorded one.
 NOT_RUN_ALONE = READS | COPIES | {"StopGradient", "EagerPyFunc", "PyFunc"}
 
