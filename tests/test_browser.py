@@ -25,7 +25,7 @@ pytestmark = [
 MANY = [
     'import gradlab\ngradlab.start()\ngradlab.Panel("integer_cast")',
     'gradlab.Panel("integer_cast", bug=True)',
-    'gradlab.Panel("state_leaves", predict=True, steps=4)',
+    'gradlab.Panel("state_leaves", predict="kinds", steps=4)',
     'gradlab.Panel("timestep_jacobian")',
     "from gradlab.panel.influence_panel import InfluencePanel\nInfluencePanel(steps=12)",
 ]
