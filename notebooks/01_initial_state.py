@@ -29,28 +29,26 @@ gradlab.start(keras=keras, device=device)
 # Both positions of the switch start from a NumPy array, so neither state is a variable. One array is full of halves, the other of
 # zeros. The network takes one step.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: initial_state -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
-gradlab.check_prediction("initial_state", prediction)
+gradlab.Panel("initial_state", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch, with the mouse or with the arrow keys. In the heatmaps, bright is large, dark is small, **black is exactly
+# **Look.** In the heatmaps, bright is large, dark is small, **black is exactly
 # zero**, hatched is `None`. Then drag `steps` from 1 to 2 with the switch on. Which picture changes its pattern?
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("initial_state", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("initial_state")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: initial_state -->
+#
 # **Explain.** Nothing is `None`. With zeros, one gradient is *exactly zero*, and that is right: in the first step the recurrent kernel
 # multiplies the initial state, so its gradient is the outer product of that state and the error behind it. A state of zeros makes it
 # zero. From the second step on the state is no longer zero. A finite difference agrees: move the weight a little, and the loss does
@@ -59,7 +57,7 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # **Exercise.** One step, and the state must stay a constant. Give the recurrent kernel a gradient that is not zero.
 
-# %%
+# %% tags=["exercise"]
 import numpy as np
 import tensorflow as tf
 
@@ -76,6 +74,23 @@ def mine(cell, x):
 
 gradlab.check_repair("initial_state", mine)
 
+# %% tags=["solution"]
+import numpy as np
+import tensorflow as tf
+
+
+def mine(cell, x):
+    sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
+    with tf.GradientTape() as tape:
+        h = tf.constant(np.ones((1, cell.units), "float32"))  # change this
+        for t in range(x.shape[1]):
+            h, _ = cell(x[:, t], [h])
+        loss = tf.reduce_mean((h - 1) ** 2)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("initial_state", mine)
+
 # %% [markdown]
 # ## 2. Make the state before the tape opens
 #
@@ -83,27 +98,25 @@ gradlab.check_repair("initial_state", mine)
 #
 # The state is a constant again. The switch decides whether it is made before the tape opens or inside.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: state_outside_tape -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
-gradlab.check_prediction("state_outside_tape", prediction)
+gradlab.Panel("state_outside_tape", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch. Look for any difference, with the arrow keys too: they read single values.
+# **Look.** Look for any difference, with the arrow keys too: they read single values.
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("state_outside_tape", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("state_outside_tape")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: state_outside_tape -->
+#
 # **Explain.** No entry changes. A constant was computed from nothing, so there is nothing before the tape that the tape could have missed.
 
 # %% [markdown]
@@ -111,7 +124,7 @@ gradlab.side_by_side(off, on)
 # same number, and say why. The check tells an honest break from an exception, and from a `None` that you wrote yourself.
 
 
-# %%
+# %% tags=["exercise"]
 def mine(cell, x):
     sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
     with tf.GradientTape() as tape:
@@ -124,6 +137,19 @@ def mine(cell, x):
 
 gradlab.check_break("state_outside_tape", mine)
 
+# %% tags=["solution"]
+def mine(cell, x):
+    sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
+    with tf.GradientTape() as tape:
+        h = tf.fill((1, cell.units), 0.5)
+        for t in range(x.shape[1]):
+            h, _ = cell(x[:, t], [h])
+        loss = tf.reduce_mean((tf.constant(h.numpy()) - 1) ** 2)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_break("state_outside_tape", mine)
+
 # %% [markdown]
 # ## 3. Compute the state before the tape opens
 #
@@ -131,34 +157,26 @@ gradlab.check_break("state_outside_tape", mine)
 #
 # Now the state is computed: a Dense layer, the *encoder*, makes it from two numbers. The sources are the weights of both layers.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: computed_state -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {
-    "encoder kernel": "?",
-    "encoder bias": "?",
-    "kernel": "?",
-    "recurrent_kernel": "?",
-    "bias": "?",
-}
-gradlab.check_prediction("computed_state", prediction)
+gradlab.Panel("computed_state", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch and compare the first two pictures with the last three. Then train both versions for 30 steps: which weights
+# **Look.** Compare the first two pictures with the last three. Then train both versions for 30 steps: which weights
 # move?
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("computed_state", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("computed_state")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: computed_state -->
+#
 # **Explain.** The claim is half true. What the encoder did before the tape opened is not recorded, and its weights get `None`. The cell runs
 # inside the tape, and its weights get their gradients. So do not ask *where the state is made*. Ask *whether weights that you want to
 # train made it*.
@@ -167,12 +185,26 @@ gradlab.side_by_side(off, on)
 # **Exercise.** Mend this one so that all five sources get their gradients.
 
 
-# %%
+# %% tags=["exercise"]
 def mine(encoder, cell, facts, x):
     sources = {"encoder kernel": encoder.kernel, "encoder bias": encoder.bias}
     sources |= {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
     h = encoder(facts)  # mend this
     with tf.GradientTape() as tape:
+        for t in range(x.shape[1]):
+            h, _ = cell(x[:, t], [h])
+        loss = tf.reduce_mean((h - 1) ** 2)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("computed_state", mine)
+
+# %% tags=["solution"]
+def mine(encoder, cell, facts, x):
+    sources = {"encoder kernel": encoder.kernel, "encoder bias": encoder.bias}
+    sources |= {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
+    with tf.GradientTape() as tape:
+        h = encoder(facts)
         for t in range(x.shape[1]):
             h, _ = cell(x[:, t], [h])
         loss = tf.reduce_mean((h - 1) ** 2)
@@ -189,27 +221,25 @@ gradlab.check_repair("computed_state", mine)
 # A state can be learned like a weight. With the switch off it is a `tf.Variable`, with the switch on a constant tensor with the
 # same numbers. This time the state itself is among the sources.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: learned_state -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"initial state": "?", "kernel": "?", "recurrent_kernel": "?", "bias": "?"}
-gradlab.check_prediction("learned_state", prediction)
+gradlab.Panel("learned_state", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch and look at `initial state`. Then look at the weights.
+# **Look.** Look at `initial state`. Then look at the weights.
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("learned_state", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("learned_state")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: learned_state -->
+#
 # **Explain.** A tape **watches** trainable variables by itself, and tensors only when told to by `tape.watch(tensor)`. The constant state was not
 # watched, so asking for its gradient gives `None`. The weights are variables and have their gradients either way.
 
@@ -217,12 +247,28 @@ gradlab.side_by_side(off, on)
 # **Exercise.** Leave the state a constant tensor, and get its gradient all the same. One line is enough.
 
 
-# %%
+# %% tags=["exercise"]
 def mine(cell, learned, fixed, x):
     h0 = fixed  # leave this
     sources = {"initial state": h0}
     sources |= {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
     with tf.GradientTape() as tape:  # mend below
+        h = tf.identity(h0)
+        for t in range(x.shape[1]):
+            h, _ = cell(x[:, t], [h])
+        loss = tf.reduce_mean((h - 1) ** 2)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("learned_state", mine)
+
+# %% tags=["solution"]
+def mine(cell, learned, fixed, x):
+    h0 = fixed  # leave this
+    sources = {"initial state": h0}
+    sources |= {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
+    with tf.GradientTape() as tape:  # mend below
+        tape.watch(h0)
         h = tf.identity(h0)
         for t in range(x.shape[1]):
             h, _ = cell(x[:, t], [h])

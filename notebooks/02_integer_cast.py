@@ -25,28 +25,26 @@ gradlab.start(keras=keras, device=device)
 # The network is one SimpleRNN cell stepped over a short sequence of random numbers. With the switch on, the last hidden state
 # goes to `int32` and back to `float32` on its way into the loss.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: integer_cast -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
-gradlab.check_prediction("integer_cast", prediction)
+gradlab.Panel("integer_cast", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch, with the mouse or with the arrow keys. Bright is large, dark is small, black is exactly zero, hatched is
+# **Look.** Bright is large, dark is small, black is exactly zero, hatched is
 # `None`. Then drag the knobs: does any length or width bring a gradient back? Last, train both versions for 30 steps.
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("integer_cast", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("integer_cast")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: integer_cast -->
+#
 # **Explain.** A derivative asks what happens when the input moves a *little*. An integer can't move a little. TensorFlow has a gradient
 # function for the cast, and for a cast to an integer that function returns `None`: the path from the loss back to the weights ends there.
 # The result is Python's `None`, which is neither a small gradient nor a zero. Casting back to float does not restore the path.
@@ -59,7 +57,7 @@ gradlab.side_by_side(off, on)
 # `level + tf.stop_gradient(whole - level)` has the value of `whole` and the gradient of `level`. That is the *straight-through
 # estimator*. The check accepts both, and no loss that leaves the network out.
 
-# %%
+# %% tags=["exercise"]
 import tensorflow as tf
 
 
@@ -77,6 +75,24 @@ def mine(cell, x):
 gradlab.check_repair("integer_cast", mine)
 
 
+# %% tags=["solution"]
+import tensorflow as tf
+
+
+def mine(cell, x):
+    sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
+    with tf.GradientTape() as tape:
+        h = tf.zeros((1, cell.units))
+        for t in range(x.shape[1]):
+            h, _ = cell(x[:, t], [h])
+        level = 10 * h
+        loss = tf.reduce_mean((level - 5) ** 2)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("integer_cast", mine)
+
+
 # %% [markdown]
 # ## 2. Round, floor, argmax
 #
@@ -84,27 +100,25 @@ gradlab.check_repair("integer_cast", mine)
 #
 # No integer type this time: `tf.round` takes a float and returns a float.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: rounding -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
-gradlab.check_prediction("rounding", prediction)
+gradlab.Panel("rounding", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch for each of the three operations (the knob `op`).
+# **Look.** Flip the switch for each of the three operations (the knob `op`).
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("rounding", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("rounding")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: rounding -->
+#
 # **Explain.** The result is constant between two jumps. There its derivative is zero, and at a jump it has none. Zero and `None` would both
 # be reasonable answers, and TensorFlow chose for each operation: `tf.round`, `tf.floor` and `tf.argmax` give `None`, while `tf.sign`, which
 # jumps as well, gives zeros ([notebook 8](08_zero_and_nan.ipynb)). Neither the dtype nor the shape of the curve tells you which. Look at
@@ -116,7 +130,7 @@ gradlab.side_by_side(off, on)
 # check compares your loss with the one that jumps, at several weights.
 
 
-# %%
+# %% tags=["exercise"]
 def mine(cell, x, jump):
     sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
     with tf.GradientTape() as tape:
@@ -124,6 +138,21 @@ def mine(cell, x, jump):
         for t in range(x.shape[1]):
             h, _ = cell(x[:, t], [h])
         level = jump(10 * h)
+        loss = tf.reduce_mean((level - 5) ** 2)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("rounding", mine)
+
+
+# %% tags=["solution"]
+def mine(cell, x, jump):
+    sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
+    with tf.GradientTape() as tape:
+        h = tf.zeros((1, cell.units))
+        for t in range(x.shape[1]):
+            h, _ = cell(x[:, t], [h])
+        level = 10 * h - tf.sin(2 * np.pi * 10 * h) / (2 * np.pi)
         loss = tf.reduce_mean((level - 5) ** 2)
     return loss, sources, tape.gradient(loss, sources)
 
@@ -139,34 +168,32 @@ gradlab.check_repair("rounding", mine)
 # A table of eight word vectors feeds the cell. With the switch off, rows are picked by a matrix product with one-hot vectors;
 # with the switch on, by `tf.gather` and integer ids.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: integer_index -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"table": "?", "kernel": "?", "recurrent_kernel": "?", "bias": "?"}
-gradlab.check_prediction("integer_index", prediction)
+gradlab.Panel("integer_index", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch and watch `table`. Use the arrow keys on the heatmap to find the rows that are exactly zero.
+# **Look.** Watch `table`. Use the arrow keys on the heatmap to find the rows that are exactly zero.
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("integer_index", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("integer_index")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: integer_index -->
+#
 # **Explain.** Integer *indices* leave the path whole, integer *values* do not. The ids decide which rows are used; the rows stay floats. The
 # gradient of `tf.gather` comes as `tf.IndexedSlices`: the rows that were used, and their row numbers. The other rows get zero.
 
 # %% [markdown]
 # **Exercise.** Which rows of the table get a gradient? Fill in the set of row numbers; the check looks at the gradient itself.
 
-# %%
+# %% tags=["exercise"]
 import numpy as np
 
 rows_with_gradient = set()  # your answer, for example {0, 1}
@@ -181,27 +208,25 @@ print("right" if rows_with_gradient == measured else "not yet: hint, look for th
 #
 # The last hidden state goes through `.numpy()` and back through `tf.constant`: the same numbers, to the last digit.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: numpy_roundtrip -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
-gradlab.check_prediction("numpy_roundtrip", prediction)
+gradlab.Panel("numpy_roundtrip", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch, then compare the two losses in the training table: equal at the first step, and then?
+# **Look.** Compare the two losses in the training table: equal at the first step, and then?
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("numpy_roundtrip", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("numpy_roundtrip")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: numpy_roundtrip -->
+#
 # **Explain.** The tape records what TensorFlow computes. A NumPy array holds numbers and does not know how they were computed, so the
 # constant made of it is a new beginning for the tape. The same happens with `float(...)`, `np.mean(...)` and `model.predict(...)`.
 
@@ -209,7 +234,7 @@ gradlab.side_by_side(off, on)
 # **Exercise.** Here the loss itself is computed in NumPy. Mend it without leaving TensorFlow.
 
 
-# %%
+# %% tags=["exercise"]
 def mine(cell, x):
     sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
     with tf.GradientTape() as tape:
@@ -217,6 +242,20 @@ def mine(cell, x):
         for t in range(x.shape[1]):
             h, _ = cell(x[:, t], [h])
         loss = tf.constant(np.mean((h.numpy() - 1) ** 2))
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("numpy_roundtrip", mine)
+
+
+# %% tags=["solution"]
+def mine(cell, x):
+    sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
+    with tf.GradientTape() as tape:
+        h = tf.zeros((1, cell.units))
+        for t in range(x.shape[1]):
+            h, _ = cell(x[:, t], [h])
+        loss = tf.reduce_mean((h - 1) ** 2)
     return loss, sources, tape.gradient(loss, sources)
 
 

@@ -29,27 +29,25 @@ gradlab.start(keras=keras, device=device)
 # Both layers use `self.add_weight`. One calls it in `build`, which Keras runs at the first call with the shape of the input; the
 # other in `__init__`.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: init_or_build -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"w": "?", "b": "?"}
-gradlab.check_prediction("init_or_build", prediction)
+gradlab.Panel("init_or_build", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch. Compare the two rows *watched by the tape* and *in the list of variables*.
+# **Look.** Compare the two rows *watched by the tape* and *in the list of variables*.
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("init_or_build", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("init_or_build")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: init_or_build -->
+#
 # **Explain.** Between these two places it makes no difference: `add_weight` registers the weight with the layer in both. (`build` has one
 # advantage: the shape of the input is known there.) There is a third place, and it is not so kind.
 
@@ -57,7 +55,7 @@ gradlab.side_by_side(off, on)
 # **Exercise.** Three layers make the same weight: in `__init__`, in `build`, and in `call` at the first call. How many variables does each
 # of them list after a first call? Write 0, 1 or "raises" for each of them. (The two Keras versions differ in one of the three.)
 
-# %%
+# %% tags=["exercise"]
 import tensorflow as tf
 
 
@@ -107,24 +105,20 @@ for kind in (Early, Built, Late):
 #
 # The switch changes the *kind* of variable: `self.add_weight` or `tf.Variable`. The knob `where` changes the *place*.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: raw_variable -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"w": "?"}
-gradlab.check_prediction("raw_variable", prediction)
+gradlab.Panel("raw_variable", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Try all four combinations of switch and knob. Which of the two decides? Then train both versions: the tape watches the raw
+# **Look.** Try all four combinations of switch and knob. Which of the two decides? Then train both versions: the tape watches the raw
 # variable, and yet ...
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("raw_variable", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("raw_variable")
 gradlab.side_by_side(off, on)
 
@@ -136,6 +130,8 @@ gradlab.side_by_side(off, on)
 gradlab.other_keras("raw_variable")
 
 # %% [markdown]
+# <!-- answers: raw_variable -->
+#
 # **Explain.** The kind decides, not the place, and it depends on the Keras version. Keras 3 keeps a list of its own kind of variable; to it a
 # raw `tf.Variable` is just an attribute. Legacy Keras lists every `tf.Variable`. Where the list is empty, the optimizer has
 # nothing to do: with `fit` the loss stays where it is, without an exception.
@@ -144,11 +140,34 @@ gradlab.other_keras("raw_variable")
 # **Exercise.** Mend this layer so that its weight is in the list under both Keras versions.
 
 
-# %%
+# %% tags=["exercise"]
 class Mine(tf.keras.layers.Layer):
     def __init__(self):
         super().__init__()
         self.w = tf.Variable(tf.ones((3, 2)), name="w")  # mend this
+
+    def call(self, x):
+        return tf.tanh(x @ self.w)
+
+
+layer = Mine()
+layer(tf.zeros((1, 3)))  # the first call builds it
+
+
+def mine(tracked, raw, x):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean((layer(x) - 1) ** 2)
+    sources = dict(zip(("w",), layer.trainable_variables))
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("raw_variable", mine, owner=layer, units=2)
+
+# %% tags=["solution"]
+class Mine(tf.keras.layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.w = self.add_weight(shape=(3, 2), initializer="ones", name="w")  # mend this
 
     def call(self, x):
         return tf.tanh(x @ self.w)
@@ -174,35 +193,48 @@ gradlab.check_repair("raw_variable", mine, owner=layer, units=2)
 #
 # An LSTM layer is asked for its variables twice: before it has seen any input, and after.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: unbuilt_layer -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
-gradlab.check_prediction("unbuilt_layer", prediction)
+gradlab.Panel("unbuilt_layer", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch. What is the difference between *None* and *not in the list*?
+# **Look.** What is the difference between *None* and *not in the list*?
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("unbuilt_layer", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("unbuilt_layer")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: unbuilt_layer -->
+#
 # **Explain.** A layer makes its weights at its first call. A list taken before is empty, and `tape.gradient(loss, [])` is an empty list: no
 # `None` in it, and no warning.
 
 # %% [markdown]
 # **Exercise.** Mend the order of lines.
 
-# %%
+# %% tags=["exercise"]
 fresh = tf.keras.layers.LSTM(4)
+variables = fresh.trainable_variables  # mend this
+
+
+def mine(layer, early, late, x):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean((fresh(x) - 1) ** 2)
+    sources = dict(zip(("kernel", "recurrent_kernel", "bias"), variables))
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("unbuilt_layer", mine, owner=fresh)
+
+# %% tags=["solution"]
+fresh = tf.keras.layers.LSTM(4)
+fresh(tf.zeros((1, 4, 3)))
 variables = fresh.trainable_variables  # mend this
 
 
@@ -223,27 +255,25 @@ gradlab.check_repair("unbuilt_layer", mine, owner=fresh)
 # The outer layer makes its Dense layer in `__init__`, or anew at every call. The sources are listed twice: what the layer lists,
 # and what the tape watched.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: layer_in_call -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"listed kernel": "?", "listed bias": "?", "watched kernel": "?", "watched bias": "?"}
-gradlab.check_prediction("layer_in_call", prediction)
+gradlab.Panel("layer_in_call", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch and compare the first two pictures with the last two.
+# **Look.** Compare the first two pictures with the last two.
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("layer_in_call", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("layer_in_call")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: layer_in_call -->
+#
 # **Explain.** Tracking and watching are two things. The tape watched the hidden weights, and their gradients are right; the layer just does not
 # list them. (They are also thrown away after every call, so training them would be pointless.)
 
@@ -251,10 +281,33 @@ gradlab.side_by_side(off, on)
 # **Exercise.** Mend the layer so that both weights are in its list.
 
 
-# %%
+# %% tags=["exercise"]
 class Outer(tf.keras.layers.Layer):
     def call(self, x):
         return tf.keras.layers.Dense(4, kernel_initializer=tf.keras.initializers.GlorotUniform(seed=1))(x)  # mend this
+
+
+outer = Outer()
+
+
+def mine(before, in_call, x):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean((outer(x) - 1) ** 2)
+    sources = dict(zip(("listed kernel", "listed bias"), outer.trainable_variables))
+    sources |= dict(zip(("watched kernel", "watched bias"), tape.watched_variables()))
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("layer_in_call", mine, owner=outer)
+
+# %% tags=["solution"]
+class Outer(tf.keras.layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.dense = tf.keras.layers.Dense(4, kernel_initializer=tf.keras.initializers.GlorotUniform(seed=1))
+
+    def call(self, x):
+        return self.dense(x)
 
 
 outer = Outer()

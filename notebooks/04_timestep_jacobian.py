@@ -26,23 +26,19 @@ gradlab.start(keras=keras, device=device)
 # The switch chooses between `tape.batch_jacobian` and `tape.gradient`, each taken of every state and stacked. The tape is
 # **persistent**, which means that it may be asked more than once.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: timestep_jacobian -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"d h_t / d x_t": "?"}
-gradlab.check_prediction("timestep_jacobian", prediction)
+gradlab.Panel("timestep_jacobian", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch and compare the shapes. Then set `units` to 1. What do you see?
+# **Look.** Compare the shapes. Then set `units` to 1. What do you see?
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("timestep_jacobian", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("timestep_jacobian")
 gradlab.side_by_side(off, on)
 
@@ -50,7 +46,7 @@ gradlab.side_by_side(off, on)
 # **Check it yourself.** Nothing above should be believed because a tape says so. Move one input a little, up and down, and look at
 # the state: that is the derivative by its definition, here in double precision with NumPy alone.
 
-# %%
+# %% tags=["after"]
 import numpy as np
 
 things = gradlab.load("timestep_jacobian").setup()
@@ -81,13 +77,15 @@ print(
 )
 
 # %% [markdown]
+# <!-- answers: timestep_jacobian -->
+#
 # **Explain.** A gradient is taken of *one* number. Of a vector, the tape takes the gradient of the sum of its entries: all units added up, one
 # axis gone. With a single unit the sum is the unit, and the two agree.
 
 # %% [markdown]
 # **Exercise.** Make the folk version right without `batch_jacobian`: take one gradient for every unit, and stack them on the axis of units.
 
-# %%
+# %% tags=["exercise"]
 import tensorflow as tf
 
 
@@ -107,6 +105,26 @@ def mine(cell, x):
 
 gradlab.check_repair("timestep_jacobian", mine)
 
+# %% tags=["solution"]
+import tensorflow as tf
+
+
+def mine(cell, x):
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        h, states = tf.zeros((1, cell.units)), []
+        for t in range(x.shape[1]):
+            h, _ = cell(x[:, t], [h])
+            states.append((h, [h[:, k] for k in range(cell.units)]))  # the state, and each of its units
+    per_step = []
+    for t, (h, each_unit) in enumerate(states):
+        per_step.append(tf.stack([tape.gradient(u, x)[:, t] for u in each_unit], axis=1))
+    name = "d h_t / d x_t"
+    return tf.stack([h for h, _ in states], axis=1), {name: x}, {name: tf.stack(per_step, axis=1)}
+
+
+gradlab.check_repair("timestep_jacobian", mine)
+
 # %% [markdown]
 # ## 2. Look for each step's share
 #
@@ -115,34 +133,32 @@ gradlab.check_repair("timestep_jacobian", mine)
 # Here the last state is differentiated with respect to the whole sequence, by one gradient or by the Jacobian. You look for two
 # things in the result: the share of each *step*, and the share of each *unit*.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: summed_over_units -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"share of each step": "?", "share of each unit": "?"}
-gradlab.check_prediction("summed_over_units", prediction)
+gradlab.Panel("summed_over_units", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch. Rows are time steps. Which rows are dark, the early or the late ones?
+# **Look.** Rows are time steps. Which rows are dark, the early or the late ones?
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("summed_over_units", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("summed_over_units")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: summed_over_units -->
+#
 # **Explain.** The slices of the gradient over time *are* the contributions of the single steps, added up over units. What the sum has lost is the
 # units. The early steps contribute less and less: that is the vanishing gradient, and it has a notebook of its own.
 
 # %% [markdown]
 # **Exercise.** Which step contributes most to the last state? Answer with its number, counted from 0.
 
-# %%
+# %% tags=["exercise"]
 step = None  # your answer
 share = np.abs(off["share of each step"].values[0]).sum(axis=-1)
 print("right" if step == int(share.argmax()) else "not yet: hint, find the brightest row of 'share of each step'")
@@ -154,27 +170,25 @@ print("right" if step == int(share.argmax()) else "not yet: hint, find the brigh
 #
 # An LSTM has two states, `h` and `c`. One listing reads `c` from the layer after calling it.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: cell_state_attribute -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"d c_T / d x": "?"}
-gradlab.check_prediction("cell_state_attribute", prediction)
+gradlab.Panel("cell_state_attribute", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch. The exception is shown below the heatmap; unfold it to see the line it comes from.
+# **Look.** The exception is shown below the heatmap; unfold it to see the line it comes from.
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("cell_state_attribute", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("cell_state_attribute")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: cell_state_attribute -->
+#
 # **Explain.** There is no such attribute, in either Keras. A layer returns its states and keeps none. (One that is `stateful=True` keeps them, in
 # variables, and cuts the gradient by it.)
 
@@ -182,7 +196,7 @@ gradlab.side_by_side(off, on)
 # **Exercise.** Get `c` from the layer itself: have it return its states.
 
 
-# %%
+# %% tags=["exercise"]
 def mine(lstm, x):
     returning = tf.keras.layers.LSTM(lstm.units)
     returning(x)
@@ -197,6 +211,21 @@ def mine(lstm, x):
 
 gradlab.check_repair("cell_state_attribute", mine)
 
+# %% tags=["solution"]
+def mine(lstm, x):
+    returning = tf.keras.layers.LSTM(lstm.units, return_state=True)
+    returning(x)
+    returning.set_weights(lstm.get_weights())
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        _, _, c = returning(x)
+        loss = tf.reduce_sum(c)
+    sources = {"d c_T / d x": x}
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("cell_state_attribute", mine)
+
 # %% [markdown]
 # ## 4. Compute the states before the tape
 #
@@ -204,38 +233,48 @@ gradlab.check_repair("cell_state_attribute", mine)
 #
 # The same state, with the same numbers, computed before the tape opened or inside.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: states_before_tape -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"d c_T / d x": "?"}
-gradlab.check_prediction("states_before_tape", prediction)
+gradlab.Panel("states_before_tape", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch. Do the numbers of the loss tell you which is which?
+# **Look.** Do the numbers of the loss tell you which is which?
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("states_before_tape", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("states_before_tape")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: states_before_tape -->
+#
 # **Explain.** For the tape, what was computed before is a constant. Watching `x` inside comes too late for what was made of `x` before.
 
 # %% [markdown]
 # **Exercise.** Mend the order.
 
 
-# %%
+# %% tags=["exercise"]
 def mine(lstm, x):
     _, _, c = lstm(x)
     with tf.GradientTape() as tape:
         tape.watch(x)
+        loss = tf.reduce_sum(c)
+    sources = {"d c_T / d x": x}
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("states_before_tape", mine)
+
+# %% tags=["solution"]
+def mine(lstm, x):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        _, _, c = lstm(x)
         loss = tf.reduce_sum(c)
     sources = {"d c_T / d x": x}
     return loss, sources, tape.gradient(loss, sources)
@@ -250,40 +289,51 @@ gradlab.check_repair("states_before_tape", mine)
 #
 # Two questions, one tape.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: tape_used_twice -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"d h_T / d x": "?", "d c_T / d x": "?"}
-gradlab.check_prediction("tape_used_twice", prediction)
+gradlab.Panel("tape_used_twice", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch and read the exception.
+# **Look.** Read the exception.
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("tape_used_twice", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("tape_used_twice")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: tape_used_twice -->
+#
 # **Explain.** A tape deletes what it recorded as soon as it has been asked once. `persistent=True` keeps the record.
 
 # %% [markdown]
 # **Exercise.** Answer both questions without a persistent tape.
 
 
-# %%
+# %% tags=["exercise"]
 def mine(lstm, x):
     with tf.GradientTape() as tape:
         tape.watch(x)
         _, h, c = lstm(x)
         hidden, carried = tf.reduce_sum(h), tf.reduce_sum(c)
     gradients = {"d h_T / d x": tape.gradient(hidden, x), "d c_T / d x": tape.gradient(carried, x)}
+    return hidden + carried, dict.fromkeys(gradients, x), gradients
+
+
+gradlab.check_repair("tape_used_twice", mine)
+
+# %% tags=["solution"]
+def mine(lstm, x):
+    with tf.GradientTape() as tape, tf.GradientTape() as other:
+        tape.watch(x)
+        other.watch(x)
+        _, h, c = lstm(x)
+        hidden, carried = tf.reduce_sum(h), tf.reduce_sum(c)
+    gradients = {"d h_T / d x": tape.gradient(hidden, x), "d c_T / d x": other.gradient(carried, x)}
     return hidden + carried, dict.fromkeys(gradients, x), gradients
 
 

@@ -25,34 +25,32 @@ gradlab.start(keras=keras, device=device)
 # A list is *mutable*: it changes while the program runs. Here it collects the hidden states of a small recurrent cell (SimpleRNN: each
 # state is computed from the last one), which are added up at the end.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: python_list -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
-gradlab.check_prediction("python_list", prediction)
+gradlab.Panel("python_list", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch. Does any tile change at all? Train both versions and compare the two curves.
+# **Look.** Does any tile change at all? Train both versions and compare the two curves.
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("python_list", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("python_list")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: python_list -->
+#
 # **Explain.** While your code runs, the tape records which operation made which tensor from which others. A list holds tensors and changes
 # none of them. Asking for the gradient goes backwards through that record. Your Python code does not run again.
 
 # %% [markdown]
 # **Exercise.** If the tape replayed the program, this function would run twice: once for the loss, once for the gradient. Say how often it runs.
 
-# %%
+# %% tags=["exercise"]
 import tensorflow as tf
 
 expected_runs = None  # your answer
@@ -82,27 +80,25 @@ print(
 # The same cell, and now the state is written into a `tf.Variable` with `assign` at every step and read back. That is how people carry a
 # state from call to call.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: assigned_state -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
-gradlab.check_prediction("assigned_state", prediction)
+gradlab.Panel("assigned_state", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch. Then read the loss of the two curves: what does `assign` change in it?
+# **Look.** Then read the loss of the two curves: what does `assign` change in it?
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("assigned_state", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("assigned_state")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: assigned_state -->
+#
 # **Explain.** A list holds the tensor itself; a variable holds numbers. `assign` copies numbers into memory, and has no derivative. Reading
 # them back starts a new path at the variable. So the claim holds for this kind of state, and not for the list.
 
@@ -111,7 +107,7 @@ gradlab.side_by_side(off, on)
 # loss does not depend on what is read back.
 
 
-# %%
+# %% tags=["exercise"]
 def mine(cell, x, memory):
     sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
     memory.assign(tf.zeros_like(memory))
@@ -125,6 +121,20 @@ def mine(cell, x, memory):
 
 gradlab.check_repair("assigned_state", mine)
 
+# %% tags=["solution"]
+def mine(cell, x, memory):
+    sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
+    memory.assign(tf.zeros_like(memory))
+    with tf.GradientTape() as tape:
+        h = tf.zeros_like(memory)
+        for t in range(x.shape[1]):
+            h, _ = cell(x[:, t], [h])
+        loss = tf.reduce_mean((h - 1) ** 2)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("assigned_state", mine)
+
 # %% [markdown]
 # ## 3. Choose a branch with if
 #
@@ -132,33 +142,31 @@ gradlab.check_repair("assigned_state", mine)
 #
 # The function is `x * x + x` when x is above 1, and `x + 1 + x` otherwise.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: python_if -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"x": "?"}
-gradlab.check_prediction("python_if", prediction)
+gradlab.Panel("python_if", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch, then drag `start` below 1 and above. Compare with the slopes that you know: 2x + 1, and 2.
+# **Look.** Drag `start` below 1 and above. Compare with the slopes that you know: 2x + 1, and 2.
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("python_if", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("python_if")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: python_if -->
+#
 # **Explain.** The tape holds the branch that ran, and only that one. Nothing is decided a second time.
 
 # %% [markdown]
 # **Exercise.** What is the gradient at x = 0.5, where the other branch runs? Say it before you run the cell.
 
-# %%
+# %% tags=["exercise"]
 slope_at_half = None  # your answer
 measured = gradlab.compare("python_if", start=0.5)[1]["x"].values
 answered = slope_at_half is not None and abs(slope_at_half - float(measured)) < 1e-6
@@ -171,27 +179,25 @@ print("right" if answered else "not yet: hint, at 0.5 the function is x + 1 + x"
 #
 # A number passes through unchanged when it is above a learned `threshold`, and is made small otherwise.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: branch_condition -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"weight": "?", "threshold": "?"}
-gradlab.check_prediction("branch_condition", prediction)
+gradlab.Panel("branch_condition", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch and watch `threshold`. Then train both versions: how far does each source move?
+# **Look.** Watch `threshold`. Then train both versions: how far does each source move?
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("branch_condition", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("branch_condition")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: branch_condition -->
+#
 # **Explain.** `h > threshold` is True or False, and that can't change by a little: the threshold gets `None`. The values in the branch keep their
 # gradients. Whatever you want to learn must enter by a *number* that changes gradually, such as a sigmoid (a smooth step from 0 to 1).
 
@@ -200,7 +206,7 @@ gradlab.side_by_side(off, on)
 # runs, with the source moved a little up and down) of your own loss.
 
 
-# %%
+# %% tags=["exercise"]
 def mine(weight, threshold, x):
     sources = {"weight": weight, "threshold": threshold}
     with tf.GradientTape() as tape:
@@ -214,6 +220,20 @@ def mine(weight, threshold, x):
 
 gradlab.check_repair("branch_condition", mine)
 
+# %% tags=["solution"]
+def mine(weight, threshold, x):
+    sources = {"weight": weight, "threshold": threshold}
+    with tf.GradientTape() as tape:
+        h = tf.constant(0.0)
+        for value in tf.unstack(x):
+            h = tf.tanh(weight * h + value)
+            h = 0.1 * h + 0.9 * h * tf.sigmoid(10 * (h - threshold))
+        loss = (h - 1) ** 2
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("branch_condition", mine)
+
 # %% [markdown]
 # ## 5. Let the data decide how long a loop runs
 #
@@ -221,34 +241,32 @@ gradlab.check_repair("branch_condition", mine)
 #
 # A state is multiplied by a matrix until one of its entries reaches 1.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: data_dependent_loop -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"weights": "?"}
-gradlab.check_prediction("data_dependent_loop", prediction)
+gradlab.Panel("data_dependent_loop", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch, then drag `start`: the smaller the start, the more steps it takes.
+# **Look.** Drag `start`: the smaller the start, the more steps it takes.
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("data_dependent_loop", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("data_dependent_loop")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: data_dependent_loop -->
+#
 # **Explain.** The gradient is that of the steps that ran. What it can't say is how the *number* of steps would change: that is an integer, like the
 # casts of notebook 2.
 
 # %% [markdown]
 # **Exercise.** Count the steps at two starts. Fill in the numbers; the cell counts.
 
-# %%
+# %% tags=["exercise"]
 steps_from = {0.1: "?", 0.5: "?"}  # your answers
 
 
@@ -274,34 +292,32 @@ for start, said in steps_from.items():
 # graph from then on. It traces again for every new combination of shapes, dtypes and Python values. `tf.py_function` calls Python from
 # within TensorFlow. Both get the same small function, `v / (1 + |v|)`.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: custom_op -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"weights": "?"}
-gradlab.check_prediction("custom_op", prediction)
+gradlab.Panel("custom_op", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch for both wrappers (the knob `through`).
+# **Look.** Flip the switch for both wrappers (the knob `through`).
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("custom_op", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("custom_op")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: custom_op -->
+#
 # **Explain.** Inside both wrappers there are TensorFlow operations, and the tape differentiates these.
 
 # %% [markdown]
 # **Exercise.** Check one of them yourself, without the package: a *finite difference* is the slope that two more runs give. Make the two numbers agree by
 # choosing a better `step`.
 
-# %%
+# %% tags=["exercise"]
 squash = tf.function(lambda v: v / (1 + tf.abs(v)))
 step = 1.5  # your choice
 x = tf.Variable(0.7)
@@ -319,33 +335,31 @@ print("they agree" if abs(by_tape - by_difference) < 0.01 else "not yet: hint, a
 #
 # The same curve, tanh, once from TensorFlow and once from NumPy.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: numpy_function -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"weights": "?"}
-gradlab.check_prediction("numpy_function", prediction)
+gradlab.Panel("numpy_function", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch. The loss is the same; what is left of its past?
+# **Look.** The loss is the same; what is left of its past?
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("numpy_function", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("numpy_function")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: numpy_function -->
+#
 # **Explain.** `tf.numpy_function` hands an array out and takes an array back. There is no derivative for what happened outside.
 
 # %% [markdown]
 # **Exercise.** Mend this one, which rates the activity in NumPy.
 
-# %%
+# %% tags=["exercise"]
 import numpy as np
 
 
@@ -359,6 +373,20 @@ def mine(weights, x):
 
 gradlab.check_repair("numpy_function", mine)
 
+# %% tags=["solution"]
+import numpy as np
+
+
+def mine(weights, x):
+    sources = {"weights": weights}
+    with tf.GradientTape() as tape:
+        y = tf.tanh(x @ weights)
+        loss = tf.reduce_mean((y - 1) ** 2)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("numpy_function", mine)
+
 # %% [markdown]
 # ## 8. Leave TensorFlow inside tf.py_function
 #
@@ -367,34 +395,32 @@ gradlab.check_repair("numpy_function", mine)
 # A weight called `scale` has to stay positive, so it goes through softplus, log(1 + e^v). Both versions use `tf.py_function`; with the switch on, the
 # Python function computes with NumPy.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: py_function_numpy -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"weights": "?", "scale": "?"}
-gradlab.check_prediction("py_function_numpy", prediction)
+gradlab.Panel("py_function_numpy", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch and look at `scale`. Is it hatched (None) or black (zero)? Then train: which weight stays where it is?
+# **Look.** Look at `scale`. Is it hatched (None) or black (zero)? Then train: which weight stays where it is?
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("py_function_numpy", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("py_function_numpy")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: py_function_numpy -->
+#
 # **Explain.** Inside the Python function the path is cut, but `tf.py_function` has to return a tensor, and it returns a zero. No `None` shows
 # this cut. The note under the table does: the finite difference is not zero.
 
 # %% [markdown]
 # **Exercise.** Behind the same wrapper, a *matrix* of numbers fares differently. Which exception does the cell below end in? Write its name.
 
-# %%
+# %% tags=["exercise"]
 expected_exception = "?"  # your answer
 weights = tf.Variable(tf.ones((3, 2)))
 try:
@@ -419,27 +445,25 @@ print(
 # In notebook 2 a cast to an integer cut every path. Here the cast is wrapped in `tf.custom_gradient`: a function that returns its result
 # and, second, a function for the way back. This one hands the gradient on as if the cast were not there: the *straight-through estimator*.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: straight_through -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
-gradlab.check_prediction("straight_through", prediction)
+gradlab.Panel("straight_through", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch, then set the knob `backward` to what TensorFlow does by itself. Train with either.
+# **Look.** Set the knob `backward` to what TensorFlow does by itself. Train with either.
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("straight_through", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("straight_through")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: straight_through -->
+#
 # **Explain.** The loss is computed from whole numbers and the gradients are those of the version without the cast. They are not the derivative
 # of a staircase, which is zero: the finite differences in the notes say so. But they point the right way, and training works.
 
@@ -447,10 +471,28 @@ gradlab.side_by_side(off, on)
 # **Exercise.** The cast is back. Write the way back so that the weights get the gradients of the version without it.
 
 
-# %%
+# %% tags=["exercise"]
 @tf.custom_gradient
 def to_whole(v):
     return tf.cast(tf.cast(v, tf.int32), v.dtype), lambda upstream: 0 * upstream
+
+
+def mine(cell, x, wanted, **_):
+    sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
+    with tf.GradientTape() as tape:
+        h = tf.zeros((1, cell.units))
+        for t in range(x.shape[1]):
+            h, _ = cell(x[:, t], [h])
+        loss = -tf.reduce_mean(to_whole(10 * h) * wanted)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("straight_through", mine)
+
+# %% tags=["solution"]
+@tf.custom_gradient
+def to_whole(v):
+    return tf.cast(tf.cast(v, tf.int32), v.dtype), lambda upstream: upstream
 
 
 def mine(cell, x, wanted, **_):
@@ -491,10 +533,10 @@ gradlab.Panel("forward_mode", bug=bug)
 gradlab.Panel("nested_tapes", bug=bug)
 
 # %% [markdown]
-# **Measure.** A judge that has nothing to do with any of them: finite differences of the loss, along the gradient that each gives. (The
+# **Measure, after you have flipped.** A judge that has nothing to do with any of them: finite differences of the loss, along the gradient that each gives. (The
 # straight-through estimator of section 9 is held against the loss *without* the cast, because that is the slope it stands for.)
 
-# %%
+# %% tags=["after"]
 from gradlab.lab.measure import directional, take
 
 ways = {"graph_gradients": "weights", "forward_mode": "bias", "nested_tapes": "weights", "straight_through": "kernel"}
@@ -510,7 +552,7 @@ for name, source in ways.items():
 # **Exercise.** This penalty on steep functions has no gradient: the inner question is asked where the outer tape no longer listens. Mend it.
 
 
-# %%
+# %% tags=["exercise"]
 def mine(weights, x):
     sources = {"weights": weights}
     with tf.GradientTape() as outer:
@@ -519,6 +561,20 @@ def mine(weights, x):
             y = tf.reduce_sum(tf.tanh(x @ weights))
     slope = inner.gradient(y, x)
     loss = tf.reduce_mean(slope**2)
+    return loss, sources, outer.gradient(loss, sources)
+
+
+gradlab.check_repair("nested_tapes", mine)
+
+# %% tags=["solution"]
+def mine(weights, x):
+    sources = {"weights": weights}
+    with tf.GradientTape() as outer:
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            y = tf.reduce_sum(tf.tanh(x @ weights))
+        slope = inner.gradient(y, x)
+        loss = tf.reduce_mean(slope**2)
     return loss, sources, outer.gradient(loss, sources)
 
 

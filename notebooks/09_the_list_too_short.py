@@ -27,34 +27,32 @@ gradlab.start(keras=keras, device=device)
 # [basic training loops](https://www.tensorflow.org/guide/basic_training_loops) builds such a model with plain `tf.Variable`s on a
 # `tf.keras.Model`; the code here is ours, the way to make the weights is the same. With the switch off they come from `add_weight`.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: guide_model -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"slope": "?", "offset": "?"}
-gradlab.check_prediction("guide_model", prediction)
+gradlab.Panel("guide_model", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch and compare the last two rows: what did the tape watch, and what is in the list? Train both versions.
+# **Look.** Compare the last two rows: what did the tape watch, and what is in the list? Train both versions.
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("guide_model", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("guide_model")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: guide_model -->
+#
 # **Explain.** Keras 3 lists the variables that Keras made, and those of layers. A plain `tf.Variable` is TensorFlow's, so it is left out; the tape watches
 # it all the same. Legacy Keras (set `keras = 2` in the first cell and restart) lists both kinds. What your Keras does stands in the panel.
 
 # %% [markdown]
 # **Exercise.** Mend the model so that slope and offset are in its list, under either Keras.
 
-# %%
+# %% tags=["exercise"]
 import tensorflow as tf
 
 
@@ -86,9 +84,9 @@ print(
 expected = {"exception": "?", "warnings": "?", "the loss falls": "?"}  # your answers: True or False, and a number
 
 # %% [markdown]
-# **Measure.** Both models, the same data, three epochs. (If you mended `Line` above, it is the plain one no longer: so it is written out again.)
+# **Measure, after you have flipped.** Both models, the same data, three epochs. (If you mended `Line` above, it is the plain one no longer: so it is written out again.)
 
-# %%
+# %% tags=["after"]
 import warnings
 
 
@@ -135,7 +133,7 @@ print("as you said" if all(found[key] == expected[key] for key in expected) else
 # tries it on both models, and on a frozen one, whose list is empty under either Keras.
 
 
-# %%
+# %% tags=["exercise"]
 def guard(model):
     """Raise an exception if there is nothing to train."""
     # your line
@@ -167,27 +165,25 @@ print("right" if answers == right else "not yet: hint, an empty list is false")
 #
 # The first of two layers is put into a small Python object, as one does to keep things tidy, and the object on the model.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: hidden_layer -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"inner kernel": "?", "inner bias": "?", "outer kernel": "?", "outer bias": "?"}
-gradlab.check_prediction("hidden_layer", prediction)
+gradlab.Panel("hidden_layer", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch. Which list is longer, the watched or the tracked one? Train both: does the loss fall with the switch on?
+# **Look.** Which list is longer, the watched or the tracked one? Train both: does the loss fall with the switch on?
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("hidden_layer", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("hidden_layer")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: hidden_layer -->
+#
 # **Explain.** The tape watches every trainable variable that is read, wherever it is kept. The *model* looks for layers in its attributes and in a few kinds of
 # containers. Note the danger: with the switch on the loss falls too, because the outer layer learns. No curve tells you that the inner one
 # stands still; how far each weight moved does.
@@ -195,7 +191,7 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # **Exercise.** Which containers does the model look into? Write `True` or `False` behind each, then run. (The last three are measured for you.)
 
-# %%
+# %% tags=["exercise"]
 import functools
 import types
 
@@ -239,10 +235,10 @@ for name in keep:
 expected = {"empty": "?", "all None": "?", "some None": "?"}  # your answers
 
 # %% [markdown]
-# **Measure.** Each case with fresh variables. The warning of legacy Keras goes to a log and not through Python's `warnings`, so it is not counted here.
+# **Measure, after you have flipped.** Each case with fresh variables. The warning of legacy Keras goes to a log and not through Python's `warnings`, so it is not counted here.
 
 
-# %%
+# %% tags=["after"]
 def fresh():
     layer = tf.keras.layers.Dense(2)
     layer.build((None, 3))
@@ -281,7 +277,7 @@ print("the kernel with None has moved:", bool(tf.reduce_any(tf.convert_to_tensor
 # because it is None or because it is not in the list.
 
 
-# %%
+# %% tags=["exercise"]
 def complete(tape, gradients, variables):
     """Raise an exception unless every variable that the tape watched has a gradient."""
     # your lines; tape.watched_variables() is what the tape saw

@@ -49,10 +49,10 @@ InfluencePanel(bug=bug)
 # - a forget bias at which the LSTM's map fades faster than the SimpleRNN's.
 
 # %% [markdown]
-# **Measure.** One entry of each map, bottom left: how much the first of 50 inputs moves the last state. `gradlab.jacobian` takes a layer
+# **Measure, after you have flipped.** One entry of each map, bottom left: how much the first of 50 inputs moves the last state. `gradlab.jacobian` takes a layer
 # of yours as well, and `norms` gives log10 of the sizes: -3 means a thousandth. The same for inputs of a tenth of the size.
 
-# %%
+# %% tags=["after"]
 import numpy as np
 import tensorflow as tf
 
@@ -91,7 +91,7 @@ for kind in ("SimpleRNN", "GRU", "LSTM"):
 # **Exercise.** Here is a recurrent matrix of two units with a spectral radius of 0.63. Hold the two units at pre-activations of your choice
 # (what goes into tanh), for 60 steps, such that the gradient *explodes*. Try saturating one unit, the other, both.
 
-# %%
+# %% tags=["exercise"]
 U = np.array([[1.2, 1.0], [-1.0, -0.5]], "float32")
 held_at = (0.0, 0.0)  # your answer: one number for each unit
 
@@ -123,25 +123,21 @@ print(f"|d h_60 / d x_1| is about 1e{round(power):+d}:", "right, it explodes" if
 # If that were so, the gradients of the weights would change when the path to the first half of the sequence is cut. The switch does that
 # with `tf.stop_gradient`, which passes a value on and stops the gradient. The radius is 0.5 and the forget bias 2.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: far_past -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"SimpleRNN kernel": "?", "LSTM kernel": "?"}
-gradlab.check_prediction("far_past", prediction)
+gradlab.Panel("far_past", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch; then drag `radius` up and `forget_bias` down. From which radius on is the SimpleRNN's gradient wrong, and up to
+# **Look.** Flip the switch; then drag `radius` up and `forget_bias` down. From which radius on is the SimpleRNN's gradient wrong, and up to
 # which forget bias is the LSTM's right? (*Wrong* means: a finite difference of this run contradicts it.)
-
-# %%
-gradlab.Panel("far_past", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions side by side, and the share of each gradient that came from
+#
+# **Measure, after you have flipped.** Both positions side by side, and the share of each gradient that came from
 # the first half of the sequence.
 
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("far_past")
 print(gradlab.side_by_side(off, on))
 for name in off.kinds:
@@ -152,6 +148,8 @@ for name in off.kinds:
     )
 
 # %% [markdown]
+# <!-- answers: far_past -->
+#
 # **Explain.** The claim is about all networks, and it holds for some. In the SimpleRNN with small recurrent weights the first ten steps add
 # nothing that can be measured. In the LSTM they matter. How much of the sequence the gradient reflects depends on the weights and the
 # inputs. The map shows it for *your* network.
@@ -160,7 +158,7 @@ for name in off.kinds:
 # **Exercise.** Build an LSTM that looks back: choose a radius and a forget bias such that the first of 20 inputs moves the last state at
 # least half as much as the last input does. The check draws the map and compares two entries of its last row.
 
-# %%
+# %% tags=["exercise"]
 radius, forget_bias = 0.5, 1.0  # your answer
 last_row = gradlab.jacobian(tuned_layer("LSTM", 8, 3, radius, forget_bias), x[:, :20]).norms()[0, -1]
 ratio = 10 ** (last_row[0] - last_row[-1])
