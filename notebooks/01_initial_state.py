@@ -8,8 +8,10 @@
 # d loss / d source, an array of the source's shape; the **sources** here are the weights of a SimpleRNN cell, which computes
 # `h = tanh(x @ kernel + h_before @ recurrent_kernel + bias)` at every time step.
 #
-# **You need**: a little Python, and to have seen a neural network once.
-# **Time**: about 25 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can break anything.
+# **Needs**: a little Python, and to have seen a neural network once. **Gives**: you can say which sources a tape answers for, and tell
+# zero from None. <!-- minutes -->
+#
+# Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 
 # %% tags=["parameters"]
 bug = False  # where each switch stands at first
@@ -56,6 +58,10 @@ gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Exercise.** One step, and the state must stay a constant. Give the recurrent kernel a gradient that is not zero.
+#
+# Hint: In the first step, what is the recurrent kernel multiplied with?
+# Hint: Its gradient is the outer product of the state before the step and the error. Which state makes that product zero?
+# Hint: Any constant that is not zero will do, for example `np.ones`.
 
 # %% tags=["exercise"]
 import numpy as np
@@ -92,7 +98,7 @@ def mine(cell, x):
 gradlab.check_repair("initial_state", mine)
 
 # %% [markdown]
-# ## 2. Make the state before the tape opens
+# ## 2. Make the state before the tape opens (extra)
 #
 # **Claim.** *A state that is created outside the tape stops the gradient from flowing through the RNN.*
 #
@@ -122,6 +128,10 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # **Exercise.** Can you break it? Change `mine` so that at least one weight gets `None` from `tape.gradient`, while the loss stays the
 # same number, and say why. The check tells an honest break from an exception, and from a `None` that you wrote yourself.
+#
+# Hint: `tape.gradient` answers None where the record has no path from the loss to the weight. What takes a value out of the record?
+# Hint: Section 1 made the state from a NumPy array. What if a state goes *into* one?
+# Hint: Replace `h` in the loss by a constant with the same numbers: `tf.constant(h.numpy())`.
 
 
 # %% tags=["exercise"]
@@ -136,6 +146,7 @@ def mine(cell, x):
 
 
 gradlab.check_break("state_outside_tape", mine)
+
 
 # %% tags=["solution"]
 def mine(cell, x):
@@ -183,6 +194,10 @@ gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Exercise.** Mend this one so that all five sources get their gradients.
+#
+# Hint: Which line makes the state, and is the tape open by then?
+# Hint: The encoder's call has to be in the record. Only the order of two lines is wrong.
+# Hint: Move the line `h = encoder(facts)` below the line that opens the tape.
 
 
 # %% tags=["exercise"]
@@ -198,6 +213,7 @@ def mine(encoder, cell, facts, x):
 
 
 gradlab.check_repair("computed_state", mine)
+
 
 # %% tags=["solution"]
 def mine(encoder, cell, facts, x):
@@ -245,6 +261,10 @@ gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Exercise.** Leave the state a constant tensor, and get its gradient all the same. One line is enough.
+#
+# Hint: The constant takes part in the loss. What does the tape need in order to follow it?
+# Hint: A variable is watched unasked, a tensor is not.
+# Hint: Write `tape.watch(h0)` as the first line inside the tape.
 
 
 # %% tags=["exercise"]
@@ -262,6 +282,7 @@ def mine(cell, learned, fixed, x):
 
 gradlab.check_repair("learned_state", mine)
 
+
 # %% tags=["solution"]
 def mine(cell, learned, fixed, x):
     h0 = fixed  # leave this
@@ -277,6 +298,56 @@ def mine(cell, learned, fixed, x):
 
 
 gradlab.check_repair("learned_state", mine)
+
+# %% [markdown]
+# ## 5. Write it yourself (extra)
+#
+# **Exercise.** One step of the network, without a tape. Write the gradient of the loss with respect to the recurrent kernel U by the
+# chain rule, in NumPy. The formulas are `z = x W + h0 U + b`, `h = tanh(z)` and `loss = mean((h - 1)**2)`; the slope of tanh at z is `1 -
+# h**2`. The check compares with the tape.
+#
+# Hint: Go from the loss backwards: first d loss / d h. The mean divides by the number of units.
+# Hint: Then d loss / d z: multiply by the slope of tanh, entry by entry.
+# Hint: Last, d loss / d U is the outer product of h0 and d loss / d z: `np.outer(h0, dz)`. Now you see why a state of zeros gives zeros.
+
+
+# %% tags=["write"]
+def by_hand(x, h0, W, U, b):
+    """d loss / d U as an array of U's shape; x and h0 are vectors."""
+    return None  # your lines
+
+
+step = tf.keras.layers.SimpleRNNCell(4, bias_initializer="ones")
+inputs, start = tf.random.stateless_normal((1, 3), seed=(0, 1)), tf.random.stateless_normal((1, 4), seed=(0, 2))
+step(inputs, [start])  # makes the weights
+with tf.GradientTape() as tape:
+    h, _ = step(inputs, [start])
+    loss = tf.reduce_mean((h - 1) ** 2)
+wanted = tape.gradient(loss, step.recurrent_kernel)
+mine = by_hand(inputs.numpy()[0], start.numpy()[0], *step.get_weights())
+right = mine is not None and np.shape(mine) == wanted.shape and np.allclose(mine, wanted, atol=1e-6)
+print("right" if right else "not yet: it is not what the tape says")
+
+
+# %% tags=["solution"]
+def by_hand(x, h0, W, U, b):
+    """d loss / d U as an array of U's shape; x and h0 are vectors."""
+    h = np.tanh(x @ W + h0 @ U + b)
+    d_h = 2 * (h - 1) / h.size
+    d_z = d_h * (1 - h**2)
+    return np.outer(h0, d_z)
+
+
+step = tf.keras.layers.SimpleRNNCell(4, bias_initializer="ones")
+inputs, start = tf.random.stateless_normal((1, 3), seed=(0, 1)), tf.random.stateless_normal((1, 4), seed=(0, 2))
+step(inputs, [start])  # makes the weights
+with tf.GradientTape() as tape:
+    h, _ = step(inputs, [start])
+    loss = tf.reduce_mean((h - 1) ** 2)
+wanted = tape.gradient(loss, step.recurrent_kernel)
+mine = by_hand(inputs.numpy()[0], start.numpy()[0], *step.get_weights())
+right = mine is not None and np.shape(mine) == wanted.shape and np.allclose(mine, wanted, atol=1e-6)
+print("right" if right else "not yet: it is not what the tape says")
 
 # %% [markdown]
 # ## What you take home

@@ -4,8 +4,10 @@
 # Popular answers on the web say that three things "detach" a tensor from the tape, which means that no gradient passes them: **casting**
 # it to an integer type, **indexing** with integers, and going through **NumPy**. You will test all three, each with one switch.
 #
-# **You need**: to have seen `tf.GradientTape` once. A *gradient* here is d loss / d weight, an array of the weight's shape.
-# **Time**: about 20 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can break anything.
+# **Needs**: to have seen `tf.GradientTape` once. **Gives**: you can say which ways through integers and NumPy end a path, and go around
+# them. <!-- minutes -->
+#
+# Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 
 # %% tags=["parameters"]
 bug = False  # where each switch stands at first
@@ -56,6 +58,11 @@ gradlab.side_by_side(off, on)
 # honest ways. Work with the level itself. Or keep the whole number in the loss and give it the gradient of the level:
 # `level + tf.stop_gradient(whole - level)` has the value of `whole` and the gradient of `level`. That is the *straight-through
 # estimator*. The check accepts both, and no loss that leaves the network out.
+#
+# Hint: Which operation ends the path? It is the one that gives the level its integer type.
+# Hint: One way: leave the two casts out and work with `10 * h`.
+# Hint: The other way: `level = 10 * h`, `whole = tf.cast(tf.cast(level, tf.int32), tf.float32)`, and `level + tf.stop_gradient(whole -
+# level)` in the loss.
 
 # %% tags=["exercise"]
 import tensorflow as tf
@@ -94,7 +101,7 @@ gradlab.check_repair("integer_cast", mine)
 
 
 # %% [markdown]
-# ## 2. Round, floor, argmax
+# ## 2. Round, floor, argmax (extra)
 #
 # **Claim.** *An operation that jumps from one value to the next detaches like a cast to an integer does.*
 #
@@ -108,7 +115,7 @@ gradlab.check_repair("integer_cast", mine)
 gradlab.Panel("rounding", bug=bug, predict=True)
 
 # %% [markdown]
-# **Look.** Flip the switch for each of the three operations (the knob `op`).
+# **Look.** Try each of the three operations (the knob `op`).
 #
 # **Measure, after you have flipped.** Both positions of the switch, side by side.
 
@@ -128,6 +135,10 @@ gradlab.side_by_side(off, on)
 # **Exercise.** Give all three weights a gradient, with a loss that still prefers whole numbers: leaving `jump` out is not enough. One way
 # is the straight-through estimator of section 1. Another is a smooth staircase, for example `v - tf.sin(2 * np.pi * v) / (2 * np.pi)`. The
 # check compares your loss with the one that jumps, at several weights.
+#
+# Hint: `jump` gives None whatever you put around it. So the gradient has to come by another way.
+# Hint: `v + tf.stop_gradient(jump(v) - v)` has the value of `jump(v)`. Which gradient does it have?
+# Hint: Or use the smooth staircase in the place of `jump`, with `v = 10 * h`.
 
 
 # %% tags=["exercise"]
@@ -192,11 +203,23 @@ gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Exercise.** Which rows of the table get a gradient? Fill in the set of row numbers; the check looks at the gradient itself.
+#
+# Hint: Look at the heatmap of `table`. A row without a gradient is black.
+# Hint: The ids that were picked are in the code of the set-up. A row that was not picked gets zero.
+# Hint: Print `np.flatnonzero(on["table"].values.any(axis=1))`.
 
 # %% tags=["exercise"]
 import numpy as np
 
 rows_with_gradient = set()  # your answer, for example {0, 1}
+measured = set(np.flatnonzero(on["table"].values.any(axis=1)).tolist()) if on["table"].values is not None else set()
+print("right" if rows_with_gradient == measured else "not yet: hint, look for the rows that are not black")
+
+
+# %% tags=["solution"]
+import numpy as np
+
+rows_with_gradient = {4, 7}  # your answer, for example {0, 1}
 measured = set(np.flatnonzero(on["table"].values.any(axis=1)).tolist()) if on["table"].values is not None else set()
 print("right" if rows_with_gradient == measured else "not yet: hint, look for the rows that are not black")
 
@@ -232,6 +255,10 @@ gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Exercise.** Here the loss itself is computed in NumPy. Mend it without leaving TensorFlow.
+#
+# Hint: Which line leaves TensorFlow?
+# Hint: There is a function of TensorFlow for each part of it: the mean, the square, the difference.
+# Hint: `tf.reduce_mean((h - 1) ** 2)`.
 
 
 # %% tags=["exercise"]
@@ -261,6 +288,59 @@ def mine(cell, x):
 
 gradlab.check_repair("numpy_roundtrip", mine)
 
+
+# %% [markdown]
+# ## 5. Write it yourself (extra)
+#
+# **Exercise.** A tool for your own code. A program is a list of functions, each applied to the result of the one before. Write
+# `first_cut`: the number of the first function after which the gradient with respect to the input is None, or None if the path is whole.
+# The check tries three programs.
+#
+# Hint: Watch `x`, since it is a tensor.
+# Hint: One persistent tape is enough: apply the functions inside it, and keep every result in a list.
+# Hint: Then ask the tape for the gradient of each result, in order. Return the number of the first None. (A result with an integer type
+# has no gradient either: the tape answers None for it.)
+
+
+# %% tags=["write"]
+def first_cut(functions, x):
+    """The number, counted from 0, of the first function behind which the gradient of x is None."""
+    return "?"  # your lines
+
+
+programs = {
+    "whole": ([tf.tanh, tf.square, tf.reduce_sum], None),
+    "rounded": ([tf.tanh, tf.round, tf.square], 1),
+    "through NumPy": ([tf.square, tf.tanh, lambda v: tf.constant(v.numpy()), tf.reduce_sum], 2),
+}
+found = {name: first_cut(functions, tf.constant([0.3, 0.8])) for name, (functions, _) in programs.items()}
+bad = [name for name, (_, wanted) in programs.items() if found[name] != wanted]
+print("right" if not bad else f"not yet: {', '.join(bad)}")
+
+
+# %% tags=["solution"]
+def first_cut(functions, x):
+    """The number, counted from 0, of the first function behind which the gradient of x is None."""
+    results = []
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        for function in functions:
+            x_now = function(results[-1] if results else x)
+            results.append(x_now)
+    for number, result in enumerate(results):
+        if tape.gradient(result, x) is None:
+            return number
+    return None
+
+
+programs = {
+    "whole": ([tf.tanh, tf.square, tf.reduce_sum], None),
+    "rounded": ([tf.tanh, tf.round, tf.square], 1),
+    "through NumPy": ([tf.square, tf.tanh, lambda v: tf.constant(v.numpy()), tf.reduce_sum], 2),
+}
+found = {name: first_cut(functions, tf.constant([0.3, 0.8])) for name, (functions, _) in programs.items()}
+bad = [name for name, (_, wanted) in programs.items() if found[name] != wanted]
+print("right" if not bad else f"not yet: {', '.join(bad)}")
 
 # %% [markdown]
 # ## What you take home

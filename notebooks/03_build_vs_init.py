@@ -8,8 +8,10 @@
 # Two lists matter here. **Tracked**: what the layer lists as its variables. **Watched**: what the tape saw being read
 # (`tape.watched_variables()`). The panels show both.
 #
-# **You need**: notebook 1, or to have written a Keras layer of your own once.
-# **Time**: about 25 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can break anything.
+# **Needs**: notebook [1](01_initial_state.ipynb), or a Keras layer that you wrote yourself. **Gives**: you can find weights that no list
+# has. <!-- minutes -->
+#
+# Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 
 # %% tags=["parameters"]
 bug = False  # where each switch stands at first
@@ -54,6 +56,10 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # **Exercise.** Three layers make the same weight: in `__init__`, in `build`, and in `call` at the first call. How many variables does each
 # of them list after a first call? Write 0, 1 or "raises" for each of them. (The two Keras versions differ in one of the three.)
+#
+# Hint: Try it: make one of each, call it, print `trainable_variables`.
+# Hint: `__init__` and `build` run before the layer counts as built. `call` runs after.
+# Hint: Keras 3 locks the layer once it is built, and raises an exception. Legacy Keras adds the weight.
 
 # %% tags=["exercise"]
 import tensorflow as tf
@@ -84,6 +90,45 @@ class Late(tf.keras.layers.Layer):
 
 
 expected = {"Early": "?", "Built": "?", "Late": "?"}  # your answers
+for kind in (Early, Built, Late):
+    layer = kind()
+    try:
+        layer(tf.zeros((1, 3)))
+        found = len(layer.trainable_variables)
+    except ValueError:
+        found = "raises"
+    said = expected[kind.__name__]
+    print(f"{kind.__name__}:", "no answer yet" if said == "?" else "right" if said == found else "not yet")
+
+# %% tags=["solution"]
+import tensorflow as tf
+
+
+class Early(tf.keras.layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.w = self.add_weight(shape=(3, 2), name="w")
+
+    def call(self, x):
+        return x @ self.w
+
+
+class Built(tf.keras.layers.Layer):
+    def build(self, shape):
+        self.w = self.add_weight(shape=(3, 2), name="w")
+
+    def call(self, x):
+        return x @ self.w
+
+
+class Late(tf.keras.layers.Layer):
+    def call(self, x):
+        if not hasattr(self, "w"):
+            self.w = self.add_weight(shape=(3, 2), name="w")
+        return x @ self.w
+
+
+expected = {"Early": 1, "Built": 1, "Late": "raises" if keras == 3 else 1}  # your answers
 for kind in (Early, Built, Late):
     layer = kind()
     try:
@@ -138,6 +183,10 @@ gradlab.other_keras("raw_variable")
 
 # %% [markdown]
 # **Exercise.** Mend this layer so that its weight is in the list under both Keras versions.
+#
+# Hint: Compare with the version of the switch off. How does it make its weight?
+# Hint: The place is not what matters under this Keras. The kind of variable is.
+# Hint: `self.add_weight(shape=(3, 2), initializer="ones", name="w")`.
 
 
 # %% tags=["exercise"]
@@ -162,6 +211,7 @@ def mine(tracked, raw, x):
 
 
 gradlab.check_repair("raw_variable", mine, owner=layer, units=2)
+
 
 # %% tags=["solution"]
 class Mine(tf.keras.layers.Layer):
@@ -217,6 +267,10 @@ gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Exercise.** Mend the order of lines.
+#
+# Hint: When does an LSTM make its weights?
+# Hint: Print `variables` before and after a first call.
+# Hint: Call the layer once on some input, for example `fresh(tf.zeros((1, 4, 3)))`, and take the list after that.
 
 # %% tags=["exercise"]
 fresh = tf.keras.layers.LSTM(4)
@@ -248,7 +302,7 @@ def mine(layer, early, late, x):
 gradlab.check_repair("unbuilt_layer", mine, owner=fresh)
 
 # %% [markdown]
-# ## 4. Make a layer inside `call`
+# ## 4. Make a layer inside `call` (extra)
 #
 # **Claim.** *Variables that layer tracking does not know of get no gradient.*
 #
@@ -279,6 +333,10 @@ gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Exercise.** Mend the layer so that both weights are in its list.
+#
+# Hint: Where does the inner layer live between two calls?
+# Hint: What is set as an attribute of the layer is in its list.
+# Hint: Make the Dense layer in `__init__`, as `self.dense`, and call `self.dense(x)` in `call`.
 
 
 # %% tags=["exercise"]
@@ -299,6 +357,7 @@ def mine(before, in_call, x):
 
 
 gradlab.check_repair("layer_in_call", mine, owner=outer)
+
 
 # %% tags=["solution"]
 class Outer(tf.keras.layers.Layer):
@@ -322,6 +381,68 @@ def mine(before, in_call, x):
 
 
 gradlab.check_repair("layer_in_call", mine, owner=outer)
+
+# %% [markdown]
+# ## 5. Write it yourself (extra)
+#
+# **Exercise.** Write the check that finds such weights in any layer: `unlisted` calls the layer on `x` under a tape, and returns the
+# shapes of all variables that the tape watched and that the layer does not list. Compare variables by identity (`id`), because `==`
+# compares their numbers. Keras 3 lists its own variable, and the tape knows the TensorFlow variable inside it, `v.value`; the start has a
+# line for that.
+#
+# Hint: `tape.watched_variables()` is the one list, `layer.trainable_variables` the other.
+# Hint: Take the second list *after* the call.
+# Hint: Keep those of the first list whose `id` is not among the ids of the second: `[tuple(v.shape) for v in watched if id(inside(v)) not
+# in listed]`.
+
+
+# %% tags=["write"]
+def inside(variable):
+    """The TensorFlow variable that a Keras variable holds, or the variable itself."""
+    return getattr(variable, "value", variable) if not isinstance(variable, tf.Variable) else variable
+
+
+def unlisted(layer, x):
+    """The shapes of the variables that the tape watched and the layer does not list."""
+    return None  # your lines
+
+
+class Hidden(tf.keras.layers.Layer):
+    def call(self, x):
+        return tf.keras.layers.Dense(4)(x)
+
+
+x = tf.ones((2, 3))
+answers = [unlisted(tf.keras.layers.Dense(4), x), unlisted(tf.keras.layers.LSTM(4), tf.ones((2, 5, 3)))]
+hidden = unlisted(Hidden(), x)
+right = answers == [[], []] and hidden is not None and sorted(hidden) == [(3, 4), (4,)]
+print("right" if right else "not yet: expected nothing for two layers of Keras, and two shapes for Hidden")
+
+
+# %% tags=["solution"]
+def inside(variable):
+    """The TensorFlow variable that a Keras variable holds, or the variable itself."""
+    return getattr(variable, "value", variable) if not isinstance(variable, tf.Variable) else variable
+
+
+def unlisted(layer, x):
+    """The shapes of the variables that the tape watched and the layer does not list."""
+    with tf.GradientTape() as tape:
+        layer(x)
+    listed = {id(inside(v)) for v in layer.trainable_variables}
+    return [tuple(v.shape) for v in tape.watched_variables() if id(inside(v)) not in listed]
+
+
+class Hidden(tf.keras.layers.Layer):
+    def call(self, x):
+        return tf.keras.layers.Dense(4)(x)
+
+
+x = tf.ones((2, 3))
+answers = [unlisted(tf.keras.layers.Dense(4), x), unlisted(tf.keras.layers.LSTM(4), tf.ones((2, 5, 3)))]
+hidden = unlisted(Hidden(), x)
+right = answers == [[], []] and hidden is not None and sorted(hidden) == [(3, 4), (4,)]
+print("right" if right else "not yet: expected nothing for two layers of Keras, and two shapes for Hidden")
 
 # %% [markdown]
 # ## What you take home

@@ -5,8 +5,10 @@
 # every pair of an output and an input. For states of H units and inputs of I numbers, `d h_t / d x_s` has the shape
 # H × I, for every t and s. Popular listings claim to compute it. You will see what each of them computes.
 #
-# **You need**: notebook 1. You should know what a partial derivative is.
-# **Time**: about 25 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can break anything.
+# **Needs**: notebook [1](01_initial_state.ipynb), and to know what a partial derivative is. **Gives**: you can say what the gradient of a
+# vector is, and take a Jacobian for each time step. <!-- minutes -->
+#
+# Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 
 # %% tags=["parameters"]
 bug = False  # where each switch stands at first
@@ -84,6 +86,10 @@ print(
 
 # %% [markdown]
 # **Exercise.** Make the folk version right without `batch_jacobian`: take one gradient for every unit, and stack them on the axis of units.
+#
+# Hint: `tape.gradient(h, x)` adds up the units. What would it give for one unit alone?
+# Hint: `each_unit` is a list with one tensor for each unit. Take one gradient of each.
+# Hint: `tf.stack([tape.gradient(u, x)[:, t] for u in each_unit], axis=1)`.
 
 # %% tags=["exercise"]
 import tensorflow as tf
@@ -157,14 +163,23 @@ gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Exercise.** Which step contributes most to the last state? Answer with its number, counted from 0.
+#
+# Hint: The rows of `share of each step` are the steps.
+# Hint: The brightest row belongs to the input that moves the last state most.
+# Hint: Print `share`, and read where the largest number stands.
 
 # %% tags=["exercise"]
 step = None  # your answer
 share = np.abs(off["share of each step"].values[0]).sum(axis=-1)
 print("right" if step == int(share.argmax()) else "not yet: hint, find the brightest row of 'share of each step'")
 
+# %% tags=["solution"]
+step = 5  # your answer
+share = np.abs(off["share of each step"].values[0]).sum(axis=-1)
+print("right" if step == int(share.argmax()) else "not yet: hint, find the brightest row of 'share of each step'")
+
 # %% [markdown]
-# ## 3. Read the cell state off the layer
+# ## 3. Read the cell state off the layer (extra)
 #
 # **Claim.** *After a call, lstm_layer.cell_state holds the cell state.*
 #
@@ -194,6 +209,10 @@ gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Exercise.** Get `c` from the layer itself: have it return its states.
+#
+# Hint: A layer returns its states if it is told to.
+# Hint: The argument is called `return_state`. What does an LSTM then return?
+# Hint: `_, _, c = returning(x)`, with `return_state=True` where the layer is made.
 
 
 # %% tags=["exercise"]
@@ -211,6 +230,7 @@ def mine(lstm, x):
 
 gradlab.check_repair("cell_state_attribute", mine)
 
+
 # %% tags=["solution"]
 def mine(lstm, x):
     returning = tf.keras.layers.LSTM(lstm.units, return_state=True)
@@ -227,7 +247,7 @@ def mine(lstm, x):
 gradlab.check_repair("cell_state_attribute", mine)
 
 # %% [markdown]
-# ## 4. Compute the states before the tape
+# ## 4. Compute the states before the tape (extra)
 #
 # **Claim.** *States computed before the tape opens can be differentiated inside it.*
 #
@@ -256,6 +276,10 @@ gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Exercise.** Mend the order.
+#
+# Hint: What does the tape know of the line above it?
+# Hint: Two lines have to change places.
+# Hint: Call `lstm(x)` after `tape.watch(x)`, inside the tape.
 
 
 # %% tags=["exercise"]
@@ -270,6 +294,7 @@ def mine(lstm, x):
 
 gradlab.check_repair("states_before_tape", mine)
 
+
 # %% tags=["solution"]
 def mine(lstm, x):
     with tf.GradientTape() as tape:
@@ -283,7 +308,7 @@ def mine(lstm, x):
 gradlab.check_repair("states_before_tape", mine)
 
 # %% [markdown]
-# ## 5. Ask one tape twice
+# ## 5. Ask one tape twice (extra)
 #
 # **Claim.** *One tape gives the gradient of the hidden state and then that of the cell state.*
 #
@@ -312,6 +337,10 @@ gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Exercise.** Answer both questions without a persistent tape.
+#
+# Hint: A tape that is not persistent can be asked once. You need two answers.
+# Hint: Two tapes may be open at the same time.
+# Hint: `with tf.GradientTape() as tape, tf.GradientTape() as other:`, watch `x` with both, and ask each once.
 
 
 # %% tags=["exercise"]
@@ -326,6 +355,7 @@ def mine(lstm, x):
 
 gradlab.check_repair("tape_used_twice", mine)
 
+
 # %% tags=["solution"]
 def mine(lstm, x):
     with tf.GradientTape() as tape, tf.GradientTape() as other:
@@ -338,6 +368,56 @@ def mine(lstm, x):
 
 
 gradlab.check_repair("tape_used_twice", mine)
+
+# %% [markdown]
+# ## 6. Write it yourself (extra)
+#
+# **Exercise.** Write a Jacobian that needs no tape: `differences(f, x)` moves each entry of the vector `x` up and down by `step`, and
+# returns an array of the shape outputs × inputs. The check compares it with `tape.jacobian`.
+#
+# Hint: One column for each entry of `x`.
+# Hint: A column is `(f(up) - f(down)) / (2 * step)`, with `up` a copy of `x` in which one entry is larger.
+# Hint: Collect the columns in a list, and `np.stack(columns, axis=1)`.
+
+
+# %% tags=["write"]
+def differences(f, x, step=1e-3):
+    """d f(x) / d x by central differences; f takes and returns a vector of NumPy numbers."""
+    return None  # your lines
+
+
+matrix = np.random.default_rng(0).normal(size=(3, 4))
+point = tf.constant([0.1, -0.4, 0.7], tf.float64)
+with tf.GradientTape() as tape:
+    tape.watch(point)
+    y = tf.tanh(tf.linalg.matvec(tf.transpose(tf.constant(matrix)), point))
+wanted = tape.jacobian(y, point)
+mine = differences(lambda v: np.tanh(v @ matrix), point.numpy())
+right = mine is not None and np.shape(mine) == (4, 3) and np.allclose(mine, wanted, atol=1e-5)
+print("right" if right else "not yet: expected a 4 × 3 array that agrees with the tape")
+
+
+# %% tags=["solution"]
+def differences(f, x, step=1e-3):
+    """d f(x) / d x by central differences; f takes and returns a vector of NumPy numbers."""
+    columns = []
+    for i in range(len(x)):
+        up, down = x.copy(), x.copy()
+        up[i] += step
+        down[i] -= step
+        columns.append((f(up) - f(down)) / (2 * step))
+    return np.stack(columns, axis=1)
+
+
+matrix = np.random.default_rng(0).normal(size=(3, 4))
+point = tf.constant([0.1, -0.4, 0.7], tf.float64)
+with tf.GradientTape() as tape:
+    tape.watch(point)
+    y = tf.tanh(tf.linalg.matvec(tf.transpose(tf.constant(matrix)), point))
+wanted = tape.jacobian(y, point)
+mine = differences(lambda v: np.tanh(v @ matrix), point.numpy())
+right = mine is not None and np.shape(mine) == (4, 3) and np.allclose(mine, wanted, atol=1e-5)
+print("right" if right else "not yet: expected a 4 × 3 array that agrees with the tape")
 
 # %% [markdown]
 # ## What you take home

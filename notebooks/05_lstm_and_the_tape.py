@@ -5,8 +5,10 @@
 # longer memory. A popular answer says that `tf.GradientTape` loses sight of them, that the weights then get `None`, and that
 # watching h and c is the cure. Each part of that answer gets a switch here, and so does the case in which state really is lost.
 #
-# **You need**: notebooks 1 and 4. **Time**: about 25 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do
-# here can break anything.
+# **Needs**: notebooks [1](01_initial_state.ipynb) and [4](04_timestep_jacobian.ipynb). **Gives**: you can follow a state across steps,
+# windows and calls, and find gradients that are wrong and not None. <!-- minutes -->
+#
+# Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 
 # %% tags=["parameters"]
 bug = False  # where each switch stands at first
@@ -56,6 +58,10 @@ for name in ("kernel", "recurrent_kernel", "bias"):
 
 # %% [markdown]
 # **Exercise.** Somebody forgot half of the watching. Mend the code so that all five sources get a gradient.
+#
+# Hint: Which two sources are tensors?
+# Hint: One of them is watched already.
+# Hint: `tape.watch([h, c])`.
 
 # %% tags=["exercise"]
 import tensorflow as tf
@@ -92,7 +98,7 @@ gradlab.check_repair("watched_state", mine)
 
 
 # %% [markdown]
-# ## 2. Leave the state inside the layer
+# ## 2. Leave the state inside the layer (extra)
 #
 # **Claim.** *The tape doesn't see the state that a layer passes from step to step, so dependencies are lost.*
 #
@@ -137,9 +143,19 @@ print("finite difference and gradient agree to 1 %:", bool(abs(slope / np.linalg
 # %% [markdown]
 # **Exercise.** Which step's input moves the loss most, the first (0) or the last (5)? Fill in the number; the check looks at the gradient
 # of x.
+#
+# Hint: The loss looks at the last state. Which input is nearest to it?
+# Hint: Row t of `x` is the gradient with respect to the input at step t.
+# Hint: Print `sizes`, and read where the largest is.
 
 # %% tags=["exercise"]
 strongest_step = None  # your answer
+sizes = np.linalg.norm(on["x"].values[0], axis=-1)
+print("right" if strongest_step == int(sizes.argmax()) else "not yet: hint, find the brightest row of x")
+
+
+# %% tags=["solution"]
+strongest_step = 5  # your answer
 sizes = np.linalg.norm(on["x"].values[0], axis=-1)
 print("right" if strongest_step == int(sizes.argmax()) else "not yet: hint, find the brightest row of x")
 
@@ -178,6 +194,10 @@ gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Exercise.** This code keeps its states in a NumPy array "for later". Mend it: keep the record, and keep the path.
+#
+# Hint: The record itself does no harm. Which line brings it back into the network?
+# Hint: The state that the next step gets is made from a NumPy array.
+# Hint: Delete the line that sets `h` to a constant.
 
 
 # %% tags=["exercise"]
@@ -250,6 +270,10 @@ print("the same loss with one tape and with two:", off.loss == on.loss)
 
 # %% [markdown]
 # **Exercise.** The usual loop over windows. Mend it so that the loss of the second window reaches back to the first.
+#
+# Hint: How many tapes are there? How many windows?
+# Hint: One tape has to see both windows.
+# Hint: Open the tape before the loop, and run the loop inside it.
 
 
 # %% tags=["exercise"]
@@ -285,7 +309,7 @@ gradlab.check_repair("two_tapes", mine)
 
 
 # %% [markdown]
-# ## 5. Let the layer keep its state
+# ## 5. Let the layer keep its state (extra)
 #
 # **Claim.** *A state that the layer keeps for itself between two calls is not captured by the tape.*
 #
@@ -299,7 +323,7 @@ gradlab.check_repair("two_tapes", mine)
 gradlab.Panel("stateful_layer", bug=bug, predict=True)
 
 # %% [markdown]
-# **Look.** Flip the switch, and compare with what you saw in section 4.
+# **Look.** Compare with what you saw in section 4.
 #
 # **Measure, after you have flipped.** Both positions side by side, and whether the values of the state arrived.
 
@@ -318,6 +342,10 @@ print("the same loss at both positions:", bool(np.isclose(off.loss, on.loss)))
 # %% [markdown]
 # **Exercise.** Mend the code so that the second call knows where its state came from. (`keeper` is the stateful layer, `plain` the same cell in
 # a layer that returns its states.)
+#
+# Hint: The stateful layer writes its state into variables. Which of the two layers returns it?
+# Hint: Call `plain` on the first window as well.
+# Hint: `_, h, c = plain(x1)`, and `initial_state=[h, c]` for the second call.
 
 
 # %% tags=["exercise"]
@@ -351,6 +379,66 @@ def mine(cell, plain, keeper, x1, x2):
 
 gradlab.check_repair("stateful_layer", mine)
 
+
+# %% [markdown]
+# ## 6. Write it yourself (extra)
+#
+# **Exercise.** Write truncated backpropagation through time: the loss of the last state, with a gradient that reaches back `window` steps
+# and no further. `tf.stop_gradient` passes a value on and stops the gradient. The check compares a window of all steps with the whole
+# gradient, and a window of one step with that of `state_leaves`, section 3.
+#
+# Hint: The loop is that of section 3, without `.numpy()`.
+# Hint: Before which step does the gradient have to stop? There are `steps - window` steps in front of the window.
+# Hint: `if t == x.shape[1] - window:` then `h, c = tf.stop_gradient(h), tf.stop_gradient(c)`, before the cell is called.
+
+
+# %% tags=["write"]
+def truncated(cell, x, window):
+    """The gradients of the cell's trainable variables, from the last `window` steps."""
+    return None  # your lines
+
+
+things = gradlab.load("state_leaves").setup()
+cell, x = things["cell"], things["x"]
+off, on = gradlab.compare("state_leaves")
+names = ("kernel", "recurrent_kernel", "bias")
+
+
+def agrees(window, side):
+    mine = truncated(cell, x, window)
+    return mine is not None and all(np.allclose(g, side[n].values, atol=1e-6) for g, n in zip(mine, names))
+
+
+print("all steps:", "right" if agrees(x.shape[1], off) else "not yet")
+print("one step:", "right" if agrees(1, on) else "not yet")
+
+
+# %% tags=["solution"]
+def truncated(cell, x, window):
+    """The gradients of the cell's trainable variables, from the last `window` steps."""
+    with tf.GradientTape() as tape:
+        h = c = tf.zeros((1, cell.units))
+        for t in range(x.shape[1]):
+            if t == x.shape[1] - window:
+                h, c = tf.stop_gradient(h), tf.stop_gradient(c)
+            _, [h, c] = cell(x[:, t], [h, c])
+        loss = tf.reduce_mean((h - 1) ** 2)
+    return tape.gradient(loss, cell.trainable_variables)
+
+
+things = gradlab.load("state_leaves").setup()
+cell, x = things["cell"], things["x"]
+off, on = gradlab.compare("state_leaves")
+names = ("kernel", "recurrent_kernel", "bias")
+
+
+def agrees(window, side):
+    mine = truncated(cell, x, window)
+    return mine is not None and all(np.allclose(g, side[n].values, atol=1e-6) for g, n in zip(mine, names))
+
+
+print("all steps:", "right" if agrees(x.shape[1], off) else "not yet")
+print("one step:", "right" if agrees(1, on) else "not yet")
 
 # %% [markdown]
 # ## What you take home

@@ -5,8 +5,10 @@
 # answers make claims about the gradients of such a model, and print models to copy. You will test the claims and the models, one by
 # one. At the end you train three versions of a network that has to reverse sequences of digits.
 #
-# **You need**: notebook 5. **Time**: about 25 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can
-# break anything.
+# **Needs**: notebook [5](05_lstm_and_the_tape.ipynb). **Gives**: you can connect an encoder to a decoder, and see what a missing
+# connection does to training. <!-- minutes -->
+#
+# Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 
 # %% tags=["parameters"]
 bug = False  # where each switch stands at first
@@ -19,7 +21,7 @@ import gradlab
 gradlab.start(keras=keras, device=device)
 
 # %% [markdown]
-# ## 1. Ask for every gradient by name
+# ## 1. Ask for every gradient by name (extra)
 #
 # **Claim.** *The gradients of an LSTM encoder-decoder stay inside TensorFlow; they are not exposed one by one.*
 #
@@ -50,6 +52,10 @@ gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Exercise.** Which array has the smallest gradient, measured by its largest entry? Write its name; the check looks it up.
+#
+# Hint: The smallest gradient belongs to the darkest heatmap.
+# Hint: It is one of the encoder's: its gradient has the longest way.
+# Hint: Print `sizes`.
 
 # %% tags=["exercise"]
 smallest = "?"  # your answer
@@ -57,8 +63,14 @@ sizes = {reading.name: reading.largest for reading in on.readings}
 print("right" if smallest == min(sizes, key=sizes.get) else "not yet: hint, the darkest heatmap")
 
 
+# %% tags=["solution"]
+smallest = "encoder recurrent_kernel"  # your answer
+sizes = {reading.name: reading.largest for reading in on.readings}
+print("right" if smallest == min(sizes, key=sizes.get) else "not yet: hint, the darkest heatmap")
+
+
 # %% [markdown]
-# ## 2. Start an LSTM decoder from one state
+# ## 2. Start an LSTM decoder from one state (extra)
 #
 # **Claim.** *An LSTM decoder can start from the encoder's output: initial_state=[encoded].*
 #
@@ -91,6 +103,10 @@ print("raised by:", place(on.error))
 
 # %% [markdown]
 # **Exercise.** Mend the model.
+#
+# Hint: How many states does an LSTM carry?
+# Hint: The encoder returns three things: its output, h and c.
+# Hint: `_, h, c = encoder(read)`, and `initial_state=[h, c]`.
 
 # %% tags=["exercise"]
 import tensorflow as tf
@@ -135,7 +151,7 @@ gradlab.check_repair("one_state_for_two", mine)
 
 
 # %% [markdown]
-# ## 3. Hand over a bidirectional encoder
+# ## 3. Hand over a bidirectional encoder (extra)
 #
 # **Claim.** *The output of a bidirectional encoder can be the decoder's initial state: initial_state=[encoded, encoded].*
 #
@@ -150,7 +166,7 @@ gradlab.check_repair("one_state_for_two", mine)
 gradlab.Panel("bidirectional_state", bug=bug, predict=True)
 
 # %% [markdown]
-# **Look.** Flip the switch, and read the error for other numbers of units: which two numbers don't fit?
+# **Look.** Read the error for other numbers of units: which two numbers don't fit?
 #
 # **Measure, after you have flipped.** What is raised, by which line, and the shapes of all that the encoder returns.
 
@@ -173,6 +189,10 @@ print("the decoder's units:", things["decoder"].units)
 
 # %% [markdown]
 # **Exercise.** Mend the model with the layers that are there: `join` puts tensors side by side, `fit_h` and `fit_c` change their width.
+#
+# Hint: Which two widths don't fit?
+# Hint: `fit_h` and `fit_c` are dense layers with as many units as the decoder.
+# Hint: `start = [fit_h(join([forward_h, backward_h])), fit_c(join([forward_c, backward_c]))]`.
 
 
 # %% tags=["exercise"]
@@ -223,18 +243,6 @@ gradlab.check_repair("bidirectional_state", mine)
 # The claim does not say when, so it is tested twice. Section 1 tested it for a decoder that starts from the encoder's state. Here is the
 # other case: the decoder is given the sequence y and should answer with y reversed, and with the switch on it starts from zeros.
 #
-# First a half-way case, to look at. With the switch on, the decoder gets the encoder's h, and zeros in the place of c. Do all of the
-# encoder's variables have their gradients?
-
-# %%
-gradlab.Panel("half_the_state", bug=bug)
-
-# %%
-gradlab.side_by_side(*gradlab.compare("half_the_state"))
-
-# %% [markdown]
-# They do: h was computed from c, so one path is enough. Now the case without any path.
-#
 # <!-- question: ignored_encoder -->
 #
 # Lock your answer in under the code of the panel. Then flip the switch.
@@ -261,6 +269,10 @@ gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Exercise.** Here the state is "cleaned" before it is handed over. Mend the code.
+#
+# Hint: What is left of h after it was cleaned?
+# Hint: `tf.zeros_like(h)` has the shape of h, and no path to it.
+# Hint: `start = [h, c]`.
 
 
 # %% tags=["exercise"]
@@ -308,7 +320,7 @@ gradlab.check_repair("ignored_encoder", mine)
 gradlab.Panel("encoder_before_tape", bug=bug, predict=True)
 
 # %% [markdown]
-# **Look.** Flip the switch, and compare the loss with that of section 4: which of the two mistakes shows in it?
+# **Look.** Compare the loss with that of section 4: which of the two mistakes shows in it?
 #
 # **Measure, after you have flipped.** Both positions side by side, and whether the loss gives the mistake away.
 
@@ -325,6 +337,10 @@ print("the same loss at both positions:", off.loss == on.loss)
 
 # %% [markdown]
 # **Exercise.** Mend the code by moving one line.
+#
+# Hint: Which line runs before the tape opens?
+# Hint: It must be in the record.
+# Hint: Move `_, h, c = encoder(x)` below the line that opens the tape.
 
 
 # %% tags=["exercise"]
@@ -473,6 +489,100 @@ Picture(buffer.getvalue(), "Accuracy on held-out sequences over 300 steps, one l
 # **Explain.** The decoder without the encoder's state can only guess: 1 in 100 000 would be chance. The third version is more surprising.
 # Its encoder is not trained. Yet a state that random weights compute still contains part of the sequence, and the decoder learns to read
 # it. So the loss falls, the accuracy rises, and neither of them shows the mistake. The gradients show it.
+
+# %% [markdown]
+# ## 7. Hand over half of the state (extra)
+#
+# What if one of the two states is handed over? With the switch on, the decoder gets the encoder's h, and zeros in the place of c.
+#
+# <!-- question: half_the_state -->
+
+# %%
+gradlab.Panel("half_the_state", bug=bug, predict=True)
+
+# %% tags=["after"]
+gradlab.side_by_side(*gradlab.compare("half_the_state"))
+
+# %% [markdown]
+# <!-- answers: half_the_state -->
+
+# %% [markdown]
+# ## 8. Write it yourself (extra)
+#
+# **Exercise.** Write the test that would have found both mistakes before the training: `silent_parts` takes the parts of a model by name
+# and a function that computes the loss, and returns the names of the parts of which no variable has a gradient that is not None and not
+# zero.
+#
+# Hint: Ask one tape for the gradients of all variables of a part, or of all parts at once.
+# Hint: A part is silent if each of its gradients is None or all zeros.
+# Hint: `tape.gradient` takes a dict of lists as well: `{name: part.trainable_variables for name, part in parts.items()}`.
+
+
+# %% tags=["write"]
+def silent_parts(parts, loss_of):
+    """The names of the parts that get nothing to learn from: {name: layer}, and a function without arguments."""
+    return None  # your lines
+
+
+things = gradlab.load("ignored_encoder").setup()
+encoder, decoder, x, y = (things[name] for name in ("encoder", "decoder", "x", "y"))
+
+
+def connected():
+    _, h, c = encoder(x)
+    return tf.reduce_mean((decoder(y, initial_state=[h, c]) - tf.reverse(y, [1])) ** 2)
+
+
+def ignored():
+    encoder(x)
+    return tf.reduce_mean((decoder(y) - tf.reverse(y, [1])) ** 2)
+
+
+def multiplied_by_zero():
+    _, h, c = encoder(x)
+    return tf.reduce_mean((decoder(y, initial_state=[0 * h, 0 * c]) - tf.reverse(y, [1])) ** 2)
+
+
+parts = {"encoder": encoder, "decoder": decoder}
+answers = [silent_parts(parts, loss) for loss in (connected, ignored, multiplied_by_zero)]
+print("right" if answers == [[], ["encoder"], ["encoder"]] else f"not yet: {answers}")
+
+
+# %% tags=["solution"]
+def silent_parts(parts, loss_of):
+    """The names of the parts that get nothing to learn from: {name: layer}, and a function without arguments."""
+    with tf.GradientTape(persistent=True) as tape:
+        loss = loss_of()
+    silent = []
+    for name, part in parts.items():
+        gradients = tape.gradient(loss, part.trainable_variables)
+        if not any(g is not None and tf.reduce_any(g != 0) for g in gradients):
+            silent.append(name)
+    return silent
+
+
+things = gradlab.load("ignored_encoder").setup()
+encoder, decoder, x, y = (things[name] for name in ("encoder", "decoder", "x", "y"))
+
+
+def connected():
+    _, h, c = encoder(x)
+    return tf.reduce_mean((decoder(y, initial_state=[h, c]) - tf.reverse(y, [1])) ** 2)
+
+
+def ignored():
+    encoder(x)
+    return tf.reduce_mean((decoder(y) - tf.reverse(y, [1])) ** 2)
+
+
+def multiplied_by_zero():
+    _, h, c = encoder(x)
+    return tf.reduce_mean((decoder(y, initial_state=[0 * h, 0 * c]) - tf.reverse(y, [1])) ** 2)
+
+
+parts = {"encoder": encoder, "decoder": decoder}
+answers = [silent_parts(parts, loss) for loss in (connected, ignored, multiplied_by_zero)]
+print("right" if answers == [[], ["encoder"], ["encoder"]] else f"not yet: {answers}")
 
 # %% [markdown]
 # ## What you take home

@@ -5,8 +5,10 @@
 # of no use. **Zero** says that the path is there and multiplies by zero somewhere. **NaN** ("not a number") says that the path is there, and
 # that it divides by zero or multiplies zero by infinity somewhere. Each of the three has another cause and another repair.
 #
-# **You need**: notebook [2](02_integer_cast.ipynb).
-# **Time**: about 25 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can break anything.
+# **Needs**: notebook [2](02_integer_cast.ipynb). **Gives**: you can find the cause of a zero, of a NaN and of a None, and repair each.
+# <!-- minutes -->
+#
+# Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 
 # %% tags=["parameters"]
 bug = False  # where each switch stands at first
@@ -51,6 +53,10 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # **Exercise.** Choose a range that lets most levels through, so that the gradients come back. (A leaky clip will do as well: one that adds a
 # tenth of what it cut off. The check asks finite differences of your own loss, and compares it with the loss without a clip.)
+#
+# Hint: The level is between -10 and 10. Which range lets it through?
+# Hint: Outside its range a clip is flat.
+# Hint: `tf.clip_by_value(10 * h, -8.0, 8.0)`, for example.
 
 # %% tags=["exercise"]
 import tensorflow as tf
@@ -87,7 +93,7 @@ def mine(cell, x, flat):
 gradlab.check_repair("flat_function", mine)
 
 # %% [markdown]
-# ## 2. Push a ReLU below zero
+# ## 2. Push a ReLU below zero (extra)
 #
 # **Claim.** *A unit that has gone dead recovers: its bias still gets a gradient that pulls it back.*
 #
@@ -102,7 +108,7 @@ gradlab.check_repair("flat_function", mine)
 gradlab.Panel("dead_relu", bug=bug, predict=True)
 
 # %% [markdown]
-# **Look.** Then drag `offset` upwards: at which bias does the ReLU come alive? Train both versions.
+# **Look.** Drag `offset` upwards: at which bias does the ReLU come alive? Train both versions.
 #
 # **Measure, after you have flipped.** Both positions of the switch, side by side.
 
@@ -118,6 +124,10 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # **Exercise.** Keep the plain ReLU, and mend this by hand: change the bias (with `assign`, before the tape) so that at least one unit is alive for
 # some example.
+#
+# Hint: `x @ kernel` is seldom above 2. What does the bias add to it?
+# Hint: The sum has to be above zero, at one unit, for one example.
+# Hint: Assign 0.0 instead of -6.0.
 
 
 # %% tags=["exercise"]
@@ -134,8 +144,23 @@ loss, _, gradients = mine(**gradlab.load("dead_relu").setup())
 alive = {name: bool(tf.reduce_any(gradient != 0)) for name, gradient in gradients.items()}
 print("alive" if all(alive.values()) else f"not yet: hint, x @ kernel is seldom above 2 ({alive})")
 
+
+# %% tags=["solution"]
+def mine(kernel, bias, x):
+    sources = {"kernel": kernel, "bias": bias}
+    bias.assign(tf.zeros(bias.shape))
+    with tf.GradientTape() as tape:
+        y = tf.nn.relu(x @ kernel + bias)
+        loss = tf.reduce_mean((y - 1) ** 2)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+loss, _, gradients = mine(**gradlab.load("dead_relu").setup())
+alive = {name: bool(tf.reduce_any(gradient != 0)) for name, gradient in gradients.items()}
+print("alive" if all(alive.values()) else f"not yet: hint, x @ kernel is seldom above 2 ({alive})")
+
 # %% [markdown]
-# ## 3. Mask every step of a sequence
+# ## 3. Mask every step of a sequence (extra)
 #
 # **Claim.** *Weights that have no part in the result get None.*
 #
@@ -150,8 +175,6 @@ print("alive" if all(alive.values()) else f"not yet: hint, x @ kernel is seldom 
 gradlab.Panel("all_masked", bug=bug, predict=True)
 
 # %% [markdown]
-# **Look.** Would you have said None?
-#
 # **Measure, after you have flipped.** Both positions of the switch, side by side.
 
 # %% tags=["after"]
@@ -166,9 +189,28 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # **Exercise.** How many real steps does it take until the *recurrent* kernel gets a gradient that is not zero? Fill in your answer, then run. (The
 # recurrent kernel multiplies the state before the step, and the LSTM starts from a state of zeros.)
+#
+# Hint: In the first real step the recurrent kernel multiplies the initial state. What is that state?
+# Hint: Remember notebook 1, section 1.
+# Hint: Print `recurrent_gradient(n)` for n = 0, 1, 2.
 
 # %% tags=["exercise"]
 steps_needed = None  # your answer
+
+
+def recurrent_gradient(real_steps):
+    things = gradlab.load("all_masked").setup()
+    real = tf.sequence_mask([real_steps] * 2, things["x"].shape[1])
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean((things["layer"](things["x"], mask=real) - 1) ** 2)
+    return tape.gradient(loss, things["layer"].trainable_variables)[1]
+
+
+needed = next(n for n in range(5) if tf.reduce_any(recurrent_gradient(n) != 0))
+print("right" if steps_needed == needed else "not yet: hint, print recurrent_gradient(n) for n = 0, 1, 2")
+
+# %% tags=["solution"]
+steps_needed = 2  # your answer
 
 
 def recurrent_gradient(real_steps):
@@ -214,6 +256,10 @@ gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Exercise.** Mend it: make the *argument* of the logarithm safe before it is taken.
+#
+# Hint: The logarithm is taken of every `p`, also of those that are zero.
+# Hint: A second `tf.where` can put a harmless number in their place, before the logarithm.
+# Hint: `tf.math.log(tf.where(p > 0, p, 1.0))`.
 
 
 # %% tags=["exercise"]
@@ -227,6 +273,7 @@ def mine(weights, x, real):
 
 
 gradlab.check_repair("where_over_log", mine)
+
 
 # %% tags=["solution"]
 def mine(weights, x, real):
@@ -273,6 +320,10 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # **Exercise.** Here the length is written out. Mend it in any way that leaves the loss nearly as it is. (The small number under the root is one; a
 # `tf.where` that makes the root's argument safe, as in the last section, is another.)
+#
+# Hint: Where is the slope of a square root infinite?
+# Hint: A small number under the root moves it away from there.
+# Hint: `tf.sqrt(tf.reduce_sum(gap**2, axis=-1) + 1e-12)`.
 
 
 # %% tags=["exercise"]
@@ -288,6 +339,7 @@ def mine(cell, first, second):
 
 gradlab.check_repair("norm_at_zero", mine)
 
+
 # %% tags=["solution"]
 def mine(cell, first, second):
     sources = {"kernel": cell.kernel, "bias": cell.bias}
@@ -302,11 +354,11 @@ def mine(cell, first, second):
 gradlab.check_repair("norm_at_zero", mine)
 
 # %% [markdown]
-# ## 6. Ask for a slice that the loss never saw
+# ## 6. Ask for a slice that the loss never saw (extra)
 #
 # **Claim.** *Slicing again gives the same numbers, so it gives the same gradient.*
 #
-# To compare: a real None. The loss uses the last of the states that a recurrent layer returns, `states[:, -1]`. You ask for the gradient
+# The loss uses the last of the states that a recurrent layer returns, `states[:, -1]`. You ask for the gradient
 # with respect to just that.
 #
 # <!-- question: slice_after_loss -->
@@ -331,6 +383,10 @@ gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Exercise.** Mend it without computing anything twice.
+#
+# Hint: The gradient is asked for the tensor that the loss was *not* made of.
+# Hint: Give the slice a name before the loss uses it.
+# Hint: `wanted = layer(x)[:, -1]`, and compute the loss from `wanted`.
 
 
 # %% tags=["exercise"]
@@ -345,6 +401,7 @@ def mine(layer, x):
 
 gradlab.check_repair("slice_after_loss", mine)
 
+
 # %% tags=["solution"]
 def mine(layer, x):
     with tf.GradientTape() as tape:
@@ -355,6 +412,56 @@ def mine(layer, x):
 
 
 gradlab.check_repair("slice_after_loss", mine)
+
+# %% [markdown]
+# ## 7. Write it yourself (extra)
+#
+# **Exercise.** Write `unit_rows(v)`: each row of a matrix divided by its length, and a row of zeros stays a row of zeros. Neither the
+# result nor the gradient may hold a NaN. Use what sections 4 and 5 taught.
+#
+# Hint: The length of a row is the root of the sum of its squares. What is the slope of the root at 0?
+# Hint: Make the *argument* of the root safe with `tf.where`, and choose again after the division.
+# Hint: `square = tf.reduce_sum(v**2, axis=-1, keepdims=True)`, `safe = tf.where(square > 0, square, 1.0)`, `v / tf.sqrt(safe)`. A row of
+# zeros divided by 1 is zeros already.
+
+
+# %% tags=["write"]
+import numpy as np
+
+
+def unit_rows(v):
+    """v with each row divided by its length; rows of zeros stay as they are."""
+    return v / tf.norm(v, axis=-1, keepdims=True)  # your lines
+
+
+v = tf.Variable([[3.0, 4.0], [0.0, 0.0], [-1.0, 0.0]])
+with tf.GradientTape() as tape:
+    rows = unit_rows(v)
+    loss = tf.reduce_sum(rows * tf.constant([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
+gradient = tape.gradient(loss, v)
+value = np.allclose(rows, [[0.6, 0.8], [0.0, 0.0], [-1.0, 0.0]], atol=1e-6)
+slope = gradient is not None and bool(np.isfinite(gradient).all()) and np.allclose(gradient[2], [0.0, 6.0], atol=1e-5)
+print("the value:", "right" if value else "not yet")
+print("the gradient:", "right" if slope else "not yet")
+
+
+# %% tags=["solution"]
+def unit_rows(v):
+    """v with each row divided by its length; rows of zeros stay as they are."""
+    square = tf.reduce_sum(v**2, axis=-1, keepdims=True)
+    safe = tf.where(square > 0, square, 1.0)
+    return v / tf.sqrt(safe)
+
+
+v = tf.Variable([[3.0, 4.0], [0.0, 0.0], [-1.0, 0.0]])
+with tf.GradientTape() as tape:
+    rows = unit_rows(v)
+    loss = tf.reduce_sum(rows * tf.constant([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
+gradient = tape.gradient(loss, v)
+value = np.allclose(rows, [[0.6, 0.8], [0.0, 0.0], [-1.0, 0.0]], atol=1e-6)
+slope = gradient is not None and bool(np.isfinite(gradient).all()) and np.allclose(gradient[2], [0.0, 6.0], atol=1e-5)
+print("the value:", "right" if value else "not yet")
+print("the gradient:", "right" if slope else "not yet")
 
 # %% [markdown]
 # ## What you take home

@@ -5,8 +5,10 @@
 # sequence". You will draw what it reflects: a map with a row for every state and a column for every input. Then you will
 # remove the first half of the sequence from the gradient, and see whether it changes.
 #
-# **You need**: notebook 4. **Time**: about 30 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can
-# break anything.
+# **Needs**: notebook [4](04_timestep_jacobian.ipynb). **Gives**: you can draw how far back a network looks, and say which weights decide
+# it. <!-- minutes -->
+#
+# Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 
 # %% tags=["parameters"]
 bug = False  # where each switch stands at first
@@ -90,10 +92,38 @@ for kind in ("SimpleRNN", "GRU", "LSTM"):
 # %% [markdown]
 # **Exercise.** Here is a recurrent matrix of two units with a spectral radius of 0.63. Hold the two units at pre-activations of your choice
 # (what goes into tanh), for 60 steps, such that the gradient *explodes*. Try saturating one unit, the other, both.
+#
+# Hint: With both units at 0 the slopes are 1, and the matrix is multiplied by itself again and again.
+# Hint: A saturated unit has a slope near 0. That removes its row from the product.
+# Hint: Try 0 for the first unit and 3 for the second.
 
 # %% tags=["exercise"]
 U = np.array([[1.2, 1.0], [-1.0, -0.5]], "float32")
 held_at = (0.0, 0.0)  # your answer: one number for each unit
+
+print(
+    f"spectral radius {np.abs(np.linalg.eigvals(U)).max():.2f}, largest singular value {np.linalg.svd(U)[1].max():.2f}"
+)
+
+
+def influence(held_at, steps=60):
+    """log10 of |d h_T / d x_1| of a SimpleRNN whose inputs hold its units at these pre-activations."""
+    layer = tf.keras.layers.SimpleRNN(2, return_sequences=True)
+    inputs, h = np.zeros((1, steps, 2), "float32"), np.zeros(2)
+    layer(inputs)
+    layer.set_weights([np.eye(2, dtype="float32"), U, np.zeros(2, "float32")])
+    for t in range(steps):
+        inputs[0, t] = held_at - h @ U
+        h = np.tanh(held_at)
+    return float(gradlab.jacobian(layer, inputs).norms()[0, -1, 0])
+
+
+power = influence(np.array(held_at, "float64"))
+print(f"|d h_60 / d x_1| is about 1e{round(power):+d}:", "right, it explodes" if power > 1 else "not yet: it vanishes")
+
+# %% tags=["solution"]
+U = np.array([[1.2, 1.0], [-1.0, -0.5]], "float32")
+held_at = (0.0, 3.0)  # your answer: one number for each unit
 
 print(
     f"spectral radius {np.abs(np.linalg.eigvals(U)).max():.2f}, largest singular value {np.linalg.svd(U)[1].max():.2f}"
@@ -131,7 +161,7 @@ print(f"|d h_60 / d x_1| is about 1e{round(power):+d}:", "right, it explodes" if
 gradlab.Panel("far_past", bug=bug, predict=True)
 
 # %% [markdown]
-# **Look.** Flip the switch; then drag `radius` up and `forget_bias` down. From which radius on is the SimpleRNN's gradient wrong, and up to
+# **Look.** Drag `radius` up and `forget_bias` down. From which radius on is the SimpleRNN's gradient wrong, and up to
 # which forget bias is the LSTM's right? (*Wrong* means: a finite difference of this run contradicts it.)
 #
 # **Measure, after you have flipped.** Both positions side by side, and the share of each gradient that came from
@@ -157,6 +187,10 @@ for name in off.kinds:
 # %% [markdown]
 # **Exercise.** Build an LSTM that looks back: choose a radius and a forget bias such that the first of 20 inputs moves the last state at
 # least half as much as the last input does. The check draws the map and compares two entries of its last row.
+#
+# Hint: Which gate keeps the cell state?
+# Hint: sigmoid(1) is 0.73, and 0.73 multiplied 19 times by itself is little.
+# Hint: A radius of 0.5 and a forget bias of 4.
 
 # %% tags=["exercise"]
 radius, forget_bias = 0.5, 1.0  # your answer
@@ -168,6 +202,63 @@ elif ratio > 20:
     print("too much: the influence explodes; hint: a smaller radius")
 else:
     print("right: it looks back to the first input")
+
+# %% tags=["solution"]
+radius, forget_bias = 0.5, 4.0  # your answer
+last_row = gradlab.jacobian(tuned_layer("LSTM", 8, 3, radius, forget_bias), x[:, :20]).norms()[0, -1]
+ratio = 10 ** (last_row[0] - last_row[-1])
+if ratio < 0.5:
+    print("not yet: the first input has too little influence; hint: which gate keeps the cell state?")
+elif ratio > 20:
+    print("too much: the influence explodes; hint: a smaller radius")
+else:
+    print("right: it looks back to the first input")
+
+# %% [markdown]
+# ## 3. Write it yourself (extra)
+#
+# **Exercise.** Write the map of a SimpleRNN yourself. One step of the way from state t - 1 to state t multiplies by `diag(1 - h_t**2) @
+# U.T`; the way from the input s to the state s multiplies by `diag(1 - h_s**2) @ W.T`. Return d h_T / d x_1, an array of units × inputs,
+# as a product. The check compares with `gradlab.jacobian`.
+#
+# Hint: First run the network and keep all states: `h = np.tanh(x[t] @ W + h @ U + b)`.
+# Hint: Begin with the input: `product = np.diag(1 - states[0]**2) @ W.T`.
+# Hint: Then for each later state: `product = np.diag(1 - h**2) @ U.T @ product`.
+
+
+# %% tags=["write"]
+def first_to_last(x, W, U, b):
+    """d h_T / d x_1 of a SimpleRNN that starts from zeros; x has the shape steps × inputs."""
+    return None  # your lines
+
+
+layer = tf.keras.layers.SimpleRNN(5, return_sequences=True)
+sequence = inputs_of_size_one(12, 3)
+wanted = np.asarray(gradlab.jacobian(layer, sequence).full)[0, -1, :, 0]
+mine = first_to_last(np.float64(sequence)[0], *(np.float64(w) for w in layer.get_weights()))
+right = mine is not None and np.shape(mine) == wanted.shape and np.allclose(mine, wanted, atol=1e-6)
+print("right" if right else "not yet: expected the 5 × 3 array that gradlab.jacobian gives")
+
+
+# %% tags=["solution"]
+def first_to_last(x, W, U, b):
+    """d h_T / d x_1 of a SimpleRNN that starts from zeros; x has the shape steps × inputs."""
+    h, states = np.zeros(len(b)), []
+    for row in x:
+        h = np.tanh(row @ W + h @ U + b)
+        states.append(h)
+    product = np.diag(1 - states[0] ** 2) @ W.T
+    for h in states[1:]:
+        product = np.diag(1 - h**2) @ U.T @ product
+    return product
+
+
+layer = tf.keras.layers.SimpleRNN(5, return_sequences=True)
+sequence = inputs_of_size_one(12, 3)
+wanted = np.asarray(gradlab.jacobian(layer, sequence).full)[0, -1, :, 0]
+mine = first_to_last(np.float64(sequence)[0], *(np.float64(w) for w in layer.get_weights()))
+right = mine is not None and np.shape(mine) == wanted.shape and np.allclose(mine, wanted, atol=1e-6)
+print("right" if right else "not yet: expected the 5 × 3 array that gradlab.jacobian gives")
 
 # %% [markdown]
 # ## What you take home

@@ -5,8 +5,8 @@
 - `minutes`: how long it takes.
 
 An author writes ordinary cells and these marks. In text: `<!-- question: KEY -->` (code, question and answers of
-`gradlab/questions/KEY.yaml`), `<!-- answers: KEY -->` (the same answers, each with its reason, folded), `<!-- minutes -->`,
-`<!-- stop -->`, and paragraphs that begin with `Hint:` (folded, each inside the one before). A heading that ends in `(extra)` is
+`gradlab/questions/KEY.yaml`), `<!-- answers: KEY -->` (the same answers, each with its reason, folded), `<!-- minutes -->`
+in the first cell (a place to stop halfway comes with it), and paragraphs that begin with `Hint:` (folded, each inside the one before). A heading that ends in `(extra)` is
 a section that may be left out. Tags of code cells: `exercise` (a start that the learner changes), `write` (the same with about ten
 lines to write), `solution` (an answer to the exercise before it), `after` (it tells what the switch did).
 """
@@ -23,6 +23,8 @@ from gradlab.lab.questions import load_question
 # Minutes. A panel and a short exercise as they were timed in a review of the first notebooks; the rates of reading are those of
 # somebody who reads a second language and follows the code, and give the review's times for those notebooks to a few minutes.
 A_PANEL, AN_EXERCISE, A_LONG_ONE = 1.7, 3.5, 8.0
+FIVE_BUGS = 30.0  # the script of the last exercise, as the review timed it
+LONG_ENOUGH = 20  # minutes: a shorter notebook needs no place to stop
 WORDS, LINES = 150, 10  # of prose and of code, read in a minute
 
 _MARK = re.compile(r"<!-- (question|answers): (\w+) -->")
@@ -100,7 +102,7 @@ def minutes(cells: list[Any]) -> float:
         prose = re.sub(r"```python.*?```", "", text, flags=re.DOTALL) if cell.cell_type == "markdown" else ""
         total += len(prose.split()) / WORDS + sum(bool(line.strip()) for line in code.splitlines()) / LINES
         total += A_PANEL * len(re.findall(r"Panel\(", code)) + AN_EXERCISE * ("exercise" in tags)
-        total += A_LONG_ONE * ("write" in tags)
+        total += A_LONG_ONE * ("write" in tags) + FIVE_BUGS * ("script" in tags)
     return total
 
 
@@ -118,14 +120,23 @@ def core_and_extra(notebook: Any) -> tuple[list[Any], list[Any]]:
 
 
 def _tell_the_time(notebook: Any) -> None:
+    """Write the minutes into the first cell, and a place to stop in front of the core's section that is nearest to its half."""
     core, extra = core_and_extra(notebook)
     more = f", and {_about(extra)} for the sections marked *extra*" if extra else ""
-    for place, cell in enumerate(core):
-        if cell.cell_type == "markdown":
-            cell.source = cell.source.replace("<!-- minutes -->", f"**Minutes**: about {_about(core)}{more}.")
-            done, left = _about(core[: place + 1]), _about(core[place + 1 :])
-            told = f"> A good place to stop. About {done} minutes are done, {left} are left."
-            cell.source = cell.source.replace("<!-- stop -->", told)
+    told = f"**Minutes**: about {_about(core)}{more}."
+    core[0].source = core[0].source.replace("<!-- minutes -->", told)
+    sections = [
+        place for place, cell in enumerate(core) if cell.cell_type == "markdown" and cell.source.startswith("## ")
+    ]
+    if told not in core[0].source or _about(core) < LONG_ENOUGH or len(sections) < 3:
+        return
+    half = minutes(core) / 2
+    place = min(sections[1:-1], key=lambda place: abs(minutes(core[:place]) - half))  # the last one is the summary
+    done, left = _about(core[:place]), _about(core[place:])
+    core[place].source = (
+        f"> A good place to stop. Without the extra sections about {done} minutes are done, {left} are left.\n\n"
+        f"{core[place].source}"
+    )
 
 
 def _about(cells: list[Any]) -> int:
