@@ -81,7 +81,7 @@ def test_what_a_learner_reads_is_whole():
     ],
 )
 def test_a_file_that_is_no_question_is_told_by_name(text, words):
-    with pytest.raises(ValueError, match="questions/mine.yaml") as told:
+    with pytest.raises(ValueError, match=r"questions/mine\.yaml") as told:
         _parsed("mine", text)
     assert words in str(told.value)
 

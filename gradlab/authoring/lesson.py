@@ -112,9 +112,9 @@ def core_and_extra(notebook: Any) -> tuple[list[Any], list[Any]]:
     extra: list[Any] = []
     into = core
     for cell in notebook.cells:
-        heading = re.match(r"## (.*)", cell.source) if cell.cell_type == "markdown" else None
-        if heading:
-            into = extra if heading[1].endswith("(extra)") else core
+        headings = re.findall(r"^## (.*)", cell.source, re.MULTILINE) if cell.cell_type == "markdown" else []
+        if headings:
+            into = extra if headings[-1].endswith("(extra)") else core
         into.append(cell)
     return core, extra
 

@@ -19,7 +19,7 @@ import ast
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,7 @@ def has_question(key: str) -> bool:
     return (FOLDER / f"{key}.yaml").is_file()
 
 
-@lru_cache(maxsize=None)
+@cache
 def _parsed(key: str, text: str) -> Question:
     import yaml
 
