@@ -88,7 +88,7 @@ import tensorflow as tf
 def mine(cell, x):
     sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
     with tf.GradientTape() as tape:
-        h = tf.constant(np.ones((1, cell.units), "float32"))  # change this
+        h = tf.constant(np.ones((1, cell.units), "float32"))
         for t in range(x.shape[1]):
             h, _ = cell(x[:, t], [h])
         loss = tf.reduce_mean((h - 1) ** 2)
@@ -285,10 +285,10 @@ gradlab.check_repair("learned_state", mine)
 
 # %% tags=["solution"]
 def mine(cell, learned, fixed, x):
-    h0 = fixed  # leave this
+    h0 = fixed
     sources = {"initial state": h0}
     sources |= {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
-    with tf.GradientTape() as tape:  # mend below
+    with tf.GradientTape() as tape:
         tape.watch(h0)
         h = tf.identity(h0)
         for t in range(x.shape[1]):

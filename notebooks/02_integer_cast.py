@@ -219,7 +219,7 @@ print("right" if rows_with_gradient == measured else "not yet: hint, look for th
 # %% tags=["solution"]
 import numpy as np
 
-rows_with_gradient = {4, 7}  # your answer, for example {0, 1}
+rows_with_gradient = {4, 7}
 measured = set(np.flatnonzero(on["table"].values.any(axis=1)).tolist()) if on["table"].values is not None else set()
 print("right" if rows_with_gradient == measured else "not yet: hint, look for the rows that are not black")
 

@@ -128,7 +128,7 @@ class Late(tf.keras.layers.Layer):
         return x @ self.w
 
 
-expected = {"Early": 1, "Built": 1, "Late": "raises" if keras == 3 else 1}  # your answers
+expected = {"Early": 1, "Built": 1, "Late": "raises" if keras == 3 else 1}
 for kind in (Early, Built, Late):
     layer = kind()
     try:
@@ -217,7 +217,7 @@ gradlab.check_repair("raw_variable", mine, owner=layer, units=2)
 class Mine(tf.keras.layers.Layer):
     def __init__(self):
         super().__init__()
-        self.w = self.add_weight(shape=(3, 2), initializer="ones", name="w")  # mend this
+        self.w = self.add_weight(shape=(3, 2), initializer="ones", name="w")
 
     def call(self, x):
         return tf.tanh(x @ self.w)
@@ -289,7 +289,7 @@ gradlab.check_repair("unbuilt_layer", mine, owner=fresh)
 # %% tags=["solution"]
 fresh = tf.keras.layers.LSTM(4)
 fresh(tf.zeros((1, 4, 3)))
-variables = fresh.trainable_variables  # mend this
+variables = fresh.trainable_variables
 
 
 def mine(layer, early, late, x):

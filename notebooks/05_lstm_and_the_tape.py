@@ -155,7 +155,7 @@ print("right" if strongest_step == int(sizes.argmax()) else "not yet: hint, find
 
 
 # %% tags=["solution"]
-strongest_step = 5  # your answer
+strongest_step = 5
 sizes = np.linalg.norm(on["x"].values[0], axis=-1)
 print("right" if strongest_step == int(sizes.argmax()) else "not yet: hint, find the brightest row of x")
 

@@ -64,7 +64,7 @@ print("right" if smallest == min(sizes, key=sizes.get) else "not yet: hint, the 
 
 
 # %% tags=["solution"]
-smallest = "encoder recurrent_kernel"  # your answer
+smallest = "encoder recurrent_kernel"
 sizes = {reading.name: reading.largest for reading in on.readings}
 print("right" if smallest == min(sizes, key=sizes.get) else "not yet: hint, the darkest heatmap")
 

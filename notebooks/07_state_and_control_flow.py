@@ -81,7 +81,7 @@ print(
 # %% tags=["solution"]
 import tensorflow as tf
 
-expected_runs = 1  # your answer
+expected_runs = 1
 runs = []
 
 
@@ -210,7 +210,7 @@ answered = slope_at_half is not None and abs(slope_at_half - float(measured)) < 
 print("right" if answered else "not yet: hint, at 0.5 the function is x + 1 + x")
 
 # %% tags=["solution"]
-slope_at_half = 2.0  # your answer
+slope_at_half = 2.0
 measured = gradlab.compare("python_if", start=0.5)[1]["x"].values
 answered = slope_at_half is not None and abs(slope_at_half - float(measured)) < 1e-6
 print("right" if answered else "not yet: hint, at 0.5 the function is x + 1 + x")
@@ -336,7 +336,7 @@ for start, said in steps_from.items():
     )
 
 # %% tags=["solution"]
-steps_from = {0.1: 8, 0.5: 3}  # your answers
+steps_from = {0.1: 8, 0.5: 3}
 
 
 def count(start):
@@ -403,7 +403,7 @@ print("they agree" if abs(by_tape - by_difference) < 0.01 else "not yet: hint, a
 
 # %% tags=["solution"]
 squash = tf.function(lambda v: v / (1 + tf.abs(v)))
-step = 1e-3  # your choice
+step = 1e-3
 x = tf.Variable(0.7)
 with tf.GradientTape() as tape:
     y = squash(x)
@@ -530,7 +530,7 @@ print(
 )
 
 # %% tags=["solution"]
-expected_exception = "InvalidArgumentError"  # your answer
+expected_exception = "InvalidArgumentError"
 weights = tf.Variable(tf.ones((3, 2)))
 try:
     with tf.GradientTape() as tape:

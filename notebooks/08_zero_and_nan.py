@@ -210,7 +210,7 @@ needed = next(n for n in range(5) if tf.reduce_any(recurrent_gradient(n) != 0))
 print("right" if steps_needed == needed else "not yet: hint, print recurrent_gradient(n) for n = 0, 1, 2")
 
 # %% tags=["solution"]
-steps_needed = 2  # your answer
+steps_needed = 2
 
 
 def recurrent_gradient(real_steps):

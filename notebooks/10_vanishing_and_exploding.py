@@ -123,7 +123,7 @@ print(f"|d h_60 / d x_1| is about 1e{round(power):+d}:", "right, it explodes" if
 
 # %% tags=["solution"]
 U = np.array([[1.2, 1.0], [-1.0, -0.5]], "float32")
-held_at = (0.0, 3.0)  # your answer: one number for each unit
+held_at = (0.0, 3.0)
 
 print(
     f"spectral radius {np.abs(np.linalg.eigvals(U)).max():.2f}, largest singular value {np.linalg.svd(U)[1].max():.2f}"
@@ -204,7 +204,7 @@ else:
     print("right: it looks back to the first input")
 
 # %% tags=["solution"]
-radius, forget_bias = 0.5, 4.0  # your answer
+radius, forget_bias = 0.5, 4.0
 last_row = gradlab.jacobian(tuned_layer("LSTM", 8, 3, radius, forget_bias), x[:, :20]).norms()[0, -1]
 ratio = 10 ** (last_row[0] - last_row[-1])
 if ratio < 0.5:

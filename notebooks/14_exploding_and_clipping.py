@@ -237,7 +237,7 @@ for name, clip in ways.items():
     print(f"{name}:", "right" if [argument[name]] == right else "not yet")
 
 # %% tags=["solution"]
-argument = {"by value": "clipvalue", "by norm": "clipnorm", "by global norm": "global_clipnorm"}  # your answers
+argument = {"by value": "clipvalue", "by norm": "clipnorm", "by global norm": "global_clipnorm"}
 
 
 def step_of(**settings):

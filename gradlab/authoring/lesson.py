@@ -44,6 +44,7 @@ def whole(script: Path) -> Any:
     )
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:02d}"
+        cell.metadata.pop("lines_to_next_cell", None)  # of the script's layout
         if cell.cell_type == "markdown":
             cell.source = _MARK.sub(lambda m: _WRITTEN[m[1]](m[2]), cell.source)
             cell.source = _HINTS.sub(lambda m: _folded_hints(m[0]), cell.source)
