@@ -131,6 +131,9 @@ gradlab.side_by_side(off, on)
 # jumps as well, gives zeros ([notebook 8](08_zero_and_nan.ipynb)). Neither the dtype nor the shape of the curve tells you which. Look at
 # the gradient.
 
+# %%
+gradlab.drawing("staircase")
+
 # %% [markdown]
 # **Exercise.** Give all three weights a gradient, with a loss that still prefers whole numbers: leaving `jump` out is not enough. One way
 # is the straight-through estimator of section 1. Another is a smooth staircase, for example `v - tf.sin(2 * np.pi * v) / (2 * np.pi)`. The

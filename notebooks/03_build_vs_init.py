@@ -181,6 +181,9 @@ gradlab.other_keras("raw_variable")
 # raw `tf.Variable` is just an attribute. Legacy Keras lists every `tf.Variable`. Where the list is empty, the optimizer has
 # nothing to do: with `fit` the loss stays where it is, without an exception.
 
+# %%
+gradlab.drawing("watched_tracked")
+
 # %% [markdown]
 # **Exercise.** Mend this layer so that its weight is in the list under both Keras versions.
 #

@@ -192,6 +192,9 @@ gradlab.side_by_side(off, on)
 # all earlier steps are missing. In x only the last row is left. A state that is cut off does not show as `None` here. It gives
 # **wrong numbers** that look like right ones: read the finite differences in the table above.
 
+# %%
+gradlab.drawing("unrolled")
+
 # %% [markdown]
 # **Exercise.** This code keeps its states in a NumPy array "for later". Mend it: keep the record, and keep the path.
 #
@@ -267,6 +270,9 @@ print("the same loss with one tape and with two:", off.loss == on.loss)
 # weights get the second window's part of the gradient, which is *wrong* as the gradient of this loss. Training with it is called
 # **truncated backpropagation through time**: it saves memory, and its gradient contains nothing about steps that lie more than one window
 # back.
+
+# %%
+gradlab.drawing("windows")
 
 # %% [markdown]
 # **Exercise.** The usual loop over windows. Mend it so that the loss of the second window reaches back to the first.

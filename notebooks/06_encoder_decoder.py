@@ -20,6 +20,9 @@ import gradlab
 
 gradlab.start(keras=keras, device=device)
 
+# %%
+gradlab.drawing("encoder_decoder")
+
 # %% [markdown]
 # ## 1. Ask for every gradient by name (extra)
 #

@@ -89,6 +89,9 @@ for kind in ("SimpleRNN", "GRU", "LSTM"):
 # Note what the map does not show: a `None`. A vanished gradient is a very small number. (If it is smaller than float32 can hold, a tape returns an
 # exact zero. [Notebook 11](11_jacobian_race.ipynb) shows that.)
 
+# %%
+gradlab.drawing("two_roads")
+
 # %% [markdown]
 # **Exercise.** Here is a recurrent matrix of two units with a spectral radius of 0.63. Hold the two units at pre-activations of your choice
 # (what goes into tanh), for 60 steps, such that the gradient *explodes*. Try saturating one unit, the other, both.
