@@ -49,9 +49,10 @@ check: env-test  ## ruff, mypy and, where npm is found, the types of the panel's
 	npx --no-install tsc -p . ; \
 	else echo "gradlab: !!! NO npm, OR IT REACHED NO REGISTRY: THE PANEL'S JAVASCRIPT WAS NOT TYPE-CHECKED"; fi
 
-notebooks: env  ## build notebooks/*.ipynb from the .py beside them, and the table in docs/scenarios.md
+notebooks: env  ## build the notebooks from the .py beside them, and the pages in docs/ that are made
 	$(VENV)/bin/gradlab render $(ARGS)
 	$(VENV)/bin/gradlab list --into docs/scenarios.md
+	$(VENV)/bin/gradlab tree --into docs/decision_tree.md
 
 claims: env  ## measure every claim again and print the table
 	$(VENV)/bin/gradlab claims $(ARGS)

@@ -22,6 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--into", type=Path, help="write the table of scenarios into this Markdown file (docs/scenarios.md)"
     )
     listing.set_defaults(run=_list)
+    tree = commands.add_parser("tree", help="from symptom to test to cause: the page to print, from the doctor's rules")
+    tree.add_argument("--into", type=Path, help="write it into this Markdown file (docs/decision_tree.md)")
+    tree.set_defaults(run=_tree)
     rendering = commands.add_parser("render", help="build notebooks from their percent scripts")
     rendering.add_argument("scripts", nargs="*", type=Path, help="scripts; default: all in the folder notebooks/")
     rendering.add_argument("--jobs", type=_at_least_one, default=2, help="how many at a time (default 2)")
@@ -61,6 +64,16 @@ def _list(chosen: argparse.Namespace) -> int:
         table = gradlab.catalogue("notebooks", link="../notebooks/", effects=True).markdown
         chosen.into.write_text(with_table(chosen.into.read_text(encoding="utf-8"), table), encoding="utf-8")
         print(f"wrote the table of scenarios into {chosen.into}")
+    return 0
+
+
+def _tree(chosen: argparse.Namespace) -> int:
+    page = _with_tensorflow("gradlab.authoring.decision_tree").page()
+    if not chosen.into:
+        print(page, end="")
+        return 0
+    chosen.into.write_text(page, encoding="utf-8")
+    print(f"wrote the decision tree into {chosen.into}")
     return 0
 
 

@@ -196,7 +196,7 @@ gradlab.side_by_side(off, on)
 # **Exercise.** Mend this one so that all five sources get their gradients.
 #
 # Hint: Which line makes the state, and is the tape open by then?
-# Hint: The encoder's call has to be in the record. Only the order of two lines is wrong.
+# Hint: The encoder's call has to be in the record. The order of two lines is wrong.
 # Hint: Move the line `h = encoder(facts)` below the line that opens the tape.
 
 

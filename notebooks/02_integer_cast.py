@@ -65,6 +65,7 @@ gradlab.side_by_side(off, on)
 # level)` in the loss.
 
 # %% tags=["exercise"]
+import numpy as np
 import tensorflow as tf
 
 
@@ -83,6 +84,7 @@ gradlab.check_repair("integer_cast", mine)
 
 
 # %% tags=["solution"]
+import numpy as np
 import tensorflow as tf
 
 
@@ -202,7 +204,7 @@ gradlab.side_by_side(off, on)
 # <!-- answers: integer_index -->
 #
 # **Explain.** Integer *indices* leave the path whole, integer *values* do not. The ids decide which rows are used; the rows stay floats. The
-# gradient of `tf.gather` comes as `tf.IndexedSlices`: the rows that were used, and their row numbers. The other rows get zero.
+# gradient of `tf.gather` comes as IndexedSlices: the rows that were used, and their row numbers. The other rows get zero.
 
 # %% [markdown]
 # **Exercise.** Which rows of the table get a gradient? Fill in the set of row numbers; the check looks at the gradient itself.
@@ -212,16 +214,12 @@ gradlab.side_by_side(off, on)
 # Hint: Print `np.flatnonzero(on["table"].values.any(axis=1))`.
 
 # %% tags=["exercise"]
-import numpy as np
-
 rows_with_gradient = set()  # your answer, for example {0, 1}
 measured = set(np.flatnonzero(on["table"].values.any(axis=1)).tolist()) if on["table"].values is not None else set()
 print("right" if rows_with_gradient == measured else "not yet: hint, look for the rows that are not black")
 
 
 # %% tags=["solution"]
-import numpy as np
-
 rows_with_gradient = {4, 7}
 measured = set(np.flatnonzero(on["table"].values.any(axis=1)).tolist()) if on["table"].values is not None else set()
 print("right" if rows_with_gradient == measured else "not yet: hint, look for the rows that are not black")
@@ -301,8 +299,7 @@ gradlab.check_repair("numpy_roundtrip", mine)
 #
 # Hint: Watch `x`, since it is a tensor.
 # Hint: One persistent tape is enough: apply the functions inside it, and keep every result in a list.
-# Hint: Then ask the tape for the gradient of each result, in order. Return the number of the first None. (A result with an integer type
-# has no gradient either: the tape answers None for it.)
+# Hint: Then ask the tape for the gradient of each result, in order. Return the number of the first None.
 
 
 # %% tags=["write"]

@@ -79,9 +79,9 @@ for kind in ("SimpleRNN", "GRU", "LSTM"):
 #   from unit to unit, so a radius below 1 promises nothing, and a radius above 1 makes an **explosion** possible, not certain. The exercise
 #   below shows it.
 #
-# That is why the size of the inputs matters. Keras gives a SimpleRNN an orthogonal matrix: all singular values are 1. With small inputs the slopes
-# stay near 1, and the first input reaches the last state almost undiminished. With inputs of size 1
-# the slopes are smaller, and the product of 49 of them leaves about 1e-5.
+# That is why the size of the inputs matters. Keras gives a SimpleRNN an orthogonal matrix: all singular values are 1. With inputs of a
+# tenth of the size the mean slope is above 0.95, and the first input reaches the last state almost undiminished. With inputs of size 1
+# the mean slope is below 0.85, and the product of 49 steps leaves about 1e-5.
 #
 # An LSTM adds a second path: along the cell state, each step multiplies by the forget gate, and a gate near 1 passes the gradient on almost
 # unchanged. The recurrent matrices matter to it too, but less.

@@ -108,7 +108,7 @@ def test_the_notebooks_are_committed_as_they_ran(script):
 
 
 DONE = re.compile(
-    r"(?m)^(.*: )?(right|Repaired\.|Broken, as asked\.|alive|mended|they agree|healthy|True)\b|0 of 5 bugs"
+    r"(?m)^(.*: )?(right|Repaired\.|Broken, as asked\.|alive|mended|they agree|healthy|True)\b|0 of 5 bugs|, as you said"
 )
 NOT_DONE = re.compile(r"(?i)not yet|not as you said|raised by your|no answer yet")
 

@@ -28,6 +28,11 @@ LONG_ENOUGH = 20  # minutes: a shorter notebook needs no place to stop
 WORDS, LINES = 150, 10  # of prose and of code, read in a minute
 
 _MARK = re.compile(r"<!-- (question|answers): (\w+) -->")
+# Code, links, headings, tags, tables, claims in quotation and what is folded: no word in them is made a link
+_NOT_PROSE = re.compile(
+    r"(```.*?```|<details>.*</details>|`[^`\n]*`|\[[^\]]*\]\([^)]*\)|^#[^\n]*$|^\|[^\n]*$|^\*\*Claim[^\n]*$|<[^>\n]*>)",
+    re.DOTALL | re.MULTILINE,
+)
 _HINTS = re.compile(r"(?:^Hint: .+(?:\n(?!Hint: )\S.*)*\n*)+", re.MULTILINE)
 
 
@@ -49,6 +54,7 @@ def whole(script: Path) -> Any:
             cell.source = _MARK.sub(lambda m: _WRITTEN[m[1]](m[2]), cell.source)
             cell.source = _HINTS.sub(lambda m: _folded_hints(m[0]), cell.source)
     _tell_the_time(notebook)
+    _link_terms(notebook, glossary(script.parents[1] / "docs" / "glossary.md"))
     return notebook
 
 
@@ -142,6 +148,33 @@ def _tell_the_time(notebook: Any) -> None:
 
 def _about(cells: list[Any]) -> int:
     return max(5, 5 * round(minutes(cells) / 5))
+
+
+def glossary(page: Path) -> list[str]:
+    """The terms that the glossary explains, longest first; none where there is no such page."""
+    text = page.read_text(encoding="utf-8") if page.is_file() else ""
+    return sorted(re.findall(r"^### (.+)$", text, re.MULTILINE), key=len, reverse=True)
+
+
+def _link_terms(notebook: Any, terms: list[str]) -> None:
+    """Make the first use of each term in the notebook's prose a link to the glossary."""
+    # "None" is told from the English word by its capital and by what follows ("none of them")
+    forms = {t: (r"\bNone\b(?! of)", 0) if t == "None" else (rf"\b{re.escape(t)}s?\b", re.IGNORECASE) for t in terms}
+    left = {term: re.compile(*form) for term, form in forms.items()}
+    for cell in notebook.cells:
+        if cell.cell_type != "markdown":
+            continue
+        pieces = _NOT_PROSE.split(cell.source)  # prose and what is kept as it is, in turn
+        for term, pattern in list(left.items()):
+            for place in range(0, len(pieces), 2):
+                found = pattern.search(pieces[place])
+                if found:
+                    link = f"[{found[0]}](../docs/glossary.md#{term.lower().replace(' ', '-')})"
+                    before, after = pieces[place][: found.start()], pieces[place][found.end() :]
+                    pieces[place : place + 1] = [before, link, after]
+                    del left[term]
+                    break
+        cell.source = "".join(pieces)
 
 
 def _question(key: str) -> str:
