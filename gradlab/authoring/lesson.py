@@ -54,7 +54,7 @@ def whole(script: Path) -> Any:
             cell.source = _MARK.sub(lambda m: _WRITTEN[m[1]](m[2]), cell.source)
             cell.source = _HINTS.sub(lambda m: _folded_hints(m[0]), cell.source)
     _tell_the_time(notebook)
-    _link_terms(notebook, glossary(script.parents[1] / "docs" / "glossary.md"))
+    _link_terms(notebook, glossary(script.resolve().parents[1] / "docs" / "glossary.md"))
     return notebook
 
 
