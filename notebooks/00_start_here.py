@@ -73,7 +73,7 @@ for (version, curve), style in zip(measured["curves"].items(), ("-", ":", "--"))
     axes.plot(steps, [100 * share for share in curve], style, color="black", label=version)
     ends[version] = f"{100 * curve[-1]:.0f} %"
 axes.set(xlabel="step of training", ylabel="right, %", ylim=(-3, 103))
-axes.legend(loc="upper left")
+figure.legend(loc="outside lower center", ncols=3)
 as_picture(
     figure, "Share of sequences without a mistake at the end: " + "; ".join(f"{k}: {v}" for k, v in ends.items())
 )

@@ -3,23 +3,16 @@ has its bug. The solutions are those of the notebooks: what a learner unfolds is
 
 import ast
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from kerases import only_there
+from solutions import WHOLE, tags
 
 import gradlab
-from gradlab.authoring.lesson import whole
 
-SCRIPTS = sorted((Path(__file__).parents[1] / "notebooks").glob("[0-9]*.py"))
-WHOLE = {script.stem: whole(script) for script in SCRIPTS}
 OPEN_ENDED = {"my_loss"}  # exercises on the learner's own code: there is no solution
-
-
-def tags(cell):
-    return set(cell.metadata.get("tags", []))
 
 
 def exercises(notebook):

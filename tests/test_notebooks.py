@@ -12,6 +12,7 @@ import nbformat
 import papermill
 import pytest
 from kerases import HERE
+from solutions import DONE, NOT_DONE
 
 import gradlab
 from gradlab.authoring.lesson import core_and_extra, for_learners, has_more, minutes, one_folder_down, whole
@@ -105,12 +106,6 @@ def test_the_notebooks_are_committed_as_they_ran(script):
         kinds = {(o.output_type, o.get("name")) for c in code for o in c.outputs}
         assert not {k for k in kinds if k[0] == "error" or k[1] == "stderr"}
         assert len({c.id for c in notebook.cells}) == len(notebook.cells)
-
-
-DONE = re.compile(
-    r"(?m)^(.*: )?(right|Repaired\.|Broken, as asked\.|alive|mended|they agree|healthy|True)\b|0 of 5 bugs|, as you said"
-)
-NOT_DONE = re.compile(r"(?i)not yet|not as you said|raised by your|no answer yet")
 
 
 @each_script

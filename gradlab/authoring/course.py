@@ -13,8 +13,8 @@ from typing import Any
 from gradlab.authoring.lesson import core_and_extra, minutes, whole
 from gradlab.drawings import Drawing, Sheet
 
-WIDE, HIGH, ACROSS, DOWN = 176, 44, 196, 58  # pixels: a box of the map, and from box to box
-LETTERS_A_LINE = 25  # of 12 pixel text that fit into a box
+WIDE, HIGH, ACROSS, DOWN = 196, 44, 236, 58  # pixels: a box of the map, and from box to box
+LETTERS_A_LINE = 28  # of 12 pixel text that fit into a box
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Course:
             for before in lesson.after:
                 (x0, y0), (x1, y1) = corner[before], corner[lesson.stem]
                 start, end = (x0 + WIDE, y0 + HIGH / 2), (x1 - 1, y1 + HIGH / 2)
-                sheet.line(start, (end[0] - 10, end[1]), end, arrow=True)
+                sheet.line(start, (end[0] - 12, end[1]), end, arrow=True)
         for lesson in self.lessons:
             x, y = corner[lesson.stem]
             sheet.box(x, y, WIDE, HIGH)
