@@ -1,7 +1,15 @@
-"""The question of the first notebook: every answer is run when it is clicked, and none of them helps."""
+"""The question of the first notebook: every answer is run when it is clicked, and none of them helps. And its curves."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
 
 from gradlab.panel.try_answers import TryAnswers
 from gradlab.scenarios import _eight_lines as eight_lines
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_none_of_the_three_answers_helps_and_the_margin_shows_where_it_ends():
@@ -36,3 +44,27 @@ def test_a_program_that_raises_is_told_in_words():
     shown = TryAnswers({"A. Divide.": fails, "B. Nothing is lost.": lambda: [1.0]})
     shown.choose("A. Divide.")
     assert "could not be run: ZeroDivisionError: oops" in shown.children[-2].value
+
+
+BANDS = {
+    "encoder inside the tape": (0.95, 1.0),
+    "encoder before the tape": (0.4, 0.75),
+    "decoder ignores the encoder": (0.0, 0.01),
+}
+
+
+def in_bands(measured):
+    ends = {version: curve[-1] for version, curve in measured["curves"].items()}
+    return set(ends) == set(BANDS) and all(low <= ends[v] <= high for v, (low, high) in BANDS.items())
+
+
+def test_the_curves_of_the_first_page_are_those_that_its_text_tells():
+    assert in_bands(json.loads((ROOT / "notebooks" / "reversing.json").read_text(encoding="utf-8")))
+
+
+@pytest.mark.weekly
+def test_the_curves_come_out_of_the_notebook_again():
+    sys.path.insert(0, str(ROOT / "tools"))
+    from reversing_curves import curves
+
+    assert in_bands(curves())
