@@ -80,7 +80,14 @@ def build(options: Options, say: Callable[[str], None] = print) -> Built:
     sweep(options.cache / "positions", {chunk.file for chunk in chunks})
     files, words = panel_files(planned, options.cache)
     files |= {"_static/gradlab.js": bundle.script().encode(), "_static/gradlab.css": bundle.style().encode()}
-    found = sources(options.root, notebooks, planned, words, none_reports(options.cache), helps(options.cache) if options.reference else None)
+    found = sources(
+        options.root,
+        notebooks,
+        planned,
+        words,
+        none_reports(options.cache),
+        helps(options.cache) if options.reference else None,
+    )
     write(options.cache / "source", {**found, **files})
     say("making the pages")
     sphinx(options.cache)
@@ -146,11 +153,19 @@ def none_reports(cache: Path) -> dict[str, tuple[str, str]]:
 
 def helps(cache: Path) -> dict[str, str]:
     """{command: what it says with --help}, asked in a process of its own, for two of them load TensorFlow."""
-    code = b"".join(f.read_bytes() for f in (HERE.parent / "cli.py", HERE / "command.py", HERE.parent / "claims" / "__init__.py"))
+    code = b"".join(
+        f.read_bytes() for f in (HERE.parent / "cli.py", HERE / "command.py", HERE.parent / "claims" / "__init__.py")
+    )
     kept = cache / f"helps-{hashlib.sha256(fingerprint('influence').encode() + code).hexdigest()[:20]}.json"
     if not kept.is_file():
         program = "import json; from gradlab import cli; print(json.dumps(cli.helps()))"
-        done = subprocess.run([sys.executable, "-c", program], env={**_environment(), "COLUMNS": "100"}, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**_environment(), "COLUMNS": "100"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         for old in cache.glob("helps-*.json"):
             old.unlink(missing_ok=True)
         kept.write_text(done.stdout, encoding="utf-8")
@@ -160,8 +175,27 @@ def helps(cache: Path) -> dict[str, str]:
 
 def sphinx(cache: Path) -> None:
     """Run Sphinx, every warning an error. What did not change is not made again."""
-    command = [sys.executable, "-m", "sphinx", "-n", "-W", "--keep-going", "-q", "-b", "html", "-c", str(HERE / "sphinx")]
-    command += ["-D", f"html_static_path={cache.resolve() / 'source' / '_static'}", "-d", str(cache / "doctrees"), str(cache / "source"), str(cache / "html")]
+    command = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-n",
+        "-W",
+        "--keep-going",
+        "-q",
+        "-b",
+        "html",
+        "-c",
+        str(HERE / "sphinx"),
+    ]
+    command += [
+        "-D",
+        f"html_static_path={cache.resolve() / 'source' / '_static'}",
+        "-d",
+        str(cache / "doctrees"),
+        str(cache / "source"),
+        str(cache / "html"),
+    ]
     done = subprocess.run(command, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
         raise SphinxFailed(f"Sphinx made no clean site:\n{done.stdout[-6000:]}")

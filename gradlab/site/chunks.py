@@ -24,7 +24,14 @@ from gradlab.runtime.tf_environment import chosen_keras
 from gradlab.site.compute import INFLUENCE
 
 PACKAGE = Path(__file__).parents[1]
-MEASURES = ("lab", "lines", "panel", "doctor", "jacobians", "runtime")  # the rooms whose code decides what a panel shows
+MEASURES = (
+    "lab",
+    "lines",
+    "panel",
+    "doctor",
+    "jacobians",
+    "runtime",
+)  # the rooms whose code decides what a panel shows
 OWN = ("compute.py",)
 SIZE = 24  # positions of a chunk: some ten seconds of work, so that little is lost and every core has some
 

@@ -1,4 +1,4 @@
-"""The commands `gradlab site` and `gradlab export`."""
+"""The commands `gradlab site`, `gradlab export` and `gradlab links`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ NEEDED = {"sphinx": "sphinx", "myst_nb": "myst-nb", "pydata_sphinx_theme": "pyda
 
 
 def configure(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add both commands to the command line's."""
+    """Add the commands to the command line's."""
     site = commands.add_parser("site", help="build the static site, in which every panel works without a kernel")
-    site.add_argument("target", type=Path, metavar="DIR", help="the folder for the site; an older site in it is replaced")
+    site.add_argument(
+        "target", type=Path, metavar="DIR", help="the folder for the site; an older site in it is replaced"
+    )
     site.add_argument("--root", type=Path, default=Path("."), help="the clone of the repository (default: this folder)")
     _computing(site)
-    site.add_argument("--notebook", action="append", metavar="NN_NAME", help="only this lesson and its panels (may be repeated)")
+    site.add_argument(
+        "--notebook", action="append", metavar="NN_NAME", help="only this lesson and its panels (may be repeated)"
+    )
     site.add_argument("--no-reference", action="store_true", help="leave out the pages that are made from docstrings")
     site.add_argument("--zip", type=Path, metavar="FILE", help="also write the site as one zip")
     site.add_argument("--serve", action="store_true", help="then serve it on 127.0.0.1 until Ctrl-C")
@@ -27,14 +31,36 @@ def configure(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     export.add_argument("file", type=Path, metavar="FILE.html")
     _computing(export)
     export.set_defaults(run=_export)
+    links = commands.add_parser(
+        "links", help="write the links to Binder, Colab, nbgitpuller and the site into README and notebooks"
+    )
+    links.add_argument("repository", metavar="OWNER/REPO", help="the repository on GitHub that holds your copy")
+    links.add_argument("--branch", default="main", help="a branch or tag (default main)")
+    links.add_argument(
+        "--root", type=Path, default=Path("."), help="the clone of the repository (default: this folder)"
+    )
+    links.add_argument("--no-check", action="store_true", help="ask none of the services whether the links answer")
+    links.set_defaults(run=_links)
 
 
 def _computing(parser: argparse.ArgumentParser) -> None:
     from gradlab.site.grid import MOST
 
-    parser.add_argument("--cache", type=Path, default=Path(".cache/site"), help="where computed positions are kept (default .cache/site)")
-    parser.add_argument("--jobs", type=_positive, default=os.cpu_count() or 1, help="worker processes (default: one for each core)")
-    parser.add_argument("--most", type=_positive, default=MOST, help=f"positions of a panel above which its knobs are thinned (default {MOST})")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=Path(".cache/site"),
+        help="where computed positions are kept (default .cache/site)",
+    )
+    parser.add_argument(
+        "--jobs", type=_positive, default=os.cpu_count() or 1, help="worker processes (default: one for each core)"
+    )
+    parser.add_argument(
+        "--most",
+        type=_positive,
+        default=MOST,
+        help=f"positions of a panel above which its knobs are thinned (default {MOST})",
+    )
 
 
 def _positive(text: str) -> int:
@@ -59,7 +85,9 @@ def _site(chosen: argparse.Namespace) -> int:
         print(f"gradlab site: {_words(error)}{kept}")
         return 2
     except KeyboardInterrupt:
-        print(f"gradlab site: interrupted. What is computed is kept in {chosen.cache}; the next call goes on from there.")
+        print(
+            f"gradlab site: interrupted. What is computed is kept in {chosen.cache}; the next call goes on from there."
+        )
         return 130
     print(
         f"{chosen.target}: {built.pages} pages, {built.bytes / 1e6:.1f} MB, {built.positions:,} of {built.whole:,} positions, "
@@ -103,6 +131,24 @@ def _export(chosen: argparse.Namespace) -> int:
         print("gradlab export: interrupted. What is computed is kept; the next call goes on from there.")
         return 130
     print(f"{chosen.file}: {chosen.file.stat().st_size / 1e3:.0f} kB, {plan.count:,} of {plan.whole:,} positions")
+    return 0
+
+
+def _links(chosen: argparse.Namespace) -> int:
+    from gradlab.site.links import check, links, rewrite
+
+    try:
+        changed = rewrite(chosen.root, chosen.repository, chosen.branch)
+    except (OSError, ValueError) as error:
+        print(f"gradlab links: {error}")
+        return 2
+    print(f"{len(changed)} files changed: {', '.join(map(str, changed)) or 'none'}")
+    if any(file.suffix == ".py" for file in changed):
+        print("the notebooks show the links after `make notebooks`")
+    found = links(chosen.repository, chosen.branch)
+    said = dict.fromkeys(found, "not checked") if chosen.no_check else check(found)
+    for name, address in found.items():
+        print(f"{name}: {address}\n  {said[name]}")
     return 0
 
 

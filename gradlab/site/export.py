@@ -51,5 +51,7 @@ def page(plan: Plan) -> str:
         f"<title>gradlab: {escape(plan.name)}</title>\n<style>{bundle.style()}\n"
         "body { margin: 8px; font-family: system-ui, sans-serif; background: #fff; color: #1b1f24; }\n"
         "@media (prefers-color-scheme: dark) { body { background: #0d1117; color: #e6edf3; } }</style></head>\n"
-        f"<body><main>{body}</main>\n" + "\n".join(f"<script>{text}</script>" for text in scripts) + "\n</body></html>\n"
+        f"<body><main>{body}</main>\n"
+        + "\n".join(f"<script>{text}</script>" for text in scripts)
+        + "\n</body></html>\n"
     )

@@ -57,7 +57,12 @@ def panels_of(notebook: Mapping[str, Any]) -> list[str]:
 
 
 def place(
-    name: str, words: str, up: str = "", bug: bool = False, predict: bool = False, knobs: Mapping[str, Any] | None = None
+    name: str,
+    words: str,
+    up: str = "",
+    bug: bool = False,
+    predict: bool = False,
+    knobs: Mapping[str, Any] | None = None,
 ) -> str:
     """The element in which a panel is drawn. Until then, and without JavaScript, the static picture and its words.
 

@@ -38,7 +38,9 @@ def home(first: str, words: str, found: Mapping[str, Any], notebooks: Sequence[s
         ("scenarios/index.md", "All scenarios", "every panel on a page of its own, to link to"),
         ("teach.md", "I teach", "link to a position, show it large, put a panel into your own page"),
     ]
-    listed = [f"- [{title}]({path}): {what}" for path, title, what in ways if path in found or path in ("notebooks/index.md",)]
+    listed = [
+        f"- [{title}]({path}): {what}" for path, title, what in ways if path in found or path in ("notebooks/index.md",)
+    ]
     tree = [("notebooks/index", "Lessons"), ("none", "I have a None"), ("questions", "Questions"), ("scenarios/index", "Scenarios"), ("teach", "I teach"), ("reference/index", "Reference"), ("docs/index", "Docs")]  # fmt: skip
     made = {p.rpartition(".")[0] for p in found} | {"notebooks/index", "docs/index"}
     entries = [f"{title} <{path}>" for path, title in tree if path in made]
@@ -64,7 +66,9 @@ def home(first: str, words: str, found: Mapping[str, Any], notebooks: Sequence[s
 
 def lessons(notebooks: Sequence[str]) -> str:
     """The list of lessons."""
-    return "\n".join(["# Lessons", "", "The lessons build on each other; begin with the first.", "", toctree(notebooks)])
+    return "\n".join(
+        ["# Lessons", "", "The lessons build on each other; begin with the first.", "", toctree(notebooks)]
+    )
 
 
 def docs(found: Mapping[str, Any]) -> str:
@@ -77,7 +81,9 @@ def docs(found: Mapping[str, Any]) -> str:
 
 def scenarios(names: Sequence[str]) -> str:
     """The list of scenarios."""
-    text = "Each scenario is one claim and one switch to test it with. The outcomes are not told here: flip the switches."
+    text = (
+        "Each scenario is one claim and one switch to test it with. The outcomes are not told here: flip the switches."
+    )
     return "\n".join(["# Scenarios", "", text, "", toctree(names)])
 
 
@@ -141,12 +147,24 @@ def none(reports: Mapping[str, tuple[str, str]]) -> str:
 
 def questions(found: Sequence[Any], names: set[str]) -> str:
     """The self-test. Each answer folds out what is right or wrong about it; no script is needed."""
-    parts = ["# Questions", "", "Read the code, choose an answer, and open it. Each wrong answer is something that people believe.", ""]
+    parts = [
+        "# Questions",
+        "",
+        "Read the code, choose an answer, and open it. Each wrong answer is something that people believe.",
+        "",
+    ]
     for question in found:
         parts += [f"## {question.title}", "", f"```python\n{question.code}\n```", "", question.question, ""]
         for letter, answer in question.lettered:
             said = "Right." if answer.right else "Not so."
-            parts += [f":::{{admonition}} {letter}. {_one_line(answer.text)}", ":class: dropdown", "", f"**{said}** {answer.why}", ":::", ""]
+            parts += [
+                f":::{{admonition}} {letter}. {_one_line(answer.text)}",
+                ":class: dropdown",
+                "",
+                f"**{said}** {answer.why}",
+                ":::",
+                "",
+            ]
         if question.scenario in names:
             parts += [f"See it happen: [the panel](scenarios/{question.scenario}.md).", ""]
     return "\n".join([*parts, DONE])

@@ -16,6 +16,7 @@ myst_heading_anchors = 3
 
 autodoc_typehints = "none"  # the shapes and units are in the words; the types are for type checkers
 autodoc_member_order = "bysource"
+autodoc_inherit_docstrings = False  # a method that TensorFlow wrote has its text at TensorFlow
 napoleon_numpy_docstring = True
 default_role = "code"  # single backticks in docstrings are code
 nitpick_ignore_regex = [("py:.*", ".*")]  # types in docstrings are words; links between pages are checked all the same
