@@ -44,7 +44,7 @@ class Options:
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
     most: int = MOST
     notebooks: Sequence[str] | None = None  # only these lessons, and the panels that they show
-    reference: bool = True
+    reference: bool = True  # the pages for which programs are run: the API, the command line, what the doctor says
     zip: Path | None = None
 
 
@@ -80,14 +80,8 @@ def build(options: Options, say: Callable[[str], None] = print) -> Built:
     sweep(options.cache / "positions", {chunk.file for chunk in chunks})
     files, words = panel_files(planned, options.cache)
     files |= {"_static/gradlab.js": bundle.script().encode(), "_static/gradlab.css": bundle.style().encode()}
-    found = sources(
-        options.root,
-        notebooks,
-        planned,
-        words,
-        none_reports(options.cache),
-        helps(options.cache) if options.reference else None,
-    )
+    reports, said = (none_reports(options.cache), helps(options.cache)) if options.reference else ({}, None)
+    found = sources(options.root, notebooks, planned, words, reports, said)
     write(options.cache / "source", {**found, **files})
     say("making the pages")
     sphinx(options.cache)

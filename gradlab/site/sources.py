@@ -45,12 +45,12 @@ def sources(
     notebooks: Mapping[str, Mapping[str, Any]],
     plans: Sequence[Plan],
     words: Mapping[str, str],
-    none_reports: Mapping[str, tuple[str, str]],
+    reports: Mapping[str, tuple[str, str]],
     helps: Mapping[str, str] | None,
 ) -> dict[str, str | bytes]:
     """{path below the source folder: content}, without the panels' own files, which `build` writes.
 
-    `words` are those of each panel's static picture; `none_reports` is {name: (program, what the doctor says)}.
+    `words` are those of each panel's static picture; `reports` is {name: (program, what the doctor says)}.
     `helps` is {command: its help}; without it there are no pages of reference, which load TensorFlow.
     """
     found: dict[str, str | bytes] = {}
@@ -61,11 +61,11 @@ def sources(
         for file in sorted(root.glob(pattern)):
             path = file.relative_to(root).as_posix()
             found[path] = file.read_text(encoding="utf-8")
-    shown = {name: stem for stem, notebook in reversed(notebooks.items()) for name in panels_of(notebook)}
+    shown = {name: stem for stem, notebook in reversed(list(notebooks.items())) for name in panels_of(notebook)}
     for plan in plans:
         found[f"scenarios/{plan.name}.md"] = pages.scenario(plan, words[plan.name], shown.get(plan.name, ""))
     found["scenarios/index.md"] = pages.scenarios([plan.name for plan in plans])
-    found["none.md"] = pages.none(none_reports)
+    found["none.md"] = pages.none(reports)
     questions = _questions()
     if questions:
         found["questions.md"] = pages.questions(questions, {plan.name for plan in plans})

@@ -9,7 +9,7 @@ exclude_patterns = ["_static"]
 suppress_warnings = ["config.cache"]
 
 nb_execution_mode = "off"  # the notebooks were executed when they were rendered
-nb_ipywidgets_js = {}  # no require.js and no widget manager from a CDN: the panels are the site's own
+nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # no require.js and no widget manager from a CDN: the panels are the site's own
 nb_merge_streams = True
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
@@ -32,7 +32,7 @@ html_show_search_summary = False  # it fetches the pages, which a browser refuse
 html_show_sphinx = False
 html_context = {"default_mode": "auto"}
 html_last_updated_fmt = None
-html_sidebars = {"index": [], "search": []}
+html_sidebars: dict[str, list[str]] = {"index": [], "search": []}
 html_theme_options = {
     "secondary_sidebar_items": [],  # room for the panels
     "show_prev_next": True,
