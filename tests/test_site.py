@@ -22,7 +22,15 @@ def slider(low, high, start, step, name="steps"):
 
 
 def choice(options, name="op"):
-    return {"name": name, "type": "choice", "low": 0, "high": 0, "step": 0, "start": options[0], "options": list(options)}
+    return {
+        "name": name,
+        "type": "choice",
+        "low": 0,
+        "high": 0,
+        "step": 0,
+        "start": options[0],
+        "options": list(options),
+    }
 
 
 @pytest.mark.parametrize("most", [1, 2, 7, 30, 144, MOST])
@@ -57,7 +65,12 @@ def scene(norms, sizes=((2, 3), (1, 4))):
         tiles.append({"name": "w", "entries": [{"rows": rows, "columns": columns, "offset": offset}, {"rows": 9, "columns": 9, "offset": -1}]})  # fmt: skip
         offset += rows * columns
     cells = [{"kind": "ok", "norm": n, "words": f"norm {n:.2e}, shape 2×3", "gap": False, "more": [{"kind": "ok", "norm": n}]} for n in norms]  # fmt: skip
-    return {"tiles": tiles, "length": offset, "sides": [{"margin": {"3": {"cells": cells}}}, {"margin": {}}], "stamp": 0}
+    return {
+        "tiles": tiles,
+        "length": offset,
+        "sides": [{"margin": {"3": {"cells": cells}}}, {"margin": {}}],
+        "stamp": 0,
+    }
 
 
 def packed(runs, scenes):
@@ -211,7 +224,13 @@ def test_a_lesson_has_its_panels_and_says_what_its_pictures_show():
     text, pictures = lesson("02_x", notebook)
     cells = json.loads(text)["cells"]
     html = cells[2]["outputs"][0]["data"]["text/html"]
-    for part in ('data-panel="rounding"', 'data-bug="1"', 'data-predict="1"', "{&quot;steps&quot;: 3}", "off: &lt;b&gt;"):
+    for part in (
+        'data-panel="rounding"',
+        'data-bug="1"',
+        'data-predict="1"',
+        "{&quot;steps&quot;: 3}",
+        "off: &lt;b&gt;",
+    ):
         assert part in html
     assert 'alt="A &quot;curve&quot;"' in cells[3]["outputs"][0]["data"]["text/html"]
     assert list(pictures.values()) == [b"png"] and panels_of(notebook) == ["rounding"]
