@@ -27,24 +27,31 @@ def tiny(folder: Path) -> tuple[Path, Built]:
 
 
 @contextlib.contextmanager
-def reader(**context: Any):
-    """A browser that is offline. What left the disk is in `.left`, what the console complained of in `.complaints`."""
+def chromium():
+    """A headless browser. One for all tests of a module: Playwright runs once in a thread."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable(), args=FLAGS)
-        opened = browser.new_context(offline=True, **{"viewport": {"width": 1280, "height": 900}, **context})
-        page = opened.new_page()
-        page.left, page.complaints = [], []
-        page.on(
-            "request", lambda r: page.left.append(r.url) if not r.url.startswith(("file:", "data:", "blob:")) else None
-        )
-        page.on("console", lambda m: page.complaints.append(m.text) if m.type in ("error", "warning") else None)
-        page.on("pageerror", lambda e: page.complaints.append(str(e)))
         try:
-            yield page
+            yield browser
         finally:
             browser.close()
+
+
+@contextlib.contextmanager
+def reader(browser: Any, **context: Any):
+    """A page that is offline. What left the disk is in `.left`, what the console complained of in `.complaints`."""
+    opened = browser.new_context(offline=True, **{"viewport": {"width": 1280, "height": 900}, **context})
+    page = opened.new_page()
+    page.left, page.complaints = [], []
+    page.on("request", lambda r: page.left.append(r.url) if not r.url.startswith(("file:", "data:", "blob:")) else None)
+    page.on("console", lambda m: page.complaints.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda e: page.complaints.append(str(e)))
+    try:
+        yield page
+    finally:
+        opened.close()
 
 
 def pages(site: Path) -> list[str]:
