@@ -25,6 +25,7 @@ export class Host {
 
   async load() {
     this.watcher.disconnect();
+    if (typeof DecompressionStream === "undefined") throw new Error("this browser is older than 2023 and can't unpack the data. Take a newer one.");
     const text = await fetched(this.name, this.parts.base);
     let positions;
     try { positions = await unpack(text); } catch (error) { throw new Error(`the data of the panel ${this.name} is damaged (${/** @type {Error} */ (error).message}). Fetch or build the site again.`); }
