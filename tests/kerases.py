@@ -1,11 +1,12 @@
 """The Keras version that the tests run under, and the other one, in a process of its own.
 
 The same tests serve both: what they do here they expect of the version that is here, by `scenario.expected(HERE)`. What
-is also asked of the other version is one script there for all tests of a module.
+is also asked of the other version is one process there for all tests: each scenario runs once for all questions.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -21,12 +22,37 @@ from gradlab.runtime.tf_environment import require_keras
 HERE = keras_version()
 OTHER = 5 - HERE
 GROUP = "other-keras"  # of pytest-xdist: the tests that share one such process
+ALL_QUESTIONS = """
+import json
+import gradlab
+from gradlab.lab.blamed_line import find
+from gradlab.lab.verdict import changed, judge
+from oracle.differences import contradictions
+out = {}
+for name in gradlab.names():
+    scenario = gradlab.load(name)
+    off, on = sides = gradlab.compare(name)
+    out[name] = {
+        "changed": [dict(changed(off)), dict(changed(on))],
+        "verdict": judge(scenario.expected(%d)[0], on),
+        "kinds": {n: k.value for n, k in on.kinds.items()},
+        "cuts": {n: [c.line, c.number] for n, c in find(scenario, on, None, {}).items()},
+        "contradictions": contradictions(scenario, sides),
+    }
+print(json.dumps(out))
+"""
 
 
 def only_there(scenario: str) -> bool:
     """Whether the scenario's bug is one of the other Keras alone: here the switch breaks nothing."""
     here, there = (gradlab.load(scenario).expected(keras)[1] for keras in (HERE, OTHER))
     return bool(there) and not here
+
+
+@functools.cache
+def scenarios_there() -> Any:
+    """Scenario -> what its run under the other Keras version gives: kinds, verdict, lines, contradictions of float64."""
+    return under_the_other_keras(ALL_QUESTIONS % OTHER)
 
 
 def under_the_other_keras(script: str) -> Any:

@@ -10,6 +10,7 @@ import pytest
 from kerases import GROUP
 
 import gradlab
+from gradlab.claims import as_text
 from gradlab.claims.page import page, summary
 from gradlab.claims.sources import CLAIMS, DOCUMENTS
 from gradlab.claims.table import build, close, differences, unmeasured
@@ -147,3 +148,10 @@ def test_a_page_edited_by_hand_is_noticed(table, tmp_path, capsys, monkeypatch):
 def _measured(table, keras):
     words = ("title", "claims", "claim", "switch")
     return {n: {**{w: s[w] for w in words}, **s[keras]} for n, s in table["scenarios"].items()}
+
+
+def test_the_file_has_one_claim_or_scenario_a_line(table):
+    text = as_text(table)
+    assert json.loads(text) == table
+    assert text == (DOCS / "claims.json").read_text(encoding="utf-8")
+    assert len(text.splitlines()) < len(table["claims"]) + len(table["scenarios"]) + 20

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from kerases import GROUP, HERE, OTHER, under_the_other_keras
+from kerases import GROUP, HERE, OTHER, scenarios_there
 
 import gradlab
 from gradlab.doctor import Report, Row
@@ -46,16 +46,6 @@ NOT_FOUND = {
 }
 # Legacy Keras refuses these while the model is built, before a tape is asked for anything.
 BUILT = ("bidirectional_state", "one_state_for_two")
-IN_OTHER_PROCESS = """
-import json, gradlab
-from gradlab.lab.blamed_line import find
-out = {}
-for name in gradlab.names():
-    side = gradlab.compare(name)[1]
-    found = find(gradlab.load(name), side, None, {})
-    out[name] = [{n: k.value for n, k in side.kinds.items()}, {n: [c.line, c.number] for n, c in found.items()}]
-print(json.dumps(out))
-"""
 
 
 def with_a_cut(keras):
@@ -108,16 +98,11 @@ def test_every_written_line_belongs_to_a_scenario_that_is_checked():
     assert {*ELSEWHERE, *NOT_FOUND} <= set(with_a_cut(HERE))
 
 
-@pytest.fixture(scope="module")
-def there():
-    return under_the_other_keras(IN_OTHER_PROCESS)
-
-
 @pytest.mark.xdist_group(GROUP)
 @pytest.mark.parametrize("name", with_a_cut(OTHER))
-def test_the_line_is_the_same_under_the_other_keras(name, there):
-    kinds, found = there[name]
-    check(name, kinds, found, OTHER)
+def test_the_line_is_the_same_under_the_other_keras(name):
+    there = scenarios_there()[name]
+    check(name, there["kinds"], there["cuts"], OTHER)
 
 
 def test_a_source_that_is_not_listed_or_fine_has_no_line():

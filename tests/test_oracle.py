@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
-from kerases import under_the_other_keras
+from kerases import GROUP, scenarios_there
 from oracle.differences import contradictions
 
 import gradlab
@@ -17,12 +17,6 @@ import gradlab
 NAMES = gradlab.names()
 SCENARIOS = Path(gradlab.__file__).with_name("scenarios")
 RECURRENT = [n for n in NAMES if any(w in (SCENARIOS / f"{n}.py").read_text() for w in ("RNN", "LSTM", "GRU"))]
-IN_OTHER_PROCESS = """
-import json
-import gradlab
-from oracle.differences import contradictions
-print(json.dumps({name: contradictions(gradlab.load(name)) for name in gradlab.names()}))
-"""
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -30,15 +24,10 @@ def test_finite_differences_in_float64_confirm_every_reading(name):
     assert contradictions(gradlab.load(name)) == []
 
 
-@pytest.fixture(scope="module")
-def there():
-    return under_the_other_keras(IN_OTHER_PROCESS)
-
-
-@pytest.mark.xdist_group("other-oracle")
+@pytest.mark.xdist_group(GROUP)
 @pytest.mark.parametrize("name", NAMES)
-def test_finite_differences_confirm_every_reading_under_the_other_keras(name, there):
-    assert there[name] == []
+def test_finite_differences_confirm_every_reading_under_the_other_keras(name):
+    assert scenarios_there()[name]["contradictions"] == []
 
 
 @pytest.mark.parametrize("name", RECURRENT)

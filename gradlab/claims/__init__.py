@@ -47,10 +47,28 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.check:
         return _check(json.loads(stored.read_text(encoding="utf-8")), table, stored)
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    stored.write_text(json.dumps(table, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    stored.write_text(as_text(table), encoding="utf-8")
     stored.with_suffix(".md").write_text(page(table), encoding="utf-8")
     print(f"written: {stored}, {stored.with_suffix('.md')}")
     return 1 if unmeasured(table) else 0
+
+
+def as_text(table: dict[str, Any]) -> str:
+    """The table as JSON with one claim or scenario a line, so that a change shows as the line that it is in."""
+
+    def line(value: Any) -> str:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+    parts = []
+    for key, value in table.items():
+        if isinstance(value, dict):
+            value = "{\n" + ",\n".join(f"  {line(k)}: {line(v)}" for k, v in value.items()) + "\n }"
+        elif isinstance(value, list):
+            value = "[\n" + ",\n".join(f"  {line(v)}" for v in value) + "\n ]"
+        else:
+            value = line(value)
+        parts.append(f" {line(key)}: {value}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
 def _check(committed: dict[str, Any], table: dict[str, Any], stored: Path) -> int:

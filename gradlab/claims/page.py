@@ -47,7 +47,7 @@ def page(table: Mapping[str, Any]) -> str:
             if claim["theme"] == theme:
                 parts.append(_claim(claim, table["scenarios"], shown))
     parts.append("\n## The documents\n")
-    parts += [f"- `{name}`: {title}" for name, title in DOCUMENTS.items()]
+    parts += [f"- {name}: {title}" for name, title in DOCUMENTS.items()]
     return "\n".join(parts) + "\n"
 
 
@@ -82,7 +82,7 @@ def _claim(claim: Mapping[str, Any], scenarios: Mapping[str, Any], shown: set[st
 
 
 def _source(claim: Mapping[str, Any]) -> str:
-    return f"`{claim['source']}`" if claim["source"] in DOCUMENTS else str(claim["source"])
+    return f"[{claim['source']}](#the-documents)" if claim["source"] in DOCUMENTS else str(claim["source"])
 
 
 def _verdict(verdict: Mapping[str, str]) -> str:

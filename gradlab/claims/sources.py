@@ -1,6 +1,6 @@
 """What is claimed, in our own words, and in which document. No measurement and no verdict stands here.
 
-- `DOCUMENTS`: the documents that the claims come from, by file name.
+- `DOCUMENTS`: the answers on the web that the claims come from: their questions, and the day of each answer.
 - `CLAIMS`: every claim by its id.
 """
 
@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 DOCUMENTS = {
-    "000_8daeebddce46286b.txt": "Why doesn't TensorFlow's GradientTape work with LSTM layers?",
-    "001_03fcad3bfbfee220.txt": "Why are no gradients calculated for LSTM encoder-decoder variables in TensorFlow?",
-    "002_86b2c99834fe62cd.txt": "Why does tf2.0's GradientTape return None for gradients in an RNN model?",
-    "003_dff1f7e508440a37.txt": "How can I compute RNN hidden state gradients with respect to the input in TensorFlow?",
-    "004_e592a5cab24e155d.txt": "What is the problem with TensorFlow's gradient tape?",
+    "answer 1": "Why doesn't TensorFlow's GradientTape work with LSTM layers? (30 January 2025)",
+    "answer 2": "Why are no gradients calculated for LSTM encoder-decoder variables in TensorFlow? (30 January 2025)",
+    "answer 3": "Why does tf2.0's GradientTape return None for gradients in an RNN model? (23 December 2024)",
+    "answer 4": "How can I compute RNN hidden state gradients with respect to the input in TensorFlow? (23 December 2024)",
+    "answer 5": "What is the problem with TensorFlow's gradient tape? (30 January 2025)",
 }
 
 
@@ -29,11 +29,10 @@ class Claim:
 
     @property
     def source(self) -> str:
-        """The file name of the document, or where else it was found."""
+        """Which of `DOCUMENTS`, or where else it was found."""
         if self.id.startswith("M"):
             return "issue threads and practice"
-        first = {"L": "000", "E": "001", "J": "003", "T": "004"}.get(self.id[0], "002")
-        return next(name for name in DOCUMENTS if name.startswith(first))
+        return {"L": "answer 1", "E": "answer 2", "J": "answer 4", "T": "answer 5"}.get(self.id[0], "answer 3")
 
 
 _LSTM, _SEQ = "LSTM and the tape", "Encoder and decoder"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import linecache
 import textwrap
 
@@ -10,6 +11,7 @@ import pytest
 import tensorflow as tf
 from traces import Drawn
 
+from gradlab.doctor.recording import frames
 from gradlab.doctor.recording.frames import Place
 from gradlab.doctor.recording.sources import Source
 from gradlab.doctor.source_code import host_calls, syntax, value_flow
@@ -241,3 +243,19 @@ def test_a_number_that_chooses_a_branch():
     """)
     found = reach(file, line_of(file, "# back")).follow([Place(file, 1)], 5)
     assert found == value_flow.BRANCH
+
+
+def test_packages_in_a_folder_of_their_own_are_no_learners_code(tmp_path, monkeypatch):
+    """`pip install --target folder`: TensorFlow stands in none of Python's own folders, and the program beside it."""
+    for name in ("tensorflow", "keras"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("")
+        (tmp_path / f"{name}-1.0.dist-info").mkdir()
+        (tmp_path / f"{name}-1.0.dist-info" / "METADATA").write_text(f"Name: {name}\nVersion: 1.0\n")
+        (tmp_path / f"{name}-1.0.dist-info" / "RECORD").write_text(f"{name}/__init__.py,,\n../bin/{name},,\n")
+    spec = importlib.util.spec_from_file_location("tensorflow", tmp_path / "tensorflow" / "__init__.py")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
+    monkeypatch.setattr(frames, "_ROOTS", frames._library_roots())
+    assert not frames.is_user_file(str(tmp_path / "tensorflow" / "python" / "ops" / "gen_math_ops.py"))
+    assert not frames.is_user_file(str(tmp_path / "keras" / "src" / "layer.py"))
+    assert frames.is_user_file(str(tmp_path / "train.py"))

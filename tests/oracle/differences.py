@@ -152,9 +152,9 @@ def complaints(scenario, bug, sides):
     return found
 
 
-def contradictions(scenario) -> list[str]:
-    """`complaints` at both positions of the switch, with the position's own words before each."""
-    sides = compare(scenario)
+def contradictions(scenario, sides=None) -> list[str]:
+    """`complaints` at both positions of the switch (measured, or given), with the position's own words before each."""
+    sides = sides or compare(scenario)
     return [f"{scenario.switch[bug]!r}: {line}" for bug in (False, True) for line in complaints(scenario, bug, sides)]
 
 

@@ -7,6 +7,8 @@ notebook cells (whatever their pseudo file name), and the scenario functions tha
 
 from __future__ import annotations
 
+import importlib.metadata
+import importlib.util
 import inspect
 import linecache
 import os
@@ -33,7 +35,32 @@ def _library_roots() -> tuple[str, ...]:
         roots.add(user)
     roots.add(os.path.dirname(os.path.abspath(os.__file__)))
     roots |= {os.path.realpath(r) for r in roots}
-    return tuple(os.path.join(r, "") for r in roots if r)
+    roots |= _beside_tensorflow(tuple(os.path.join(r, "") for r in roots if r))
+    return tuple(r if r.endswith(".py") else os.path.join(r, "") for r in roots if r)
+
+
+def _beside_tensorflow(known: tuple[str, ...]) -> set[str]:
+    """What is installed where TensorFlow is, if that is none of the known folders nor named like one.
+
+    `pip install --target` makes such a folder. What is meant is the packages and modules themselves, not their folder:
+    a program may stand beside the packages that it was shipped with.
+    """
+    found = importlib.util.find_spec("tensorflow")
+    if found is None or not found.origin:
+        return set()
+    package = os.path.dirname(os.path.abspath(found.origin))
+    if package.startswith(known) or _named_as_one(package):
+        return set()
+    folder = os.path.dirname(package)
+    tops = {"tensorflow"}
+    for distribution in importlib.metadata.distributions(path=[folder]):
+        tops |= {file.parts[0] for file in distribution.files or () if file.parts[0] != ".."}
+    return {os.path.join(folder, top) for top in tops}
+
+
+def _named_as_one(path: str) -> bool:
+    """Whether the path leads through a folder that holds packages, by its name."""
+    return f"{os.sep}site-packages{os.sep}" in path or f"{os.sep}dist-packages{os.sep}" in path
 
 
 _ROOTS = _library_roots()
@@ -100,7 +127,7 @@ def is_user_file(filename: str) -> bool:
         return True
     if path.startswith(os.path.join(_PACKAGE, "")) or path.startswith(_ROOTS):
         return False
-    return f"{os.sep}site-packages{os.sep}" not in path and f"{os.sep}dist-packages{os.sep}" not in path
+    return not _named_as_one(path)
 
 
 _kinds: dict[CodeType, str] = {}
