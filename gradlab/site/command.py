@@ -21,7 +21,11 @@ def configure(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     site.add_argument(
         "--notebook", action="append", metavar="NN_NAME", help="only this lesson and its panels (may be repeated)"
     )
-    site.add_argument("--no-reference", action="store_true", help="leave out what programs are run for: the API, the commands, the doctor's examples")
+    site.add_argument(
+        "--no-reference",
+        action="store_true",
+        help="leave out what programs are run for: the API, the commands, the doctor's examples",
+    )
     site.add_argument("--zip", type=Path, metavar="FILE", help="also write the site as one zip")
     site.add_argument("--serve", action="store_true", help="then serve it on 127.0.0.1 until Ctrl-C")
     site.add_argument("--port", type=int, default=8000, help="for --serve (default 8000)")

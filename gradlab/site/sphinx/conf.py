@@ -9,7 +9,9 @@ exclude_patterns = ["_static"]
 suppress_warnings = ["config.cache"]
 
 nb_execution_mode = "off"  # the notebooks were executed when they were rendered
-nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # no require.js and no widget manager from a CDN: the panels are the site's own
+nb_ipywidgets_js: dict[
+    str, dict[str, str]
+] = {}  # no require.js and no widget manager from a CDN: the panels are the site's own
 nb_merge_streams = True
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
