@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib.metadata
 import io
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,14 +83,20 @@ def build(options: Options, say: Callable[[str], None] = print) -> Built:
     files |= {"_static/gradlab.js": bundle.script().encode(), "_static/gradlab.css": bundle.style().encode()}
     reports, said = (none_reports(options.cache), helps(options.cache)) if options.reference else ({}, None)
     found = sources(options.root, notebooks, planned, words, reports, said)
-    write(options.cache / "source", {**found, **files})
-    say("making the pages")
-    sphinx(options.cache)
+    made_of = {**found, **files}
+    write(options.cache / "source", made_of)
+    stamp, now = options.cache / "pages.sha256", _digest(made_of)
+    whole = (options.cache / "html" / "index.html").is_file() and stamp.is_file()
+    if not whole or stamp.read_text(encoding="utf-8") != now:
+        say("making the pages")
+        stamp.unlink(missing_ok=True)
+        sphinx(options.cache)
+        stamp.write_text(now, encoding="utf-8")
     size, pages = publish(options.cache / "html", options.target)
     if options.zip is not None:
         zipped(options.target, options.zip)
-    positions, whole = (sum(getattr(plan, key) for plan in planned) for key in ("count", "whole"))
-    return Built(cost, positions, whole, size, pages, time.perf_counter() - began)
+    positions, of = (sum(getattr(plan, key) for plan in planned) for key in ("count", "whole"))
+    return Built(cost, positions, of, size, pages, time.perf_counter() - began)
 
 
 def panel_files(planned: Sequence[Plan], cache: Path) -> tuple[dict[str, str | bytes], dict[str, str]]:
@@ -193,6 +200,18 @@ def sphinx(cache: Path) -> None:
     done = subprocess.run(command, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
         raise SphinxFailed(f"Sphinx made no clean site:\n{done.stdout[-6000:]}")
+
+
+def _digest(made_of: Mapping[str, str | bytes]) -> str:
+    """A hash of all that the pages depend on: what Sphinx is given, its settings, the docstrings, the versions."""
+    digest = hashlib.sha256()
+    for path, content in sorted(made_of.items()):
+        digest.update(path.encode() + b"\0" + (content.encode() if isinstance(content, str) else content) + b"\0")
+    for file in sorted(HERE.parent.rglob("*.py")):
+        digest.update(file.read_bytes())
+    for package in ("sphinx", "myst-nb", "pydata-sphinx-theme"):
+        digest.update(importlib.metadata.version(package).encode())
+    return digest.hexdigest()
 
 
 def _environment() -> dict[str, str]:
