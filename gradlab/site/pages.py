@@ -102,7 +102,7 @@ def scenario(plan: Plan, words: str, notebook: str) -> str:
             *([f"**Claim.** *{claim}*", ""] if claim else []),
             html(place(plan.name, words, "../")),
             *(["**Knobs**", "", *knobs, ""] if knobs else []),
-            *([f"The lesson about it: [{notebook}](../notebooks/{notebook}.ipynb).", ""] if notebook else []),
+            *([f"The lesson about it: [](../notebooks/{notebook}.ipynb).", ""] if notebook else []),
         ]
     )
 
