@@ -6,15 +6,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gradlab.authoring.notebooks import write_whole
 from gradlab.site import farm
 from gradlab.site.chunks import Chunk, chunks_of, fingerprint, read
+from gradlab.site.compute import all_names
 from gradlab.site.grid import MOST, axes, positions, whole
 from gradlab.site.pack import pack
 
@@ -63,14 +64,17 @@ def plans(names: Sequence[str], cache: Path, most: int = MOST) -> list[Plan]:
 
 
 def _knobs(names: Sequence[str], cache: Path) -> Mapping[str, list[dict[str, Any]]]:
-    key = hashlib.sha256("".join(fingerprint(name) for name in names).encode()).hexdigest()[:20]
-    file = cache / f"knobs-{key}.json"
+    file = cache / "knobs.json"
     try:
-        return dict(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        found = farm.knobs(names)
+        known = dict(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError):  # not there, or cut short: it is found again
+        known = {}
+    wanted = [name for name in names if fingerprint(name) not in known]
+    if wanted:
+        found = farm.knobs(wanted)
+        now = {fingerprint(name) for name in all_names()}  # what belongs to an older state is left out
+        known = {key: knobs for key, knobs in known.items() if key in now}
+        known |= {fingerprint(name): found[name] for name in wanted}
         cache.mkdir(parents=True, exist_ok=True)
-        for old in cache.glob("knobs-*.json"):
-            old.unlink(missing_ok=True)
-        file.write_text(json.dumps(found), encoding="utf-8")
-        return found
+        write_whole(file, json.dumps(known))
+    return {name: known[fingerprint(name)] for name in names}
