@@ -33,6 +33,10 @@ CONDITION_COPIES = frozenset({"Identity", "Cast", "LogicalNot", "LogicalAnd"})
 CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 # Hand on what they are given, unchanged.
 COPIES = frozenset({"Identity", "IdentityN"})
+# Hand on every number they are given, in another shape, order or float type.
+REARRANGES = COPIES | frozenset({
+    "Cast", "Reshape", "ExpandDims", "Squeeze", "Transpose", "Pack", "ConcatV2", "StridedSlice", "Slice",
+})  # fmt: skip
 # Sums and copies: a value behind them can be told from its terms (`x + stop_gradient(f(x) - x)`).
 SUMS = frozenset({"AddV2", "Add", "Sub", "AddN"})
 SUMS_AND_COPIES = SUMS | {"Identity", "Neg"}

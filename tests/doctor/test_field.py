@@ -1,7 +1,7 @@
 """Whole small programs after public reports: what is said of each, in every way in that it names.
 
 A case that is not right yet carries the mark `NOT_YET` in its own file, per way; the mark is strict, so the mend that makes it
-right takes it away (`python tests/doctor/fieldcases.py --unmark`).
+right takes it away (`python tests/doctor/fieldcases.py --unmark`). A case marked `WEEKLY` is left to `make test-all`.
 """
 
 from __future__ import annotations
@@ -14,16 +14,22 @@ import pytest
 ASKED = [(path, way) for path in fieldcases.FILES for way in fieldcases.ways(path)]
 
 
+def _weekly(path: Path) -> list[pytest.MarkDecorator]:
+    """The mark of a case that only `make test-all` runs."""
+    return [pytest.mark.weekly] if fieldcases.constant(path, "WEEKLY") else []
+
+
 def _params() -> list[object]:
     found = []
     for path, way in ASKED:
         not_yet = (fieldcases.constant(path, "NOT_YET") or {}).get(way)
         marks = [pytest.mark.xfail(strict=True, reason=not_yet)] if not_yet else []
+        marks += _weekly(path)
         found.append(pytest.param(path, way, marks=marks, id=f"{path.stem}-{way}"))
     return found
 
 
-@pytest.mark.parametrize("path", fieldcases.FILES, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", [pytest.param(p, marks=_weekly(p), id=p.stem) for p in fieldcases.FILES])
 def test_a_plain_tape_agrees(path: Path) -> None:
     """Each case is true: a plain tf.GradientTape gives the statuses that the case expects."""
     assert fieldcases.verified(path) == []

@@ -21,6 +21,8 @@ from gradlab.doctor.recording.trace import Op, Trace
 MAX_ANCESTORS = 300
 # Cuts tried as the one that alone parts a source from the loss: each costs a pass over the trace.
 MAX_TRIED = 8
+# Casts, copies and changes of shape between two casts that undo each other: Keras makes two or three.
+MAX_REARRANGED = 8
 # Sums and copies followed back from each side of `x + stop_gradient(f(x) - x)`: the written form has at most these.
 STOPPED_DEPTH, OTHER_DEPTH = 3, 2
 
@@ -53,6 +55,8 @@ def walk_back(run: Run, flow: Flow, op: Op, k: int) -> Cut:
         maker = run.trace.producer.get(k)
         if maker is None or maker.index not in flow.carriers:
             return Cut(op, "cut", k)
+        if run.enters(op, k):
+            return Cut(op, "cut", k)
         if run.is_float(k):
             if maker.type in op_types.STOPS:
                 return Cut(maker, "cut", flow.carriers[maker.index][0])
@@ -63,7 +67,8 @@ def walk_back(run: Run, flow: Flow, op: Op, k: int) -> Cut:
             return Cut(op, "cut", k)
         carriers = flow.carriers[maker.index]
         floats = [c for c in carriers if run.is_float(c)]
-        inner = _from_index(run, flow, floats[-1]) if floats and maker.type in op_types.EQUALITIES else None
+        whole = maker.type in op_types.EQUALITIES or _to_integer(run, maker)
+        inner = _from_index(run, flow, floats[-1]) if floats and whole else None
         if inner is not None:
             op, k = inner
         elif floats:
@@ -73,13 +78,25 @@ def walk_back(run: Run, flow: Flow, op: Op, k: int) -> Cut:
     return Cut(op, "cut", k)
 
 
+def _to_integer(run: Run, op: Op) -> bool:
+    """Does an op turn numbers into integers?"""
+    return op.type == "Cast" and not run.is_float(op.outs[0])
+
+
 def _from_index(run: Run, flow: Flow, k: int) -> tuple[Op, int] | None:
-    """The cast that made a float out of an integer which carries the source, if that is where a compared value comes
-    from."""
-    maker = run.trace.producer.get(k)
-    if maker is None or maker.type != "Cast" or maker.index not in flow.carriers or run.is_float(maker.ins[0]):
-        return None
-    return maker, maker.ins[0]
+    """The cast that made a float out of an integer which carries the source, if that is where a value that is compared,
+    or made an integer again, comes from: rearranged on the way at most. (Keras makes floats of the numbers of words, and
+    integers again.)"""
+    for _ in range(MAX_REARRANGED):
+        maker = run.trace.producer.get(k)
+        if maker is None or maker.index not in flow.carriers:
+            return None
+        if maker.type == "Cast" and not run.is_float(maker.ins[0]):
+            return maker, maker.ins[0]
+        if maker.type not in op_types.REARRANGES:
+            return None
+        k = flow.carriers[maker.index][0]
+    return None
 
 
 def cuts(run: Run, flow: Flow) -> list[Cut]:

@@ -22,8 +22,11 @@ from gradlab.doctor.analysis.graph_reachability import Reachability, closed
 from gradlab.doctor.op_types import BRANCHES, COMPOSITE, CONDITION_COPIES, COPIES, GRAPH_LEAVES, LOOPS, is_write
 from gradlab.doctor.recording.frames import is_user_file
 from gradlab.doctor.recording.recorded_run import Run
+from gradlab.doctor.recording.sources import FLOATS
 from gradlab.doctor.recording.trace import Op, Trace
 
+# Loops that hand the same list on, one after the other: real programs have two or three.
+MAX_LIST_STEPS = 10
 PASSES, CARRIES = "passes", "carries"  # any gradient at all; one that is not zero by construction
 
 
@@ -70,6 +73,25 @@ class GraphRun(Run):
 
     def norm(self, k: int) -> float | None:
         return None
+
+    def enters(self, op: Op, k: int) -> bool:
+        """Does a loop, a branch or a call take floats in through `k`, in a list?"""
+        return op.index in self.origin and _lists_floats(self.value(k))
+
+
+def _lists_floats(tensor: Any) -> bool:
+    """Is a tensor of a graph a list of floats, as far as the op tells that made it?"""
+    for _ in range(MAX_LIST_STEPS):
+        if getattr(tensor, "dtype", None) != tf.variant:
+            return False
+        operation = tensor.op
+        if operation.type in LOOPS:  # a loop gives back the list that it was given
+            tensor = operation.inputs[tensor.value_index]
+        elif "element_dtype" in operation.node_def.attr:
+            return operation.get_attr("element_dtype") in FLOATS
+        else:
+            return False
+    return False
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -12,7 +13,8 @@ import tensorflow as tf
 from gradlab.doctor.frontends.recorded import report_on
 from gradlab.doctor.frontends.tape import Followed, Tape
 from gradlab.doctor.recording import hooks, session
-from gradlab.doctor.recording.session import Collector
+from gradlab.doctor.recording.session import Collector, Remembered
+from gradlab.doctor.recording.tape_calls import Asked
 from gradlab.doctor.report.report import Report
 
 _as_it_is = tf.autograph.experimental.do_not_convert
@@ -44,8 +46,9 @@ def explain_call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Rep
             returned = function(*args, **kwargs)
         except Exception as error:  # kept in the report, or raised again below
             raised = error
+    last = next(reversed(_told(opened, raised)), None)
     try:
-        report = report_on(opened.last, again=False) if opened.last is not None else None
+        report = report_on(last, again=False) if last is not None else None
     finally:
         session.forget(opened.first_order)
     if report is None:
@@ -56,14 +59,37 @@ def explain_call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Rep
     return report
 
 
-def reports(opened: Collector) -> list[Report]:
-    """One report for the last call of each line that asked a tape, in the order of these calls."""
+def reports(opened: Collector, ended: BaseException | None = None) -> list[Report]:
+    """One report for the last call of each line that asked a tape, in the order of these calls. `ended`: the exception
+    that ended the code."""
     try:
-        ordered = sorted(opened.calls.values(), key=lambda found: found.order)
-        return [report_on(found, again=False) for found in ordered]
+        return [report_on(found, again=False) for found in _told(opened, ended)]
     finally:
         session.forget(opened.first_order)
         opened.calls.clear()
+
+
+def _told(opened: Collector, ended: BaseException | None) -> list[Remembered]:
+    """The calls to report, in order: not the exceptions out of a with-block that the code caught and went on after."""
+    reached = list(_chain(ended))
+    ordered = sorted(opened.calls.values(), key=lambda found: found.order)
+    return [found for found in ordered if not _caught(found, reached)]
+
+
+def _caught(found: Remembered, reached: list[BaseException]) -> bool:
+    call = found.call
+    if not isinstance(call, Asked) or call.what != "with" or call.record is None:
+        return False
+    if call.record.thread != threading.current_thread().name:
+        return False  # what ended another thread is not known here
+    return not any(call.error is error for error in reached)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception, and those that it was raised from or after."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 @contextmanager

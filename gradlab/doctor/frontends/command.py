@@ -43,9 +43,9 @@ def run(args: argparse.Namespace) -> int:
         _say(f"gradlab explain: {wrong}", sys.stderr)
         return FAILED
     with recorded_tapes() as opened:
-        ended = _run(args)
+        ended, error = _run(args)
         _join()
-    found = reports(opened)
+    found = reports(opened, error)
     status = _show(found, args)
     if not found:
         _say("gradlab explain: the script asked no tf.GradientTape for a gradient", sys.stderr)
@@ -67,8 +67,8 @@ def _unusable(args: argparse.Namespace) -> str:
     return ""
 
 
-def _run(args: argparse.Namespace) -> int:
-    """Run the script as Python would. 0 if it ended well."""
+def _run(args: argparse.Namespace) -> tuple[int, BaseException | None]:
+    """Run the script as Python would. The exit status, 0 if it ended well, and the exception that ended it."""
     argv, path = sys.argv, list(sys.path)
     sys.argv = [args.script, *args.arguments]
     try:
@@ -81,16 +81,16 @@ def _run(args: argparse.Namespace) -> int:
     except SystemExit as end:
         if end.code is not None and not isinstance(end.code, int):
             _say(str(end.code), sys.stderr)  # as Python shows sys.exit("message")
-        return 0 if end.code in (None, 0) else FAILED
+        return (0 if end.code in (None, 0) else FAILED), end
     except KeyboardInterrupt as error:  # what was recorded so far is still explained
         _traceback(error)
-        return INTERRUPTED
+        return INTERRUPTED, error
     except Exception as error:  # shown as Python would show it; what was recorded so far is still explained
         _traceback(error)
-        return FAILED
+        return FAILED, error
     finally:
         sys.argv, sys.path[:] = argv, path
-    return 0
+    return 0, None
 
 
 def _join() -> None:

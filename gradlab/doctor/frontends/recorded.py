@@ -26,6 +26,8 @@ from gradlab.doctor.rules.raised import failed_later
 from gradlab.doctor.source_code.scope import Scene
 from gradlab.doctor.source_code.syntax import free_values
 
+AGAIN = "the step, on the first batch of what fit was given and with the weights of now,"
+
 
 def explain_last(contradicted: Collection[str] = ()) -> Report | None:
     """The report on this thread's last recorded call (in the main thread: on any thread's), None if there is none.
@@ -72,14 +74,17 @@ def _in_eager_mode(found: session.Remembered, call: TracedCall) -> Report | None
     Variables and generators are put back. What else the function does (printing, writing files, changing Python
     objects) happens once more.
     """
-    if call.running is None or call.error is not None:
+    if (call.running is None and call.fitted is None) or call.error is not None:
         return None
-    function, args, kwargs = call.running
     snapshot = Snapshot(recorder().key)
     why = ""
     try:
         with tf_internals.generator_kept():
-            function.python_function(*args, **kwargs)
+            if call.running is not None:
+                function, args, kwargs = call.running
+                function.python_function(*args, **kwargs)
+            elif call.fitted is not None:
+                call.fitted.run()
     except Exception as error:  # something that works only in a graph; the trace's own report stands
         why = type(error).__name__
     finally:
@@ -94,9 +99,10 @@ def _in_eager_mode(found: session.Remembered, call: TracedCall) -> Report | None
         if row.status is Kind.NONE and given is not None:
             row.status, row.norm = Kind.ZERO, 0.0
             row.evidence = f"{row.evidence}; {FILLED}"
+    opened, again = ("a tf.function", "the function") if call.fitted is None else ("a step of fit", AGAIN)
     report.notes.append(
-        "the tape was opened in a tf.function; as its graph shows no missing gradient, the function ran once more in "
-        "eager mode to see the values (variables and generators are as before)"
+        f"the tape was opened in {opened}; as its graph shows no missing gradient, {again} ran once more in eager mode "
+        "to see the values (variables and generators are as before)"
     )
     return report
 

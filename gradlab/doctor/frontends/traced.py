@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from gradlab.doctor.analysis import graph_functions
@@ -80,7 +81,7 @@ class TracedTape:
     def watch(self, tensors: Any) -> None:
         self.graph = self.graph or tf.compat.v1.get_default_graph()
         spots = places(stack(2)[0])
-        self.watched += [(t, self.now(), spots) for t in tf.nest.flatten(tensors)]
+        self.watched += [(t, self.now(), spots) for t in tf.nest.flatten(tensors, expand_composites=True)]
 
     def records(self, number: int) -> bool:
         """Did the tape record the operation with this number?"""
@@ -105,6 +106,65 @@ def running() -> tuple[Any, Any, Any] | None:
 
 
 @dataclass
+class Fitted:
+    """A `train_step` of the user's that Keras' `fit` is tracing, with what `fit` was given."""
+
+    model: Any
+    x: Any
+    y: Any
+    sample_weight: Any
+    size: int  # samples in a batch
+    like: list[Any]  # the tensors of the traced graph that stand for a batch
+
+    def run(self) -> None:
+        """Run the step in eager mode on the first batch. The model's attributes are put back; its variables are not."""
+        parts = [part for part in (self.x, self.y, self.sample_weight) if part is not None]
+        flat = [a[: self.size] for a in tf.nest.flatten(parts)]
+        if len(flat) != len(self.like):
+            raise ValueError(f"fit was given {len(flat)} arrays, and the step takes {len(self.like)} tensors")
+        flat = [_as(a, t) for a, t in zip(flat, self.like, strict=True)]
+        data = tuple(tf.nest.pack_sequence_as(parts, flat))
+        before = dict(vars(self.model))
+        try:
+            self.model.train_step(data)
+        finally:
+            vars(self.model).clear()
+            vars(self.model).update(before)
+
+
+def _as(array: Any, like: Any) -> Any:
+    """An array as a tensor of the type and rank that the graph has for it."""
+    value = tf.cast(tf.convert_to_tensor(array), like.dtype)
+    return value[..., None] if like.shape.rank == value.shape.rank + 1 else value
+
+
+def fitting() -> Fitted | None:
+    """The step that `fit` is tracing, None if there is none, or if `fit` was not given arrays: to take a batch from a
+    dataset or a generator may change it."""
+    frame: Any = sys._getframe()
+    step = None
+    while frame is not None:
+        code, local = frame.f_code, frame.f_locals
+        if code.co_name == "train_step" and is_user_file(code.co_filename) and code.co_argcount == 2:
+            step = step or frame
+        if step is not None and code.co_name == "fit" and "keras" in frame.f_globals.get("__name__", ""):
+            own, data = (step.f_locals.get(name) for name in step.f_code.co_varnames[:2])
+            given = [local.get(name) for name in ("x", "y", "sample_weight")]
+            like = [t for t in tf.nest.flatten(data) if t is not None]
+            arrays = all(
+                isinstance(a, (np.ndarray, Eager)) for a in tf.nest.flatten([g for g in given if g is not None])
+            )
+            if own is not local.get("self") or local.get("class_weight") is not None or not arrays or not like:
+                return None
+            if not all(isinstance(t, tf.Tensor) for t in like):
+                return None
+            x, y, sample_weight = given
+            return Fitted(own, x, y, sample_weight, local.get("batch_size") or 32, like)  # 32 is Keras' own
+        frame = frame.f_back
+    return None
+
+
+@dataclass
 class TracedCall:
     """A gradient call on such a tape."""
 
@@ -117,6 +177,7 @@ class TracedCall:
     where: list[Place]
     names: dict[str, Any]
     running: tuple[Any, Any, Any] | None = None  # the learner's tf.function around the call, its args and kwargs
+    fitted: Fitted | None = None  # the train_step around the call, if Keras' fit traced it
     frames: list[Any] = field(default_factory=list)  # the learner's frames around the call, see Call
     at: int = 0  # operations that the graph had before the call added its own
 

@@ -17,13 +17,13 @@ from gradlab.doctor.recording.backends import available
 from gradlab.doctor.recording.rebuild import Rebuilt
 from gradlab.doctor.recording.record import MAX_OPS, Record
 from gradlab.doctor.recording.snapshot import live_variables
-from gradlab.doctor.recording.sources import FLOATS, Eager, Source
+from gradlab.doctor.recording.sources import COMPOSITES, FLOATS, Eager, Source, unwrap
 from gradlab.doctor.recording.trace import Trace, since
 
 
 def values_of(gradient: Any) -> Any:
-    """The numbers of a gradient: the values of IndexedSlices, the tensor itself otherwise."""
-    return gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
+    """The numbers of a gradient: the values of a composite one (IndexedSlices, for one), the tensor itself otherwise."""
+    return unwrap(gradient) if isinstance(gradient, COMPOSITES) else gradient
 
 
 def kind_of(gradient: Any) -> str:
@@ -81,6 +81,10 @@ class Run:
 
     def is_resource(self, k: int) -> bool:
         return getattr(self.trace.tensors.get(k), "dtype", None) == tf.resource
+
+    def enters(self, op: Any, k: int) -> bool:
+        """Does an op run other graphs, with floats in the list that `k` is? (Eager ops run no other graphs.)"""
+        return False
 
     def kind(self, k: int) -> str:
         """The gradient of the loss with respect to a tensor: none, nan, inf, zero or ok."""

@@ -18,7 +18,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from gradlab.doctor.frontends.traced import TracedCall, TracedTape, running
+from gradlab.doctor.frontends.traced import TracedCall, TracedTape, fitting, running
 from gradlab.doctor.recording import hooks
 from gradlab.doctor.recording.backends import available, recorder
 from gradlab.doctor.recording.frames import places, stack, user_frame
@@ -302,7 +302,9 @@ def ask(
 
 
 def raised(log: TapeLog, what: str, error: BaseException, sources: Any = None) -> None:
-    """Remember a call other than for a gradient that ended with an exception."""
+    """Remember a call other than for a gradient that ended with an exception. The end of the data is none."""
+    if isinstance(error, (StopIteration, tf.errors.OutOfRangeError)):
+        return
     if isinstance(error, Exception) and not getattr(error, "_gradlab_seen", False):
         at = log.record.position() if log.record is not None else 0
         _asked(log, what, None, sources, None, error, at)
@@ -354,6 +356,7 @@ def ask_traced(
     frame = user_frame()
     names = {n: v for n, v in visible(frame).items() if telling(v)}
     call = TracedCall(tape, what, target, sources, None, None, places(stack(2)[0]), names, running())
+    call.fitted = fitting() if call.running is None else None
     call.frames = frames_around()
     _thread.tracing = True
     try:

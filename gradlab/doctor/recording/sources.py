@@ -12,6 +12,8 @@ import tensorflow as tf
 from gradlab.doctor.recording.tf_internals import EagerTensor as Eager
 
 FLOATS = frozenset({tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.complex64, tf.complex128})
+# Tensors that are made of several: TensorFlow differentiates with respect to the values of these.
+COMPOSITES = (tf.RaggedTensor, tf.SparseTensor, tf.IndexedSlices)
 
 
 @dataclass
@@ -20,7 +22,7 @@ class Source:
 
     name: str
     given: Any  # what the learner passed
-    value: Any  # a tf.Variable or an eager tensor (composite tensors: as given)
+    value: Any  # a tf.Variable or an eager tensor (of a composite tensor its values)
 
     @property
     def is_variable(self) -> bool:
@@ -36,7 +38,9 @@ class Source:
 
 
 def unwrap(thing: Any) -> Any:
-    """The tf.Variable behind a Keras 3 variable; anything else unchanged."""
+    """The tf.Variable behind a Keras 3 variable, the values of a composite tensor; anything else unchanged."""
+    if isinstance(thing, COMPOSITES):
+        return thing.flat_values if isinstance(thing, tf.RaggedTensor) else thing.values
     if not isinstance(thing, (tf.Variable, tf.Tensor)) or type(thing).__module__.startswith("keras"):
         inner = getattr(thing, "value", None)
         if isinstance(inner, tf.Variable):
@@ -65,8 +69,6 @@ def as_source(name: str, thing: Any) -> Source:
             f"source {name!r} belongs to another graph ({value!r}); explain works on eager tensors and variables: "
             "pass the tensor that the loss function uses, not the one of a traced function or model"
         )
-    if isinstance(value, (tf.IndexedSlices, tf.SparseTensor, tf.RaggedTensor)):
-        raise TypeError(f"source {name!r} is a {type(value).__name__}; pass its .values tensor instead")
     kind = _kind(thing)
     if "KerasTensor" in kind:
         raise TypeError(

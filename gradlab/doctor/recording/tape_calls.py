@@ -12,7 +12,7 @@ import tensorflow as tf
 from gradlab.doctor.recording import autograph_lines
 from gradlab.doctor.recording.frames import Place, code_of, is_user_file
 from gradlab.doctor.recording.record import Record
-from gradlab.doctor.recording.sources import is_owner
+from gradlab.doctor.recording.sources import COMPOSITES, is_owner
 from gradlab.doctor.recording.trace import Trace
 
 
@@ -185,7 +185,7 @@ def telling(value: Any) -> bool:
     ):
         return True
     return (
-        isinstance(value, (tf.Tensor, tf.Variable, float, list, tuple, dict))
+        isinstance(value, (tf.Tensor, tf.Variable, *COMPOSITES, float, list, tuple, dict))
         or is_owner(value)
         or hasattr(value, "handle")
         or type(value).__module__ == "numpy"

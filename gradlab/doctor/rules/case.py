@@ -123,12 +123,15 @@ class Case:
 
     @cached_property
     def last_use(self) -> Op | None:
-        """The last op in the user's code that used the source, if only its shape."""
-        ops = self.recorded.trace.ops
-        for op in reversed(ops):
-            if op.index in self.flow.carriers and op.stack:
+        """The last op in the user's code that used the source, if only its shape; of those that the tape recorded, if it
+        recorded one."""
+        ops = [op for op in reversed(self.recorded.trace.ops) if op.stack]
+        if self.call is not None:
+            ops.sort(key=lambda op: self.call is not None and self.call.tape.token not in op.tapes)
+        for op in ops:
+            if op.index in self.flow.carriers:
                 return op
-        return next((op for op in reversed(ops) if op.stack and any(k in self.flow.tainted for k in op.ins)), None)
+        return next((op for op in ops if any(k in self.flow.tainted for k in op.ins)), None)
 
 
 def place_of(op: Op | None) -> list[Place]:

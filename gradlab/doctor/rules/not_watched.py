@@ -38,8 +38,8 @@ REBOUND = Cause(
 
 @rule(Kind.NONE, rank=20, cause=INTEGER_SOURCE)
 def integer_source(case: Case) -> Finding | None:
-    """TensorFlow has gradients for floating point only."""
-    if case.asked.dtype in FLOATS:
+    """TensorFlow has gradients for floating point only. (A counter or the state of a generator is not trained: see below.)"""
+    if case.asked.dtype in FLOATS or (case.asked.is_variable and not case.asked.trainable):
         return None
     made = case.scope.definition(case.asked) if case.asked.is_variable else None
     where = [*([made] if made else []), *place_of(case.first_use)]
@@ -61,12 +61,24 @@ def not_trainable(case: Case) -> Finding | None:
     first, last = ([made] if made and frozen_here else []), ([made] if made and not frozen_here else [])
     evidence = "it was created with trainable=False, so a tape does not watch it by itself"
     found = Finding([*first, *use, *last], evidence, (Proof.OBJECT,))
+    if _asks_all(case):
+        found.fix = "ask for trainable_variables: variables (and weights) has statistics, counters and seeds as well"
     name = str(getattr(source.value, "name", "")) + str(getattr(source.given, "path", ""))
-    if "moving_" in name:  # Keras' name for the statistics of its normalisation layers
+    if "moving_" in name and not _asks_all(case):  # Keras' name for the statistics of its normalisation layers
         found.by_design = True
         found.message = "no gradient by design here: a statistic that the layer updates itself"
         found.fix = "nothing to do: leave it out of the sources"
     return found
+
+
+def _asks_all(case: Case) -> bool:
+    """Does the line of the call ask for `model.variables`, or `model.weights`?"""
+    place = next(iter(case.call.where), None) if case.call is not None else None
+    statement = syntax.statement_at(place.file, place.line) if place is not None else None
+    return any(
+        isinstance(n, ast.Attribute) and n.attr in ("variables", "weights")
+        for n in (ast.walk(statement) if statement else ())
+    )
 
 
 def _unwatched(case: Case) -> bool:

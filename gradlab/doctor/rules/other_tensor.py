@@ -20,6 +20,11 @@ from gradlab.doctor.source_code.host_calls import host_call
 from gradlab.doctor.source_code.made_earlier import Maker, kept
 from gradlab.doctor.source_code.scope import Scene
 
+AFTER_TAPE = Cause(
+    "after-tape",
+    what="it was computed after the tape had stopped recording",
+    fix="move this computation inside the tape's with-block",
+)
 BEFORE_TAPE = Cause(
     "before-tape",
     what="it was computed before the tape began to record",
@@ -83,11 +88,28 @@ def computed_before_the_run(case: Case) -> Finding | None:
         text = ast.unparse(chain[0].value)
         return Finding(
             [chain[0].place, *(places(used[0].stack) if used else [])],
-            f"`{name}` = `{text}` was computed before the tape recorded; the loss uses only its value",
+            f"`{name}` = `{text}` was computed {_when(case, value)}; the loss uses only its value",
             (Proof.TEXT, Proof.FLOW) if used else (Proof.TEXT,),
-            cause=NUMPY if number and any(host_call(d.statement) is not None for d in chain) else None,
+            cause=NUMPY
+            if number and any(host_call(d.statement) is not None for d in chain)
+            else _cause_by_time(case, value),
         )
     return None
+
+
+def _is_late(case: Case, value: Any) -> bool:
+    """Was a value made after the tape had stopped, by something that is not recorded (the tape's own gradient call)?"""
+    run, call = case.recorded, case.call
+    stopped = call is not None and call.tape.exited is not None and 0 < run.trace.first_key
+    return stopped and isinstance(value, Eager) and run.key(value) >= run.trace.first_key
+
+
+def _when(case: Case, value: Any) -> str:
+    return "after the tape had stopped recording" if _is_late(case, value) else "before the tape recorded"
+
+
+def _cause_by_time(case: Case, value: Any) -> Cause | None:
+    return AFTER_TAPE if _is_late(case, value) else None
 
 
 @rule(NO_PATH, rank=52, cause=BEFORE_TAPE)

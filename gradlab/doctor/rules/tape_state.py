@@ -15,13 +15,8 @@ from gradlab.doctor.recording.tape_calls import Call
 from gradlab.doctor.recording.trace import Op
 from gradlab.doctor.rules import CUT, Case, Cause, Finding, Kind, find, rule
 from gradlab.doctor.rules.detached_op import NO_GRADIENT
-from gradlab.doctor.rules.other_tensor import BEFORE_TAPE
+from gradlab.doctor.rules.other_tensor import AFTER_TAPE, BEFORE_TAPE
 
-AFTER_TAPE = Cause(
-    "after-tape",
-    what="it was computed after the tape had stopped recording",
-    fix="move this computation inside the tape's with-block",
-)
 TAPE_ORDER = Cause(
     "tape-order",
     what="it was watched too late, or while the tape did not record",

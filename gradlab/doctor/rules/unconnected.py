@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
+from typing import Any
 
 from gradlab.doctor.analysis.finite_differences import SCALES, Spent
 from gradlab.doctor.certainty import Proof
 from gradlab.doctor.recording.frames import Place, places
+from gradlab.doctor.recording.recorded_run import Run
+from gradlab.doctor.recording.sources import COMPOSITES, is_owner, unwrap
+from gradlab.doctor.recording.trace import Op
 from gradlab.doctor.rules import NO_PATH, Case, Cause, Finding, Kind, find, rule
+from gradlab.doctor.rules.case import place_of
 from gradlab.doctor.source_code import syntax
+from gradlab.doctor.source_code.scope import Scene, children, class_file
 
 UNCONNECTED = Cause(
     "unconnected",
@@ -49,6 +56,100 @@ def _asks_a_tape(place: Place) -> bool:
     return statement is not None and any(
         isinstance(c.func, ast.Attribute) and c.func.attr in asking for c in syntax.calls(statement)
     )
+
+
+@rule(NO_PATH, rank=91, cause=UNCONNECTED)
+def only_its_layout_is_used(case: Case) -> Finding | None:
+    """The source is the values of a ragged or sparse tensor, and the loss reads where these stand and not what they are."""
+    import tensorflow as tf
+
+    run = case.recorded
+    for name, value in case.scope.values.items():
+        if not isinstance(value, COMPOSITES) or unwrap(value) is not case.asked.value:
+            continue
+        parts = {run.key(t) for t in tf.nest.flatten(value, expand_composites=True)} - {case.seed}
+        op = _last(run, case, parts)
+        if op is not None:
+            evidence = f"the loss uses how the values of `{name}` are laid out (how long its rows are), not the values"
+            return Finding(place_of(op), evidence, (Proof.FLOW, Proof.OBJECT), op.type, op)
+    return None
+
+
+@rule(NO_PATH, rank=92, cause=UNCONNECTED)
+def a_twin_is_used(case: Case) -> Finding | None:
+    """No op read the source, and the loss reads the variables of another object of the same class and shapes: a target
+    network where the trained one was meant."""
+    run, things = case.recorded, list(_owners(case.scope))
+    for name, thing in things:
+        held = _variables(thing)
+        if not any(v is case.asked.value for v in held):
+            continue
+        for other, twin in things:
+            theirs = _variables(twin)
+            same = type(twin) is type(thing) and [v.shape for v in theirs] == [v.shape for v in held]
+            if not same or any(v is mine for v in theirs for mine in held):
+                continue
+            op = _last(run, case, {run.key(v) for v in theirs})
+            if op is not None:
+                evidence = f"the loss uses `{other}`, whose variables have the same shapes; `{name}` is not used"
+                fix = f"use `{name}` here, or ask for the variables of `{other}`"
+                return Finding(place_of(op), evidence, (Proof.FLOW, Proof.OBJECT), op.type, op, fix=fix)
+    return None
+
+
+def _last(run: Run, case: Case, keys: set[int]) -> Op | None:
+    """The last op of the user's, of those that the loss needs, that reads one of these tensors or variables."""
+    return next(
+        (
+            op
+            for op in reversed(run.trace.ops)
+            if op.index in case.flow.needed and op.stack and any(k in keys or run.reads.get(k) in keys for k in op.ins)
+        ),
+        None,
+    )
+
+
+def _owners(scope: Scene) -> Iterator[tuple[str, Any]]:
+    """The layers, models and modules that the names around the call mean, or an attribute of one of the user's objects."""
+    for name, value in scope.values.items():
+        if is_owner(value):
+            yield name, value
+        if class_file(value):
+            yield from ((f"{name}.{a}", v) for a, v in children(value) if is_owner(v))
+
+
+def _variables(thing: Any) -> list[Any]:
+    try:
+        return [unwrap(v) for v in thing.trainable_variables]
+    except (ValueError, AttributeError):  # a Keras model that is not built
+        return []
+
+
+@rule(NO_PATH, rank=93, cause=UNCONNECTED)
+def its_branch_did_not_run(case: Case) -> Finding | None:
+    """No op read the source, and the text around the call uses it in a branch only."""
+    aliases = case.scope.aliases(case.asked)
+    for file, line in case.scope.spots[:1]:
+        tree = syntax.module(file)
+        scope = syntax.scopes(tree, line)[0] if tree is not None else None
+        for node in ast.walk(scope) if scope is not None else ():
+            for part in _branches(node):
+                if part.lineno < line and syntax.names(part) & aliases:
+                    used = next(n for n in ast.walk(part) if hasattr(n, "lineno") and syntax.names(n) & aliases)
+                    function = getattr(scope, "name", "<module>")
+                    at = getattr(node, "lineno", used.lineno)
+                    where = [Place(file, n, function) for n in dict.fromkeys((used.lineno, at))]
+                    return Finding(where, "it is used only in a branch that did not run", (Proof.FLOW, Proof.TEXT))
+    return None
+
+
+def _branches(node: ast.AST) -> list[Any]:
+    """The parts of the text that run under a condition: the branches of an if, and functions written in a call."""
+    if isinstance(node, ast.IfExp):
+        return [node.body, node.orelse]
+    if isinstance(node, ast.If):
+        return [*node.body, *node.orelse]
+    return [node.body] if isinstance(node, ast.Lambda) else []
 
 
 @rule(NO_PATH, rank=95, cause=UNCONNECTED)

@@ -71,6 +71,7 @@ def cases(listing: VariableList, name: str = "trainable_variables", call: Call |
     return [
         Case(_name(v, "variable"), Kind.MISSING, listing.scene, run=listing.run, listing=listing, variable=v, call=call)
         for v in listing.lacking
+        if not _frozen_layers(listing, v)  # it is not trained, and in no list of what is: nothing is missing
     ]
 
 
@@ -129,7 +130,7 @@ def missing(case: Case) -> Missing | None:
     return Missing(places(use.stack) if use is not None else [], maker, tracked, early)
 
 
-@rule(Kind.MISSING, Kind.EMPTY, rank=10, cause=NON_TRAINABLE)
+@rule(Kind.EMPTY, rank=10, cause=NON_TRAINABLE)
 def frozen(case: Case) -> Finding | None:
     """The owner, or the layer that holds the variable, has trainable = False, and then lists it no more."""
     listing = case.listing
@@ -282,18 +283,17 @@ def _named_owners(scene: Scene) -> Iterator[tuple[str, Any]]:
 
 def _calls_beside(way: list[Place], others: set[str], ours: set[str]) -> bool:
     """Is one of the others called on this way, in a line around which no call of the owner stands?"""
-    called = [
-        {syntax.dotted(c.func) for c in syntax.calls(s)} if (s := syntax.statement_at(p.file, p.line)) else set()
-        for p in way
-    ]
+    # A lambda and the call that it is given to may be one statement.
+    statements = dict.fromkeys(s for p in way if (s := syntax.statement_at(p.file, p.line)) is not None)
+    called = [{syntax.dotted(c.func) for c in syntax.calls(s)} for s in statements]
     for n, names in enumerate(called):
         if names & others:
             return not any(outer & ours for outer in called[n + 1 :])
     return False
 
 
-def _frozen(listing: VariableList, variable: Any) -> Place | None:
-    """The line `x.trainable = False` if the variable belongs to something that was frozen."""
+def _frozen_layers(listing: VariableList, variable: Any) -> list[Any]:
+    """The frozen ones of the owner and its layers; if a variable is given, those that hold it."""
     owner = listing.owner
     layers = [owner]
     flatten = getattr(owner, "_flatten_layers", None)
@@ -302,7 +302,12 @@ def _frozen(listing: VariableList, variable: Any) -> Place | None:
     frozen = [m for m in layers if getattr(m, "trainable", True) is False]
     if variable is not None:
         frozen = [m for m in frozen if any(unwrap(v) is variable for v in getattr(m, "weights", ()))]
-    if not frozen:
+    return frozen
+
+
+def _frozen(listing: VariableList, variable: Any) -> Place | None:
+    """The line `x.trainable = False` if the variable belongs to something that was frozen."""
+    if not _frozen_layers(listing, variable):
         return None
     for file, _ in listing.scene.spots:
         tree = syntax.module(file)

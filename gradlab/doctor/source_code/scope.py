@@ -107,8 +107,8 @@ class Scene:
         """The function of the user's files that has this name, None if there is none."""
         for file, _ in self.spots:
             tree = syntax.module(file)
-            for node in ast.walk(tree) if tree is not None and name.isidentifier() else ():
-                if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == name:
+            for node in syntax.functions(tree) if tree is not None and name.isidentifier() else ():
+                if node.name == name:
                     return node
         return None
 

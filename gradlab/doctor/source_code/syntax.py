@@ -69,10 +69,20 @@ def names(node: ast.AST) -> set[str]:
     return found
 
 
-def statements(tree: ast.AST) -> Iterator[ast.stmt]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.stmt):
-            yield node
+# Parts of the text of which the views below are kept: one question reads the same functions some hundred times.
+VIEWS = 1_000
+
+
+@functools.lru_cache(maxsize=VIEWS)
+def statements(tree: ast.AST) -> tuple[ast.stmt, ...]:
+    """Every statement in a part of the text, those of nested functions included."""
+    return tuple(node for node in ast.walk(tree) if isinstance(node, ast.stmt))
+
+
+@functools.lru_cache(maxsize=VIEWS)
+def functions(tree: ast.AST) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef, ...]:
+    """Every function that is defined in a part of the text."""
+    return tuple(s for s in statements(tree) if isinstance(s, (ast.FunctionDef, ast.AsyncFunctionDef)))
 
 
 def statement_at(file: str, line: int) -> ast.stmt | None:
@@ -123,11 +133,10 @@ def assigned(s: ast.stmt) -> list[tuple[ast.AST, ast.AST]]:
 def scopes(tree: ast.Module, line: int) -> list[ast.AST]:
     """The functions around a line, innermost first, then the module."""
     found: list[ast.AST] = []
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-            if first <= line <= (node.end_lineno or node.lineno):
-                found.append(node)
+    for node in functions(tree):
+        first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+        if first <= line <= (node.end_lineno or node.lineno):
+            found.append(node)
     found.sort(key=lambda n: -n.lineno)  # type: ignore[attr-defined]
     return [*found, tree]
 
@@ -139,6 +148,27 @@ def _own_statements(scope: ast.AST) -> Iterator[ast.stmt]:
             yield child
         if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
             yield from _own_statements(child)
+
+
+@functools.lru_cache(maxsize=VIEWS)
+def _assignments(scope: ast.AST) -> dict[str, list[tuple[ast.stmt, ast.AST]]]:
+    """For each name (dotted allowed) the statements of a scope that give it something, with what they give."""
+    found: dict[str, list[tuple[ast.stmt, ast.AST]]] = {}
+    for s in _own_statements(scope):
+        for target, value in assigned(s):
+            found.setdefault(dotted(target), []).append((s, value))
+    return found
+
+
+@functools.lru_cache(maxsize=VIEWS)
+def _attributes(tree: ast.Module) -> dict[str, list[tuple[ast.stmt, ast.AST, str]]]:
+    """For each attribute the statements of a file that give it something: with what they give and the whole name."""
+    found: dict[str, list[tuple[ast.stmt, ast.AST, str]]] = {}
+    for s in statements(tree):
+        for target, value in assigned(s):
+            if isinstance(target, ast.Attribute):
+                found.setdefault(target.attr, []).append((s, value, dotted(target)))
+    return found
 
 
 def is_count(node: ast.AST) -> bool:
@@ -188,11 +218,12 @@ def definitions(file: str, name: str, line: int, before: bool = True) -> list[De
     if tree is None:
         return []
     for i, scope in enumerate(scopes(tree, line)):
-        found = []
-        for s in _own_statements(scope):
-            for target, value in assigned(s):
-                if dotted(target) == name and not (before and i == 0 and s.lineno > line):
-                    found.append(Definition(file, name, value, s, getattr(scope, "name", "<module>")))
+        function = getattr(scope, "name", "<module>")
+        found = [
+            Definition(file, name, value, s, function)
+            for s, value in _assignments(scope).get(name, ())
+            if not (before and i == 0 and s.lineno > line)
+        ]
         if found:
             return sorted(found, key=lambda d: d.statement.lineno)
     return []
@@ -201,12 +232,8 @@ def definitions(file: str, name: str, line: int, before: bool = True) -> list[De
 def attribute_definitions(file: str, attribute: str) -> list[Definition]:
     """Assignments `self.attribute = ...` (or any object's) anywhere in a file."""
     tree = module(file)
-    found = []
-    for s in statements(tree) if tree else ():
-        for target, value in assigned(s):
-            if isinstance(target, ast.Attribute) and target.attr == attribute:
-                found.append(Definition(file, dotted(target), value, s, ""))
-    return found
+    given = _attributes(tree).get(attribute, ()) if tree is not None else ()
+    return [Definition(file, whole, value, s, "") for s, value, whole in given]
 
 
 def dict_expression(file: str, key: str, line: int) -> ast.AST | None:

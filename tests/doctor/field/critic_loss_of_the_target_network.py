@@ -9,10 +9,6 @@ WAYS = ("tape", "command")
 COMPILED = True
 CAUSE = "unconnected"
 EXPECT = {"kernel": "none", "bias": "none"}
-NOT_YET = {
-    "tape": "said at `critic, target_critic, target_actor = (keras.layers.Dense(n) for n in (1, 1, 2))`",
-    "command": "said at `critic(tf.zeros((1, 5))), target_critic(tf.zeros((1, 5))), target_actor(states)`",
-}
 
 
 def run(Tape=tf.GradientTape):

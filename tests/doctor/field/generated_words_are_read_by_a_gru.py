@@ -8,9 +8,6 @@ WAYS = ("tape",)
 COMPILED = True
 CAUSE = "argmax"
 EXPECT = {"writer kernel": "none", "writer recurrent": "none", "writer bias": "none", "words": "none"}
-NOT_YET = {
-    "tape": "cause integer-cast, not argmax; said at `score = head(judge(writer(noise)))`",
-}
 
 
 class Writer:

@@ -8,10 +8,6 @@ WAYS = ("tape",)
 COMPILED = True
 CAUSE = "no-gradient-op"
 EXPECT = {"kernel": "zero", "recurrent": "zero", "bias": "zero"}
-NOT_YET = {
-    "tape": "said at `counts = tf.map_fn(bucket, gru(x))`",
-    "both": "compiled ('', 'no-gradient-op', 27), eager ('', 'no-gradient-op', 23)",
-}
 
 
 def run(Tape=tf.GradientTape):

@@ -7,9 +7,6 @@ WAYS = ("tape",)
 COMPILED = False
 CAUSE = ("integer-cast", "unconnected", "no-gradient-op")
 EXPECT = {"rows": "none"}
-NOT_YET = {
-    "tape": "said at `return {'rows': tape.gradient(loss, rows.flat_values)}`",
-}
 
 
 def run(Tape=tf.GradientTape):

@@ -13,9 +13,6 @@ WAYS = ("tape", "command")
 COMPILED = False
 CAUSE = None
 EXPECT = {"kernel": "ok", "bias": "ok"}
-NOT_YET = {
-    "command": "statuses ['raises', 'ok', 'ok'], not ['ok', 'ok']; a false alarm: raises, api-misuse",
-}
 
 
 def run(Tape=tf.GradientTape):

@@ -7,10 +7,6 @@ WAYS = ("tape", "command")
 COMPILED = False
 CAUSE = None
 EXPECT = {"rows": "ok"}
-NOT_YET = {
-    "tape": "statuses ['none'], not ['ok']; a false alarm: none, wrong-source",
-    "command": "statuses ['none'], not ['ok']; a false alarm: none, wrong-source",
-}
 
 
 def run(Tape=tf.GradientTape):

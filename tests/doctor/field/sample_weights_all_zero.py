@@ -8,10 +8,6 @@ WAYS = ("tape",)
 COMPILED = True
 CAUSE = "zero-masked"
 EXPECT = {"kernel": "zero", "recurrent": "zero", "bias": "zero", "head kernel": "zero", "head bias": "zero"}
-NOT_YET = {
-    "tape": "statuses ['ok', 'ok', 'ok', 'ok', 'ok'], not ['zero', 'zero', 'zero', 'zero', 'zero']; cause None, not zero-masked; said at no line",
-    "both": "compiled ('ok', None, None), eager ('zero', 'zero-masked', 30); compiled ('ok', None, None), eager ('zero', 'zero-masked', 31)",
-}
 
 
 class Net(keras.Model):
