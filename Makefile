@@ -14,7 +14,7 @@ ROOT_USER = $(if $(filter 0,$(shell id -u)),--allow-root)
 SET_UP = python="$$(sh tools/python.sh)" && "$$python" tools/env.py
 
 .DEFAULT_GOAL := help
-.PHONY: help env env-test lab test test-all check notebooks claims site bench-jacobian bench-watch bench-doctor lock clean
+.PHONY: help env env-test lab test test-all check notebooks claims site bench-jacobian bench-watch bench-doctor bench-panel lock clean
 
 help:  ## list the targets and variables
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -37,12 +37,13 @@ test: env-test  ## lint, types, unit tests, notebooks, browser (ARGS='-k name': 
 	@$(MAKE) --no-print-directory check
 	@browser="$$($(PY) tools/browser.py)" || exit 1; \
 	GRADLAB_BROWSER="$$browser" $(PY) -m pytest -n $(WORKERS) --dist loadgroup -ra $(ARGS) || exit 1; \
-	[ -n "$$browser" ] || echo "gradlab: !!! NO CHROMIUM WAS FOUND: THE BROWSER TESTS DID NOT RUN"
+	[ -n "$$browser" ] || echo "gradlab: !!! NO CHROMIUM WAS FOUND: THE BROWSER TESTS DID NOT RUN"; \
+	[ -e node_modules/axe-core ] || echo "gradlab: !!! NO npm, OR IT REACHED NO REGISTRY: axe-core DID NOT CHECK ACCESSIBILITY"
 
 test-all:  ## the same with the longer forms of the sampled tests (marked weekly)
 	@$(MAKE) --no-print-directory test ARGS="-m '' $(ARGS)"
 
-check: env-test  ## ruff, mypy and, where npm is found, the types of the panel's JavaScript
+check: env-test  ## ruff, mypy and, where npm is found, the types of the panel's JavaScript (npm also brings axe-core)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
@@ -70,6 +71,10 @@ bench-watch: env  ## the cost of gradlab.Watch beside a plain training
 
 bench-doctor: env-test  ## the cost of gradlab.Tape and of gradlab explain beside plain runs
 	$(PY) benchmarks/doctor.py $(ARGS)
+
+bench-panel: env-test  ## how fast a panel answers, beside interact and ipympl, in a browser (ARGS=--memory: and its memory)
+	@$(PY) -c "import ipympl" 2>/dev/null || $(PY) -m pip install ipympl==0.10.*
+	@browser="$$($(PY) tools/browser.py)" && GRADLAB_BROWSER="$$browser" $(PY) benchmarks/panel.py --into benchmarks/panel.md $(ARGS)
 
 lock: env  ## resolve the dependencies anew into requirements/
 	$(PY) tools/lock.py

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from accessibility import CONTRAST
 from browser import browser, executable, heatmaps, lab, pixels, run_all
 from playwright.sync_api import TimeoutError, expect
 
@@ -221,26 +222,6 @@ def test_every_control_has_a_name_and_text_has_contrast(page, many):
         many.nth(0).locator(".gl").evaluate("(gl, dark) => gl.classList.toggle('gl-dark', dark)", theme == "dark")
         assert many.nth(0).evaluate(CONTRAST) == [], theme
     many.nth(0).locator(".gl").evaluate("gl => gl.classList.remove('gl-dark')")
-
-
-# Every text against the nearest background above it, by WCAG's formula; what is below 4.5 is returned. Greyed-out
-# controls are left out, as WCAG does.
-CONTRAST = """panel => {
-  const channel = c => (c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
-  const light = c => 0.2126 * channel(c[0]) + 0.7152 * channel(c[1]) + 0.0722 * channel(c[2]);
-  const parse = s => (s.match(/[\\d.]+/g) || []).map(Number);
-  const bad = [];
-  for (const node of panel.querySelectorAll('*')) {
-    if (![...node.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()) || !node.checkVisibility()) continue;
-    if (node.closest(':disabled, .gl-pale, .gl-said') || node.closest('label')?.querySelector('input:disabled')) continue;
-    let back = node, colour = [0, 0, 0, 0];
-    while (back && !((colour = parse(getComputedStyle(back).backgroundColor)).length === 3 || colour[3] > 0.9)) back = back.parentElement;
-    const style = getComputedStyle(node), ink = parse(node.namespaceURI.endsWith('svg') ? style.fill : style.color);
-    const [a, b] = [light(ink), light(colour)].sort((x, y) => y - x), ratio = (a + 0.05) / (b + 0.05);
-    if (ratio < 4.5) bad.push(`${node.className} "${node.textContent.slice(0, 30)}" ${ratio.toFixed(2)}`);
-  }
-  return bad;
-}"""
 
 
 def test_narrow_large_and_zoomed(page, many):

@@ -233,3 +233,30 @@ def test_a_closed_panel_leaves_no_widget_alive():
 def test_an_unknown_scenario_is_refused():
     with pytest.raises(LookupError, match="no scenario"):
         gradlab.Panel("nothing_of_that_name")
+
+
+@pytest.mark.parametrize(
+    ("off", "on", "moved", "level", "words"),
+    [
+        ((2.0, 0.5), (2.0, 2.0), 0.0, 0.5, "no step with the switch on comes down to 0.5"),
+        ((2.0, 0.5), (2.0, 0.501), 0.0, None, "though with the switch on w never moved"),
+        ((2.0, 0.5), (2.0, 0.501), 1.0, None, "both come down alike"),
+        ((2.0, 0.5), (1.0, 1.0), 0.0, None, "differ before the first step"),
+        ((2.0, 0.5), (2.0, float("nan")), 0.0, None, "not finite"),
+    ],
+)
+def test_training_says_what_the_two_curves_say_of_each_other(off, on, moved, level, words):
+    from gradlab.lab.training import History
+    from gradlab.panel.trained import trained
+
+    found = trained([History(off, {"w": 1.0}, {"w": (1.0,)}), History(on, {"w": moved}, {"w": (moved,)})])
+    assert found["level"] == level and words in found["verdict"]
+
+
+def test_a_knob_that_is_back_before_it_was_heard_is_answered():
+    panel = gradlab.Panel("integer_cast", steps=2, units=2)
+    data = panel.data
+    panel.set_state({"knobs": {"steps": 2, "units": 2}, "asked": 3})
+    assert panel.answered == 3 and panel.data is data, "answered without a measurement"
+    panel.set_state({"knobs": {"steps": 3, "units": 2}, "asked": 4})
+    assert panel.answered == 4 and panel.data is not data

@@ -15,6 +15,10 @@ SHAPE_ONLY = frozenset({
 })  # fmt: skip
 # Take a variable's handle and read its state, whole or in part, or ask about it. They change nothing.
 READS = frozenset({"ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape", "VarIsInitializedOp"})
+# Have no state of their own, but count as stateful since what they call may have one.
+REPEATED = frozenset({"VarHandleOp", "StatefulPartitionedCall", "PartitionedCall", "While", "If", "Case", "Assert"})
+# The last input is the divisor.
+DIVISIONS = frozenset({"RealDiv", "Div", "Xdivy"})
 # Replace the whole state of a variable: what it held before no longer matters.
 OVERWRITES = frozenset({"AssignVariableOp"})
 # Plumbing without a value of its own: no step on the path that is shown to a reader.
@@ -160,6 +164,17 @@ def is_write(kind: str) -> bool:
     if kind.startswith(("Queue", "Stack", "LookupTable")):
         return any(verb in kind for verb in ("Enqueue", "Push", "Insert"))
     return kind.startswith(("Assign", "ResourceScatter", "ResourceApply", "ResourceStrided", "MakeIterator"))
+
+
+def takes_data(kind: str) -> bool:
+    """Does an op of this type take the next item out of an iterator, a queue or a reader?"""
+    return kind.startswith(("IteratorGetNext", "MultiDeviceIteratorGetNext", "QueueDequeue", "ReaderRead"))
+
+
+def is_repeatable(kind: str) -> bool:
+    """May an op of this type, which has a state or a side effect, run again? Its state is that of a variable, which can
+    be put back, or it has none of its own: a call, a loop, a branch, a check."""
+    return kind in READS | REPEATED or (is_write(kind) and kind.startswith(("Assign", "Resource")))
 
 
 def is_state(kind: str) -> bool:

@@ -98,7 +98,7 @@ class LineEvents(Tracker):
         act = self._stack[-1]
         line, lasti = frame.f_lineno, frame.f_lasti
         statement = act.first.get(line, line)
-        if statement != act.statement or lasti <= act.lasti:
+        if statement != act.statement or (lasti <= act.lasti and not self.going_round(act, lasti)):
             self._mark(self._begin(act, statement))
         act.lasti = lasti
 

@@ -51,8 +51,10 @@ class OpStacks(Tracker):
             if (
                 act.visit is None
                 or statement != act.statement
-                or lasti < act.lasti
-                or (lasti == act.lasti and known is not None and known[1] is not callee)
+                or (
+                    (lasti < act.lasti or (lasti == act.lasti and known is not None and known[1] is not callee))
+                    and not self.going_round(act, lasti)
+                )
                 or act.visit.parent is not visit
             ):
                 self._begin(act, statement)

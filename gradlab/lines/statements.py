@@ -29,7 +29,8 @@ class Statements:
     `first` maps every line of a statement to the line where the statement begins, `last` the other way. `loops` has for
     a statement the headers of the loops around it in its own function, outermost first. `withs` has for the header of a
     `with` the lines of its body. `lists` has the statements that read a list of variables from an owner, with the dotted
-    name of the owner and the attribute.
+    name of the owner and the attribute. `comprehensions` has where each list, set and dict comprehension stands: first
+    line, last line, first column, last column.
     """
 
     first: dict[int, int] = field(default_factory=dict)
@@ -39,6 +40,7 @@ class Statements:
     withs: dict[int, tuple[int, int]] = field(default_factory=dict)
     functions: list[Function] = field(default_factory=list)
     lists: dict[int, list[tuple[str, str]]] = field(default_factory=dict)
+    comprehensions: list[tuple[int, int, int, int]] = field(default_factory=list)
 
     def start(self, line: int) -> int:
         """The first line of the statement that this line is a part of."""
@@ -88,6 +90,10 @@ def _parse(lines: list[str]) -> Statements:
     headers: set[int] = set()
     _body(tree.body, (), found, headers)
     found.headers = frozenset(headers)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp)):
+            end = node.end_lineno or node.lineno
+            found.comprehensions.append((node.lineno, end, node.col_offset, node.end_col_offset or 0))
     return found
 
 

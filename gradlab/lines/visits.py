@@ -7,6 +7,8 @@ anew where its frame is another one, where its bytecode offset went back, or whe
 
 from __future__ import annotations
 
+import dis
+import sys
 from collections.abc import Callable
 from types import CodeType, FrameType
 
@@ -70,6 +72,32 @@ class Activation:
         self.loop: dict[int, int] = {}
 
 
+def turns(code: CodeType) -> list[tuple[int, int]]:
+    """Where the bytecode of a function goes round in a comprehension: (first offset, last offset) of each.
+
+    From Python 3.12 on a comprehension is compiled into the function around it (PEP 709). A jump back inside of it is a
+    turn of the comprehension, and no new visit of the statement. Empty before 3.12, where it has a frame of its own.
+    """
+    if sys.version_info < (3, 12):
+        return []
+    around = statements.cached(code.co_filename).comprehensions
+    if not around:
+        return []
+    found = []
+    for op in dis.get_instructions(code):
+        at = op.positions
+        if (
+            op.opname.startswith("JUMP_BACKWARD")
+            and at is not None
+            and at.lineno is not None
+            and at.col_offset is not None
+        ):
+            start, end = (at.lineno, at.col_offset), (at.end_lineno or at.lineno, at.end_col_offset or 0)
+            if any((a, c) <= start and end <= (b, d) for a, b, c, d in around):
+                found.append((int(op.argval), op.offset))
+    return found
+
+
 class Tracker:
     """What both rules share: numbering of visits and loop turns."""
 
@@ -78,6 +106,7 @@ class Tracker:
     def __init__(self, is_user: Callable[[str], bool], uid: Callable[[], int] | None = None) -> None:
         self._is_user, self._uid = is_user, uid
         self._codes: dict[int, tuple[CodeType, bool]] = {}  # by id: hashing a code object hashes its content
+        self._turns: dict[int, list[tuple[int, int]]] = {}  # by id of the code, which `_codes` keeps alive
         self._activations = self._visits = 0
         self.active: tuple[int, ...] = ()  # the tapes that record now, kept up to date by the recording
         self.ran: dict[str, dict[int, int]] = {}  # file -> statement -> how often it ran
@@ -102,6 +131,13 @@ class Tracker:
         if known is None:
             known = self._codes[id(code)] = (code, self._is_user(code.co_filename))
         return known[1]
+
+    def going_round(self, act: Activation, lasti: int) -> bool:
+        """Is this offset, reached by a jump back, another turn of the comprehension that the last one was in?"""
+        known = self._turns.get(id(act.code))
+        if known is None:
+            known = self._turns[id(act.code)] = turns(act.code)
+        return any(first <= lasti and act.lasti <= last for first, last in known)
 
     def _activation(self, code: CodeType, parent: Visit | None) -> Activation:
         self._activations += 1

@@ -1,5 +1,7 @@
 """The picture of a panel for places that run no widget: GitHub, PDF, untrusted notebooks. Code and margin left, heatmaps
 right, a row for each position that may be shown.
+
+The code is drawn by `gradlab.lines.picture`, the heatmaps by `gradlab.lab.heatmap`; this module only places them.
 """
 
 from __future__ import annotations
@@ -7,20 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from gradlab.lab.heatmap import Picture, as_picture, colour_bar, describe, tile
 from gradlab.lab.reading import Side
 from gradlab.lab.scale import Scale
+from gradlab.lines.picture import CELLS, CUT, SWITCH, Column, Row, place, short
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH, CODE = 11.5, 7.2  # inches, and how many of them are the code's
-LINE = 0.155  # inches a line of code: 7.5 points and a little air
-LONGEST = 92  # characters of a line that fit; a longer one ends in an ellipsis
-STRIP = 0.17  # share of the code's width that the strips take
+TILES = 3.3  # inches that the heatmaps of a position take
+LONGEST = 92  # characters of code and tags: with the margin, what a page of a document has room for
+TAGS = 44  # of them for tags
+HEAD = 0.4  # inches of the title
 
 
 def static_picture(
@@ -38,110 +38,61 @@ def _draw(page: Any, positions: Any, sides: Any, margins: Any, scale: Scale) -> 
     """Placed by hand, in inches: matplotlib's layout engines take seconds for this many axes."""
     from matplotlib.figure import Figure
 
-    lines = page["code"]
+    code = [
+        Column([_row(line, margin.get(str(line["number"]))) for line in page["code"]], f"The switch: {position}",
+               scale.low, scale.high, key=False)
+        for position, margin in zip(positions, margins, strict=True)
+    ]  # fmt: skip
     tiles = max(1, max(len(side.readings) for side in sides))
     columns = 1 if tiles <= 3 else 2
     down = -(-tiles // columns)
-    height = max(len(lines) * LINE + 0.5, 1.9, 0.85 * down + 0.3)
-    whole = height * len(sides) + 0.45
-    figure = Figure(figsize=(WIDTH, whole))
-    figure.text(
-        0.1 / WIDTH,
-        1 - 0.24 / whole,
-        page["title"][:120],
-        fontsize=10,
-        fontweight="bold",
-        va="center",
-        parse_math=False,
-    )
+    height = max(*(c.height + 0.1 for c in code), 1.9, 0.85 * down + 0.3)
+    left = max(c.width for c in code)
+    width, whole = left + TILES + 0.8, height * len(sides) + HEAD
+    figure = Figure(figsize=(width, whole))
+    figure.text(0.1 / width, 1 - 0.22 / whole, short(page["title"], 110), fontsize=10, fontweight="bold", va="center", parse_math=False)  # fmt: skip
 
-    def place(left: float, top: float, wide: float, high: float) -> Any:
-        return figure.add_axes((left / WIDTH, 1 - (top + high) / whole, wide / WIDTH, high / whole))
+    def box(x: float, top: float, wide: float, high: float) -> Any:
+        return figure.add_axes((x / width, 1 - (top + high) / whole, wide / width, high / whole))
 
-    for i, (position, side, margin) in enumerate(zip(positions, sides, margins, strict=True)):
-        top = 0.45 + i * height
-        _code(
-            place(0.1, top + 0.25, CODE - 0.2, height - 0.4),
-            lines,
-            margin,
-            scale,
-            f"The switch: {position[:90]}",
-            height,
-        )
-        room = (WIDTH - CODE - 0.8) / columns, (height - 0.1) / down
+    for i, side in enumerate(sides):
+        top = HEAD + i * height
+        place(figure, code[i], 0.0, top)
+        room = TILES / columns, (height - 0.1) / down
         for j, reading in enumerate(side.readings):
-            x, y = CODE + (j % columns) * room[0], top + (j // columns) * room[1]
-            ax = place(x, y + 0.36, room[0] - 0.15, room[1] - 0.45)
+            x, y = left + (j % columns) * room[0], top + (j // columns) * room[1]
+            ax = box(x, y + 0.36, room[0] - 0.15, room[1] - 0.45)
             tile(ax, reading, scale)
             ax.title.set_fontsize(7)
-        colour_bar(figure, None, scale, cax=place(WIDTH - 0.75, top + 0.36, 0.12, height - 0.6))
+        colour_bar(figure, None, scale, cax=box(width - 0.75, top + 0.36, 0.12, height - 0.6))
     return figure
 
 
-def _code(ax: Axes, lines: Any, margin: Any, scale: Scale, heading: str, height: float) -> None:
-    """Line numbers, strips and text, line by line from the top; nothing is cut by the edge of the picture."""
-    from matplotlib.patches import Rectangle
-
-    ax.set(xlim=(0, 1), ylim=(max(len(lines), (height - 0.4) / LINE), -0.3))
-    ax.set_axis_off()
-    ax.set_title(heading, fontsize=8, loc="left", fontweight="bold", parse_math=False)
-    for i, line in enumerate(lines):
-        here = margin.get(str(line["number"]))
-        if line["mark"]:
-            ax.add_patch(Rectangle((0.0, i), 1, 1, facecolor="#fff3b8", edgecolor="none"))
-        if here and (here["raised"] or here["cut"]):
-            ax.add_patch(Rectangle((0.0, i), 1, 1, facecolor="#ffdedb", edgecolor="none"))
-        if here and here["bracket"] in ("in", "part"):
-            ax.plot(
-                [0.052] * 2, [i, i + 1], color="#0969da", linewidth=2, linestyle="-" if here["bracket"] == "in" else ":"
-            )
-        ax.text(
-            0.04, i + 0.5, str(line["number"]), fontsize=6, color="#57606a", ha="right", va="center", family="monospace"
-        )
-        if here:
-            _strip(ax, here["cells"], i, scale)
-        tags = _tags(here) if here else ""
-        text = (
-            line["text"] if len(line["text"]) + len(tags) <= LONGEST else line["text"][: LONGEST - len(tags) - 1] + "…"
-        )
-        ax.text(
-            0.065 + STRIP, i + 0.5, f"{text}{tags}", fontsize=6.2, va="center", family="monospace", parse_math=False
-        )
+def _row(line: Mapping[str, Any], here: Mapping[str, Any] | None) -> Row:
+    """A line of the panel's code with its margin. Where there are more visits than cells, every so many is drawn."""
+    band = CUT if here and (here["raised"] or here["cut"]) else SWITCH if line["mark"] else ""
+    if here is None:
+        return Row(line["number"], short(line["text"], LONGEST), band=band)
+    cells = [(c["kind"], c["norm"]) for c in here["cells"]]
+    if len(cells) > CELLS:
+        cells = [_loudest(cells[i * len(cells) // CELLS : (i + 1) * len(cells) // CELLS]) for i in range(CELLS)]
+    said = short(_tags(here), TAGS)
+    strong = bool(here["raised"] or here["missing"])
+    text = short(line["text"], LONGEST - len(said))
+    return Row(line["number"], text, here["bracket"], cells, said, strong, band)
 
 
-def _tags(here: Any) -> str:
-    tags = [f"{r['name']} {r['kind']}" for r in here["reads"] if r["kind"] != "ok"]
+def _loudest(cells: list[tuple[str, float | None]]) -> tuple[str, float | None]:
+    """The cell that stands for several: what has no size before what has one, then the largest."""
+    return next((c for c in cells if c[0] not in ("ok", "ran", "")), max(cells, key=lambda c: c[1] or 0.0))
+
+
+def _tags(here: Mapping[str, Any]) -> str:
+    tags = [f"{r['name']} {r['kind']}" for r in here["reads"] if r["kind"] not in ("ok", "ran")]
     if here["passed"]:
         tags.append("passed on")
     if here["missing"]:
         tags.append(f"not in the list: {here['missing']}")
     if here["raised"]:
         tags.append("raises")
-    return f"  ◂ {', '.join(tags)[:50]}" if tags else ""
-
-
-def _strip(ax: Axes, cells: Any, i: int, scale: Scale) -> None:
-    """One cell a visit, right-aligned. Hatched: None. Black: zero. Crossed: not finite."""
-    import matplotlib
-    from matplotlib.patches import Rectangle
-
-    if not cells:
-        return
-    width = min(0.026, STRIP / len(cells))
-    colours = matplotlib.colormaps["viridis"]
-    looks = {"zero": ("black", "white", ".."), "none": ("white", "#444444", "/////"), "not finite": ("white", "#b00020", "xxxx"),
-             "outside": ("white", "#767676", "..."), "unused": ("white", "#bbbbbb", "/////"), "ran": ("#c8c8c8", "none", None)}  # fmt: skip
-    for j, cell in enumerate(cells):
-        x = 0.06 + STRIP - (len(cells) - j) * width
-        if cell["kind"] == "ok":
-            at = (np.log10(cell["norm"]) - scale.low) / (scale.high - scale.low)
-            ax.add_patch(
-                Rectangle(
-                    (x, i + 0.12), 0.9 * width, 0.76, facecolor=colours(float(np.clip(at, 0, 1))), edgecolor="none"
-                )
-            )
-        elif cell["kind"] in looks:
-            face, edge, hatch = looks[cell["kind"]]
-            ax.add_patch(
-                Rectangle((x, i + 0.12), 0.9 * width, 0.76, facecolor=face, edgecolor=edge, hatch=hatch, linewidth=0.5)
-            )
+    return ", ".join(tags)

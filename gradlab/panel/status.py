@@ -9,6 +9,7 @@ import ipywidgets
 
 from gradlab.runtime import tf_loading
 
+# White is read on each colour, whatever theme is behind the line.
 _LOOK = {"loading": ("◌", "#8a6d00"), "ready": ("●", "#1a7f37"), "failed": ("✖", "#b00020")}
 
 
@@ -23,7 +24,8 @@ class Status(ipywidgets.HTML):
         """Write where loading stands."""
         state, sentence = tf_loading.state()
         mark, colour = _LOOK[state]
-        self.value = f'<div role="status" style="color:{colour}"><b>{mark} {state}</b>: {html.escape(sentence)}</div>'
+        badge = f'<b style="color:#fff;background:{colour};border-radius:3px;padding:0 5px">{mark} {state}</b>'
+        self.value = f'<div role="status">{badge} {html.escape(sentence)}</div>'
 
     def __repr__(self) -> str:
         return self._asked

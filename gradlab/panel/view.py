@@ -66,6 +66,13 @@ class View(anywidget.AnyWidget):
         known = {knob["name"]: knob for knob in self.page.get("knobs", [])}
         return {name: cleaned(knob, knobs.get(name, knob["start"])) for name, knob in known.items()}
 
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """What the page sets. Knobs are measured meanwhile; when this is done, all that was asked for is done: also a knob
+        that came back to its place before it was heard, which changes nothing here."""
+        super().set_state(sync_data)
+        if "asked" in sync_data:
+            self.answered = max(self.answered, self.asked)
+
     def close(self) -> None:
         """Close the widget and the layout that belongs to it, so that nothing of a panel stays alive."""
         layout = self.layout

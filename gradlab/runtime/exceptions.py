@@ -10,6 +10,7 @@ import re
 import traceback
 
 _CODES = re.compile(r"\x1b\[[0-9;]*m|\{\{\w+ [^}]*\}\} ")  # colours, and TensorFlow's names of graph nodes
+_TAIL = re.compile(r" \[Op:\w+\](?: name:\s*)?$")  # the op's type, and an op's name that is empty in eager mode
 
 
 def plain(text: str) -> str:
@@ -22,7 +23,7 @@ def sentence(error: BaseException) -> str:
     lines = [line.strip() for line in plain(str(error)).splitlines() if line.strip()]
     if len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):
         lines = lines[1:]
-    return f"{type(error).__name__}: {lines[0][:200] if lines else ''}"
+    return f"{type(error).__name__}: {_TAIL.sub('', lines[0])[:200] if lines else ''}"
 
 
 def place(error: BaseException) -> str:

@@ -14,6 +14,7 @@ import linecache
 import os
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from dataclasses import dataclass, field
@@ -225,7 +226,7 @@ def under_tape(case: ModuleType) -> tuple[list[Said], str, dict[str, Any]]:
     """Run the case with `gradlab.Tape`: what was said, the text of the reports, and the gradients."""
     import gradlab
 
-    opened: list[Any] = []
+    opened: list[tuple[int, Any]] = []
     base = gradlab.Tape
 
     class Kept(base):  # type: ignore[misc, valid-type]
@@ -233,14 +234,15 @@ def under_tape(case: ModuleType) -> tuple[list[Said], str, dict[str, Any]]:
 
         def __init__(self, *args: Any, **kwargs: Any):
             super().__init__(*args, **kwargs)
-            opened.append(self)
+            main = threading.current_thread() is threading.main_thread()
+            opened.append((0 if main else threading.get_native_id(), self))
 
     found = quiet_run(case, Kept)
     report = gradlab.last_report()
     rows, text = rows_of(report), str(report or "")
     if len(rows) != len(case.EXPECT):
         several = []
-        for tape in opened:
+        for _, tape in sorted(opened, key=lambda pair: pair[0]):  # thread by thread, as they were started
             with contextlib.suppress(RuntimeError):  # a tape that was asked nothing has no report
                 several.append(tape.report())
         each = [r for one in several for r in rows_of(one)]

@@ -29,6 +29,9 @@ def test_the_tests_by_name_hold_for_the_ops_they_are_about():
     assert op_types.is_call("__inference_step_12") and not op_types.is_call("MatMul")
     assert op_types.is_pipeline("IteratorGetNext") and op_types.is_pipeline("LookupTableFindV2")
     assert not op_types.is_pipeline("TensorListStack")  # a TensorArray has gradients
+    assert op_types.takes_data("IteratorGetNextSync") and not op_types.takes_data("IteratorV2")
+    assert op_types.is_repeatable("ResourceApplyAdam") and op_types.is_repeatable("AssignSubVariableOp")
+    assert not op_types.is_repeatable("RandomStandardNormal") and not op_types.is_repeatable("PrintV2")
     assert op_types.is_draw("TruncatedNormal") and not op_types.is_draw("Mul")
 
 

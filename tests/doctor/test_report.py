@@ -6,6 +6,7 @@ import html.parser
 import json
 import linecache
 
+import pytest
 import tensorflow as tf
 
 import gradlab
@@ -28,11 +29,13 @@ class Checker(html.parser.HTMLParser):
         self.open: list[str] = []
         self.seen: list[str] = []
         self.attributes: dict[str, str] = {}
+        self.labels: list[str] = []
 
     def handle_starttag(self, tag, attrs):
         self.seen.append(tag)
         self.attributes |= {k: v or "" for k, v in attrs}
-        if tag not in ("meta", "line", "circle", "rect", "path"):
+        self.labels += [v for k, v in attrs if k == "aria-label"]
+        if tag not in ("meta", "br", "line", "circle", "rect", "path"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -65,7 +68,7 @@ def test_html_is_escaped_marked_and_whole():
     assert "<b>w</b>" not in text and "&lt;b&gt;w&lt;/b&gt;" in text
     assert "len(h) &lt; 5" in text
     assert '<span class="gl-cut">▶' in text and "cut here" in text
-    assert "svg" in checker.seen and "cut" in checker.attributes["aria-label"]
+    assert "svg" in checker.seen and any("the cut" in label for label in checker.labels)
     assert Kind.NONE.word in text and "∅" in text
     assert "http://" not in text and "https://" not in text and "<script" not in text
 
@@ -118,3 +121,43 @@ def test_function_in_a_second_file(tmp_path, monkeypatch):
     assert (row.cause, row.where[0].line) == ("integer-cast", 6)
     assert row.where[0].file == str(tmp_path / "my_model_part.py")
     assert row.where[1].file == __file__
+
+
+def test_a_report_shows_the_line_gradients_with_the_blamed_line(monkeypatch):
+    w, v = tf.Variable([0.4, 1.3]), tf.Variable(3.0)
+
+    def loss():
+        h = tf.tanh(w * v)
+        code = tf.round(h)
+        return tf.reduce_sum(code * w)
+
+    report = gradlab.explain(loss, {"w": w, "v": v})
+    margin = report.lines
+    assert margin is report.lines, "made once"
+    assert [(c.source, c.cause) for x in margin.lines for c in x.cut] == [("v", report.row("v").cause)]
+    cut = next(x for x in margin.lines if x.cut)
+    assert cut.number == report.row("v").where[0].line and cut.text.strip() == "code = tf.round(h)"
+    assert cut.visits[0].norm == pytest.approx(float(tf.norm(w))), "d loss / d code = w"
+    assert {s.name: s.norm for s in margin.sources}["w"] == pytest.approx(report.row("w").norm)
+    assert not margin.notes
+    assert "✂ v" in repr(report) and "<details><summary>The code with" in report._repr_html_()
+    data = report.to_dict()["lines"]
+    assert data["lines"] == margin.to_dict()["lines"] and json.dumps(data)
+
+
+def test_line_gradients_of_other_values_than_the_report_say_so():
+    w = tf.Variable([0.4, 1.3])
+    report = gradlab.explain(lambda: tf.reduce_sum(w * w), {"w": w})
+    w.assign([5.0, 6.0])
+    assert "another gradient than the report for w" in report.lines.notes[0]
+
+
+def test_line_gradients_that_cost_too_much_or_fail_are_said_in_words(monkeypatch):
+    w = tf.Variable([0.4, 1.3])
+    report = gradlab.explain(lambda: tf.reduce_sum(w * w), {"w": w})
+    report.run_seconds = 3.0
+    assert "when report.lines is read" in repr(report) and report.to_dict()["lines"] is None
+    assert report.lines.lines and "when report.lines" not in repr(report)
+    report = gradlab.explain(lambda: tf.reduce_sum(w * w), {"w": w})
+    monkeypatch.setattr(report, "look", lambda: 1 / 0)
+    assert "no line gradients: ZeroDivisionError" in repr(report) and "ZeroDivisionError" in report._repr_html_()

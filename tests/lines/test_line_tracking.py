@@ -8,7 +8,7 @@ import tensorflow as tf
 
 import gradlab
 from gradlab.lines import hooks, recording
-from gradlab.lines.line_events import LineEvents
+from gradlab.lines.line_events import LineEvents, Monitoring
 from gradlab.lines.op_stacks import OpStacks
 from gradlab.lines.recording import Recording
 from gradlab.lines.trackers import tracker
@@ -29,7 +29,7 @@ def _loops():
     return tf.reduce_sum(h)
 
 
-RULES = [OpStacks] if sys.version_info >= (3, 12) else [LineEvents, OpStacks]
+RULES = [Monitoring, OpStacks] if sys.version_info >= (3, 12) else [LineEvents, OpStacks]
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -39,6 +39,9 @@ def test_rules_agree(rule, monkeypatch) -> None:
     assert found.rule == rule.rule
     assert len(_strip(found, "h = W * h")) == 3
     assert len(_strip(found, "tf.sin(part)")) == 6
+    if rule is not OpStacks:  # which sees no line that makes no op, and so no header of a loop
+        turns = [v.loop for v in _strip(found, "tf.sin(part)")]
+        assert turns == [(i, j) for i in range(3) for j in range(2)]
     assert bool(found.notes) == (rule is OpStacks)
 
 

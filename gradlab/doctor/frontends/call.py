@@ -10,6 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from gradlab.doctor.frontends.first_bad_step import reports_of
 from gradlab.doctor.frontends.recorded import report_on
 from gradlab.doctor.frontends.tape import Followed, Tape
 from gradlab.doctor.recording import hooks, session
@@ -60,19 +61,36 @@ def explain_call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Rep
 
 
 def reports(opened: Collector, ended: BaseException | None = None) -> list[Report]:
-    """One report for the last call of each line that asked a tape, in the order of these calls. `ended`: the exception
-    that ended the code."""
+    """One report for each line that asked a tape (more, if it trained several models), in the order of the last calls;
+    the lines of one thread together, and replicas that say the same as one. `ended`: the exception that ended the code."""
     try:
-        return [report_on(found, again=False) for found in _told(opened, ended)]
+        made: list[Report] = []
+        said: dict[Any, Report] = {}
+        for found in _told(opened, ended):
+            for report in reports_of(found, partial(report_on, again=False)):
+                known = said.setdefault(_same(found, report), report)
+                if known is report:
+                    made.append(report)
+                elif found.replica is not None:
+                    known.title = f"{known.title} and {found.replica}"
+        return made
     finally:
         session.forget(opened.first_order)
         opened.calls.clear()
 
 
+def _same(found: session.Remembered, report: Report) -> Any:
+    """Equal for reports on one line in several replicas that say the same."""
+    if found.replica is None or not found.call.where:
+        return id(report)
+    rows = tuple((r.name, r.status, r.cause, r.where[0] if r.where else None) for r in report.rows)
+    return found.call.where[0], rows
+
+
 def _told(opened: Collector, ended: BaseException | None) -> list[Remembered]:
     """The calls to report, in order: not the exceptions out of a with-block that the code caught and went on after."""
     reached = list(_chain(ended))
-    ordered = sorted(opened.calls.values(), key=lambda found: found.order)
+    ordered = sorted(opened.calls.values(), key=lambda found: (not found.is_main, found.thread_number, found.order))
     return [found for found in ordered if not _caught(found, reached)]
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from gradlab.doctor.frontends.explanation import Explanation
+from gradlab.doctor.frontends.margin import margin
 from gradlab.doctor.recording.frames import user_frame
 from gradlab.doctor.recording.hooks import alone
 from gradlab.doctor.recording.sources import collect, watched
@@ -45,7 +47,8 @@ def explain(
     Returns
     -------
     Report
-        With one row for each source, and one for each variable that the loss depends on and the list lacks.
+        With one row for each source, and one for each variable that the loss depends on and the list lacks. Its `.lines`
+        are the line gradients of the code; where a run takes less than a second they are shown with the report.
 
     Raises
     ------
@@ -56,7 +59,7 @@ def explain(
     Notes
     -----
     The status is that of a plain `tf.GradientTape` around `fn`. `fn` runs twice, and again for finite differences, 120
-    times or 30 s at most; variables and random generators are put back after each run. All intermediate values stay
+    times or 30 s at most, and once more when its line gradients are shown; variables and random generators are put back after each run. All intermediate values stay
     alive meanwhile, so memory is that of a forward pass. Norms are Euclidean, in the units of the loss over those of the
     source.
 
@@ -84,7 +87,9 @@ def explain(
     caller = user_frame()
     with alone():
         found, owner = collect(sources, owner)
-        return Explanation(fn, found, watched(watch, found), owner, level, scene(fn, caller)).report()
+        report = Explanation(fn, found, watched(watch, found), owner, level, scene(fn, caller)).report()
+    report.look = partial(margin, fn, sources, watch, report)
+    return report
 
 
 def _is_model(thing: Any) -> bool:

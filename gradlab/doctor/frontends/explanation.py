@@ -104,6 +104,7 @@ class Explanation:
         self.touched: set[int] = set()
         self.notes: list[str] = []
         self.trace: Trace | None = None
+        self.run_seconds = 0.0  # of the plain run
 
     def reset(self) -> None:
         self.snapshot.restore(self.touched)
@@ -122,7 +123,8 @@ class Explanation:
                 f"only the first {len(trace.ops)} ops were recorded; explain a smaller problem (fewer steps) "
                 f"to see the rest"
             )
-        return Report(made, self.notes, recorder().name, time.monotonic() - started, len(trace.ops) if trace else 0)
+        seconds, ops = time.monotonic() - started, len(trace.ops) if trace else 0
+        return Report(made, self.notes, recorder().name, seconds, ops, run_seconds=self.run_seconds)
 
     # --- the runs -----------------------------------------------------------------------------------------------------
 
@@ -216,8 +218,9 @@ class Explanation:
         finally:
             self.reset()
         loss = check_loss(result)
+        self.run_seconds = time.monotonic() - started
         plain = PlainRun(
-            quick=time.monotonic() - started < QUICK,
+            quick=self.run_seconds < QUICK,
             loss=float(np.real(np.asarray(loss).reshape(-1)[0])) if loss.dtype != tf.string else 0.0,
         )
         variables = [unwrap(v) for v in tape.watched_variables()] if self.owner is not None else []

@@ -2,38 +2,48 @@
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import tensorflow as tf
 
+from gradlab.doctor.frontends.compiled_step import eager_report
+from gradlab.doctor.frontends.first_bad_step import step_report
 from gradlab.doctor.frontends.traced import TracedCall
-from gradlab.doctor.recording import session, tf_internals
+from gradlab.doctor.recording import session
 from gradlab.doctor.recording.backends import recorder, why_not
 from gradlab.doctor.recording.frames import code_of, traceback_places
 from gradlab.doctor.recording.hooks import alone
-from gradlab.doctor.recording.recorded_run import Run
-from gradlab.doctor.recording.snapshot import Snapshot
+from gradlab.doctor.recording.recorded_run import Run, kind_of
 from gradlab.doctor.recording.sources import Eager, Source, unwrap
 from gradlab.doctor.recording.tape_calls import Asked, Call, leaves
 from gradlab.doctor.recording.trace import Trace, joined
 from gradlab.doctor.report.report import Report, Row
 from gradlab.doctor.report.status import norm_of, status_of
 from gradlab.doctor.rules import Case, Kind, diagnose, variable_list
-from gradlab.doctor.rules.in_a_graph import FILLED
 from gradlab.doctor.rules.raised import failed_later
 from gradlab.doctor.source_code.scope import Scene
 from gradlab.doctor.source_code.syntax import free_values
 
-AGAIN = "the step, on the first batch of what fit was given and with the weights of now,"
+OTHERS = "this is the last call of several threads; others that have asked"
 
 
 def explain_last(contradicted: Collection[str] = ()) -> Report | None:
     """The report on this thread's last recorded call (in the main thread: on any thread's), None if there is none.
     `contradicted`: names of sources whose gradient somebody has measured to be wrong."""
     found = session.last_call()
-    return report_on(found, contradicted=contradicted) if found is not None else None
+    if found is None:
+        return None
+    report = report_on(found, contradicted=contradicted)
+    others = session.other_threads(found) if not found.is_main else []
+    if others:
+        note = f"{OTHERS}: {', '.join(others)}; tape.report() is about one tape"
+        report.notes += [note] if note not in report.notes else []
+    return report
 
 
 def report_on(found: session.Remembered, again: bool = True, contradicted: Collection[str] = ()) -> Report:
@@ -43,17 +53,37 @@ def report_on(found: session.Remembered, again: bool = True, contradicted: Colle
         call = found.call
         if isinstance(call, TracedCall):
             report = call.report()
-            if again and not report.problems:
-                report = _in_eager_mode(found, call) or report
+            if not report.problems:
+                report = eager_report(found, call, report, again, partial(_of_record, contradicted=(), only=None))
         elif call.record is None:
             report = _without_record(call)
         else:
-            session.rest(call.record)
-            report = explain_recorded(call.call(), contradicted)
+            report = step_report(found, lambda one, only: _of_record(one, contradicted, only))
         if found.origin:
             report.title += f", in {found.origin}"
         found.report = report
     return found.report
+
+
+def _of_record(found: session.Remembered, contradicted: Collection[str], only: Collection[int] | None) -> Report:
+    call = found.call
+    assert isinstance(call, Asked) and call.record is not None
+    session.rest(call.record)
+    with _uncollected():
+        return explain_recorded(call.call(), contradicted, only)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No garbage collection meanwhile. A report makes some ten thousand objects and leaves few: each full collection
+    that they set off looks at every object of TensorFlow, and they took a third of the time of a report."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _without_record(call: Asked) -> Report:
@@ -68,50 +98,12 @@ def _without_record(call: Asked) -> Report:
     return Report(rows, [why_not()] if why_not() else [], "plain tape", title=f"tape.{call.what}")
 
 
-def _in_eager_mode(found: session.Remembered, call: TracedCall) -> Report | None:
-    """The report on one more run of the traced function, now with values; None if that shows nothing.
-
-    Variables and generators are put back. What else the function does (printing, writing files, changing Python
-    objects) happens once more.
-    """
-    if (call.running is None and call.fitted is None) or call.error is not None:
-        return None
-    snapshot = Snapshot(recorder().key)
-    why = ""
-    try:
-        with tf_internals.generator_kept():
-            if call.running is not None:
-                function, args, kwargs = call.running
-                function.python_function(*args, **kwargs)
-            elif call.fitted is not None:
-                call.fitted.run()
-    except Exception as error:  # something that works only in a graph; the trace's own report stands
-        why = type(error).__name__
-    finally:
-        snapshot.restore(snapshot.changed())
-    eager = session.last_call()
-    session.remembered_again(found)
-    if why or eager is None or eager is found or not isinstance(eager.call, Asked) or eager.call.record is None:
-        return None
-    session.rest(eager.call.record)
-    report = explain_recorded(eager.call.call())
-    for row, given in zip(report.rows, leaves(call.result), strict=False):
-        if row.status is Kind.NONE and given is not None:
-            row.status, row.norm = Kind.ZERO, 0.0
-            row.evidence = f"{row.evidence}; {FILLED}"
-    opened, again = ("a tf.function", "the function") if call.fitted is None else ("a step of fit", AGAIN)
-    report.notes.append(
-        f"the tape was opened in {opened}; as its graph shows no missing gradient, {again} ran once more in eager mode "
-        "to see the values (variables and generators are as before)"
-    )
-    return report
-
-
-def explain_recorded(call: Call, contradicted: Collection[str] = ()) -> Report:
-    """The report on one recorded call; `contradicted` as for `explain_last`."""
+def explain_recorded(call: Call, contradicted: Collection[str] = (), only: Collection[int] | None = None) -> Report:
+    """The report on one recorded call, or the rows of the sources with these numbers; `contradicted` as for
+    `explain_last`."""
     with alone():
         started = time.monotonic()
-        report = Report(_rows(call, contradicted), [], recorder().name, 0.0, len(call.trace.ops))
+        report = Report(_rows(call, contradicted, only), [], recorder().name, 0.0, len(call.trace.ops))
         if call.trace.truncated:
             report.notes.append(
                 f"only the first {len(call.trace.ops)} ops were recorded; explain a shorter piece of code to "
@@ -123,11 +115,11 @@ def explain_recorded(call: Call, contradicted: Collection[str] = ()) -> Report:
     return report
 
 
-def _rows(call: Call, contradicted: Collection[str]) -> list[Row]:
+def _rows(call: Call, contradicted: Collection[str], only: Collection[int] | None) -> list[Row]:
     """One case, and its row, for each thing that the call was asked for."""
-    trace = (
-        joined(call.history, call.trace) if call.history is not None and call.history is not call.trace else call.trace
-    )
+    healthy = call.error is None and all(kind_of(g) == "ok" for g in leaves(call.result))
+    history = None if healthy else call.history
+    trace = call.trace if history is None or history is call.trace else joined(history, call.trace)
     shift = len(trace.ops) - len(call.trace.ops)
     scene = _scene(call, trace)
     base = Case("", Kind.RAISES, scene, call=call, shift=shift, error=call.error, raised_at=call.where)
@@ -139,7 +131,8 @@ def _rows(call: Call, contradicted: Collection[str]) -> list[Row]:
         return [diagnose(base.but(name="target", run=Run(trace, [], recorder().key)))]
     run = Run(trace, targets, recorder().key)
     named = list(_named(call))
-    sources = {n: Source(n, g, unwrap(g)) for n, g in named if isinstance(unwrap(g), (tf.Variable, Eager))}
+    values = {n: unwrap(call.own.get(id(g), g)) for n, g in named}
+    sources = {n: Source(n, g, values[n]) for n, g in named if isinstance(values[n], (tf.Variable, Eager))}
     run.differentiate(list(sources.values()))
     recent = run.part((call.tape.entered or 0) + shift)
     if not named and call.error is None:
@@ -148,7 +141,9 @@ def _rows(call: Call, contradicted: Collection[str]) -> list[Row]:
     if len(results) != len(named):
         results = [call.result] * len(named)
     made = []
-    for (name, given), gradient in zip(named, results, strict=True):
+    for n, ((name, given), gradient) in enumerate(zip(named, results, strict=True)):
+        if only is not None and n not in only:
+            continue
         case = base.but(name=name, given=given, source=sources.get(name), run=run)
         if call.error is None:
             case = _answered(case, recent, gradient)

@@ -95,6 +95,7 @@ class Followed:
             return session.ask(found, what, plain, target, sources, args, kwargs)
         if found is not None:
             return session.ask_traced(found, what, plain, target, sources, args, kwargs)
+        session.lost()  # made in a graph and asked in eager mode: nothing is known of it
         return plain(target, sources, *args, **kwargs)
 
 
@@ -183,5 +184,6 @@ class Tape(tf.GradientTape):
 
 def last_report() -> Report | None:
     """The report on the last gradient call of a recorded tape in this thread, also after an exception; in the main
-    thread, on the last of any thread. None if there was none."""
+    thread, on the last of any thread (the title names it, and a note the others that have asked). None if there was
+    none, or if the last one cannot be explained."""
     return explain_last()

@@ -180,6 +180,7 @@ class TracedCall:
     fitted: Fitted | None = None  # the train_step around the call, if Keras' fit traced it
     frames: list[Any] = field(default_factory=list)  # the learner's frames around the call, see Call
     at: int = 0  # operations that the graph had before the call added its own
+    own: dict[int, Any] = field(default_factory=dict)  # id of a source -> its variable in this replica
 
     def __post_init__(self) -> None:
         self.at = self.at or self.tape.now()
@@ -207,7 +208,7 @@ def _rows(call: TracedCall) -> list[Row]:
 
     targets = [t for t in map(unwrap, leaves(call.target)) if getattr(t, "graph", None) is graph]
     named = list(_named(call))
-    sources = [Source(name, thing, unwrap(thing)) for name, thing in named]
+    sources = [Source(name, thing, unwrap(call.own.get(id(thing), thing))) for name, thing in named]
     reach = Reachability((call.where[0].file, call.where[0].line) if call.where else None)
     structural = not graph_functions.fault()
     seen = graph_trace(reach, operations, tapes, split=structural)

@@ -336,9 +336,17 @@ def _line(code: CodeType, offset: int) -> int:
     return found
 
 
+_newest: tuple[Spot, tuple[Stack, frozenset[str]]] = ((None, 0, (), ()), ((), frozenset()))
+
+
 def stack_of(spot: Spot) -> tuple[Stack, frozenset[str]]:
     """The learner's frames of a spot as (code, line), innermost first, and the marks of library frames inside them."""
+    global _newest
     code, offset, outer, marks = spot
-    if code is None:
-        return (), frozenset(marks)
-    return ((code, _line(code, offset)), *((c, _line(c, o)) for c, o in outer)), frozenset(marks)
+    (known, at, around, seen), stacked = _newest  # the ops of one call into a library have one spot
+    if known is code and at == offset and around is outer and seen == marks:
+        return stacked
+    frames = () if code is None else ((code, _line(code, offset)), *((c, _line(c, o)) for c, o in outer))
+    made = frames, frozenset(marks)
+    _newest = spot, made
+    return made

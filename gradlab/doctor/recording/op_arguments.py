@@ -7,7 +7,7 @@ caller chose; types and lengths are inferred, and defaults filled in, from the o
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -40,30 +40,51 @@ def outputs(out: Any) -> list[Any]:
     return [out] if isinstance(out, EagerTensor) else []
 
 
+class _Argument(NamedTuple):
+    """What is asked of an argument of an op's definition, read once: the definition's own fields are slow."""
+
+    number_attr: str
+    type_list_attr: str
+    type_attr: str
+    type: int
+
+
+@cache
+def _signature(kind: str) -> tuple[tuple[_Argument, ...], tuple[_Argument, ...]]:
+    """The arguments that an op takes, and those it gives."""
+    definition = tf_internals.op_def(kind)
+    takes, gives = (
+        tuple(_Argument(a.number_attr, a.type_list_attr, a.type_attr, a.type) for a in arguments)
+        for arguments in (definition.input_arg, definition.output_arg)
+    )
+    return takes, gives
+
+
 def of_fast_path(kind: str, arguments: tuple[Any, ...], out: Any) -> Flat:
     """Inputs, attributes (name, value, name, value, ...) and outputs of an op that went the fast path."""
-    definition = tf_internals.op_def(kind)
-    count = len(definition.input_arg)
+    takes, gives = _signature(kind)
+    count = len(takes)
     given, rest = arguments[:count], arguments[count:]
     types: dict[str, Any] = {}
     attributes: list[Any] = []
     groups: list[tuple[Any, list[Any]]] = []
-    for argument, value in zip(definition.input_arg, given, strict=True):
+    for argument, value in zip(takes, given, strict=True):
         listed = bool(argument.number_attr or argument.type_list_attr)
         values = list(value) if listed else [value]
         groups.append((argument, values))
         if argument.number_attr:
             attributes += [argument.number_attr, len(values)]
-        if argument.type_attr:
+        if argument.type_attr and argument.type_attr not in types:
             for v in values:
                 if isinstance(v, EagerTensor):
-                    types.setdefault(argument.type_attr, v.dtype)
+                    types[argument.type_attr] = v.dtype
+                    break
     outs = outputs(out)
-    for argument, tensor in zip(definition.output_arg, outs, strict=False):
+    for argument, tensor in zip(gives, outs, strict=False):
         if argument.number_attr or argument.type_list_attr:
             break
-        if argument.type_attr:
-            types.setdefault(argument.type_attr, tensor.dtype)
+        if argument.type_attr and argument.type_attr not in types:
+            types[argument.type_attr] = tensor.dtype
     inputs: list[Any] = []
     for argument, values in groups:
         flat = []

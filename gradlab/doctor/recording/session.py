@@ -11,7 +11,8 @@ from __future__ import annotations
 import itertools
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -19,16 +20,20 @@ from typing import Any
 import tensorflow as tf
 
 from gradlab.doctor.frontends.traced import TracedCall, TracedTape, fitting, running
-from gradlab.doctor.recording import hooks
+from gradlab.doctor.recording import compiled_steps, hooks
 from gradlab.doctor.recording.backends import available, recorder
+from gradlab.doctor.recording.compiled_steps import CompiledSteps
 from gradlab.doctor.recording.frames import places, stack, user_frame
 from gradlab.doctor.recording.record import MAX_OPS, Record
+from gradlab.doctor.recording.replicas import components, replica
+from gradlab.doctor.recording.steps import Lines, Step
 from gradlab.doctor.recording.tape_calls import Asked, TapeLog, frames_around, is_theirs, leaves, telling, visible
 from gradlab.doctor.recording.tf_internals import local
 
 SITES = 5  # lines that asked for gradients whose last calls are kept, in each thread
 ROLL = 5_000  # entries after which a script's record, with no tape open, is kept without its tensors
 AFTER = 2_000  # entries that a tape nobody has asked yet is followed for after its with-block
+GRADIENTS = ("gradient", "jacobian", "batch_jacobian")
 THREADS = 16  # threads whose last call is kept: the replicas of a machine, a pool of workers
 
 
@@ -41,6 +46,8 @@ class _Thread(threading.local):
         self.call: Remembered | None = None
         self.collector: Collector | None = None
         self.tracing = False  # a gradient call in a graph is going on
+        self.lines = Lines()
+        self.again = False  # a step of the learner's runs once more, for a report
 
 
 class Remembered:
@@ -51,8 +58,11 @@ class Remembered:
         self.order = next(_orders)
         self.thread = threading.current_thread().name
         self.is_main = threading.current_thread() is threading.main_thread()
-        self.replica = _replica()
+        self.thread_number = threading.get_native_id()  # later threads have larger ones
+        self.replica = replica()
         self.report: Any = None
+        self.step: Step | None = None  # which step of a training the call is
+        self.compiled: CompiledSteps | None = None  # the steps of the tf.function in which the call was traced
 
     @property
     def origin(self) -> str:
@@ -86,14 +96,8 @@ _lock = threading.RLock()  # reentrant: the last reference to a tape may go whil
 _serials, _orders, _tokens = itertools.count(1), itertools.count(1), itertools.count(1)
 _thread = _Thread()
 _latest: dict[int, Remembered] = {}  # serial of a thread -> its last call
+_lost = [0]  # order number of the main thread's last call that cannot be explained
 _collectors: list[Collector] = []
-
-
-def _replica() -> int | None:
-    context = tf.distribute.get_replica_context()
-    if context is None or not tf.distribute.has_strategy():
-        return None
-    return getattr(context, "replica_id_in_sync_group", None) if tf.executing_eagerly() else None
 
 
 # --- records ----------------------------------------------------------------------------------------------------------
@@ -293,6 +297,9 @@ def ask(
         mark(error)
         done(log)
         raise
+    except BaseException:  # Ctrl-C
+        lost()
+        raise
     finally:
         local.asking = local.skipping = False
     _asked(log, what, target, sources, result, None, at)
@@ -336,6 +343,7 @@ def _asked(
             functions,
             frame if slices else None,
             frames_around(),
+            components(leaves(sources)),
         )
     )
 
@@ -358,6 +366,7 @@ def ask_traced(
     call = TracedCall(tape, what, target, sources, None, None, places(stack(2)[0]), names, running())
     call.fitted = fitting() if call.running is None else None
     call.frames = frames_around()
+    call.own = components(leaves(sources))
     _thread.tracing = True
     try:
         call.result = plain(target, sources, *args, **kwargs)
@@ -367,7 +376,9 @@ def ask_traced(
         raise
     finally:
         _thread.tracing = False
-        remember(call)
+        found = remember(call)
+        if call.running is not None and call.error is None and not _thread.again:
+            found.compiled = compiled_steps.follow(*call.running, tape.graph, found, touch)
     return call.result
 
 
@@ -379,11 +390,23 @@ def mark(error: BaseException) -> None:
         return  # an exception class with slots: it may be reported twice
 
 
-def remember(call: Asked | TracedCall) -> None:
+def touch(found: Remembered) -> None:
+    """The graph in which this call was made has run once more."""
+    found.order, found.report = next(_orders), None
+    collector = collecting()
+    if collector is not None:
+        collector.last = found
+    remembered_again(found)
+
+
+def remember(call: Asked | TracedCall) -> Remembered:
     """A call has ended."""
     found = Remembered(call)
     if isinstance(call, Asked) and call.record is not None:
         call.record.lighten_history()
+    if call.error is None and call.what in GRADIENTS and not _thread.again:
+        own = [call.own.get(id(s), s) for s in leaves(call.sources)]
+        found.step = _thread.lines.take(found, own, call.result)
     _thread.call = found
     with _lock:
         _latest.pop(_thread.serial, None)
@@ -391,8 +414,9 @@ def remember(call: Asked | TracedCall) -> None:
         while len(_latest) > THREADS:
             _latest.pop(next(iter(_latest)))
     collector = collecting()
-    if collector is not None:
+    if collector is not None and not _thread.again:
         collector.add(found)
+    return found
 
 
 def last_call() -> Remembered | None:
@@ -400,7 +424,25 @@ def last_call() -> Remembered | None:
     if threading.current_thread() is not threading.main_thread():
         return _thread.call
     with _lock:
-        return max(_latest.values(), key=lambda found: found.order, default=None)
+        found = max(_latest.values(), key=lambda found: found.order, default=None)
+        return found if found is not None and found.order > _lost[0] else None
+
+
+def other_threads(found: Remembered) -> list[str]:
+    """The names of threads, other than that of this call, that have asked since the main thread did last."""
+    with _lock:
+        mine = max([f.order for f in _latest.values() if f.is_main], default=0)
+        names = [f.thread for f in _latest.values() if f.order > mine and not f.is_main and f.replica is None]
+    return sorted(set(names) - {found.thread})
+
+
+def lost() -> None:
+    """A call of this thread ended without a result to explain: the report on an earlier one is not its report."""
+    _thread.call = None
+    with _lock:
+        _latest.pop(_thread.serial, None)
+        if threading.current_thread() is threading.main_thread():
+            _lost[0] = next(_orders)
 
 
 def last_of(log: TapeLog | TracedTape) -> Remembered | None:
@@ -412,6 +454,17 @@ def last_of(log: TapeLog | TracedTape) -> Remembered | None:
             if same or (isinstance(call, TracedCall) and call.tape is log):
                 return found
     return None
+
+
+@contextmanager
+def running_again() -> Iterator[None]:
+    """What this thread asks meanwhile is no step of the learner's, but one that runs once more for a report."""
+    before, lines = _thread.again, _thread.lines
+    _thread.again = True
+    try:
+        yield
+    finally:
+        _thread.again, _thread.lines = before, lines
 
 
 def remembered_again(found: Remembered) -> None:
@@ -431,6 +484,7 @@ def forget(since: int = 0) -> None:
     """Drop what earlier tapes of this thread left, and all calls from order number `since` on."""
     _thread.last = None
     _thread.call = None
+    _thread.lines = Lines()
     with _lock:
         for serial, found in list(_latest.items()):
             if serial == _thread.serial or found.order >= since:

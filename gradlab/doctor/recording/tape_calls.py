@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import FrameType
 from typing import Any
 
@@ -54,12 +56,18 @@ class Call:
     where: list[Place]
     at: int
     trace: Trace
-    history: Trace | None
+    earlier: Callable[[], Trace | None] | None
     names: dict[str, Any]
     functions: list[Any] = field(default_factory=list)  # the learner's functions that the caller can name
     frame: Any = None
     made: set[int] = field(default_factory=set)
     frames: list[Around] = field(default_factory=list)  # the learner's frames around the call, innermost first
+    own: dict[int, Any] = field(default_factory=dict)  # id of a source -> its variable in this replica
+
+    @cached_property
+    def history(self) -> Trace | None:
+        """What is left of earlier tapes. Made when asked: a healthy gradient needs none of it."""
+        return self.earlier() if self.earlier is not None else None
 
 
 @dataclass
@@ -79,6 +87,7 @@ class Asked:
     functions: list[Any]
     frame: Any = None
     frames: list[Around] = field(default_factory=list)
+    own: dict[int, Any] = field(default_factory=dict)  # as in Call
 
     def call(self) -> Call:
         """The call with its trace. RuntimeError if nothing was recorded."""
@@ -106,11 +115,12 @@ class Asked:
             self.where,
             record.number(self.at),
             record.trace(),
-            record.history(),
+            record.history,
             self.names,
             self.functions,
             self.frame,
             frames=self.frames,
+            own=self.own,
         )
 
 

@@ -258,6 +258,19 @@ def uninstall() -> None:
             setattr(owner, attribute, original)
 
 
+def read(handle: Any) -> Any:
+    """The value of a variable, by its handle. No record and no tape of this thread hears of it."""
+    dtype = tf.as_dtype(handle._handle_data.shape_and_type[0].dtype)
+    stopped = is_stopped() or tape_set_is_empty()
+    if not stopped:
+        pywrap_tfe.TFE_Py_TapeSetStopOnThread()
+    try:
+        return _fast(context.context(), "ReadVariableOp", None, handle, "dtype", dtype)
+    finally:
+        if not stopped:
+            pywrap_tfe.TFE_Py_TapeSetRestartOnThread()
+
+
 # --- putting ops on a tape --------------------------------------------------------------------------------------------
 
 

@@ -32,7 +32,7 @@ class Row:
 
     `status` is the kind of gradient that a plain tf.GradientTape gives (`Kind.WRONG`: a finite difference contradicts
     it). `cause` is a label, or None where nothing is wrong or nothing was found; `where` the places with the cut first;
-    `evidence` a sentence with numbers; `fix` one line; `certainty` what `gradlab.doctor.certainty` says of the proofs.
+    `evidence` a sentence with numbers; `step` of `steps` the first one of a training in which the gradient was like this; `fix` one line; `certainty` what `gradlab.doctor.certainty` says of the proofs.
     """
 
     name: str
@@ -48,11 +48,18 @@ class Row:
     path: list[Step] = field(default_factory=list)
     message: str = ""
     status_text: str = ""  # in place of the usual words for the status
+    step: int | None = None  # of a training in a loop: the first step in which the gradient was like this
+    steps: int | None = None  # the number of the last step
+    loop: dict[str, Any] = field(default_factory=dict)  # counters of the loops at the first step: epoch, batch
 
     @property
     def words(self) -> str:
-        """The status in words."""
-        return self.status_text or self.status.word
+        """The status in words, and since when."""
+        said = self.status_text or self.status.word
+        if self.step is None:
+            return said
+        at = f" ({', '.join(f'{name} = {value!r}' for name, value in self.loop.items())})" if self.loop else ""
+        return f"{said}, first at step {self.step} of {self.steps}{at}"
 
     @property
     def is_problem(self) -> bool:
@@ -73,5 +80,9 @@ class Row:
             "by_design": self.by_design,
             "norm": self.norm,
             "message": self.message,
+            "said": self.words,
+            "step": self.step,
+            "steps": self.steps,
+            "loop": dict(self.loop),
             "path": [{**s.place.to_dict(), "op": s.op, "norm": s.norm, "cut": s.cut} for s in self.path],
         }

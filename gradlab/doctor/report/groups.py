@@ -12,7 +12,7 @@ def groups(rows: Iterable[Row]) -> list[list[Row]]:
     found: dict[tuple[object, ...], list[Row]] = {}
     for row in rows:
         at = row.where[0] if row.where else None
-        same = (row.status, row.cause, at, row.fix, row.message, row.status_text, row.by_design, row.certainty)
+        same = (row.status, row.cause, at, row.fix, row.message, row.words, row.by_design, row.certainty)
         # Without a place or a cause there is nothing that rows have in common.
         key = same if at is not None and row.cause else (id(row),)
         found.setdefault(key, []).append(row)

@@ -14,14 +14,14 @@ from gradlab.doctor.report.groups import groups, names, title
 from gradlab.lab.reading import Kind
 
 AROUND = 2
-# Colour only repeats what the mark and the words say.
+# Colour only repeats what the mark and the words say. White is read on each of them, whatever the page behind it is.
 _RED, _AMBER, _VIOLET, _GREEN = "#b3261e", "#8a5a00", "#7a1fa2", "#1b7f4d"
 _COLOURS = {Kind.OK: _GREEN, Kind.WRONG: _AMBER, Kind.ZERO: _AMBER, Kind.NOT_FINITE: _VIOLET}  # red for all others
 _STYLE = """<style>
 .gl-report{font:14px/1.45 system-ui,sans-serif;max-width:60rem}
 .gl-report details{border:1px solid #8886;border-left-width:5px;border-radius:4px;margin:.4em 0;padding:.3em .7em}
 .gl-report summary{cursor:pointer}
-.gl-report .gl-mark{font-family:monospace;font-weight:700;border:1px solid currentColor;border-radius:3px;padding:0
+.gl-report .gl-mark{font-family:monospace;font-weight:700;color:#fff;border-radius:3px;padding:0
 .35em;margin-right:.4em}
 .gl-report pre{background:#8881;padding:.4em;overflow-x:auto;margin:.4em 0;font-size:13px}
 .gl-report pre .gl-cut{background:#ffd54f;color:#000;font-weight:700;display:inline-block;min-width:100%}
@@ -36,14 +36,19 @@ def count_of_problems(bad: int, count: int) -> str:
     return f"{bad} of {count} gradient{'s' * (count > 1)} {'have' if bad > 1 else 'has'} a problem"
 
 
-def page(bad: list[Row], healthy: list[Row], *, about: str, notes: Iterable[str], footer: str) -> str:
-    """One report as an HTML fragment: the rows to look at, worst first, then the healthy ones."""
+def page(bad: list[Row], healthy: list[Row], *, about: str, notes: Iterable[str], footer: str, lines: str = "") -> str:
+    """One report as an HTML fragment: the rows to look at, worst first, then the healthy ones. `lines` is HTML: the code
+    with its line gradients, folded."""
     what = f"gradlab.explain, {escape(about)}" if about else "gradlab.explain"
     count = len(bad) + len(healthy)
     head = f"{what}: every source has its gradient" if not bad else f"{what}: {count_of_problems(len(bad), count)}"
     parts = [_STYLE, f'<section class="gl-report" aria-label="Gradient report"><p><strong>{head}</strong></p>']
     parts += [_entry(group, n == 0) for n, group in enumerate(groups(bad))]
     parts += [_entry([r], False) for r in healthy]
+    if lines:
+        parts.append(
+            f"<details><summary>The code with the gradient of each line in its margin</summary>{lines}</details>"
+        )
     parts += [f"<p>Note: {escape(n)}</p>" for n in notes]
     parts.append(f"<p><small>{escape(footer)}</small></p></section>")
     return "".join(parts)
@@ -64,7 +69,7 @@ def _entry(group: list[Row], opened: bool) -> str:
     words = row.words + (f" (norm {row.norm:.3g})" if row.status is Kind.OK and row.norm is not None else "")
     cause = f": <em>{escape(row.cause)}</em>" if row.cause else ""
     design = ", by design here" if row.by_design else ""
-    mark = f'<span class="gl-mark" style="color:{colour}">{escape(row.status.mark)}</span>'
+    mark = f'<span class="gl-mark" style="background:{colour}">{escape(row.status.mark)}</span>'
     head = f"{mark}<code>{escape(title(group))}</code> — {escape(words)}{cause}{design}"
     body = []
     for place in row.where[:1]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from gradlab.doctor.certainty import Certainty
 from gradlab.doctor.report import html
@@ -14,6 +15,19 @@ from gradlab.lab.reading import Kind
 
 __all__ = ["Report", "Row", "Step"]
 PAGE = 120  # characters of a line of names, indent and all
+CHEAP = 1.0  # seconds of one run up to which showing a report may run the code once more for its line gradients
+
+
+class Lines(Protocol):
+    """What a report asks of line gradients (`gradlab.LineGradients`), which are made elsewhere."""
+
+    lines: list[Any]
+
+    def to_dict(self) -> dict[str, Any]: ...
+
+    def html(self) -> str: ...
+
+    def text(self) -> str: ...
 
 
 @dataclass
@@ -44,12 +58,40 @@ class Report:
     title: str = ""  # which call this is about, where that is not plain
     returned: Any = None  # explain_call: what the code returned
     raised: BaseException | None = None  # explain_call: what it raised
+    look: Callable[[], Lines] | None = field(default=None, repr=False, compare=False)  # makes `lines`
+    run_seconds: float = 0.0  # of one run of the code
+    _lines: Lines | None = field(default=None, repr=False, compare=False)
 
     @property
     def problems(self) -> list[Row]:
         """Rows that are not ok, worst first; gradients absent by design come after the others of their kind."""
         bad = [r for r in self.rows if r.is_problem]
         return sorted(bad, key=lambda r: (r.by_design, SEVERITY.index(r.status)))
+
+    @property
+    def lines(self) -> Any:
+        """The line gradients of the code (`gradlab.LineGradients`), with the lines that this report blames marked.
+
+        Made when first asked, which runs the code once more, then kept. None for reports that are made from a
+        recording alone: of a tape, a cell or a script.
+        """
+        if self._lines is None and self.look is not None:
+            self._lines = self.look()
+        return self._lines
+
+    def _shown_lines(self) -> tuple[Lines | None, str]:
+        """(The line gradients, if one more run is cheap; why there are none, if that is worth a word)."""
+        if self._lines is None and self.look is not None:
+            if self.run_seconds > CHEAP:
+                return (
+                    None,
+                    f"a run takes {self.run_seconds:.0f} s, so the line gradients are made when report.lines is read",
+                )
+            try:
+                self._lines = self.look()
+            except Exception as error:  # the report stands without them, and says what is missing
+                return None, f"no line gradients: {type(error).__name__}: {error}"
+        return (self._lines if self._lines is not None and self._lines.lines else None), ""
 
     def row(self, name: str) -> Row:
         """The row of a source. LookupError names the sources there are."""
@@ -61,7 +103,8 @@ class Report:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, ready for JSON."""
+        """Plain data, ready for JSON. `lines` is that of the line gradients (see docs/line_gradients.md), or None."""
+        lines, _ = self._shown_lines()
         return {
             "rows": [r.to_dict() for r in self.rows],
             "problems": [r.name for r in self.problems],
@@ -69,6 +112,7 @@ class Report:
             "recorder": self.recorder,
             "seconds": self.seconds,
             "ops": self.ops,
+            "lines": lines.to_dict() if lines is not None else None,
         }
 
     def __repr__(self) -> str:
@@ -81,15 +125,20 @@ class Report:
         lines = [f"{what}: {said}"]
         for group in (*found, *healthy):
             lines += _entry(group, width)
-        lines += [f"  note: {n}" for n in self.notes]
+        margin, why = self._shown_lines()
+        lines += [f"  note: {n}" for n in [*self.notes, *([why] if why else [])]]
+        if margin is not None:
+            lines += ["", margin.text()]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
+        margin, why = self._shown_lines()
         return html.page(
             self.problems,
             [r for r in self.rows if not r.is_problem],
             about=self.title,
-            notes=self.notes,
+            notes=[*self.notes, *([why] if why else [])],
+            lines=margin.html() if margin is not None else "",
             footer=f"{self.ops} ops recorded with {self.recorder}, {self.seconds:.1f} s",
         )
 

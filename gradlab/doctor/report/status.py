@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import tensorflow as tf
-
-from gradlab.doctor.recording.recorded_run import kind_of, values_of
+from gradlab.doctor.recording import recorded_run
+from gradlab.doctor.recording.recorded_run import kind_of
 from gradlab.lab.reading import Kind
 
 _KINDS = {"none": Kind.NONE, "zero": Kind.ZERO, "nan": Kind.NOT_FINITE, "inf": Kind.NOT_FINITE, "ok": Kind.OK}
@@ -19,6 +18,4 @@ def status_of(gradient: Any) -> Kind:
 
 def norm_of(gradient: Any) -> float | None:
     """The Euclidean norm of a gradient, None if there is none."""
-    if gradient is None:
-        return None
-    return float(tf.norm(tf.cast(tf.abs(values_of(gradient)), tf.float64)))
+    return None if gradient is None else recorded_run.norm_of(gradient)

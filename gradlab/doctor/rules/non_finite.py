@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -93,6 +95,35 @@ def too_large_for_its_dtype(case: Case) -> Finding | None:
     return found
 
 
+@rule(Kind.NOT_FINITE, rank=68, cause=FORWARD)
+def spoilt_before_this_step(case: Case) -> Finding | None:
+    """The first value that is not finite is the content of a variable, and nothing in this step has written to it: an
+    earlier step, or its update, has. With the record of what ran between the tapes the line of the update is known."""
+    cut = case.once(spoilt)
+    if (
+        cut is None
+        or cut.op.type not in op_types.READS
+        or not cut.op.outs
+        or not _bad(case.recorded.value(cut.op.outs[0]))
+    ):
+        return None
+    handle = cut.op.ins[0]
+    ran = (op for op in case.recorded.trace.ops if op.index < cut.op.index)
+    if any(op_types.is_write(op.type) and handle in op.ins for op in ran):
+        return None
+    earlier = case.call.history.ops if case.call is not None and case.call.history is not None else []
+    write = next((op for op in reversed(earlier) if op_types.is_write(op.type) and handle in op.ins and op.stack), None)
+    found = _at(case, cut)
+    found.evidence = "the variable is NaN or infinite before this step reads it"
+    found.fix = (
+        "look at the update that was written to it: the learning rate, the optimizer's numbers, a division by a norm"
+    )
+    if write is not None:
+        found.where = [*place_of(write), *found.where]
+        found.evidence += f"; it was last written by {write.type} at {found.where[0]}"
+    return found
+
+
 @rule(Kind.NOT_FINITE, rank=70, cause=FORWARD)
 def value_not_finite(case: Case) -> Finding | None:
     """The op's output is NaN or infinite in the forward pass, and the loss uses it."""
@@ -103,7 +134,15 @@ def value_not_finite(case: Case) -> Finding | None:
     bad = any(run.is_float(o) and not bool(tf.reduce_all(tf.math.is_finite(run.value(o)))) for o in cut.op.outs)
     if cut.how != "forward" and not bad:
         return None
-    return _at(case, cut)
+    found = _at(case, cut)
+    handed = [run.value(k) for k in cut.op.ins if k not in run.trace.producer and _bad(run.value(k))]
+    if handed:
+        found.evidence += f"; it was handed {_counted(handed[0])}"
+        found.fix = "look at the data of this step: leave out or replace what is missing in them"
+    elif cut.op.type in op_types.DIVISIONS and bool(tf.reduce_any(tf.equal(run.value(cut.op.ins[-1]), 0))):
+        found.evidence += f"; it divides {_range(run.value(cut.op.ins[0]))} by {_range(run.value(cut.op.ins[-1]))}"
+        found.fix = "keep the divisor away from 0 (a sum over an empty mask is 0): tf.math.divide_no_nan(a, b), or tf.maximum(b, 1.0)"
+    return found
 
 
 @rule(Kind.NOT_FINITE, rank=80, cause=ROOT_OR_NORM)
@@ -118,6 +157,23 @@ def infinite_slope(case: Case) -> Finding | None:
 def not_found(case: Case) -> Finding | None:
     """No op turns a finite gradient into one that is not: then a value of the forward pass is the likeliest reason."""
     return Finding(place_of(case.last_use), "the op that makes it NaN or infinite was not found")
+
+
+def _bad(value: Any) -> bool:
+    return getattr(value, "dtype", tf.int32).is_floating and not bool(tf.reduce_all(tf.math.is_finite(value)))
+
+
+def _range(value: Any) -> str:
+    """The numbers of a tensor in short: the one, or the smallest and the largest."""
+    low, high = float(tf.reduce_min(value)), float(tf.reduce_max(value))
+    return f"{low:.3g}" if low == high else f"values from {low:.3g} to {high:.3g}"
+
+
+def _counted(value: Any) -> str:
+    """How many numbers of a tensor are not finite, in words."""
+    bad = int(tf.reduce_sum(tf.cast(~tf.math.is_finite(value), tf.int64)))
+    shape = tuple(value.shape)
+    return f"a {value.dtype.name} tensor of shape {shape} in which {bad} of {value.shape.num_elements()} values are NaN or infinite"
 
 
 def _chosen_away(case: Case, op: Op) -> bool:

@@ -12,6 +12,7 @@ import tensorflow as tf
 from gradlab.doctor.certainty import Proof
 from gradlab.doctor.op_types import READS
 from gradlab.doctor.recording.frames import Place
+from gradlab.doctor.recording.recorded_run import norm_of
 from gradlab.doctor.recording.sources import FLOATS
 from gradlab.doctor.recording.trace import Op
 from gradlab.doctor.rules import Case, Finding, Kind, rule
@@ -44,7 +45,7 @@ class Growth:
 def exploding(case: Case) -> Finding | None:
     """The norm is beyond any useful step, and out of proportion to the loss; or it grew to that in a loop, where a linear
     recurrence makes the loss as large."""
-    norm, relative = case.norm, _relative(case)
+    norm, relative = case.norm, case.once(_relative)
     if norm is None or relative is None or norm < LARGE:
         return None
     if relative < RELATIVE_LARGE and case.once(_growth).in_loop < LOOP_LARGE:
@@ -59,7 +60,7 @@ def exploding(case: Case) -> Finding | None:
 @rule(Kind.OK, rank=20)
 def vanishing(case: Case) -> Finding | None:
     """The norm is below what moves a float32 weight, and out of proportion to the loss."""
-    norm, relative = case.norm, _relative(case)
+    norm, relative = case.norm, case.once(_relative)
     if norm is None or relative is None or norm > SMALL or relative > RELATIVE_SMALL:
         return None
     return _finding(
@@ -91,7 +92,7 @@ def _relative(case: Case) -> float | None:
     if not targets or not hasattr(case.asked.value, "numpy"):
         return None
     loss = sum(float(tf.reduce_sum(tf.abs(tf.cast(t, tf.float64)))) for t in targets)
-    size = float(tf.norm(tf.cast(tf.abs(tf.convert_to_tensor(case.asked.value)), tf.float64)))
+    size = norm_of(tf.convert_to_tensor(case.asked.value))
     return case.norm * size / loss if loss > 0 and size > 0 and np.isfinite(loss) else None
 
 

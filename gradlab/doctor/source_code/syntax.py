@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import linecache
+import threading
 from collections.abc import Iterator
 from types import CodeType
 from typing import Any
@@ -14,12 +15,24 @@ from gradlab.doctor.recording.frames import Place
 Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.Module | ast.ClassDef
 
 
+# CPython 3.11 counts the depth of the tree that it makes in one place for all threads, and raises SystemError where two
+# of them parse at the same time. Our own threads wait for each other; one of the learner's may still come between.
+_parsing = threading.Lock()
+_TRIES = 5
+
+
 @functools.lru_cache(maxsize=64)
 def _parse(text: str) -> ast.Module | None:
-    try:
-        return ast.parse(text)
-    except SyntaxError:
-        return None
+    for last in (False,) * (_TRIES - 1) + (True,):
+        try:
+            with _parsing:
+                return ast.parse(text)
+        except SyntaxError:
+            return None
+        except SystemError:
+            if last:
+                raise
+    return None
 
 
 def module(file: str) -> ast.Module | None:

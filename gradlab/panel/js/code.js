@@ -65,7 +65,7 @@ export class Code {
   tags(m, told) {
     const kinds = Object.fromEntries(this.kinds.map((k) => [k.value, k.mark]));
     const tag = (/** @type {string} */ kind, /** @type {string} */ text, /** @type {string} */ title) => make("span", { class: `gl-tag gl-tag-${kind}`, title }, text);
-    const reads = m.reads.filter((r) => r.kind !== "ok"), out = [];
+    const reads = m.reads.filter((r) => r.kind !== "ok" && r.kind !== "ran"), out = []; // ran: nothing was asked of a tape
     for (const kind of new Set(reads.map((r) => r.kind))) { // one tag a kind: several would cover the code
       const same = reads.filter((r) => r.kind === kind), names = same.map((r) => r.name).join(", ");
       out.push(tag("reads", `${same.length > 1 && names.length > 16 ? `reads ${same.length} sources` : names} ${kinds[kind] || kind}`, same.map((r) => r.words).join("; ")));

@@ -40,10 +40,16 @@ export class Scale {
   at(v) { return (Math.log10(Math.abs(v)) - this.low) / (this.high - this.low); }
 
   /** @param {number} v */
-  size(v) { return this.rgb(255 * this.at(v)); }
+  size(v) { return this.rgb(this.index(v, false) / 3); }
 
   /** The sign chooses the half of the diverging map, the size how far from its middle. @param {number} v */
-  sign(v) { return this.rgb(127.5 + Math.sign(v) * (12 + 115 * Math.max(0, Math.min(1, this.at(v)))), 256); }
+  sign(v) { return this.rgb(this.index(v, true) / 3 - 256, 256); }
+
+  /** Where the colour of a value begins in `colours`. @param {number} v @param {boolean} signed */
+  index(v, signed) {
+    const at = signed ? 127.5 + Math.sign(v) * (12 + 115 * Math.max(0, Math.min(1, this.at(v)))) : 255 * this.at(v);
+    return 3 * ((signed ? 256 : 0) + Math.max(0, Math.min(255, Math.round(at))));
+  }
 
   /** @param {number} v the number in words, with what the scale can't show */
   words(v) {
@@ -75,6 +81,33 @@ export function cell(ctx, scale, v, x, y, w, h, signed = false) {
 /** @param {CanvasRenderingContext2D} ctx @param {number} x @param {number} y @param {number} w @param {number} h */
 function lattice(ctx, x, y, w, h) {
   for (let i = Math.ceil(x / 8) * 8; i < x + w; i += 8) for (let j = Math.ceil(y / 8) * 8; j < y + h; j += 8) ctx.fillRect(i, j, 2, 2);
+}
+
+/**
+ * A whole map of equal cells as one picture: ten thousand boxes would take longer than a frame. Signs on cells as in `cell`.
+ * @param {CanvasRenderingContext2D} ctx @param {Scale} scale @param {(row: number, column: number) => number} value
+ * @param {number} rows @param {number} columns @param {number} width @param {number} height @param {boolean} signed
+ */
+export function map(ctx, scale, value, rows, columns, width, height, signed) {
+  const small = document.createElement("canvas"), w = width / columns, h = height / rows;
+  small.width = columns; small.height = rows;
+  const inner = /** @type {CanvasRenderingContext2D} */ (small.getContext("2d")), image = inner.createImageData(columns, rows);
+  /** @type {[number, number, number][]} */ const odd = []; // cells with a sign of their own
+  const zero = new Uint8Array(rows * columns), dotted = w > 5 && h > 5;
+  for (let r = 0, i = 0; r < rows; r++) for (let c = 0; c < columns; c++, i++) {
+    const v = value(r, c), at = v === 0 || !Number.isFinite(v) ? -1 : scale.index(v, signed);
+    for (let k = 0; k < 3; k++) image.data[4 * i + k] = at < 0 ? 0 : scale.colours[at + k];
+    image.data[4 * i + 3] = 255;
+    if (v === 0) zero[i] = 1;
+    if (!Number.isFinite(v) || (v === 0 && dotted)) odd.push([v, r, c]);
+  }
+  inner.putImageData(image, 0, 0);
+  ctx.imageSmoothingEnabled = false;
+  ctx.drawImage(small, 0, 0, width, height);
+  for (const [v, r, c] of odd) { const x = Math.round(c * w), y = Math.round(r * h); cell(ctx, scale, v, x, y, Math.round((c + 1) * w) - x, Math.round((r + 1) * h) - y, signed); }
+  if (dotted) return;
+  ctx.fillStyle = "#fff";
+  for (let x = 0; x < width; x += 8) for (let y = 0; y < height; y += 8) if (zero[Math.floor(y / h) * columns + Math.floor(x / w)]) ctx.fillRect(x, y, 2, 2);
 }
 
 /**

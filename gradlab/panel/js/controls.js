@@ -56,15 +56,15 @@ export function button(text, call, title = "", pressed) {
 
 /**
  * Buttons that open one pane below each, side by side, so that the row of them keeps its height.
- * @param {[string, HTMLElement][]} panes
+ * @param {[string, HTMLElement][]} panes @param {() => void} opened called when one has opened
  */
-export function folds(panes) {
+export function folds(panes, opened = () => {}) {
   const row = make("div", { class: "gl-folds" }), below = make("div", { class: "gl-panes" });
   /** @type {Map<string, (open: boolean) => void>} */ const openers = new Map();
   for (const [title, pane] of panes) {
     pane.id = unique("pane");
     pane.hidden = true;
-    const toggle = (/** @type {boolean} */ open) => { pane.hidden = !open; node.setAttribute("aria-expanded", String(open)); };
+    const toggle = (/** @type {boolean} */ open) => { pane.hidden = !open; node.setAttribute("aria-expanded", String(open)); if (open) opened(); };
     const node = button(title, () => toggle(pane.hidden));
     node.classList.add("gl-fold-button");
     node.setAttribute("aria-expanded", "false");

@@ -15,7 +15,7 @@ const WORDS = {
 };
 
 export class Link {
-  /** @param {import("./types.js").Model} model @param {(words: string, state: string) => void} tell */
+  /** @param {import("./types.js").Model} model @param {(words: string, state: string, pending: boolean) => void} tell */
   constructor(model, tell) {
     this.model = model; this.tell = tell; this.said = "";
     this.asked = 0; this.since = 0; this.lost = false; this.pinged = 0; this.heard = false;
@@ -30,6 +30,9 @@ export class Link {
   /** The kernel of the page's widget manager, where it shows one. @returns {any} */
   get kernel() { return this.model.widget_manager?.kernel; }
 
+  /** Whether something that was asked for has not come yet. */
+  get pending() { return this.asked > Number(this.model.get("answered")); }
+
   get state() {
     const manager = this.model.widget_manager, kernel = this.kernel;
     if (manager && "kernel" in manager && !kernel) return "absent";
@@ -38,8 +41,7 @@ export class Link {
     if (status === "restarting" || status === "autorestarting" || (this.first && kernel?.id !== this.first)) this.lost = true;
     if (this.lost) return "lost";
     if (kernel && !this.heard && this.pinged && Date.now() - this.pinged > PATIENCE && status === "idle") return "lost";
-    const pending = this.asked > Number(this.model.get("answered"));
-    if (!pending) return "idle";
+    if (!this.pending) return "idle";
     const waited = Date.now() - this.since;
     if (this.model.get("working")) return "waiting";
     return waited < PATIENCE ? "idle" : status === "busy" ? "busy" : "silent";
@@ -50,10 +52,10 @@ export class Link {
 
   look() {
     if (!this.pinged && this.kernel?.status === "idle") { this.pinged = Date.now(); this.send({ ask: "ping" }); }
-    const state = this.state;
-    if (state === this.said) return;
-    this.said = state;
-    this.tell(WORDS[state] || "", state);
+    const state = this.state, pending = this.pending;
+    if (this.said === `${state} ${pending}`) return;
+    this.said = `${state} ${pending}`;
+    this.tell(WORDS[state] || "", state, pending);
   }
 
   /** @param {any} content */

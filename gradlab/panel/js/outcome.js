@@ -2,7 +2,10 @@
 import { absent, cell, hatch } from "./colour.js";
 import { make } from "./dom.js";
 
-const MOST = 110; // characters of the cut in the line of outcome, which has two lines
+const MOST = 90; // characters of an exception or of the cut in the line of outcome, which has two lines; Evidence has all of it
+
+/** @param {string} text */
+const brief = (text) => (text.length > MOST ? `${text.slice(0, MOST)} …` : text);
 
 /** @typedef {import("./types.js").Scene} Scene */
 
@@ -17,8 +20,8 @@ export function outcome(page, scene, position, told) {
     parts.push(make("span", { class: `gl-outcome gl-kind-${kind.replace(" ", "-")}` }, make("b", {}, `${look?.mark ?? ""} ${kind}`), side.error ? "" : ` ${look && look.word !== kind ? `(${look.word}) ` : ""}${names.join(", ")}`));
   }
   if (scene.failed) parts.push(make("span", { class: "gl-outcome gl-error" }, make("b", {}, `! ${scene.failed.heading}: ${scene.failed.sentence}`)));
-  if (side.error) parts.push(make("span", { class: "gl-outcome gl-error" }, make("b", {}, `! ${side.error.sentence}`), side.error.line ? ` in: ${side.error.line}` : ""));
-  if (told && position === 1 && scene.cut) parts.push(make("span", { class: "gl-outcome gl-cut-words", title: scene.cut }, `✂ ${scene.cut.length > MOST ? `${scene.cut.slice(0, MOST)} … (more under Evidence)` : scene.cut}`));
+  if (side.error) parts.push(make("span", { class: "gl-outcome gl-error", title: side.error.sentence }, make("b", {}, `! ${brief(side.error.sentence)}`), side.error.line && !Object.values(side.margin).some((m) => m.raised) ? ` in: ${side.error.line}` : ""));
+  if (told && position === 1 && scene.cut) parts.push(make("span", { class: "gl-outcome gl-cut-words", title: scene.cut }, `✂ ${brief(scene.cut)}`));
   return parts;
 }
 

@@ -11,6 +11,7 @@ import { Tiles } from "./tiles.js";
 import { training } from "./training.js";
 
 const LINE = 17, BODY = 400, LEAST = 170; // pixels: a line of code, the most and the least that code and heatmaps get
+const TILE = 50, TILED = 360; // pixels: what a heatmap needs to be read, and the most that many of them ask for
 const VIEWS = [["size", "size"], ["sign", "with signs"], ["difference", "on − off"]];
 
 class View {
@@ -18,7 +19,7 @@ class View {
   constructor(model, el) {
     this.model = model;
     /** @type {import("./types.js").Page} */ this.page = model.get("page");
-    this.picked = ""; this.view = "size"; this.zoom = 1;
+    this.picked = ""; this.view = "size"; this.zoom = 1; this.sources = 0;
     const { page } = this;
     this.live = make("div", { class: "gl-cursor", role: "status", "aria-live": "polite" });
     this.heard = make("div", { class: "gl-said", role: "status", "aria-live": "polite" }); // for ears: it would move the page
@@ -26,7 +27,8 @@ class View {
     const hear = (/** @type {string} */ text) => say(this.live, text);
     this.tiles = new Tiles(hear, (name) => this.pick(this.picked === name ? "" : name));
     this.code = page.code.length ? new Code(page.code, page.kinds, page.name, hear) : null;
-    this.link = new Link(model, (words, state) => { say(this.kernel, words); this.kernel.dataset.state = state; });
+    this.body = make("div", { class: "gl-body" }, ...(this.code ? [this.code.box] : []), this.tiles.box);
+    this.link = new Link(model, (words, state, pending) => { say(this.kernel, words); this.kernel.dataset.state = state; this.body.setAttribute("aria-busy", String(pending)); });
     this.switch = radios("Switch", page.positions, model.get("position"), (i) => this.flip(i), "gl-switch");
     this.dials = Object.fromEntries(page.knobs.map((knob) => [knob.name, dial(knob, model.get("knobs")[knob.name], (v) => this.turn(knob.name, v))]));
     this.words = make("div", { class: "gl-words" }); this.keys = make("div"); this.evidence = make("div"); this.trained = make("div");
@@ -36,7 +38,7 @@ class View {
     /** @type {[string, HTMLElement][]} */ const panes = [["Words", this.words], ["Key", this.keys], ["Evidence", this.evidence]];
     if (page.setup) panes.push(["Set-up code", setup]);
     if (page.steps) panes.push(["Training", this.trained]);
-    this.folds = folds(panes);
+    this.folds = folds(panes, () => this.fill());
     this.viewer = make("select", { "aria-label": "What the heatmaps show" }, ...VIEWS.map(([value, text]) => make("option", { value }, text)));
     this.viewer.addEventListener("change", () => { this.view = this.viewer.value; this.show(); });
     this.train = button(`Train ${page.steps} steps`, () => { this.folds.open("Training"); this.link.ask((n) => { model.set("asked", n); this.link.send({ ask: "train", n }); }); }, page.train);
@@ -44,7 +46,6 @@ class View {
     this.large = button("Large", () => { this.root.classList.toggle("gl-large"); this.large.setAttribute("aria-pressed", String(this.root.classList.contains("gl-large"))); this.resize(); }, "For a projector; ?gradlab=large in the address does the same", false);
     const reset = button("↺", () => { for (const knob of page.knobs) this.dials[knob.name].set(knob.start); this.turn("", null); }, "All knobs back to where they began");
     reset.setAttribute("aria-label", "Reset the knobs");
-    this.body = make("div", { class: "gl-body" }, ...(this.code ? [this.code.box] : []), this.tiles.box);
     const dials = Object.values(this.dials).map((d) => d.node);
     this.root = make("div", { class: `gl gl-layout-${page.layout}`, role: "region", "aria-label": page.title },
       make("div", { class: "gl-head" }, make("span", { class: "gl-title", role: "heading", "aria-level": "3" }, page.title), this.large),
@@ -109,6 +110,7 @@ class View {
     this.scene = scene; this.numbers = numbers.subarray(1);
     this.colours = new Scale(scene.low, scene.high, new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
     this.tiles.build(scene);
+    this.sources = Math.max(this.sources, scene.tiles.length);
     this.keys.replaceChildren(key(this.page, scene));
     this.show();
     this.resize();
@@ -132,14 +134,23 @@ class View {
     if (page.predict && said.length && this.seen.includes(other)) line.append(make("span", { class: "gl-outcome gl-checked" }, checked(page, scene, other, said)));
     const verdict = make("span", { class: "gl-verdict" }, ...(this.told && scene.verdict ? ["the claim is ", make("b", {}, scene.verdict)] : []));
     if (!(locked && this.outcome.querySelector(".gl-predict"))) this.outcome.replaceChildren(...(locked ? [new Prediction(page, scene, other, said, (s) => this.lock(s)).node] : [verdict, line]));
-    this.words.replaceChildren(table(page, scene, position, both));
-    const errors = [scene.failed, ...scene.sides.map((s, i) => (this.seen.includes(i) ? s.error : null))].flatMap((error) => (error ? [fault(error)] : []));
-    this.evidence.replaceChildren(...(this.told ? [facts(scene.evidence, "What the claim predicts and what was measured just now"), page.why ? make("p", {}, page.why) : "",
-      ...page.links.map(([text, href]) => make("a", { href: /^https?:|^[\w./#-]+$/.test(href) ? href : "#" }, text))] : ["Flip the switch first: this is about the other position."]), ...errors);
-    const [done, total] = model.get("progress"), trained = model.get("trained");
+    const [done, total] = model.get("progress");
     this.train.disabled = Boolean(scene.untrainable) || (total > 0 && done < total) || Boolean(locked);
     this.train.title = scene.untrainable || page.train;
     this.train.textContent = total > 0 && done < total ? `Training: ${done} of ${total} steps` : `Train ${page.steps} steps`;
+    this.fill();
+  }
+
+  // What is folded away is written when it opens: a flip should not wait for what nobody sees.
+  fill() {
+    const { scene, page, position, model } = this, both = this.seen.length > 1;
+    if (!scene) return;
+    if (!this.words.hidden) this.words.replaceChildren(table(page, scene, position, both));
+    const errors = [scene.failed, ...scene.sides.map((s, i) => (this.seen.includes(i) ? s.error : null))].flatMap((error) => (error ? [fault(error)] : []));
+    if (!this.evidence.hidden) this.evidence.replaceChildren(...(this.told ? [facts(scene.evidence, "What the claim predicts and what was measured just now"), page.why ? make("p", {}, page.why) : "",
+      ...page.links.map(([text, href]) => make("a", { href: /^https?:|^[\w./#-]+$/.test(href) ? href : "#" }, text))] : ["Flip the switch first: this is about the other position."]), ...errors);
+    const trained = model.get("trained");
+    if (this.trained.hidden) return;
     this.trained.replaceChildren(...(trained.error ? [fault(trained.error)] : trained.losses ? [training(page, trained, this.seen)] : ["Not trained at these knobs yet."]));
   }
 
@@ -153,10 +164,10 @@ class View {
     say(this.heard, `${this.page.positions[this.position]}: ` + this.scene.sides[this.position].groups.map((g) => `${g.kind} for ${g.names.join(", ")}`).join("; "));
   }
 
-  // The height depends on the code and on the size of the page alone: neither a flip nor a knob moves what is below.
+  // The height depends on the code, the number of sources and the size of the page alone: neither a flip nor a knob moves what is below.
   resize() {
     const zoom = this.root.classList.contains("gl-large") ? 1.6 : 1, lines = this.page.code.length;
-    const height = this.page.layout === "maps" ? 330 : Math.max(LEAST, Math.min(BODY, lines * LINE + 14));
+    const height = this.page.layout === "maps" ? 330 : Math.max(LEAST, Math.min(TILED, this.sources * TILE), Math.min(BODY, lines * LINE + 14));
     this.root.style.setProperty("--gl-body", `${Math.round(height * zoom)}px`);
     this.root.classList.toggle("gl-narrow", this.root.clientWidth < 640 * zoom);
     this.code?.fold(Math.floor((height - 12) / LINE));

@@ -1,5 +1,5 @@
 // One source as a heatmap: read by mouse, by arrow keys and in words. Blocks, square maps and single numbers included.
-import { absent, cell, hatch, surface } from "./colour.js";
+import { absent, cell, hatch, map, surface } from "./colour.js";
 import { keepKeys, make, short, still } from "./dom.js";
 
 /** @type {Record<string, string>} */
@@ -16,7 +16,7 @@ export class Tile {
    */
   constructor(data, say, choose, lit) {
     this.data = data; this.say = say; this.lit = lit;
-    this.flat = 0; this.row = -1; this.merged = 0; this.frame = 0;
+    this.flat = 0; this.row = -1; this.merged = 0; this.frame = 0; this.sliding = false;
     this.view = "size"; this.focused = false;
     /** @type {Float32Array|null} */ this.numbers = null;
     /** @type {import("./types.js").Entry} */ this.entry = data.entries[0];
@@ -67,22 +67,24 @@ export class Tile {
       `${this.data.name}, ${e.size}: ${e.word}` + (this.numbers ? `; largest ${e.largest || "none"}; ${zeros} of ${this.numbers.length} exactly zero` : "") +
       (e.note ? `; ${e.note}` : "") + ". Arrow keys read single values.");
     cancelAnimationFrame(this.frame);
+    this.sliding = false;
     const whole = this.data.entries[0];
     const goal = e.summed ? 1 : 0;
     if (before !== e && e.blocks && before.blocks && before.summed !== e.summed && !still() && view !== "difference") this.slide(goal, performance.now(), this.merged, part(whole));
-    else { this.merged = goal; this.draw(); }
+    else this.merged = goal; // drawn by `fit`, which follows
   }
 
   /** @param {number} goal @param {number} since @param {number} from @param {Float32Array|null} rows */
   slide(goal, since, from, rows) {
     const share = Math.min(1, (performance.now() - since) / SLIDE);
     this.merged = from + (goal - from) * share;
-    this.draw(share < 1 ? rows : null);
-    if (share < 1) this.frame = requestAnimationFrame(() => this.slide(goal, since, from, rows));
+    this.sliding = share < 1;
+    this.draw(this.sliding ? rows : null);
+    if (this.sliding) this.frame = requestAnimationFrame(() => this.slide(goal, since, from, rows));
   }
 
   /** @param {number} w @param {number} h pixels of one cell */
-  fit(w, h) { this.size = { w, h }; this.draw(); }
+  fit(w, h) { this.size = { w, h }; if (!this.sliding) this.draw(); }
 
   get pixels() {
     const { rows, columns, blocks } = this.extent;
@@ -117,11 +119,7 @@ export class Tile {
   plain(ctx, width, height) {
     const v = /** @type {Float32Array} */ (this.numbers), { rows, columns } = this.entry;
     const down = Math.max(1, Math.ceil(rows / height)), over = Math.max(1, Math.ceil(columns / width)); // cells that share a pixel
-    const w = width / Math.ceil(columns / over), h = height / Math.ceil(rows / down), signed = this.view !== "size";
-    for (let r = 0, i = 0; r < rows; r += down, i++) for (let c = 0, j = 0; c < columns; c += over, j++) {
-      const x = Math.round(j * w), y = Math.round(i * h);
-      cell(ctx, /** @type {any} */ (this.scale), largest(v, r, c, down, over, rows, columns), x, y, Math.round((j + 1) * w) - x, Math.round((i + 1) * h) - y, signed);
-    }
+    map(ctx, /** @type {any} */ (this.scale), (r, c) => largest(v, r * down, c * over, down, over, rows, columns), Math.ceil(rows / down), Math.ceil(columns / over), width, height, this.view !== "size");
   }
 
   /** @param {CanvasRenderingContext2D} ctx @param {Float32Array|null} sliding */

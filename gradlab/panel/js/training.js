@@ -16,7 +16,8 @@ export function training(page, training, seen) {
   const f = (/** @type {number} */ v) => (log ? Math.log10(v) : v), from = f(low), to = f(high) > from ? f(high) : from + 1;
   const x = (/** @type {number} */ i) => LEFT + (i * (WIDTH - LEFT - RIGHT)) / Math.max(1, training.steps);
   const y = (/** @type {number} */ v) => TOP + ((to - f(v)) / (to - from)) * (HEIGHT - TOP - BOTTOM);
-  const words = losses.map((curve, i) => (curve.length ? `${page.positions[i]}: ${word(curve[0])} to ${word(curve[curve.length - 1])}` : "")).filter(Boolean).join("; ");
+  const told = seen.length > 1; // what the curves say of each other is about both
+  const words = losses.map((curve, i) => (curve.length ? `${page.positions[i]}: ${word(curve[0])} to ${word(curve[curve.length - 1])}` : "")).filter(Boolean).join("; ") + (told && training.verdict ? `; ${training.verdict}` : "");
   const svg = draw("svg", { role: "img", "aria-label": `Loss while training, ${training.steps} steps. ${words}`, viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "gl-curves" });
   for (const share of [0, 0.5, 1]) {
     const v = log ? 10 ** (from + share * (to - from)) : from + share * (to - from), at = y(v);
@@ -31,12 +32,17 @@ export function training(page, training, seen) {
     if (points.length) svg.append(draw("polyline", { points: points.map((p) => p.map((c) => c.toFixed(1)).join(",")).join(" "), "stroke-dasharray": DASH[i], class: "gl-curve" }));
     if (points.length) svg.append(draw("text", { x: points[points.length - 1][0] - 8, y: points[points.length - 1][1] - 5, class: "gl-end" }, SHAPE[i]));
   });
+  if (told && training.level !== null && training.level !== undefined && (!log || training.level > 0)) {
+    const at = y(training.level);
+    svg.append(draw("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: at, y2: at, class: "gl-level" }),
+      draw("text", { x: LEFT + 6, y: at - 4 }, `${short(training.level)}: not reached by ${SHAPE[1]}`));
+  }
   const legend = make("ul", { class: "gl-key" }, ...losses.map((curve, i) => {
     const line = draw("svg", { viewBox: "0 0 34 10", width: 34, height: 10, "aria-hidden": "true" });
     line.append(draw("line", { x1: 0, x2: 34, y1: 5, y2: 5, "stroke-dasharray": DASH[i], class: "gl-curve" }));
     return make("li", {}, line, `${SHAPE[i]} ${page.positions[i]}: `, curve.length ? `loss ${word(curve[0])} → ${word(curve[curve.length - 1])}` : "flip the switch to see it");
   }));
-  return make("div", { class: "gl-trained" }, svg, legend, weights(page, training, seen));
+  return make("div", { class: "gl-trained" }, svg, legend, make("p", {}, told && training.verdict ? `In words: ${training.verdict}.` : ""), weights(page, training, seen));
 }
 
 /** @param {number|null} v */

@@ -40,7 +40,8 @@
  *   train: string, steps: number, start: number, about?: string}} Page
  *
  * @typedef {{name: string, moved: number[][], words: string[]}} Moved
- * @typedef {{steps: number, losses: (number|null)[][], weights: Moved[], error: Fault|null}} Training
+ * @typedef {{steps: number, losses: (number|null)[][], weights: Moved[], error: Fault|null,
+ *   level: number|null, verdict: string}} Training
  *
  * @typedef {{get(key: string): any, set(key: string, value: any): void, save_changes?(): void,
  *   on(event: string, call: (...args: any[]) => void): void, off?(event: string, call?: (...args: any[]) => void): void,

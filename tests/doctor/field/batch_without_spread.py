@@ -7,10 +7,6 @@ WAYS = ("tape", "command")
 COMPILED = False
 CAUSE = "nan-sqrt-norm"
 EXPECT = {"w": "nan", "b": "nan"}
-NOT_YET = {
-    "tape": "cause nan-forward, not nan-sqrt-norm; said at `h = tf.tanh(x @ w + b)`; 'step 3' is not said",
-    "command": "cause nan-forward, not nan-sqrt-norm; said at `h = tf.tanh(x @ w + b)`; 'step 3' is not said",
-}
 SAYS = ("step 3",)
 
 

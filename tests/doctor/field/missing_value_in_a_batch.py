@@ -9,10 +9,6 @@ WAYS = ("tape", "command")
 COMPILED = True
 CAUSE = "nan-forward"
 EXPECT = {"kernel": "nan", "recurrent": "nan", "bias": "nan"}
-NOT_YET = {
-    "tape": "'step 3' is not said",
-    "command": "'step 3' is not said",
-}
 SAYS = ("step 3",)
 
 

@@ -9,10 +9,6 @@ ALONE = True
 COMPILED = True
 CAUSE = None
 EXPECT = {f"w{i}": "ok" for i in range(5)}
-NOT_YET = {
-    "tape": "statuses [], not ['ok', 'ok', 'ok', 'ok', 'ok']",
-    "command": "statuses [], not ['ok', 'ok', 'ok', 'ok', 'ok']",
-}
 
 
 def run(Tape=tf.GradientTape):

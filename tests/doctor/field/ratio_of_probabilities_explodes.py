@@ -8,9 +8,6 @@ WAYS = ("tape",)
 COMPILED = True
 CAUSE = "nan-forward"
 EXPECT = {"kernel": "nan", "bias": "nan"}
-NOT_YET = {
-    "tape": "said at `new = tf.nn.log_softmax(policy(states))[:, 0]`; 'step 2' is not said",
-}
 SAYS = ("step 2",)
 
 

@@ -7,9 +7,6 @@ WAYS = ("tape",)
 COMPILED = True
 CAUSE = "zero-saturated"
 EXPECT = {"w": "zero", "b": "zero"}
-NOT_YET = {
-    "tape": "'step 2' is not said",
-}
 SAYS = ("step 2",)
 
 

@@ -8,10 +8,6 @@ ALONE = True  # needs a process of its own: logical devices are made once
 COMPILED = True
 CAUSE = "no-gradient-op"
 EXPECT = {"w": "none", "v": "ok"}
-NOT_YET = {
-    "tape": "statuses [], not ['none', 'ok']",
-    "command": "statuses [], not ['none', 'ok']",
-}
 
 
 def run(Tape=tf.GradientTape):

@@ -8,9 +8,6 @@ WAYS = ("command",)
 COMPILED = False
 CAUSE = "no-gradient-op"
 EXPECT = {"kernel": "none", "recurrent": "none", "bias": "none"}
-NOT_YET = {
-    "command": "statuses ['ok', 'ok', 'ok'], not ['none', 'none', 'none']; cause None, not no-gradient-op; said at no line",
-}
 
 
 class Rounded(keras.layers.Layer):

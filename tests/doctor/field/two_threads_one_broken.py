@@ -9,10 +9,6 @@ WAYS = ("tape", "command")
 COMPILED = False
 CAUSE = "stop-gradient"
 EXPECT = {"good": "ok", "bad": "none"}
-NOT_YET = {
-    "tape": "statuses ['none', 'ok'], not ['ok', 'none']; a false alarm: none, integer-cast, at `token = tf.cast(level, tf.int32) % 5  # <-- cut`; cause ",
-    "command": "statuses [], not ['ok', 'none']",
-}
 
 
 def run(Tape=tf.GradientTape):

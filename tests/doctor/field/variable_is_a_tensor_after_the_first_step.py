@@ -7,9 +7,6 @@ WAYS = ("tape",)
 COMPILED = False
 CAUSE = "variable-rebound"
 EXPECT = {"w": "none"}
-NOT_YET = {
-    "tape": "'step 2' is not said",
-}
 SAYS = ("step 2",)
 
 

@@ -1,0 +1,206 @@
+"""A step of a compiled training, run once more in eager mode for the values that its graph does not tell.
+
+Which step: the first bad one, if what was seen from outside (`recording/compiled_steps.py`) shows one, from the variables
+as they were before it; else the last one, from the variables as they are now. Everything is put back afterwards. What
+else the function does (printing, writing files, changing Python objects) happens once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from gradlab.doctor import op_types
+from gradlab.doctor.frontends.traced import TracedCall
+from gradlab.doctor.recording import compiled_steps, session, tf_internals
+from gradlab.doctor.recording.backends import recorder
+from gradlab.doctor.recording.compiled_steps import CompiledSteps, State, Suspect, Taken, finite, restore, state_of
+from gradlab.doctor.recording.snapshot import Snapshot
+from gradlab.doctor.recording.sources import Eager
+from gradlab.doctor.recording.tape_calls import Asked, leaves
+from gradlab.doctor.report.report import Report, Row
+from gradlab.doctor.rules import Kind
+from gradlab.doctor.rules.in_a_graph import FILLED
+from gradlab.doctor.source_code.loops import counters
+
+NOTE = (
+    "the tape was opened in {opened}; as its graph shows no missing gradient, {again} ran once more in eager mode to see "
+    "the values (variables and generators are as before)"
+)
+OF_FUNCTION = {"opened": "a tf.function", "again": "the function"}
+OF_FIT = {
+    "opened": "a step of fit",
+    "again": "the step, on the first batch of what fit was given and with the weights of now,",
+}
+OLDER = (
+    "step {n} ran once more in eager mode, but from the variables as they were before step {m}: the steps between draw "
+    "random numbers or have side effects, and were not repeated"
+)
+FIRST = (
+    "step {n} ran once more in eager mode, from the variables as they were before it; variables and generators are as "
+    "before"
+)
+DATA = "the function was not run once more in eager mode: it takes its batches from an iterator itself, and would take more"
+Explain = Callable[[session.Remembered], Report]
+
+
+@dataclass
+class Found:
+    """A step that may be the first bad one."""
+
+    number: int
+    state: State
+    taken: Taken
+    older: int = 0  # the variables are those before this step, not before `number`
+
+
+def eager_report(found: session.Remembered, call: TracedCall, static: Report, again: bool, explain: Explain) -> Report:
+    """The report on one more run of the traced function, now with values; `static`, what its graph tells, if the run
+    shows nothing or may not be. `again`: it may run although nothing bad was seen."""
+    steps: CompiledSteps | None = found.compiled
+    suspect = steps.suspect if steps is not None else None
+    if call.error is not None or not (again or suspect):
+        return static
+    if call.running is None:
+        if call.fitted is None:
+            return static
+        with _kept(None):
+            report = _run(found, call, call.fitted.run, explain)
+        if report is None:
+            return static
+        report.notes.append(NOTE.format(**OF_FIT))
+        return report
+    stateful = _stateful(call.tape.graph)
+    if any(map(op_types.takes_data, stateful)):
+        static.notes.append(DATA)
+        return static
+    function, args, kwargs = call.running
+    if steps is not None and steps.calls:
+        args, kwargs = steps.calls[-1].args, steps.calls[-1].kwargs
+    report = None
+    why = ""
+    with _kept(steps):
+        if suspect is not None and steps is not None:
+            repeatable = all(map(op_types.is_repeatable, stateful))
+            tried, why = _steps_to_try(function, steps, suspect, repeatable)
+            for one in tried:
+                restore(one.state)
+                report = _run(
+                    found, call, partial(function.python_function, *one.taken.args, **one.taken.kwargs), explain
+                )
+                if report is not None and report.problems:
+                    for row in report.problems:
+                        row.step, row.steps, row.loop = one.number, steps.count, counters(suspect.frames)
+                    report.notes.append((OLDER if one.older else FIRST).format(n=one.number, m=one.older))
+                    return report
+    with _kept(steps):
+        report = _run(found, call, partial(function.python_function, *args, **kwargs), explain) if again else None
+    if report is not None:
+        report.notes.append(NOTE.format(**OF_FUNCTION))
+    report = report or static
+    report.notes += [why] if why else []
+    return report
+
+
+@contextmanager
+def _kept(steps: CompiledSteps | None) -> Iterator[None]:
+    """Variables and generators are afterwards as before, and no call is counted as a step meanwhile."""
+    snapshot = Snapshot(recorder().key)
+    if steps is not None:
+        steps.busy = True
+    try:
+        with session.running_again(), tf_internals.generator_kept():
+            yield
+    finally:
+        if steps is not None:
+            steps.busy = False
+        snapshot.restore(snapshot.changed())
+
+
+def _steps_to_try(function: Any, steps: CompiledSteps, suspect: Suspect, repeatable: bool) -> tuple[list[Found], str]:
+    """The steps that may be the first bad one, the likeliest first, and why there are none."""
+    last = suspect.first + len(suspect.calls) - 1
+    seen = (
+        f"what the function returns is zero, NaN or infinite since step {last}"
+        if suspect.exact
+        else f"a variable is NaN or infinite since a step from {suspect.first} to {last}"
+    )
+    earlier = [Found(1, *steps.start)] if steps.start is not None and last == 2 and suspect.exact else []
+    restore(suspect.state)
+    before = {h._id for h, v in suspect.state if not finite(v)}
+    for number, taken in enumerate(suspect.calls, suspect.first):
+        state = state_of(steps.graph)
+        if number == last and suspect.exact:
+            return [*earlier, Found(number, state, taken)], ""
+        if not repeatable:
+            older = [Found(last, suspect.state, suspect.calls[-1], suspect.first)] if suspect.exact else []
+            return [
+                *earlier,
+                *older,
+            ], f"{seen}; its steps draw random numbers or have side effects, and were not repeated"
+        result = function(*taken.args, **taken.kwargs)
+        if any(h._id not in before and not finite(v) for h, v in state_of(steps.graph)):
+            return [Found(number, state, taken)], ""
+        if taken.known and not _same(result, taken.result):
+            return (
+                earlier,
+                f"{seen}; a repeated step gives another result, so its variables are changed outside of it as well",
+            )
+    return earlier, f"{seen}; repeated, no step shows it"
+
+
+def _same(a: Any, b: Any) -> bool:
+    pairs = zip(tf.nest.flatten(a, expand_composites=True), tf.nest.flatten(b, expand_composites=True), strict=False)
+    return all(
+        np.array_equal(np.asarray(x), np.asarray(y), equal_nan=x.dtype.is_floating)
+        for x, y in pairs
+        if isinstance(x, Eager) and isinstance(y, Eager) and (x.dtype.is_floating or x.dtype.is_integer)
+    )
+
+
+def _run(found: session.Remembered, call: TracedCall, run: Callable[[], Any], explain: Explain) -> Report | None:
+    """The report on one eager run; None if it raises, or asks no tape."""
+    # The front end for plain tapes imports this one.
+    from gradlab.doctor.frontends.call import recorded_tapes
+
+    session.remembered_again(found)
+    eager = found
+    try:
+        if session.collecting() is not None:
+            run()
+            eager = session.last_call() or found
+        else:
+            with recorded_tapes():
+                run()
+                eager = session.last_call() or found
+    except Exception:  # something that works only in a graph; the trace's own report stands
+        return None
+    finally:
+        session.remembered_again(found)
+    if eager is found or not isinstance(eager.call, Asked) or eager.call.record is None:
+        return None
+    report = explain(eager)
+    for row, given in zip(report.rows, leaves(call.result), strict=False):
+        if row.status is Kind.NONE and given is not None:
+            _filled(row)
+    return report
+
+
+def _filled(row: Row) -> None:
+    row.status, row.norm = Kind.ZERO, 0.0
+    row.evidence = f"{row.evidence}; {FILLED}"
+
+
+def _stateful(graph: Any) -> set[str]:
+    """The types of all ops of a graph, and of the functions in it, that have a state or a side effect."""
+    if graph is None:
+        return set()
+    definition = compiled_steps.outermost(graph).as_graph_def()
+    types = {n.op for n in definition.node} | {n.op for f in definition.library.function for n in f.node_def}
+    return {t for t in types if getattr(tf_internals.op_def(t), "is_stateful", False)}

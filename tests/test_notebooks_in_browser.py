@@ -1,0 +1,263 @@
+"""Every panel of every notebook in JupyterLab and in Notebook 7, as a reader uses it: mouse, keys, knobs, training.
+
+`make test` runs a sample; the whole is weekly. One server and one browser for all of it.
+"""
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+from browser import browser, executable, lab, run_all
+from playwright.sync_api import TimeoutError, expect
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+NAMES = sorted(p.stem for p in NOTEBOOKS.glob("*.ipynb"))
+LAPTOP = {"width": 1366, "height": 768}
+PATIENCE = 300_000  # milliseconds for a notebook to run, on a machine that has other things to do
+SAMPLE = [("lab", "10_vanishing_and_exploding"), ("notebooks", "00_start_here")]
+ALL = [(front, name) for front in ("lab", "notebooks") for name in NAMES if (front, name) not in SAMPLE]
+
+pytestmark = [
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.skipif(
+        executable() is None and os.environ.get("CI") != "true",
+        reason="NO CHROMIUM FOUND: NO NOTEBOOK WAS TRIED IN A BROWSER",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    assert executable(), "there is no Chromium, and CI=true says that there has to be one"
+    home, work = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("work")
+    for name in NAMES:
+        shutil.copy(NOTEBOOKS / f"{name}.ipynb", work)
+    cells = [
+        'import gradlab\ngradlab.start()\ngradlab.Panel("integer_cast")',
+        'gradlab.Panel("integer_cast", bug=True)',
+    ]
+    cells += ["import os\nif os.path.exists('kill'): os.kill(os.getpid(), 9)"]
+    two = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+    two.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(two, work / "two.ipynb")
+    with lab(work, home) as address, browser(tmp_path_factory.mktemp("browser")) as page:
+        page.address, page.work = address, work
+        page.set_viewport_size(LAPTOP)
+        yield page
+
+
+def run(page, front, name):
+    """Open a notebook, run all of it, and wait until its kernel has nothing left to do."""
+    page.complaints.clear()
+    if front == "lab":
+        run_all(page, page.address, f"{name}.ipynb")
+    else:
+        page.goto(f"{page.address}/notebooks/{name}.ipynb")
+        page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for(timeout=120_000)
+        for _ in range(6):  # what is asked before the kernel is connected is not run: ask again
+            page.get_by_role("menuitem", name="Run", exact=True).click()
+            page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+            with contextlib.suppress(TimeoutError):
+                page.locator(".jp-Notebook-ExecutionIndicator[data-status=busy]").first.wait_for(timeout=5000)
+                break
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.jp-CodeCell')].filter(c => c.querySelector('.cm-line')?.textContent.trim())"
+        ".every(c => /\\[\\d+\\]/.test(c.querySelector('.jp-InputPrompt').textContent))",
+        timeout=PATIENCE,
+    )
+    assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
+    return page.locator(".gradlab-panel")
+
+
+def switches(page):
+    return page.locator(".gradlab-panel").evaluate_all(
+        "all => all.map(p => [...p.querySelectorAll('.gl-switch input')].map(i => Number(i.checked)).join(''))"
+    )
+
+
+def tiles(panel):
+    """{name of a source: (alternative text, pixels)} as they are now, once nothing slides any more."""
+    panel.page.wait_for_timeout(550 if panel.locator("figure .gl-axis-rows:not(:empty)").count() else 50)
+    found = panel.locator("figure.gl-tile").evaluate_all(
+        "all => all.map(f => { const c = f.querySelector('canvas'); return [f.querySelector('.gl-name').textContent, c.getAttribute('aria-label'), c.toDataURL(), c.dataset.kind]; })"
+    )
+    for name, words, _, kind in found:
+        assert words.startswith(("Gradient of the loss", "On minus off")) and "Arrow keys" in words, name
+        assert kind in ("ok", "wrong", "zero", "not finite", "none", "missing", "raises", "empty")
+    return {name: (words, pixels) for name, words, pixels, _ in found}
+
+
+def settled(panel):
+    """Wait until nothing that was asked for is pending."""
+    panel.page.wait_for_function(
+        "p => !p.querySelector('.gl-code.gl-stale') && p.querySelector('.gl-body').getAttribute('aria-busy') === 'false'"
+        " && !/^Training:/.test([...p.querySelectorAll('.gl-foot > .gl-button')].map(b => b.textContent).join())",
+        arg=panel.element_handle(),
+        timeout=120_000,
+    )
+
+
+def flip(panel, position, key=None):
+    choice = panel.locator(".gl-switch input").nth(position)
+    if key:
+        panel.locator(".gl-switch input:checked").focus()
+        panel.page.keyboard.press(key)
+    else:
+        choice.click()
+    expect(panel.locator(".gl")).to_have_attribute("data-position", str(position))
+
+
+def predict(panel):
+    """Lock a prediction in, where the panel asks for one."""
+    for choice in panel.locator(".gl-predict select").all():
+        choice.select_option("none")
+    if panel.get_by_role("button", name="Lock in").count():
+        panel.get_by_role("button", name="Lock in").click()
+
+
+def turn(panel, knob, key):
+    knob.focus()
+    panel.page.keyboard.press(key)
+    panel.page.wait_for_timeout(150)
+    settled(panel)
+
+
+def try_panel(page, i):
+    panel = page.locator(".gradlab-panel").nth(i)
+    panel.scroll_into_view_if_needed()
+    panel.locator("figure canvas[data-kind]").first.wait_for(timeout=60_000)
+    settled(panel)
+    predict(panel)
+    height = panel.bounding_box()["height"]
+    scale = panel.locator(".gl-bar").get_attribute("aria-label")
+    others = switches(page)
+    first = int(panel.locator(".gl").get_attribute("data-position"))
+
+    def same(what):
+        assert abs(panel.bounding_box()["height"] - height) < 1, f"{what} changed the height of the panel"
+        assert panel.locator(".gl-bar").get_attribute("aria-label") == scale, f"{what} changed the scale"
+        now = switches(page)
+        assert all(s in ("01", "10") for s in now)
+        assert [s for j, s in enumerate(now) if j != i] == [s for j, s in enumerate(others) if j != i], what
+
+    flip(panel, 1 - first)  # once before, so that what is told from now on does not depend on what was seen
+    settled(panel)
+    seen = {1 - first: tiles(panel)}
+    same("a flip by mouse")
+    flip(panel, first, "ArrowDown" if first == 0 else "ArrowUp")
+    seen[first] = tiles(panel)
+    same("a flip by key")
+    flip(panel, 1 - first, "ArrowUp" if first == 1 else "ArrowDown")
+    assert tiles(panel) == seen[1 - first], "the same position, the same picture"
+    flip(panel, first)
+    assert tiles(panel) == seen[first]
+    for knob in panel.get_by_role("slider").all():
+        name = knob.get_attribute("aria-label")
+        for key in ("End", "Home"):
+            turn(panel, knob, key)
+            same(f"{name} to its {key}")
+            for tile, (words, pixels) in tiles(panel).items():
+                if "scalar" in tile and seen[first].get(tile, ("", ""))[0] == words:
+                    assert seen[first][tile][1] == pixels, f"{tile} keeps its value and changes its colour"
+        panel.get_by_role("button", name="Reset the knobs").click()
+        page.wait_for_timeout(150)
+        settled(panel)
+        assert tiles(panel) == seen[first], f"{name} there and back: the same numbers in the same colours"
+    for group in panel.locator(".gl-knob.gl-radios").all():
+        for choice in group.locator("input").all():
+            if not choice.is_checked():
+                choice.click()
+                page.wait_for_timeout(150)
+                settled(panel)
+                same(f"{group.get_attribute('aria-label')}")
+        panel.get_by_role("button", name="Reset the knobs").click()
+        page.wait_for_timeout(150)
+        settled(panel)
+        assert tiles(panel) == seen[first], "there and back: the same numbers in the same colours"
+    train = panel.locator(".gl-foot > .gl-button")
+    if train.is_visible() and train.is_enabled():
+        train.click()
+        panel.locator(".gl-trained .gl-curves").wait_for(timeout=120_000)
+        settled(panel)
+        assert panel.locator(".gl-trained .gl-fault").count() == 0
+        panel.locator(".gl-fold-button", has_text="Training").click()
+        same("training, folded in")
+    elif train.is_visible():
+        assert train.get_attribute("title"), "a button that does nothing says why"
+
+
+def try_notebook(page, front, name):
+    panels = run(page, front, name)
+    for i in range(panels.count()):
+        try:
+            try_panel(page, i)
+        except (AssertionError, TimeoutError) as error:
+            raise AssertionError(f"{front}, {name}, panel {i}: {error}") from error
+    ours = [c for c in page.complaints if any(w in c.lower() for w in ("gradlab", "anywidget", "gl-", "widget"))]
+    assert not ours, ours
+
+
+@pytest.mark.parametrize(("front", "name"), SAMPLE)
+def test_a_sample_of_notebooks(page, front, name):
+    try_notebook(page, front, name)
+
+
+@pytest.mark.weekly
+@pytest.mark.parametrize(("front", "name"), ALL)
+def test_every_notebook(page, front, name):
+    try_notebook(page, front, name)
+
+
+@pytest.mark.weekly
+def test_reload_save_restart_kill_and_reopen(page):
+    panels = run(page, "lab", "two")
+
+    def works(words):
+        for i in (0, 1):
+            panel = panels.nth(i)
+            panel.scroll_into_view_if_needed()
+            for position in (0, 1):
+                flip(panel, position)
+            expect(panel.locator(".gl-kernel")).to_contain_text(words, timeout=10_000)
+            icon = panel.evaluate(
+                "p => { const s = getComputedStyle(p, '::before'); return s.display === 'none' ? 'none' : s.content; }"
+            )
+            assert icon in ("none", "normal"), "no icon of a broken chain"
+
+    panels.nth(1).locator("figure canvas[data-kind]").first.wait_for(timeout=60_000)
+    works("")
+    page.keyboard.press("Control+s")
+    page.wait_for_timeout(1500)
+    page.reload()  # the kernel goes on: so do the panels
+    panels.nth(1).locator("figure canvas[data-kind]").first.wait_for(timeout=60_000)
+    for i in (0, 1):
+        settled(panels.nth(i))
+        turn(panels.nth(i), panels.nth(i).get_by_role("slider", name="units"), "End")
+        expect(panels.nth(i).locator(".gl-name").first).to_have_text("kernel 3×12", timeout=60_000)
+    page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    page.get_by_role("menuitem", name="Restart Kernel…", exact=True).click()
+    page.locator(".jp-Dialog").get_by_role("button", name="Restart", exact=False).click()
+    works("run this cell again")
+    (page.work / "kill").touch()
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    page.locator(".jp-Dialog").get_by_role("button").last.click(
+        timeout=120_000
+    )  # the kernel has died and is started again
+    (page.work / "kill").unlink()
+    works("run this cell again")
+    page.keyboard.press("Control+s")
+    page.wait_for_timeout(1500)
+    page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    page.get_by_role("menuitem", name="Shut Down Kernel", exact=True).click()
+    page.wait_for_timeout(1500)
+    page.goto(f"{page.address}/lab/tree/two.ipynb?reset")
+    page.locator(".jp-Cell").first.wait_for(timeout=60_000)
+    page.wait_for_timeout(5000)
+    if panels.count():
+        works("run this cell again")
+    else:
+        assert page.locator(".jp-OutputArea-output img").count() == 2, "the static picture"
