@@ -8,6 +8,7 @@ import shutil
 
 import numpy as np
 import pytest
+from accessibility import ABSENT, CONTRAST, WHY, violations
 from browser import executable
 from playwright.sync_api import expect
 from site_pages import (
@@ -37,6 +38,8 @@ pytestmark = [
         reason="NO CHROMIUM FOUND: THE SITE WAS NOT TRIED IN A BROWSER",
     ),
 ]
+# The theme's search button shows keys beside its name, and myst-nb's fold shows two texts of which one is hidden.
+OF_THE_THEME = ("label-content-name-mismatch: .navbar-persistent", "label-content-name-mismatch: summary")
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +199,22 @@ def test_a_phone_a_dark_screen_and_paper(site, browser):
         page.emulate_media(media="print")
         expect(place.locator(".gl-tiles canvas").first).to_be_visible()
         expect(place.locator(".gradlab-below")).to_be_hidden()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_and_every_text_has_contrast(site, browser, scheme):
+    with reader(browser, color_scheme=scheme) as page:
+        for address in ("index.html", f"notebooks/{LESSONS[1]}.html", "scenarios/index.html"):
+            for place in opened(page, site, address):
+                place.locator(".gl-switch input").nth(1).check()
+                for button in place.locator(".gl-fold-button").all():
+                    button.click()
+                assert place.evaluate(CONTRAST) == []
+            if not ABSENT:
+                found = violations(page, page.locator("html"))
+                assert [v for v in found if not v.startswith(OF_THE_THEME)] == []
+    if ABSENT:
+        pytest.skip(WHY)
 
 
 def test_a_damaged_and_a_missing_panel_are_told_in_the_page(page, site, tmp_path):
