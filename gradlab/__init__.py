@@ -21,6 +21,8 @@ from gradlab.lab.scenario import names as names
 
 if TYPE_CHECKING:  # to a type checker every public name is what it is, not `object`
     from gradlab.authoring.catalogue import catalogue as catalogue
+    from gradlab.bptt import ThroughTime as ThroughTime
+    from gradlab.bptt import through_time as through_time
     from gradlab.doctor import Report as Report
     from gradlab.doctor import Tape as Tape
     from gradlab.doctor import explain as explain
@@ -61,6 +63,8 @@ _WHERE = {
     "last_report": "gradlab.doctor",
     "Report": "gradlab.doctor",
     "Watch": "gradlab.watch",
+    "ThroughTime": "gradlab.bptt",
+    "through_time": "gradlab.bptt",
     "assert_gradients": "gradlab.doctor.frontends.assertion",
     "load_ipython_extension": "gradlab.lines.ipython",
     "unload_ipython_extension": "gradlab.lines.ipython",

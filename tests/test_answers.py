@@ -72,6 +72,12 @@ ANSWERS = [
     ),
 ]
 ANSWERS += [
+    (
+        "17_broken_under_fit",
+        "def my_root",
+        [("tf.sqrt(tf.nn.relu(values))  # your change", "tf.sqrt(tf.nn.relu(values) + 1e-4)")],
+        "right",
+    ),
     ("10_vanishing_and_exploding", "held_at", [("held_at = (0.0, 0.0)", "held_at = (0.0, 3.0)")], "it explodes"),
     (
         "10_vanishing_and_exploding",

@@ -14,7 +14,7 @@ from gradlab.lab.measure import as_scenario
 from gradlab.lab.scenario import Scenario
 from gradlab.lines import hooks
 from gradlab.lines.assemble import build
-from gradlab.lines.doctor_parts import Progress, Snapshot, check_loss, collect, key, watched
+from gradlab.lines.doctor_parts import Progress, Snapshot, check_loss, collect, is_model, key, watched
 from gradlab.lines.model import LineGradients
 from gradlab.lines.recording import Recording, Stop
 from gradlab.runtime import tf_loading
@@ -22,14 +22,24 @@ from gradlab.runtime.devices import check_device
 
 
 def line_gradients(
-    fn: Callable[[], Any], sources: Any, *, watch: Any = (), source: str | None = None, cut: bool = True
+    fn: Any,
+    sources: Any,
+    y: Any = None,
+    *,
+    watch: Any = (),
+    source: str | None = None,
+    cut: bool = True,
+    sample_weight: Any = None,
+    class_weight: Any = None,
 ) -> LineGradients:
     """The norm of d loss / d value for every value that every line of the learner's code makes, one for each visit.
 
     Parameters
     ----------
     fn
-        Zero-argument callable that computes and returns the scalar loss, as it would under a tape.
+        Zero-argument callable that computes and returns the scalar loss, as it would under a tape. Or a compiled Keras
+        model: then `line_gradients(model, x, y)` records one training step as `fit` would take it, `x` being a batch or
+        a `tf.data.Dataset`, `sample_weight` and `class_weight` those of `fit`.
     sources
         What the gradient is asked for: a dict of names to variables or tensors, a list, a Keras layer or model, or a
         `tf.Module`.
@@ -72,6 +82,10 @@ def line_gradients(
     >>> [round(v.norm, 3) for line in found.lines for v in line.visits]  # d sum(h) / d h = (1, 1); d loss / d loss = 1
     [1.414, 1.0]
     """
+    if is_model(fn):
+        from gradlab.lines.of_model import of_model
+
+        return of_model(fn, sources, y, sample_weight=sample_weight, class_weight=class_weight, source=source, cut=cut)
     if not callable(fn):
         raise TypeError(
             f"fn is a {type(fn).__name__}; expected a function without arguments that computes and returns the loss"
@@ -138,13 +152,13 @@ def of_scenario(scenario: str | Scenario, bug: bool, device: str | None = None, 
     scenario = as_scenario(scenario)
     with tf.device(check_device(device or tf_loading.device())), _generators_kept():
         things = scenario.setup(**knobs)
-        found = _recorded(lambda: scenario.run(bug, **things))
+        found = recorded(lambda: scenario.run(bug, **things))
     position = scenario.switch[bool(bug)]
     found.title = f"{scenario.title}: {position}"
     return found
 
 
-def _recorded(function: Callable[[], Any]) -> LineGradients:
+def recorded(function: Callable[[], Any]) -> LineGradients:
     """Run code that opens its own tapes, and build the line gradients of its last question."""
     recording, result, error = _attempt(function)
     if error is not None and recording.functions:

@@ -16,12 +16,13 @@ import tensorflow as tf
 from gradlab.doctor.analysis.rerun_op import call as rerun
 from gradlab.doctor.frontends.explanation import check_loss
 from gradlab.doctor.frontends.progress import Progress
+from gradlab.doctor.frontends.training_step import is_model
 from gradlab.doctor.op_types import READS
 from gradlab.doctor.recording.frames import code_of, is_user_file
 from gradlab.doctor.recording.snapshot import Snapshot
 from gradlab.doctor.recording.sources import FLOATS, Eager, collect, is_owner, unwrap, watched
 
-__all__ = ["FLOATS", "READS", "Eager", "Progress", "Snapshot", "call_again", "check_loss", "code_of", "collect", "is_owner", "is_user_file", "key", "ops_heard", "shape_of", "uid", "unwrap", "watch_values", "watched"]  # fmt: skip
+__all__ = ["FLOATS", "READS", "Eager", "Progress", "Snapshot", "call_again", "check_loss", "code_of", "collect", "is_model", "is_owner", "is_user_file", "key", "ops_heard", "shape_of", "uid", "unwrap", "watch_values", "watched"]  # fmt: skip
 
 
 def key(tensor: Any) -> int:

@@ -98,7 +98,7 @@ class Watch(tf.keras.callbacks.Callback):  # type: ignore[misc]
         unknown = [name for name in stop_on if name not in TOLD]
         if unknown:
             raise ValueError(f"stop_on has {unknown[0]!r}; expected names of alarms: {', '.join(TOLD)}")
-        self.every, self.stop_on, self.ask = every, stop_on, ask
+        self.every, self.stop_on, self.ask, self.log_dir = every, stop_on, ask, log_dir
         self.record = Record(keep)
         self.params: Any = None
         self._model: Any = None
@@ -146,7 +146,9 @@ class Watch(tf.keras.callbacks.Callback):  # type: ignore[misc]
         _watched[self.model] = self
         if self._guard is None or self._guard.model is not self.model or not self._guard.fits():
             self._before, self._taken = self.record.steps, 0
-            self.recorder = Recorder(self.model, self.every, max(ROWS, _steps_in_one_call(self.model)))
+            self.recorder = Recorder(
+                self.model, self.every, max(ROWS, _steps_in_one_call(self.model)), histograms=self.log_dir is not None
+            )
             self._guard = Guard(self.model, self.recorder, self._arrived)
         for view in self._views:
             view.begin(self.record)
@@ -175,6 +177,7 @@ class Watch(tf.keras.callbacks.Callback):  # type: ignore[misc]
 
     # --- your own loop ------------------------------------------------------------------------------------------------
 
+    @tf.autograph.experimental.do_not_convert  # it runs while a function is traced, and is Python alone
     def step(
         self, gradients: Any, variables: Any, loss: Any = None, *, loss_fn: Callable[[], Any] | None = None
     ) -> None:
@@ -199,17 +202,20 @@ class Watch(tf.keras.callbacks.Callback):  # type: ignore[misc]
 
         Notes
         -----
-        Works in eager mode and inside a `tf.function`. XLA cannot call back to Python: from a function with
+        The size of an update is measured at the next call, or by `close()`, from a copy of the weights that is kept
+        meanwhile. Works in eager mode and inside a `tf.function`. XLA cannot call back to Python: from a function with
         `jit_compile=True` return the gradients and call this outside.
         """
         if self._loop is None:
-            self._loop = Loop(self.every, self._take)
+            self._loop = Loop(self.every, self._take, self._late, histograms=self.log_dir is not None)
             for view in self._views:
                 view.begin(self.record)
         self._loop.step(gradients, variables, loss, loss_fn)
 
     def close(self) -> None:
         """End of your own loop: the last alarms and the last picture. `fit` does this by itself."""
+        if self._loop is not None:
+            self._loop.close()
         self._sound([a for r in self._rules for a in r.end(self.record.steps, self.record.names, self._listed)])
         for view in self._views:
             view.end(self.record)
@@ -250,6 +256,13 @@ class Watch(tf.keras.callbacks.Callback):  # type: ignore[misc]
         self._sound(found, loss_fn)
         for view in self._views:
             view.take(self.record, seen)
+        seen.histograms = {}
+
+    def _late(self, moved: list[Column]) -> None:
+        """These columns have got the sizes of their updates, a step later than the rest."""
+        for seen in moved:
+            rule = next(rule for rule in self._rules if rule.name == "update")
+            self._sound(rule.see(seen, self.record.names, self._listed))
 
     def _sound(self, found: list[Alarm], loss_fn: Callable[[], Any] | None = None) -> None:
         for alarm in found:
@@ -292,6 +305,16 @@ class Watch(tf.keras.callbacks.Callback):  # type: ignore[misc]
         from gradlab.watch.figure import figure
 
         return figure(self.record, what)
+
+    def picture(self, what: str = "norm") -> Any:
+        """The figure as a picture with alternative text, as the last value of a notebook's cell."""
+        from gradlab.lab.heatmap import as_picture
+        from gradlab.watch.figure import WHAT
+
+        # no measured number in these words: a notebook's text is compared, and the last digits differ between runs
+        told = ", ".join(dict.fromkeys(a.rule for a in self.record.alarms)) or "none"
+        size = f"{len(self.record.names)} variables by {self.record.steps} steps"
+        return as_picture(self.figure(what), f"Heatmap of {size}, {WHAT[what]}; alarms: {told}")
 
     def save_html(self, path: Any) -> None:
         """Write the picture, the alarms and a table to one HTML file that needs no network."""

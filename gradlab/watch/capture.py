@@ -11,8 +11,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from gradlab.runtime.outside import outside
 from gradlab.watch import variables
-from gradlab.watch.outside import outside
 
 
 class Capture:

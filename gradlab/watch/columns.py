@@ -7,7 +7,7 @@ not pass it to an optimizer). NaN and infinity are what the gradient itself held
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,9 @@ class Column:
     weight: np.ndarray  # the weight's norm before the step
     overflow: bool = False  # a loss scale above 1 made gradients overflow, and the optimizer skipped the step
     sparse: frozenset[int] = frozenset()  # variables whose gradient is tf.IndexedSlices
+    histograms: dict[int, np.ndarray] = field(
+        default_factory=dict
+    )  # variable -> see `histograms`; not kept in a record
     stands_for: int = 1  # steps that a thinned record shows by this column
 
     def kind(self, i: int) -> str:
@@ -75,6 +78,8 @@ def column(read: dict[str, Any], variables: int) -> Column:
             summed[members] = numbers
         elif site.kind == "update" and replica == 0:
             step.update[members], step.weight[members] = np.split(numbers, 2)
+        elif site.kind == "histogram" and replica == 0:
+            step.histograms.update(zip(members, np.split(numbers, len(members)), strict=True))
         elif site.kind == "loss":
             losses.setdefault(replica, float(numbers[0]))
     step.sparse = frozenset(sparse)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gradlab.watch import norms, variables
+from gradlab.runtime.outside import outside
+from gradlab.watch import histograms, norms, variables
 from gradlab.watch.columns import NONE, UNSEEN, Column
 
 Take = Callable[[Column, list[str], Callable[[], Any] | None], None]
@@ -17,8 +18,10 @@ Take = Callable[[Column, list[str], Callable[[], Any] | None], None]
 class Loop:
     """Turns each call into a `Column`. Every n-th is kept, and each with a gradient that is not finite."""
 
-    def __init__(self, every: int, take: Take) -> None:
-        self.every, self.take = every, take
+    def __init__(self, every: int, take: Take, late: Callable[[list[Column]], None], histograms: bool = False) -> None:
+        self.every, self.take, self.late, self.histograms = every, take, late, histograms
+        self.before: dict[int, Any] = {}  # variable -> a copy of it from the last step that was handed it
+        self.open: dict[int, Column] = {}  # variable -> the column of that step, whose update is not known yet
         self.steps = 0
         self.names: list[str] = []
         self.watched: list[Any] = []
@@ -39,19 +42,70 @@ class Loop:
                 self.watched.append(variable)
         members = [self.index[variables.key(v)] for v in held]
         sparse = frozenset(i for i, g in zip(members, gradients, strict=True) if isinstance(g, tf.IndexedSlices))
+        moved = self._moved(members)
         sizes = [tf.constant(NONE) if g is None else norms.norm(g) for g in gradients]
-        row = tf.stack([tf.cast(np.nan if loss is None else tf.reduce_sum(loss), tf.float32), *sizes])
+        drawn = [i for i, g in zip(members, gradients, strict=True) if g is not None] if self.histograms else []
+        pictures = [histograms.histogram(g, None) for g in gradients if g is not None] if self.histograms else []
+        row = tf.stack([tf.cast(np.nan if loss is None else tf.reduce_sum(loss), tf.float32), *sizes, *moved])
+        row = tf.concat([row, *pictures], 0)
 
-        def arrive(numbers: Any) -> None:
-            self._arrive(np.asarray(numbers), members, sparse, loss_fn)
+        def arrive(numbers: Any, again: Callable[[], Any] | None) -> None:
+            head, rest = np.split(np.asarray(numbers), [1 + len(members)])
+            updates, rest = np.split(rest, [len(moved)])
+            self._close(members[: len(moved) // 2], updates)
+            parts = dict(zip(drawn, np.split(rest, len(drawn)), strict=True)) if drawn else {}
+            self._arrive(head, members, sparse, again, parts, bool(moved))
 
         if tf.executing_eagerly():
-            arrive(row.numpy())
+            arrive(row.numpy(), loss_fn)
         else:
-            tf.numpy_function(lambda numbers: self._arrive(numbers, members, sparse, None), [row], [], stateful=True)
+            tf.numpy_function(lambda numbers: arrive(numbers, None), [row], [], stateful=True)
+
+    def _moved(self, members: list[int]) -> list[Any]:
+        """How far each variable moved since the copy, then the norms of the copies; and new copies. Under a strategy the
+        copies of a variable differ in kind, and nothing is measured."""
+        if tf.distribute.has_strategy() or not all(
+            hasattr(variables.raw(self.watched[i]), "read_value") for i in members
+        ):
+            return []
+        held = [variables.raw(self.watched[i]) for i in members]
+        for i, v in zip(members, held, strict=True):
+            if i not in self.before:
+                zeros = lambda v=v: tf.Variable(tf.zeros(v.shape, v.dtype), trainable=False)  # noqa: E731
+                self.before[i] = outside(zeros)
+        now = [v.read_value() for v in held]
+        old = [self.before[i].read_value() for i in members]
+        out = [norms.norm(a - b) for a, b in zip(now, old, strict=True)] + [norms.norm(b) for b in old]
+        with tf.control_dependencies(out):
+            for i, value in zip(members, now, strict=True):
+                self.before[i].assign(value)
+        return out
+
+    def _close(self, members: list[int], updates: np.ndarray) -> None:
+        """The updates of the columns that are open for these variables are known now."""
+        sizes, weights = np.split(updates, 2)
+        done: list[Column] = []
+        for i, size, weight in zip(members, sizes, weights, strict=True):
+            column = self.open.pop(i, None)
+            if column is not None:
+                column.update[i], column.weight[i] = size, weight
+                done += [column] if not any(column is c for c in done) else []
+        self.late(done)
+
+    def close(self) -> None:
+        """After the last step: its update is measured too."""
+        members = list(self.open)
+        if members:
+            self._close(members, np.array([float(n) for n in self._moved(members)], np.float32))
 
     def _arrive(
-        self, numbers: np.ndarray, members: list[int], sparse: frozenset[int], loss_fn: Callable[[], Any] | None
+        self,
+        numbers: np.ndarray,
+        members: list[int],
+        sparse: frozenset[int],
+        loss_fn: Callable[[], Any] | None,
+        parts: dict[int, np.ndarray],
+        measured: bool,
     ) -> None:
         self.steps += 1
         if (self.steps - 1) % self.every and np.isfinite(numbers[1:]).all():
@@ -59,4 +113,7 @@ class Loop:
         norm, unknown = (np.full(len(self.names), UNSEEN, np.float32) for _ in range(2))
         norm[members] = numbers[1:]
         seen = Column(self.steps, float(numbers[0]), norm, norm.copy(), unknown, unknown.copy(), sparse=sparse)
+        seen.histograms = parts
+        if measured:
+            self.open.update(dict.fromkeys(members, seen))
         self.take(seen, list(self.names), loss_fn)

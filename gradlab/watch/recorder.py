@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gradlab.watch import norms, variables
+from gradlab.runtime.outside import outside
+from gradlab.watch import histograms, norms, variables
 from gradlab.watch.capture import Capture
 from gradlab.watch.clipping import clipped
 from gradlab.watch.hooks import listening
-from gradlab.watch.outside import outside
 
 NONE = -1.0  # in place of a norm, which is never negative
 STAMPS = 1 << 20  # step numbers are kept as float32, modulo this: float32 holds whole numbers up to 2^24
@@ -36,7 +36,7 @@ HEAD = 2  # columns before the norms: the step's number and the loss scale
 class Site:
     """One place in the step that writes a row for each step."""
 
-    kind: str  # "computed", "applied", "update", "weight" or "loss"
+    kind: str  # "computed", "applied", "update", "histogram" or "loss"
     members: tuple[int, ...]  # indices into Recorder.names
     ring: Any
     sparse: tuple[int, ...] = ()  # members whose gradient is tf.IndexedSlices
@@ -60,7 +60,10 @@ class Replica:
 class Recorder:
     """Adds the recording to a model's training step. `every`: measure each n-th step; look for a bad one at each."""
 
-    def __init__(self, model: Any, every: int = 1, rows: int = 16, ratios: bool = True) -> None:
+    def __init__(
+        self, model: Any, every: int = 1, rows: int = 16, ratios: bool = True, histograms: bool = False
+    ) -> None:
+        self.histograms = histograms
         self.model, self.every, self.rows, self.ratios = model, every, rows, ratios
         self.names: list[str] = []
         self.watched: list[Any] = []
@@ -202,6 +205,10 @@ class Recorder:
             here.bad.assign(tf.where(first, here.count.read_value(), here.bad.read_value()))
 
         self._write_if(here, wanted, "computed", members, values, 2 * len(members), overflow, note_bad, sparse)
+        if self.histograms and live:
+            there = tuple(i for i, g in pairs if g is not None)
+            rows = lambda: tf.unstack(tf.concat([histograms.histogram(g, scale) for g in live], 0))  # noqa: E731
+            self._write_if(here, self._wanted(here), "histogram", there, rows, histograms.WIDTH * len(there))
 
     def applied(self, optimizer: Any, gradients: list[Any], held: list[Any]) -> None:
         """Gradients leave the sum over replicas. With one replica what was computed says it all (`clipped`).

@@ -1,10 +1,16 @@
 """`explain(model, x, y)` and `assert_gradients`: the training step as `fit` takes it, and nothing changed by asking."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import gradlab
+
+sys.path.insert(0, str(Path(__file__).parent))
+import step_cases
 
 keras = tf.keras
 L = keras.layers
@@ -102,3 +108,42 @@ def test_wrong_use_is_named():
         gradlab.explain(model)
     with pytest.raises(TypeError, match="model is a int"):
         gradlab.assert_gradients(3)
+
+
+@pytest.mark.parametrize("name", step_cases.SAMPLE)
+def test_the_step_that_is_explained_is_the_one_that_fit_takes(name):
+    assert step_cases.check(name) == name
+
+
+@pytest.mark.weekly
+@pytest.mark.parametrize("name", [name for name in step_cases.CASES if name not in step_cases.SAMPLE])
+def test_the_same_for_every_way_to_compile(name):
+    assert step_cases.check(name) == name
+
+
+@pytest.mark.parametrize("kind", [Cut, CutInItsOwnStep])
+def test_line_gradients_of_a_training_step(kind):
+    """The margin of `call`, and of a train_step of one's own: the cut stands on its line, norms are those of a tape."""
+    model = kind()
+    model.compile("sgd", "mse")
+    x, y = batch()
+    model(x)
+    before = state(model)
+    found = gradlab.line_gradients(model, x, y)
+    for old, new in zip(before, state(model), strict=True):
+        np.testing.assert_array_equal(old, new)
+    called = next(line for line in found.lines if "stop_gradient" in line.text)
+    assert called.cut and {kind for _, kind in called.reads} == {"none", "ok"}
+    with tf.GradientTape() as tape:
+        out = model(x, training=True)
+        loss = tf.reduce_mean((out - y) ** 2)
+    np.testing.assert_allclose(called.visits[-1].norm, np.linalg.norm(tape.gradient(loss, out)), rtol=1e-5)
+    assert {s.kind for s in found.sources} == {"ok", "none"}
+
+
+def test_an_overflow_of_the_loss_scale_is_told_as_normal():
+    scaled = keras.mixed_precision.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=2.0**127)
+    model, x, y = step_cases.dense(optimizer=scaled)
+    report = gradlab.explain(model, x * 100, y * 1e6, level="quick")
+    assert {str(row.status) for row in report.rows} == {"ok"}
+    assert any("overflows" in note and "normal" in note for note in report.notes)

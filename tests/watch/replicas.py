@@ -6,6 +6,7 @@ import tensorflow as tf
 one = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(one, [tf.config.LogicalDeviceConfiguration()] * 2)
 
+import step_on_replicas  # noqa: E402
 from trainings import REPLICATED  # noqa: E402
 
 from gradlab.watch import Watch  # noqa: E402
@@ -29,4 +30,5 @@ for name, make in REPLICATED.items():
     if name == "two_replicas":
         np.testing.assert_allclose(watch.record.columns[0].norm, expected, rtol=1e-5)
         np.testing.assert_allclose(watch.record.columns[0].loss, float(loss), rtol=1e-5)
+step_on_replicas.check()
 print(f"{len(REPLICATED)} trainings on two replicas")

@@ -35,6 +35,10 @@ model.compile("adam", "mse")
 watch = gradlab.Watch()
 model.fit(x, x[:, :1], epochs=100000, batch_size=32, verbose=0, callbacks=[Slow(), watch])
 """
+THROUGH = """
+recurrent = tf.keras.Sequential([tf.keras.Input((6, 2)), tf.keras.layers.LSTM(3, return_sequences=True), tf.keras.layers.GRU(2)])
+gradlab.through_time(recurrent, np.random.RandomState(0).randn(2, 6, 2).astype("float32"))
+"""
 AFTER = """
 from gradlab.watch import hooks
 print("left:", hooks.installed(), "train_step" in vars(model), type(vars(model)["train_function"]).__module__)
@@ -46,6 +50,7 @@ def test_a_fit_is_seen_while_it_runs_and_can_be_interrupted(tmp_path_factory):
     home, work = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("work")
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(FIT.strip()), nbformat.v4.new_code_cell("")])
     notebook.cells[1].source = AFTER.strip()
+    notebook.cells.append(nbformat.v4.new_code_cell(THROUGH.strip()))
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, work / "fit.ipynb")
     with lab(work, home) as address, browser(tmp_path_factory.mktemp("browser")) as page:
@@ -76,4 +81,20 @@ def test_a_fit_is_seen_while_it_runs_and_can_be_interrupted(tmp_path_factory):
         last = page.locator(".jp-Cell").nth(1).locator(".jp-OutputArea-output")
         expect(last).to_contain_text("left: 0 False", timeout=60_000)
         assert "gradlab" not in last.inner_text()
-        assert [c for c in page.complaints if "glw" in c or "anywidget" in c] == []
+
+        page.keyboard.press("Shift+Enter")  # the cell below, in the same kernel
+        picture = page.locator(".glt canvas").first
+        picture.wait_for(timeout=120_000)
+        picture.focus()
+        page.keyboard.press("ArrowRight")
+        said = page.locator(".glt .glt-line").first
+        expect(said).to_contain_text("|d loss / d h|, unit 0, position 1:")
+        page.locator(".glt").get_by_label("|d h_t / d x_s|").check()
+        assert picture.get_attribute("data-view") == "map"
+        picture.focus()
+        expect(said).to_contain_text("exactly 0")  # h_0 has not read x_1
+        page.locator(".glt select").first.select_option("1")
+        assert "gru" in picture.get_attribute("aria-label")
+        if os.environ.get("GRADLAB_SCREENSHOT"):
+            page.locator(".glt").first.screenshot(path=os.environ["GRADLAB_SCREENSHOT"] + ".through_time.png")
+        assert [c for c in page.complaints if "glw" in c or "glt" in c or "anywidget" in c] == []

@@ -44,7 +44,7 @@ def test_a_watched_training_ends_in_the_same_bits(name):
 def test_two_replicas_see_the_applied_sum_and_end_in_the_same_bits():
     """In a process of its own: logical CPUs must be made before TensorFlow starts."""
     script = Path(__file__).with_name("replicas.py")
-    paths = os.pathsep.join([str(script.parent), *(p for p in sys.path if p)])
+    paths = os.pathsep.join([str(script.parent), str(script.parents[1] / "doctor"), *(p for p in sys.path if p)])
     done = subprocess.run(
         [sys.executable, str(script)], env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from gradlab.doctor.frontends import keras_warning
 from gradlab.doctor.frontends.call import recorded_tapes, reports
 from gradlab.doctor.report.html import document
 from gradlab.doctor.report.report import Report
@@ -42,11 +43,14 @@ def run(args: argparse.Namespace) -> int:
     if wrong:
         _say(f"gradlab explain: {wrong}", sys.stderr)
         return FAILED
-    with recorded_tapes() as opened:
+    with keras_warning.heard() as warned, recorded_tapes() as opened:
         ended, error = _run(args)
         _join()
     found = reports(opened, error)
+    told = keras_warning.answer(warned, found)
     status = _show(found, args)
+    if told:
+        _say("\n".join(told), sys.stderr if args.json else sys.stdout)
     if not found:
         _say("gradlab explain: the script asked no tf.GradientTape for a gradient", sys.stderr)
     if ended or status or not found:

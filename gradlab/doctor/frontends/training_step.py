@@ -7,9 +7,12 @@ optimizer calls included; variables and generators are put back.
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+import numpy as np
 import tensorflow as tf
 
 from gradlab.doctor.frontends.call import recorded_tapes, reports
@@ -17,6 +20,9 @@ from gradlab.doctor.frontends.explain import explain
 from gradlab.doctor.recording.snapshot import Snapshot
 from gradlab.doctor.report.report import Report
 from gradlab.lab.reading import Kind
+from gradlab.runtime.outside import outside
+
+T = TypeVar("T")
 
 
 def is_model(thing: Any) -> bool:
@@ -28,12 +34,23 @@ def explain_model(
     model: Any, x: Any, y: Any = None, *, sample_weight: Any = None, class_weight: Any = None, level: str = "full"
 ) -> Report:
     """Explain one training step of a compiled model on one batch; see `explain`."""
+    check_compiled(model)
+    data = packed(batch(x, y, sample_weight, class_weight))
+    return in_a_replica(lambda: explain_step(model, data, level))
+
+
+def in_a_replica(make: Callable[[], T]) -> T:
+    """What `make()` returns, run as one replica: inside `strategy.scope()` a variable has no value that is its own."""
+    return outside(make) if tf.distribute.in_cross_replica_context() else make()
+
+
+def check_compiled(model: Any) -> None:
+    """ValueError for a model that `fit` could not train."""
     if getattr(model, "compiled", None) is False or getattr(model, "optimizer", None) is None:
         raise ValueError(
             f"{type(model).__name__} {model.name!r} is not compiled; expected a model that fit could train: call "
             "model.compile(optimizer, loss) first, or pass a function that computes the loss"
         )
-    return explain_step(model, batch(x, y, sample_weight, class_weight), level)
 
 
 def batch(x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None) -> tuple[Any, ...]:
@@ -52,17 +69,31 @@ def batch(x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = 
         keys, values = [int(k) for k in class_weight], [float(v) for v in class_weight.values()]
         found = tf.cast(tf.reshape(labels, (-1, 1)), tf.int64) == tf.constant(keys, tf.int64)
         sample_weight = tf.where(tf.reduce_any(found, 1), tf.reduce_sum(tf.where(found, values, 0.0), 1), 1.0)
-    tensors = [
-        None if part is None else tf.nest.map_structure(tf.convert_to_tensor, part) for part in (x, y, sample_weight)
-    ]
-    return tuple(tensors)
+    return tuple(None if part is None else tf.nest.map_structure(_tensor, part) for part in (x, y, sample_weight))
+
+
+def _tensor(part: Any) -> Any:
+    """A part of a batch as a tensor; NumPy's float64 in Keras' own float type, as `fit` turns it."""
+    if tf.is_tensor(part) or isinstance(part, tf.__internal__.CompositeTensor):
+        return part
+    array = np.asarray(part)
+    return tf.convert_to_tensor(array.astype(tf.keras.backend.floatx()) if array.dtype == np.float64 else array)
+
+
+def packed(given: tuple[Any, Any, Any]) -> Any:
+    """(x, y, sample_weight) as `fit` hands it to train_step: nothing where nothing was given."""
+    x, y, weight = given
+    if weight is not None:
+        return x, y, weight
+    if y is not None:
+        return x, y
+    return (x,) if tf.nest.is_nested(x) else x
 
 
 def explain_step(model: Any, data: Any, level: str = "full") -> Report:
     """Explain the training step of `model` on `data` as train_step gets it. The model stays as it was."""
-    given = (*data, None, None)[:3] if isinstance(data, (tuple, list)) else (data, None, None)
-    if not _own(model, "train_step"):
-        return explain(lambda: loss(model, *given), sources(model), owner=model, level=level)
+    if not own(model, "train_step"):
+        return _explain_loss(model, data, level)
     snapshot = Snapshot(lambda v: id(v.handle))
     try:
         with recorded_tapes() as opened:
@@ -73,16 +104,50 @@ def explain_step(model: Any, data: Any, level: str = "full") -> Report:
     return _joined(found)
 
 
-def loss(model: Any, x: Any, y: Any, sample_weight: Any) -> Any:
-    """The loss of Keras' own train_step, scaled as its gradients are."""
+def loss_of(model: Any, data: Any, *, scale: bool = True) -> Callable[[], Any]:
+    """The loss of Keras' own step on `data` as train_step gets it, as a function."""
+    given = (*data, None, None)[:3] if isinstance(data, (tuple, list)) else (data, None, None)
+    return lambda: loss(model, *given, scale=scale)
+
+
+def _explain_loss(model: Any, data: Any, level: str) -> Report:
+    """Explain Keras' own step. Norms are as the optimizer applies them: it multiplies the loss and divides gradients."""
+    report = explain(loss_of(model, data), sources(model), owner=model, level=level)
+    scale = float(scaled(model, tf.constant(1.0)))
+    if scale == 1.0:
+        return report
+    if any(row.status is Kind.NOT_FINITE for row in report.rows):
+        plain = loss_of(model, data, scale=False)
+        report = explain(plain, sources(model), owner=model, level=level)
+        if not any(row.status is Kind.NOT_FINITE for row in report.rows):
+            note = (
+                f"times the loss scale, {scale:g}, this step overflows: the optimizer skips it and takes a smaller scale, "
+                "which is normal. The rows are those of the loss without its scale"
+            )
+            return dataclasses.replace(report, notes=[*report.notes, note])
+        return report
+    rows = [r if r.norm is None else dataclasses.replace(r, norm=r.norm / scale) for r in report.rows]
+    note = (
+        f"the loss is multiplied by the loss scale, {scale:g}, as in the training step; norms are divided by it again"
+    )
+    return dataclasses.replace(report, rows=rows, notes=[*report.notes, note])
+
+
+def loss(model: Any, x: Any, y: Any, sample_weight: Any, *, training: bool = True, scale: bool = True) -> Any:
+    """The loss of Keras' own train_step, with `scale` scaled as its gradients are."""
     taking = inspect.signature(model.call).parameters
-    training = "training" in taking or any(p.kind is p.VAR_KEYWORD for p in taking.values())
-    y_pred = model(x, training=True) if training else model(x)
+    takes = "training" in taking or any(p.kind is p.VAR_KEYWORD for p in taking.values())
+    y_pred = model(x, training=training) if takes else model(x)
     compute = getattr(model, "_compute_loss", model.compute_loss)
     parts = {"x": x, "y": y, "y_pred": y_pred, "sample_weight": sample_weight}
     if "training" in inspect.signature(compute).parameters:
-        parts["training"] = True
+        parts["training"] = training
     value = compute(**parts)
+    return scaled(model, value) if scale else value
+
+
+def scaled(model: Any, value: Any) -> Any:
+    """The loss times the loss scale of the model's optimizer, where it has one."""
     scale = getattr(model.optimizer, "scale_loss", None) or getattr(model.optimizer, "get_scaled_loss", None)
     return value if scale is None else scale(value)
 
@@ -99,10 +164,11 @@ def sources(model: Any) -> dict[str, Any]:
     return found
 
 
-def _own(model: Any, method: str) -> bool:
+def own(model: Any, method: str) -> bool:
     """Whether the user wrote that method."""
     bound = getattr(model, method)
-    return not getattr(bound, "__func__", bound).__module__.startswith(("keras.", "tf_keras."))
+    module = getattr(bound, "__func__", bound).__module__ or ""  # a class that exec made has none
+    return not module.startswith(("keras.", "tf_keras."))
 
 
 def _joined(found: list[Report]) -> Report:

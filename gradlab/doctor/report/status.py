@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import tensorflow as tf
+
 from gradlab.doctor.recording import recorded_run
 from gradlab.doctor.recording.recorded_run import kind_of
 from gradlab.lab.reading import Kind
@@ -17,5 +19,8 @@ def status_of(gradient: Any) -> Kind:
 
 
 def norm_of(gradient: Any) -> float | None:
-    """The Euclidean norm of a gradient, None if there is none."""
+    """The Euclidean norm of a gradient, None if there is none; of IndexedSlices with repeated rows added up first."""
+    if isinstance(gradient, tf.IndexedSlices):
+        distinct, place = tf.unique(gradient.indices)
+        gradient = tf.math.unsorted_segment_sum(gradient.values, place, tf.size(distinct))
     return None if gradient is None else recorded_run.norm_of(gradient)

@@ -1,4 +1,4 @@
-"""Make variables in a thread of their own.
+"""Run something in a thread of its own, outside of any graph and strategy: above all, make variables there.
 
 Made in `tf.init_scope` while a function is traced they become part of it: a second trace then fails ("singleton
 tf.Variables"), and under MirroredStrategy the making is refused. A fresh thread has neither graph nor strategy.
