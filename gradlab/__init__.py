@@ -21,6 +21,7 @@ from gradlab.lab.scenario import names as names
 
 if TYPE_CHECKING:  # to a type checker every public name is what it is, not `object`
     from gradlab.authoring.catalogue import catalogue as catalogue
+    from gradlab.authoring.course import course as course
     from gradlab.bptt import ThroughTime as ThroughTime
     from gradlab.bptt import through_time as through_time
     from gradlab.doctor import Report as Report
@@ -28,6 +29,7 @@ if TYPE_CHECKING:  # to a type checker every public name is what it is, not `obj
     from gradlab.doctor import explain as explain
     from gradlab.doctor import last_report as last_report
     from gradlab.doctor.frontends.assertion import assert_gradients as assert_gradients
+    from gradlab.drawings import drawing as drawing
     from gradlab.jacobians import jacobian as jacobian
     from gradlab.lab.checks import check_break as check_break
     from gradlab.lab.checks import check_prediction as check_prediction
@@ -50,6 +52,8 @@ _WHERE = {
     "compare": "gradlab.lab.measure",
     "picture": "gradlab.lab.heatmap",
     "catalogue": "gradlab.authoring.catalogue",
+    "drawing": "gradlab.drawings",
+    "course": "gradlab.authoring.course",
     "other_keras": "gradlab.lab.other_keras",
     "check_prediction": "gradlab.lab.checks",
     "check_repair": "gradlab.lab.checks",
@@ -99,7 +103,7 @@ def load(name: str) -> Scenario:
 def __getattr__(name: str) -> object:
     if name not in _WHERE:
         raise AttributeError(f"module 'gradlab' has no attribute {name!r}")
-    if name not in ("Panel", "start", "picture"):  # the others import TensorFlow at once
+    if name not in ("Panel", "start", "picture", "drawing", "course"):  # the others import TensorFlow at once
         from gradlab.runtime import tf_loading
 
         if _WHERE[name].startswith("gradlab.doctor"):

@@ -11,10 +11,25 @@ from pathlib import Path
 from types import ModuleType
 
 from gradlab import claims
+from gradlab.site import command as site
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status. An unusable argument ends with 2 and a sentence."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    # The doctor and the line gradients import TensorFlow: only when they are called.
+    chosen = _parser(words[0] if words else "")[0].parse_args(words)
+    return int(chosen.run(chosen))
+
+
+def helps() -> dict[str, str]:
+    """{command: what it says with --help}, of every command. Loads TensorFlow, as two of them do."""
+    return {name: command.format_help() for name, command in _parser("*")[1].items()}
+
+
+def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser of the command line and those of its commands. What loads TensorFlow is configured where it is `called`,
+    and with "*"."""
     parser = argparse.ArgumentParser(prog="gradlab", description="Break gradients on purpose, and see what happens.")
     commands = parser.add_subparsers(dest="command", required=True)
     listing = commands.add_parser("list", help="all scenarios, by name")
@@ -22,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--into", type=Path, help="write the table of scenarios into this Markdown file (docs/scenarios.md)"
     )
     listing.set_defaults(run=_list)
+    tree = commands.add_parser("tree", help="from symptom to test to cause: the page to print, from the doctor's rules")
+    tree.add_argument("--into", type=Path, help="write it into this Markdown file (docs/decision_tree.md)")
+    tree.set_defaults(run=_tree)
     rendering = commands.add_parser("render", help="build notebooks from their percent scripts")
     rendering.add_argument("scripts", nargs="*", type=Path, help="scripts; default: all in the folder notebooks/")
     rendering.add_argument("--jobs", type=_at_least_one, default=2, help="how many at a time (default 2)")
@@ -32,13 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     explaining.set_defaults(run=_explain)
     annotating = commands.add_parser("annotate", help="run a script and print it with the gradients of its lines")
     annotating.set_defaults(run=_annotate)
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] == ["explain"]:  # the doctor imports TensorFlow: only when it is called
+    if called in ("explain", "*"):
         _with_tensorflow("gradlab.doctor.frontends.command").configure(explaining)
-    if words[:1] == ["annotate"]:
+    if called in ("annotate", "*"):
         _with_tensorflow("gradlab.lines.command").configure(annotating)
-    chosen = parser.parse_args(words)
-    return int(chosen.run(chosen))
+    site.configure(commands)
+    return parser, commands.choices
 
 
 def _at_least_one(text: str) -> int:
@@ -61,6 +78,16 @@ def _list(chosen: argparse.Namespace) -> int:
         table = gradlab.catalogue("notebooks", link="../notebooks/", effects=True).markdown
         chosen.into.write_text(with_table(chosen.into.read_text(encoding="utf-8"), table), encoding="utf-8")
         print(f"wrote the table of scenarios into {chosen.into}")
+    return 0
+
+
+def _tree(chosen: argparse.Namespace) -> int:
+    page = _with_tensorflow("gradlab.authoring.decision_tree").page()
+    if not chosen.into:
+        print(page, end="")
+        return 0
+    chosen.into.write_text(page, encoding="utf-8")
+    print(f"wrote the decision tree into {chosen.into}")
     return 0
 
 

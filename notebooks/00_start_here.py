@@ -1,19 +1,13 @@
 # %% [markdown]
-# # Start here: break a gradient on purpose
+# # Start here: why is my gradient None?
 #
-# Why is my gradient `None`, zero or wrong? The web has many answers, and many of them are wrong as well. In this lab you
-# do not have to believe any: you flip a switch, the bug, and see what it does to the gradients of real TensorFlow code.
-#
-# **How to use a notebook**: click into the first cell and press Shift+Enter to run it and go to the next, again and again.
-# Or choose *Run > Run All Cells* from the menu. Nothing here can break anything; *Kernel > Restart Kernel* begins anew.
+# Click into the first cell and press Shift+Enter to run it and go to the next, again and again. Nothing here can break anything.
+# *Kernel > Restart Kernel* begins anew.
 
 # %% tags=["parameters"]
-bug = False  # where the switch stands at first
+bug = False  # has no effect on this page
 device = "/CPU:0"  # or "/GPU:0"
 keras = 3  # or 2 for legacy Keras
-
-# %% [markdown]
-# TensorFlow takes some seconds to load. It does so in the background from here on; the line below this cell says when it is ready.
 
 # %%
 import gradlab
@@ -21,35 +15,110 @@ import gradlab
 gradlab.start(keras=keras, device=device)
 
 # %% [markdown]
-# ## A first switch
+# ## Eight lines
 #
-# A small recurrent network reads six inputs, and a loss compares its last state with a target. A **gradient** tells for each
-# weight how the loss changes when the weight does; each heatmap below is one gradient. Flip the switch and look.
+# A small network rates films. An **LSTM** reads six numbers about each film, one after the other, and a dense layer makes a rating of its last
+# state. The **tape** records the computation. Then it is asked for the **gradient**: for each weight, how the loss changes when the weight does.
+#
+# ```python
+# lstm, readout = tf.keras.layers.LSTM(4), tf.keras.layers.Dense(1)
+# h, c = tf.zeros((2, 4)), tf.zeros((2, 4))
+# with tf.GradientTape() as tape:
+#     state = lstm(films, initial_state=[h, c])
+#     guess = tf.round(5 * readout(state))
+#     loss = tf.reduce_mean((guess - stars) ** 2)
+# gradients = tape.gradient(loss, lstm.trainable_variables)
+# print(gradients)  # [None, None, None]
+# ```
 
 # %%
-gradlab.Panel("integer_cast", bug=bug)
+from gradlab.scenarios import _eight_lines
+
+print(_eight_lines.as_it_stands())
 
 # %% [markdown]
-# ## Seven things a gradient can be
+# Three times `None`: none of the LSTM's weights can be trained. There was no exception. These are three answers that people get on the web.
+# **Click the one that you believe.** It is run at once.
+
+# %%
+from gradlab.panel.try_answers import TryAnswers
+
+TryAnswers(_eight_lines.ANSWERS)
+
+# %% [markdown]
+# Below your answer stands its code. In the margin there is one cell for each line, by the gradient of what the line made. A ∅ is a
+# `None`: no path from this value to the loss. Read from the bottom up: **behind which line does the path end?** Then try the other two answers.
 #
-# They are told apart by a mark, a word and a pattern, so that you need not rely on colours.
+# You will be able to say why in ten minutes: it is the first question of notebook [2](02_integer_cast.ipynb).
 #
-# | mark | word | what it means |
-# |---|---|---|
-# | ✓ | ok | there is a gradient, and a finite difference of the same loss agrees with it |
-# | ≠ | wrong | there is a gradient, but finite differences of the same loss contradict it |
-# | 0 | zero | an array of exact zeros; this can be right |
-# | ∞ | not finite | at least one entry is NaN or infinite |
-# | ∅ | none | TensorFlow returned `None`: it knows of no path from the loss to the source |
-# | ? | missing | the weight is not in the list that was asked about |
-# | ! | raises | there is an exception instead of a gradient |
+# ## A quieter mistake
 #
-# A **finite difference** is the derivative by its definition: move the weight a little, see how much the loss moves.
+# A `None` can be seen. Here are three versions of one network, which learns to write five digits backwards. They differ by one line.
+# The picture shows how many sequences each of them answers without a mistake.
+
+# %%
+import json
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from gradlab.lab.heatmap import as_picture
+
+measured = json.loads(Path("reversing.json").read_text())
+figure = Figure(figsize=(7, 3), layout="constrained")
+axes = figure.subplots()
+ends = {}
+for (version, curve), style in zip(measured["curves"].items(), ("-", ":", "--")):
+    steps = [measured["every"] * i for i in range(len(curve))]
+    axes.plot(steps, [100 * share for share in curve], style, color="black", label=version)
+    ends[version] = f"{100 * curve[-1]:.0f} %"
+axes.set(xlabel="step of training", ylabel="right, %", ylim=(-3, 103))
+figure.legend(loc="outside lower center", ncols=3)
+as_picture(
+    figure, "Share of sequences without a mistake at the end: " + "; ".join(f"{k}: {v}" for k, v in ends.items())
+)
+
+# %% [markdown]
+# The dashed one reaches a good half. **It never trained half of its weights, and nothing complained**: its loss falls, its curve rises. You train
+# all three yourself in notebook [6](06_encoder_decoder.ipynb), where these curves come from.
 #
-# ## What there is
+# ## Three doors
 #
-# Each scenario is one claim found on the web and one switch to test it with. The notebooks are numbered; begin with
-# [number 1](01_initial_state.ipynb).
+# - **I have a None now.** Put your own loss into the next cell, and the weights that you ask about. The *gradient doctor* says which line it was. More in
+#   notebook [12](12_gradient_doctor.ipynb); it can be read first.
+# - **I want to learn it.** Begin with notebook [1](01_initial_state.ipynb). In each section you read some code, decide for an answer, and flip
+#   a switch: then you see the gradients of real TensorFlow code, with the bug and without.
+# - **I teach it.** The same notebooks with all solutions are in the folder [solutions](solutions). The questions are data, one file each, in
+#   `gradlab/questions`.
+
+# %%
+import tensorflow as tf
+
+weight = tf.Variable([0.5, -1.0])
+
+
+def my_loss():
+    return tf.reduce_mean(weight**2)  # your loss
+
+
+gradlab.explain(my_loss, {"weight": weight})  # your weights, by name
+
+# %% [markdown]
+# ## The map of the course
+#
+# An arrow leads from a notebook to those that need it. Each has a core, and some have sections marked *extra*: the minutes of these come second.
+
+# %%
+course = gradlab.course()
+course.map
+
+# %%
+course
+
+# %% [markdown]
+# ## All switches
+#
+# Each scenario is one claim found on the web, and one switch to test it with. `gradlab.Panel("name")` opens any of them.
 
 # %%
 gradlab.catalogue()

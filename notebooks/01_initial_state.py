@@ -8,8 +8,10 @@
 # d loss / d source, an array of the source's shape; the **sources** here are the weights of a SimpleRNN cell, which computes
 # `h = tanh(x @ kernel + h_before @ recurrent_kernel + bias)` at every time step.
 #
-# **You need**: a little Python, and to have seen a neural network once.
-# **Time**: about 25 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can break anything.
+# **Needs**: a little Python, and to have seen a neural network once. **Gives**: you can say which sources a tape answers for, and tell
+# zero from None. <!-- minutes -->
+#
+# Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 
 # %% tags=["parameters"]
 bug = False  # where each switch stands at first
@@ -29,28 +31,26 @@ gradlab.start(keras=keras, device=device)
 # Both positions of the switch start from a NumPy array, so neither state is a variable. One array is full of halves, the other of
 # zeros. The network takes one step.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: initial_state -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
-gradlab.check_prediction("initial_state", prediction)
+gradlab.Panel("initial_state", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch, with the mouse or with the arrow keys. In the heatmaps, bright is large, dark is small, **black is exactly
+# **Look.** In the heatmaps, bright is large, dark is small, **black is exactly
 # zero**, hatched is `None`. Then drag `steps` from 1 to 2 with the switch on. Which picture changes its pattern?
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("initial_state", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("initial_state")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: initial_state -->
+#
 # **Explain.** Nothing is `None`. With zeros, one gradient is *exactly zero*, and that is right: in the first step the recurrent kernel
 # multiplies the initial state, so its gradient is the outer product of that state and the error behind it. A state of zeros makes it
 # zero. From the second step on the state is no longer zero. A finite difference agrees: move the weight a little, and the loss does
@@ -58,8 +58,12 @@ gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Exercise.** One step, and the state must stay a constant. Give the recurrent kernel a gradient that is not zero.
+#
+# Hint: In the first step, what is the recurrent kernel multiplied with?
+# Hint: Its gradient is the outer product of the state before the step and the error. Which state makes that product zero?
+# Hint: Any constant that is not zero will do, for example `np.ones`.
 
-# %%
+# %% tags=["exercise"]
 import numpy as np
 import tensorflow as tf
 
@@ -76,42 +80,61 @@ def mine(cell, x):
 
 gradlab.check_repair("initial_state", mine)
 
+# %% tags=["solution"]
+import numpy as np
+import tensorflow as tf
+
+
+def mine(cell, x):
+    sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
+    with tf.GradientTape() as tape:
+        h = tf.constant(np.ones((1, cell.units), "float32"))
+        for t in range(x.shape[1]):
+            h, _ = cell(x[:, t], [h])
+        loss = tf.reduce_mean((h - 1) ** 2)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("initial_state", mine)
+
 # %% [markdown]
-# ## 2. Make the state before the tape opens
+# ## 2. Make the state before the tape opens (extra)
 #
 # **Claim.** *A state that is created outside the tape stops the gradient from flowing through the RNN.*
 #
 # The state is a constant again. The switch decides whether it is made before the tape opens or inside.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: state_outside_tape -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"kernel": "?", "recurrent_kernel": "?", "bias": "?"}
-gradlab.check_prediction("state_outside_tape", prediction)
+gradlab.Panel("state_outside_tape", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch. Look for any difference, with the arrow keys too: they read single values.
+# **Look.** Look for any difference, with the arrow keys too: they read single values.
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("state_outside_tape", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("state_outside_tape")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: state_outside_tape -->
+#
 # **Explain.** No entry changes. A constant was computed from nothing, so there is nothing before the tape that the tape could have missed.
 
 # %% [markdown]
 # **Exercise.** Can you break it? Change `mine` so that at least one weight gets `None` from `tape.gradient`, while the loss stays the
 # same number, and say why. The check tells an honest break from an exception, and from a `None` that you wrote yourself.
+#
+# Hint: `tape.gradient` answers None where the record has no path from the loss to the weight. What takes a value out of the record?
+# Hint: Section 1 made the state from a NumPy array. What if a state goes *into* one?
+# Hint: Replace `h` in the loss by a constant with the same numbers: `tf.constant(h.numpy())`.
 
 
-# %%
+# %% tags=["exercise"]
 def mine(cell, x):
     sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
     with tf.GradientTape() as tape:
@@ -124,6 +147,20 @@ def mine(cell, x):
 
 gradlab.check_break("state_outside_tape", mine)
 
+
+# %% tags=["solution"]
+def mine(cell, x):
+    sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
+    with tf.GradientTape() as tape:
+        h = tf.fill((1, cell.units), 0.5)
+        for t in range(x.shape[1]):
+            h, _ = cell(x[:, t], [h])
+        loss = tf.reduce_mean((tf.constant(h.numpy()) - 1) ** 2)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_break("state_outside_tape", mine)
+
 # %% [markdown]
 # ## 3. Compute the state before the tape opens
 #
@@ -131,48 +168,59 @@ gradlab.check_break("state_outside_tape", mine)
 #
 # Now the state is computed: a Dense layer, the *encoder*, makes it from two numbers. The sources are the weights of both layers.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: computed_state -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {
-    "encoder kernel": "?",
-    "encoder bias": "?",
-    "kernel": "?",
-    "recurrent_kernel": "?",
-    "bias": "?",
-}
-gradlab.check_prediction("computed_state", prediction)
+gradlab.Panel("computed_state", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch and compare the first two pictures with the last three. Then train both versions for 30 steps: which weights
+# **Look.** Compare the first two pictures with the last three. Then train both versions for 30 steps: which weights
 # move?
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("computed_state", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("computed_state")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: computed_state -->
+#
 # **Explain.** The claim is half true. What the encoder did before the tape opened is not recorded, and its weights get `None`. The cell runs
 # inside the tape, and its weights get their gradients. So do not ask *where the state is made*. Ask *whether weights that you want to
 # train made it*.
 
 # %% [markdown]
 # **Exercise.** Mend this one so that all five sources get their gradients.
+#
+# Hint: Which line makes the state, and is the tape open by then?
+# Hint: The encoder's call has to be in the record. The order of two lines is wrong.
+# Hint: Move the line `h = encoder(facts)` below the line that opens the tape.
 
 
-# %%
+# %% tags=["exercise"]
 def mine(encoder, cell, facts, x):
     sources = {"encoder kernel": encoder.kernel, "encoder bias": encoder.bias}
     sources |= {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
     h = encoder(facts)  # mend this
     with tf.GradientTape() as tape:
+        for t in range(x.shape[1]):
+            h, _ = cell(x[:, t], [h])
+        loss = tf.reduce_mean((h - 1) ** 2)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("computed_state", mine)
+
+
+# %% tags=["solution"]
+def mine(encoder, cell, facts, x):
+    sources = {"encoder kernel": encoder.kernel, "encoder bias": encoder.bias}
+    sources |= {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
+    with tf.GradientTape() as tape:
+        h = encoder(facts)
         for t in range(x.shape[1]):
             h, _ = cell(x[:, t], [h])
         loss = tf.reduce_mean((h - 1) ** 2)
@@ -189,35 +237,37 @@ gradlab.check_repair("computed_state", mine)
 # A state can be learned like a weight. With the switch off it is a `tf.Variable`, with the switch on a constant tensor with the
 # same numbers. This time the state itself is among the sources.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: learned_state -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"initial state": "?", "kernel": "?", "recurrent_kernel": "?", "bias": "?"}
-gradlab.check_prediction("learned_state", prediction)
+gradlab.Panel("learned_state", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch and look at `initial state`. Then look at the weights.
+# **Look.** Look at `initial state`. Then look at the weights.
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("learned_state", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("learned_state")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: learned_state -->
+#
 # **Explain.** A tape **watches** trainable variables by itself, and tensors only when told to by `tape.watch(tensor)`. The constant state was not
 # watched, so asking for its gradient gives `None`. The weights are variables and have their gradients either way.
 
 # %% [markdown]
 # **Exercise.** Leave the state a constant tensor, and get its gradient all the same. One line is enough.
+#
+# Hint: The constant takes part in the loss. What does the tape need in order to follow it?
+# Hint: A variable is watched unasked, a tensor is not.
+# Hint: Write `tape.watch(h0)` as the first line inside the tape.
 
 
-# %%
+# %% tags=["exercise"]
 def mine(cell, learned, fixed, x):
     h0 = fixed  # leave this
     sources = {"initial state": h0}
@@ -231,6 +281,73 @@ def mine(cell, learned, fixed, x):
 
 
 gradlab.check_repair("learned_state", mine)
+
+
+# %% tags=["solution"]
+def mine(cell, learned, fixed, x):
+    h0 = fixed
+    sources = {"initial state": h0}
+    sources |= {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
+    with tf.GradientTape() as tape:
+        tape.watch(h0)
+        h = tf.identity(h0)
+        for t in range(x.shape[1]):
+            h, _ = cell(x[:, t], [h])
+        loss = tf.reduce_mean((h - 1) ** 2)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("learned_state", mine)
+
+# %% [markdown]
+# ## 5. Write it yourself (extra)
+#
+# **Exercise.** One step of the network, without a tape. Write the gradient of the loss with respect to the recurrent kernel U by the
+# chain rule, in NumPy. The formulas are `z = x W + h0 U + b`, `h = tanh(z)` and `loss = mean((h - 1)**2)`; the slope of tanh at z is `1 -
+# h**2`. The check compares with the tape.
+#
+# Hint: Go from the loss backwards: first d loss / d h. The mean divides by the number of units.
+# Hint: Then d loss / d z: multiply by the slope of tanh, entry by entry.
+# Hint: Last, d loss / d U is the outer product of h0 and d loss / d z: `np.outer(h0, dz)`. Now you see why a state of zeros gives zeros.
+
+
+# %% tags=["write"]
+def by_hand(x, h0, W, U, b):
+    """d loss / d U as an array of U's shape; x and h0 are vectors."""
+    return None  # your lines
+
+
+step = tf.keras.layers.SimpleRNNCell(4, bias_initializer="ones")
+inputs, start = tf.random.stateless_normal((1, 3), seed=(0, 1)), tf.random.stateless_normal((1, 4), seed=(0, 2))
+step(inputs, [start])  # makes the weights
+with tf.GradientTape() as tape:
+    h, _ = step(inputs, [start])
+    loss = tf.reduce_mean((h - 1) ** 2)
+wanted = tape.gradient(loss, step.recurrent_kernel)
+mine = by_hand(inputs.numpy()[0], start.numpy()[0], *step.get_weights())
+right = mine is not None and np.shape(mine) == wanted.shape and np.allclose(mine, wanted, atol=1e-6)
+print("right" if right else "not yet: it is not what the tape says")
+
+
+# %% tags=["solution"]
+def by_hand(x, h0, W, U, b):
+    """d loss / d U as an array of U's shape; x and h0 are vectors."""
+    h = np.tanh(x @ W + h0 @ U + b)
+    d_h = 2 * (h - 1) / h.size
+    d_z = d_h * (1 - h**2)
+    return np.outer(h0, d_z)
+
+
+step = tf.keras.layers.SimpleRNNCell(4, bias_initializer="ones")
+inputs, start = tf.random.stateless_normal((1, 3), seed=(0, 1)), tf.random.stateless_normal((1, 4), seed=(0, 2))
+step(inputs, [start])  # makes the weights
+with tf.GradientTape() as tape:
+    h, _ = step(inputs, [start])
+    loss = tf.reduce_mean((h - 1) ** 2)
+wanted = tape.gradient(loss, step.recurrent_kernel)
+mine = by_hand(inputs.numpy()[0], start.numpy()[0], *step.get_weights())
+right = mine is not None and np.shape(mine) == wanted.shape and np.allclose(mine, wanted, atol=1e-6)
+print("right" if right else "not yet: it is not what the tape says")
 
 # %% [markdown]
 # ## What you take home

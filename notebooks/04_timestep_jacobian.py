@@ -5,8 +5,10 @@
 # every pair of an output and an input. For states of H units and inputs of I numbers, `d h_t / d x_s` has the shape
 # H × I, for every t and s. Popular listings claim to compute it. You will see what each of them computes.
 #
-# **You need**: notebook 1. You should know what a partial derivative is.
-# **Time**: about 25 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can break anything.
+# **Needs**: notebook [1](01_initial_state.ipynb), and to know what a partial derivative is. **Gives**: you can say what the gradient of a
+# vector is, and take a Jacobian for each time step. <!-- minutes -->
+#
+# Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 
 # %% tags=["parameters"]
 bug = False  # where each switch stands at first
@@ -26,23 +28,19 @@ gradlab.start(keras=keras, device=device)
 # The switch chooses between `tape.batch_jacobian` and `tape.gradient`, each taken of every state and stacked. The tape is
 # **persistent**, which means that it may be asked more than once.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: timestep_jacobian -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"d h_t / d x_t": "?"}
-gradlab.check_prediction("timestep_jacobian", prediction)
+gradlab.Panel("timestep_jacobian", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch and compare the shapes. Then set `units` to 1. What do you see?
+# **Look.** Compare the shapes. Then set `units` to 1. What do you see?
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("timestep_jacobian", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("timestep_jacobian")
 gradlab.side_by_side(off, on)
 
@@ -50,7 +48,7 @@ gradlab.side_by_side(off, on)
 # **Check it yourself.** Nothing above should be believed because a tape says so. Move one input a little, up and down, and look at
 # the state: that is the derivative by its definition, here in double precision with NumPy alone.
 
-# %%
+# %% tags=["after"]
 import numpy as np
 
 things = gradlab.load("timestep_jacobian").setup()
@@ -81,13 +79,19 @@ print(
 )
 
 # %% [markdown]
+# <!-- answers: timestep_jacobian -->
+#
 # **Explain.** A gradient is taken of *one* number. Of a vector, the tape takes the gradient of the sum of its entries: all units added up, one
 # axis gone. With a single unit the sum is the unit, and the two agree.
 
 # %% [markdown]
 # **Exercise.** Make the folk version right without `batch_jacobian`: take one gradient for every unit, and stack them on the axis of units.
+#
+# Hint: `tape.gradient(h, x)` adds up the units. What would it give for one unit alone?
+# Hint: `each_unit` is a list with one tensor for each unit. Take one gradient of each.
+# Hint: `tf.stack([tape.gradient(u, x)[:, t] for u in each_unit], axis=1)`.
 
-# %%
+# %% tags=["exercise"]
 import tensorflow as tf
 
 
@@ -107,6 +111,26 @@ def mine(cell, x):
 
 gradlab.check_repair("timestep_jacobian", mine)
 
+# %% tags=["solution"]
+import tensorflow as tf
+
+
+def mine(cell, x):
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        h, states = tf.zeros((1, cell.units)), []
+        for t in range(x.shape[1]):
+            h, _ = cell(x[:, t], [h])
+            states.append((h, [h[:, k] for k in range(cell.units)]))  # the state, and each of its units
+    per_step = []
+    for t, (h, each_unit) in enumerate(states):
+        per_step.append(tf.stack([tape.gradient(u, x)[:, t] for u in each_unit], axis=1))
+    name = "d h_t / d x_t"
+    return tf.stack([h for h, _ in states], axis=1), {name: x}, {name: tf.stack(per_step, axis=1)}
+
+
+gradlab.check_repair("timestep_jacobian", mine)
+
 # %% [markdown]
 # ## 2. Look for each step's share
 #
@@ -115,74 +139,83 @@ gradlab.check_repair("timestep_jacobian", mine)
 # Here the last state is differentiated with respect to the whole sequence, by one gradient or by the Jacobian. You look for two
 # things in the result: the share of each *step*, and the share of each *unit*.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: summed_over_units -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"share of each step": "?", "share of each unit": "?"}
-gradlab.check_prediction("summed_over_units", prediction)
+gradlab.Panel("summed_over_units", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch. Rows are time steps. Which rows are dark, the early or the late ones?
+# **Look.** Rows are time steps. Which rows are dark, the early or the late ones?
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("summed_over_units", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("summed_over_units")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: summed_over_units -->
+#
 # **Explain.** The slices of the gradient over time *are* the contributions of the single steps, added up over units. What the sum has lost is the
 # units. The early steps contribute less and less: that is the vanishing gradient, and it has a notebook of its own.
 
 # %% [markdown]
 # **Exercise.** Which step contributes most to the last state? Answer with its number, counted from 0.
+#
+# Hint: The rows of `share of each step` are the steps.
+# Hint: The brightest row belongs to the input that moves the last state most.
+# Hint: Print `share`, and read where the largest number stands.
 
-# %%
+# %% tags=["exercise"]
 step = None  # your answer
 share = np.abs(off["share of each step"].values[0]).sum(axis=-1)
 print("right" if step == int(share.argmax()) else "not yet: hint, find the brightest row of 'share of each step'")
 
+# %% tags=["solution"]
+step = 5
+share = np.abs(off["share of each step"].values[0]).sum(axis=-1)
+print("right" if step == int(share.argmax()) else "not yet: hint, find the brightest row of 'share of each step'")
+
 # %% [markdown]
-# ## 3. Read the cell state off the layer
+# ## 3. Read the cell state off the layer (extra)
 #
 # **Claim.** *After a call, lstm_layer.cell_state holds the cell state.*
 #
 # An LSTM has two states, `h` and `c`. One listing reads `c` from the layer after calling it.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: cell_state_attribute -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"d c_T / d x": "?"}
-gradlab.check_prediction("cell_state_attribute", prediction)
+gradlab.Panel("cell_state_attribute", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch. The exception is shown below the heatmap; unfold it to see the line it comes from.
+# **Look.** The exception is shown below the heatmap; unfold it to see the line it comes from.
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("cell_state_attribute", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("cell_state_attribute")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: cell_state_attribute -->
+#
 # **Explain.** There is no such attribute, in either Keras. A layer returns its states and keeps none. (One that is `stateful=True` keeps them, in
 # variables, and cuts the gradient by it.)
 
 # %% [markdown]
 # **Exercise.** Get `c` from the layer itself: have it return its states.
+#
+# Hint: A layer returns its states if it is told to.
+# Hint: The argument is called `return_state`. What does an LSTM then return?
+# Hint: `_, _, c = returning(x)`, with `return_state=True` where the layer is made.
 
 
-# %%
+# %% tags=["exercise"]
 def mine(lstm, x):
     returning = tf.keras.layers.LSTM(lstm.units)
     returning(x)
@@ -197,41 +230,59 @@ def mine(lstm, x):
 
 gradlab.check_repair("cell_state_attribute", mine)
 
+
+# %% tags=["solution"]
+def mine(lstm, x):
+    returning = tf.keras.layers.LSTM(lstm.units, return_state=True)
+    returning(x)
+    returning.set_weights(lstm.get_weights())
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        _, _, c = returning(x)
+        loss = tf.reduce_sum(c)
+    sources = {"d c_T / d x": x}
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("cell_state_attribute", mine)
+
 # %% [markdown]
-# ## 4. Compute the states before the tape
+# ## 4. Compute the states before the tape (extra)
 #
 # **Claim.** *States computed before the tape opens can be differentiated inside it.*
 #
 # The same state, with the same numbers, computed before the tape opened or inside.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: states_before_tape -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"d c_T / d x": "?"}
-gradlab.check_prediction("states_before_tape", prediction)
+gradlab.Panel("states_before_tape", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch. Do the numbers of the loss tell you which is which?
+# **Look.** Do the numbers of the loss tell you which is which?
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("states_before_tape", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("states_before_tape")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: states_before_tape -->
+#
 # **Explain.** For the tape, what was computed before is a constant. Watching `x` inside comes too late for what was made of `x` before.
 
 # %% [markdown]
 # **Exercise.** Mend the order.
+#
+# Hint: What does the tape know of the line above it?
+# Hint: Two lines have to change places.
+# Hint: Call `lstm(x)` after `tape.watch(x)`, inside the tape.
 
 
-# %%
+# %% tags=["exercise"]
 def mine(lstm, x):
     _, _, c = lstm(x)
     with tf.GradientTape() as tape:
@@ -243,41 +294,56 @@ def mine(lstm, x):
 
 gradlab.check_repair("states_before_tape", mine)
 
+
+# %% tags=["solution"]
+def mine(lstm, x):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        _, _, c = lstm(x)
+        loss = tf.reduce_sum(c)
+    sources = {"d c_T / d x": x}
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("states_before_tape", mine)
+
 # %% [markdown]
-# ## 5. Ask one tape twice
+# ## 5. Ask one tape twice (extra)
 #
 # **Claim.** *One tape gives the gradient of the hidden state and then that of the cell state.*
 #
 # Two questions, one tape.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: tape_used_twice -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"d h_T / d x": "?", "d c_T / d x": "?"}
-gradlab.check_prediction("tape_used_twice", prediction)
+gradlab.Panel("tape_used_twice", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch and read the exception.
+# **Look.** Read the exception.
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("tape_used_twice", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("tape_used_twice")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: tape_used_twice -->
+#
 # **Explain.** A tape deletes what it recorded as soon as it has been asked once. `persistent=True` keeps the record.
 
 # %% [markdown]
 # **Exercise.** Answer both questions without a persistent tape.
+#
+# Hint: A tape that is not persistent can be asked once. You need two answers.
+# Hint: Two tapes may be open at the same time.
+# Hint: `with tf.GradientTape() as tape, tf.GradientTape() as other:`, watch `x` with both, and ask each once.
 
 
-# %%
+# %% tags=["exercise"]
 def mine(lstm, x):
     with tf.GradientTape() as tape:
         tape.watch(x)
@@ -288,6 +354,70 @@ def mine(lstm, x):
 
 
 gradlab.check_repair("tape_used_twice", mine)
+
+
+# %% tags=["solution"]
+def mine(lstm, x):
+    with tf.GradientTape() as tape, tf.GradientTape() as other:
+        tape.watch(x)
+        other.watch(x)
+        _, h, c = lstm(x)
+        hidden, carried = tf.reduce_sum(h), tf.reduce_sum(c)
+    gradients = {"d h_T / d x": tape.gradient(hidden, x), "d c_T / d x": other.gradient(carried, x)}
+    return hidden + carried, dict.fromkeys(gradients, x), gradients
+
+
+gradlab.check_repair("tape_used_twice", mine)
+
+# %% [markdown]
+# ## 6. Write it yourself (extra)
+#
+# **Exercise.** Write a Jacobian that needs no tape: `differences(f, x)` moves each entry of the vector `x` up and down by `step`, and
+# returns an array of the shape outputs × inputs. The check compares it with `tape.jacobian`.
+#
+# Hint: One column for each entry of `x`.
+# Hint: A column is `(f(up) - f(down)) / (2 * step)`, with `up` a copy of `x` in which one entry is larger.
+# Hint: Collect the columns in a list, and `np.stack(columns, axis=1)`.
+
+
+# %% tags=["write"]
+def differences(f, x, step=1e-3):
+    """d f(x) / d x by central differences; f takes and returns a vector of NumPy numbers."""
+    return None  # your lines
+
+
+matrix = np.random.default_rng(0).normal(size=(3, 4))
+point = tf.constant([0.1, -0.4, 0.7], tf.float64)
+with tf.GradientTape() as tape:
+    tape.watch(point)
+    y = tf.tanh(tf.linalg.matvec(tf.transpose(tf.constant(matrix)), point))
+wanted = tape.jacobian(y, point)
+mine = differences(lambda v: np.tanh(v @ matrix), point.numpy())
+right = mine is not None and np.shape(mine) == (4, 3) and np.allclose(mine, wanted, atol=1e-5)
+print("right" if right else "not yet: expected a 4 × 3 array that agrees with the tape")
+
+
+# %% tags=["solution"]
+def differences(f, x, step=1e-3):
+    """d f(x) / d x by central differences; f takes and returns a vector of NumPy numbers."""
+    columns = []
+    for i in range(len(x)):
+        up, down = x.copy(), x.copy()
+        up[i] += step
+        down[i] -= step
+        columns.append((f(up) - f(down)) / (2 * step))
+    return np.stack(columns, axis=1)
+
+
+matrix = np.random.default_rng(0).normal(size=(3, 4))
+point = tf.constant([0.1, -0.4, 0.7], tf.float64)
+with tf.GradientTape() as tape:
+    tape.watch(point)
+    y = tf.tanh(tf.linalg.matvec(tf.transpose(tf.constant(matrix)), point))
+wanted = tape.jacobian(y, point)
+mine = differences(lambda v: np.tanh(v @ matrix), point.numpy())
+right = mine is not None and np.shape(mine) == (4, 3) and np.allclose(mine, wanted, atol=1e-5)
+print("right" if right else "not yet: expected a 4 × 3 array that agrees with the tape")
 
 # %% [markdown]
 # ## What you take home

@@ -5,8 +5,10 @@
 # answers make claims about the gradients of such a model, and print models to copy. You will test the claims and the models, one by
 # one. At the end you train three versions of a network that has to reverse sequences of digits.
 #
-# **You need**: notebook 5. **Time**: about 25 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can
-# break anything.
+# **Needs**: notebook [5](05_lstm_and_the_tape.ipynb). **Gives**: you can connect an encoder to a decoder, and see what a missing
+# connection does to training. <!-- minutes -->
+#
+# Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 
 # %% tags=["parameters"]
 bug = False  # where each switch stands at first
@@ -18,70 +20,76 @@ import gradlab
 
 gradlab.start(keras=keras, device=device)
 
+# %%
+gradlab.drawing("encoder_decoder")
+
 # %% [markdown]
-# ## 1. Ask for every gradient by name
+# ## 1. Ask for every gradient by name (extra)
 #
 # **Claim.** *The gradients of an LSTM encoder-decoder stay inside TensorFlow; they are not exposed one by one.*
 #
 # With the switch off, encoder, decoder and **readout** (the dense layer that turns states into outputs) are called one after the other.
 # With it on, they are parts of one `tf.keras.Model`, and the list is `model.trainable_variables`.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: encoder_decoder -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"encoder kernel": "?", "encoder bias": "?", "decoder kernel": "?"}
-prediction |= {"readout kernel": "?", "readout bias": "?"}
-gradlab.check_prediction("encoder_decoder", prediction)
+gradlab.Panel("encoder_decoder", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch. Eight arrays, each with its name and its shape.
+# **Look.** Eight arrays, each with its name and its shape.
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("encoder_decoder", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("encoder_decoder")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: encoder_decoder -->
+#
 # **Explain.** `tape.gradient(loss, model.trainable_variables)` returns one tensor for each variable, in the order of the list. They are the
 # very tensors that an optimizer takes; looking at them costs nothing more.
 
 # %% [markdown]
 # **Exercise.** Which array has the smallest gradient, measured by its largest entry? Write its name; the check looks it up.
+#
+# Hint: The smallest gradient belongs to the darkest heatmap.
+# Hint: It is one of the encoder's: its gradient has the longest way.
+# Hint: Print `sizes`.
 
-# %%
+# %% tags=["exercise"]
 smallest = "?"  # your answer
 sizes = {reading.name: reading.largest for reading in on.readings}
 print("right" if smallest == min(sizes, key=sizes.get) else "not yet: hint, the darkest heatmap")
 
 
+# %% tags=["solution"]
+smallest = "encoder recurrent_kernel"
+sizes = {reading.name: reading.largest for reading in on.readings}
+print("right" if smallest == min(sizes, key=sizes.get) else "not yet: hint, the darkest heatmap")
+
+
 # %% [markdown]
-# ## 2. Start an LSTM decoder from one state
+# ## 2. Start an LSTM decoder from one state (extra)
 #
 # **Claim.** *An LSTM decoder can start from the encoder's output: initial_state=[encoded].*
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: one_state_for_two -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"encoder kernel": "?", "encoder bias": "?", "decoder kernel": "?", "decoder bias": "?"}
-gradlab.check_prediction("one_state_for_two", prediction)
+gradlab.Panel("one_state_for_two", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch. The red box says what was raised, and by which line of the code below it.
+# **Look.** The red box says what was raised, and by which line of the code below it.
+#
+# **Measure, after you have flipped.** What is raised with the switch on, and by which line: while the model is built, or when it is called?
 
-# %%
-gradlab.Panel("one_state_for_two", bug=bug)
-
-# %% [markdown]
-# **Measure.** What is raised with the switch on, and by which line: while the model is built, or when it is called?
-
-# %%
+# %% tags=["after"]
 from gradlab.runtime.exceptions import place, sentence
 
 off, on = gradlab.compare("one_state_for_two")
@@ -89,6 +97,8 @@ print(sentence(on.error))
 print("raised by:", place(on.error))
 
 # %% [markdown]
+# <!-- answers: one_state_for_two -->
+#
 # **Explain.** An LSTM carries two states, so its initial state is a list of two, `[h, c]`. A list with one entry leaves c without a value.
 # Legacy Keras compares the list with what the cell needs while the model is *built* and says what it expected. Keras 3 builds the
 # model and fails when it is *called*, with an index error from inside the layer; you have to know what was missing. (Set
@@ -96,8 +106,12 @@ print("raised by:", place(on.error))
 
 # %% [markdown]
 # **Exercise.** Mend the model.
+#
+# Hint: How many states does an LSTM carry?
+# Hint: The encoder returns three things: its output, h and c.
+# Hint: `_, h, c = encoder(read)`, and `initial_state=[h, c]`.
 
-# %%
+# %% tags=["exercise"]
 import tensorflow as tf
 
 
@@ -118,31 +132,48 @@ def mine(encoder, decoder, x, y):
 gradlab.check_repair("one_state_for_two", mine)
 
 
+# %% tags=["solution"]
+import tensorflow as tf
+
+
+def mine(encoder, decoder, x, y):
+    read, written = tf.keras.Input((None, 3)), tf.keras.Input((None, decoder.units))
+    _, h, c = encoder(read)
+    decoded = decoder(written, initial_state=[h, c])
+    model = tf.keras.Model([read, written], decoded)
+    with tf.GradientTape() as tape:
+        guess = model([x, y])
+        loss = tf.reduce_mean((guess - tf.reverse(y, [1])) ** 2)
+    names = ("kernel", "recurrent_kernel", "bias")
+    sources = {f"encoder {name}": w for name, w in zip(names, encoder.weights, strict=True)}
+    sources |= {f"decoder {name}": w for name, w in zip(names, decoder.weights, strict=True)}
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("one_state_for_two", mine)
+
+
 # %% [markdown]
-# ## 3. Hand over a bidirectional encoder
+# ## 3. Hand over a bidirectional encoder (extra)
 #
 # **Claim.** *The output of a bidirectional encoder can be the decoder's initial state: initial_state=[encoded, encoded].*
 #
 # A **bidirectional** layer runs two LSTMs, one from each end of the sequence, and puts their outputs side by side. With the switch off,
 # the states of both are joined and brought to the decoder's width by two dense layers, `fit_h` and `fit_c`.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: bidirectional_state -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"encoder forward": "?", "encoder backward": "?", "fit_h": "?", "fit_c": "?", "decoder": "?"}
-gradlab.check_prediction("bidirectional_state", prediction)
+gradlab.Panel("bidirectional_state", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch, and read the error for other numbers of units: which two numbers don't fit?
+# **Look.** Read the error for other numbers of units: which two numbers don't fit?
+#
+# **Measure, after you have flipped.** What is raised, by which line, and the shapes of all that the encoder returns.
 
-# %%
-gradlab.Panel("bidirectional_state", bug=bug)
-
-# %% [markdown]
-# **Measure.** What is raised, by which line, and the shapes of all that the encoder returns.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("bidirectional_state")
 print(type(on.error).__name__, "raised by:", place(on.error))
 things = gradlab.load("bidirectional_state").setup()
@@ -152,6 +183,8 @@ for name, state in zip(names, things["encoder"](things["x"]), strict=True):
 print("the decoder's units:", things["decoder"].units)
 
 # %% [markdown]
+# <!-- answers: bidirectional_state -->
+#
 # **Explain.** Joined, the two directions are twice as wide as the decoder's states. Legacy Keras compares the widths while the model is
 # built; Keras 3 finds out in the first matrix product. There are two remedies: bring the joined states to the decoder's width
 # (as here), or give the decoder twice the units. And `encoded` is the joined h; putting it in c's place as well would run
@@ -159,13 +192,37 @@ print("the decoder's units:", things["decoder"].units)
 
 # %% [markdown]
 # **Exercise.** Mend the model with the layers that are there: `join` puts tensors side by side, `fit_h` and `fit_c` change their width.
+#
+# Hint: Which two widths don't fit?
+# Hint: `fit_h` and `fit_c` are dense layers with as many units as the decoder.
+# Hint: `start = [fit_h(join([forward_h, backward_h])), fit_c(join([forward_c, backward_c]))]`.
 
 
-# %%
+# %% tags=["exercise"]
 def mine(encoder, join, fit_h, fit_c, decoder, x, y):
     read, written = tf.keras.Input((None, 3)), tf.keras.Input((None, decoder.units))
     _, forward_h, forward_c, backward_h, backward_c = encoder(read)
     start = [join([forward_h, backward_h]), join([forward_c, backward_c])]
+    model = tf.keras.Model([read, written], decoder(written, initial_state=start))
+    with tf.GradientTape() as tape:
+        guess = model([x, y])
+        loss = tf.reduce_mean((guess - tf.reverse(y, [1])) ** 2)
+    sources = {
+        "encoder forward": encoder.forward_layer.cell.kernel,
+        "encoder backward": encoder.backward_layer.cell.kernel,
+    }
+    sources |= {"fit_h": fit_h.kernel, "fit_c": fit_c.kernel, "decoder": decoder.cell.kernel}
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("bidirectional_state", mine)
+
+
+# %% tags=["solution"]
+def mine(encoder, join, fit_h, fit_c, decoder, x, y):
+    read, written = tf.keras.Input((None, 3)), tf.keras.Input((None, decoder.units))
+    _, forward_h, forward_c, backward_h, backward_c = encoder(read)
+    start = [fit_h(join([forward_h, backward_h])), fit_c(join([forward_c, backward_c]))]
     model = tf.keras.Model([read, written], decoder(written, initial_state=start))
     with tf.GradientTape() as tape:
         guess = model([x, y])
@@ -189,40 +246,25 @@ gradlab.check_repair("bidirectional_state", mine)
 # The claim does not say when, so it is tested twice. Section 1 tested it for a decoder that starts from the encoder's state. Here is the
 # other case: the decoder is given the sequence y and should answer with y reversed, and with the switch on it starts from zeros.
 #
-# First a half-way case, to look at. With the switch on, the decoder gets the encoder's h, and zeros in the place of c. Do all of the
-# encoder's variables have their gradients?
-
-# %%
-gradlab.Panel("half_the_state", bug=bug)
-
-# %%
-gradlab.side_by_side(*gradlab.compare("half_the_state"))
-
-# %% [markdown]
-# They do: h was computed from c, so one path is enough. Now the case without any path.
+# <!-- question: ignored_encoder -->
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"encoder kernel": "?", "encoder recurrent_kernel": "?", "encoder bias": "?"}
-prediction |= {"decoder kernel": "?", "decoder recurrent_kernel": "?", "decoder bias": "?"}
-gradlab.check_prediction("ignored_encoder", prediction)
+gradlab.Panel("ignored_encoder", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch, then train both versions and read how far each variable moved.
+# **Look.** Train both versions and read how far each variable moved.
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("ignored_encoder", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("ignored_encoder")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: ignored_encoder -->
+#
 # **Explain.** In these models the initial state is the only path from the encoder to the loss. The encoder still runs, and nothing fails. So
 # the claim holds for a decoder that ignores the encoder's state, and section 1 contradicts it for one that uses the state: **half true**. An
 # encoder without gradients is a *connection* that is missing, not a limit of TensorFlow. The decoder's own gradients differ from those with
@@ -230,9 +272,13 @@ gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Exercise.** Here the state is "cleaned" before it is handed over. Mend the code.
+#
+# Hint: What is left of h after it was cleaned?
+# Hint: `tf.zeros_like(h)` has the shape of h, and no path to it.
+# Hint: `start = [h, c]`.
 
 
-# %%
+# %% tags=["exercise"]
 def mine(encoder, decoder, x, y):
     names = ("kernel", "recurrent_kernel", "bias")
     sources = {f"encoder {name}": w for name, w in zip(names, encoder.weights, strict=True)}
@@ -248,48 +294,80 @@ def mine(encoder, decoder, x, y):
 gradlab.check_repair("ignored_encoder", mine)
 
 
+# %% tags=["solution"]
+def mine(encoder, decoder, x, y):
+    names = ("kernel", "recurrent_kernel", "bias")
+    sources = {f"encoder {name}": w for name, w in zip(names, encoder.weights, strict=True)}
+    sources |= {f"decoder {name}": w for name, w in zip(names, decoder.weights, strict=True)}
+    with tf.GradientTape() as tape:
+        _, h, c = encoder(x)
+        start = [h, c]
+        guess = decoder(y, initial_state=start)
+        loss = tf.reduce_mean((guess - tf.reverse(y, [1])) ** 2)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("ignored_encoder", mine)
+
+
 # %% [markdown]
 # ## 5. Run the encoder before the tape
 #
 # **Claim.** *An encoder that ran before the tape opened gets no gradients, though the decoder uses its state.*
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: encoder_before_tape -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"encoder kernel": "?", "encoder recurrent_kernel": "?", "encoder bias": "?"}
-prediction |= {"decoder kernel": "?", "decoder recurrent_kernel": "?", "decoder bias": "?"}
-gradlab.check_prediction("encoder_before_tape", prediction)
+gradlab.Panel("encoder_before_tape", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch, and compare the loss with that of section 4: which of the two mistakes shows in it?
+# **Look.** Compare the loss with that of section 4: which of the two mistakes shows in it?
+#
+# **Measure, after you have flipped.** Both positions side by side, and whether the loss gives the mistake away.
 
-# %%
-gradlab.Panel("encoder_before_tape", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions side by side, and whether the loss gives the mistake away.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("encoder_before_tape")
 print(gradlab.side_by_side(off, on))
 print("the same loss at both positions:", off.loss == on.loss)
 
 # %% [markdown]
+# <!-- answers: encoder_before_tape -->
+#
 # **Explain.** A tape records what happens while it is open. A state that was computed earlier enters it as two constants. The loss is the same,
 # because the values are; only the past is missing, and with it every gradient of the encoder.
 
 # %% [markdown]
 # **Exercise.** Mend the code by moving one line.
+#
+# Hint: Which line runs before the tape opens?
+# Hint: It must be in the record.
+# Hint: Move `_, h, c = encoder(x)` below the line that opens the tape.
 
 
-# %%
+# %% tags=["exercise"]
 def mine(encoder, decoder, x, y):
     names = ("kernel", "recurrent_kernel", "bias")
     sources = {f"encoder {name}": w for name, w in zip(names, encoder.weights, strict=True)}
     sources |= {f"decoder {name}": w for name, w in zip(names, decoder.weights, strict=True)}
     _, h, c = encoder(x)
     with tf.GradientTape() as tape:
+        guess = decoder(y, initial_state=[h, c])
+        loss = tf.reduce_mean((guess - tf.reverse(y, [1])) ** 2)
+    return loss, sources, tape.gradient(loss, sources)
+
+
+gradlab.check_repair("encoder_before_tape", mine)
+
+
+# %% tags=["solution"]
+def mine(encoder, decoder, x, y):
+    names = ("kernel", "recurrent_kernel", "bias")
+    sources = {f"encoder {name}": w for name, w in zip(names, encoder.weights, strict=True)}
+    sources |= {f"decoder {name}": w for name, w in zip(names, decoder.weights, strict=True)}
+    with tf.GradientTape() as tape:
+        _, h, c = encoder(x)
         guess = decoder(y, initial_state=[h, c])
         loss = tf.reduce_mean((guess - tf.reverse(y, [1])) ** 2)
     return loss, sources, tape.gradient(loss, sources)
@@ -414,6 +492,100 @@ Picture(buffer.getvalue(), "Accuracy on held-out sequences over 300 steps, one l
 # **Explain.** The decoder without the encoder's state can only guess: 1 in 100 000 would be chance. The third version is more surprising.
 # Its encoder is not trained. Yet a state that random weights compute still contains part of the sequence, and the decoder learns to read
 # it. So the loss falls, the accuracy rises, and neither of them shows the mistake. The gradients show it.
+
+# %% [markdown]
+# ## 7. Hand over half of the state (extra)
+#
+# What if one of the two states is handed over? With the switch on, the decoder gets the encoder's h, and zeros in the place of c.
+#
+# <!-- question: half_the_state -->
+
+# %%
+gradlab.Panel("half_the_state", bug=bug, predict=True)
+
+# %% tags=["after"]
+gradlab.side_by_side(*gradlab.compare("half_the_state"))
+
+# %% [markdown]
+# <!-- answers: half_the_state -->
+
+# %% [markdown]
+# ## 8. Write it yourself (extra)
+#
+# **Exercise.** Write the test that would have found both mistakes before the training: `silent_parts` takes the parts of a model by name
+# and a function that computes the loss, and returns the names of the parts of which no variable has a gradient that is not None and not
+# zero.
+#
+# Hint: Ask one tape for the gradients of all variables of a part, or of all parts at once.
+# Hint: A part is silent if each of its gradients is None or all zeros.
+# Hint: `tape.gradient` takes a dict of lists as well: `{name: part.trainable_variables for name, part in parts.items()}`.
+
+
+# %% tags=["write"]
+def silent_parts(parts, loss_of):
+    """The names of the parts that get nothing to learn from: {name: layer}, and a function without arguments."""
+    return None  # your lines
+
+
+things = gradlab.load("ignored_encoder").setup()
+encoder, decoder, x, y = (things[name] for name in ("encoder", "decoder", "x", "y"))
+
+
+def connected():
+    _, h, c = encoder(x)
+    return tf.reduce_mean((decoder(y, initial_state=[h, c]) - tf.reverse(y, [1])) ** 2)
+
+
+def ignored():
+    encoder(x)
+    return tf.reduce_mean((decoder(y) - tf.reverse(y, [1])) ** 2)
+
+
+def multiplied_by_zero():
+    _, h, c = encoder(x)
+    return tf.reduce_mean((decoder(y, initial_state=[0 * h, 0 * c]) - tf.reverse(y, [1])) ** 2)
+
+
+parts = {"encoder": encoder, "decoder": decoder}
+answers = [silent_parts(parts, loss) for loss in (connected, ignored, multiplied_by_zero)]
+print("right" if answers == [[], ["encoder"], ["encoder"]] else f"not yet: {answers}")
+
+
+# %% tags=["solution"]
+def silent_parts(parts, loss_of):
+    """The names of the parts that get nothing to learn from: {name: layer}, and a function without arguments."""
+    with tf.GradientTape(persistent=True) as tape:
+        loss = loss_of()
+    silent = []
+    for name, part in parts.items():
+        gradients = tape.gradient(loss, part.trainable_variables)
+        if not any(g is not None and tf.reduce_any(g != 0) for g in gradients):
+            silent.append(name)
+    return silent
+
+
+things = gradlab.load("ignored_encoder").setup()
+encoder, decoder, x, y = (things[name] for name in ("encoder", "decoder", "x", "y"))
+
+
+def connected():
+    _, h, c = encoder(x)
+    return tf.reduce_mean((decoder(y, initial_state=[h, c]) - tf.reverse(y, [1])) ** 2)
+
+
+def ignored():
+    encoder(x)
+    return tf.reduce_mean((decoder(y) - tf.reverse(y, [1])) ** 2)
+
+
+def multiplied_by_zero():
+    _, h, c = encoder(x)
+    return tf.reduce_mean((decoder(y, initial_state=[0 * h, 0 * c]) - tf.reverse(y, [1])) ** 2)
+
+
+parts = {"encoder": encoder, "decoder": decoder}
+answers = [silent_parts(parts, loss) for loss in (connected, ignored, multiplied_by_zero)]
+print("right" if answers == [[], ["encoder"], ["encoder"]] else f"not yet: {answers}")
 
 # %% [markdown]
 # ## What you take home

@@ -5,8 +5,10 @@
 # list that `fit`, and most training loops, go through; what is not in it is *missing*. Notebook [3](03_build_vs_init.ipynb) was about a single
 # **layer** and its list. This one is about whole **models**, about `fit`, and about what the optimizer says.
 #
-# **You need**: notebook [3](03_build_vs_init.ipynb), above all *tracked* (listed by the layer or model) and *watched* (seen by the tape).
-# **Time**: about 25 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can break anything.
+# **Needs**: notebook [3](03_build_vs_init.ipynb), above all *tracked* (listed by the layer or model) and *watched* (seen by the tape).
+# **Gives**: you can make a training loop stop where weights are missing. <!-- minutes -->
+#
+# Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 
 # %% tags=["parameters"]
 bug = False  # where each switch stands at first
@@ -27,34 +29,36 @@ gradlab.start(keras=keras, device=device)
 # [basic training loops](https://www.tensorflow.org/guide/basic_training_loops) builds such a model with plain `tf.Variable`s on a
 # `tf.keras.Model`; the code here is ours, the way to make the weights is the same. With the switch off they come from `add_weight`.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: guide_model -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"slope": "?", "offset": "?"}
-gradlab.check_prediction("guide_model", prediction)
+gradlab.Panel("guide_model", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch and compare the last two rows: what did the tape watch, and what is in the list? Train both versions.
+# **Look.** Compare the last two rows: what did the tape watch, and what is in the list? Train both versions.
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("guide_model", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("guide_model")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: guide_model -->
+#
 # **Explain.** Keras 3 lists the variables that Keras made, and those of layers. A plain `tf.Variable` is TensorFlow's, so it is left out; the tape watches
 # it all the same. Legacy Keras (set `keras = 2` in the first cell and restart) lists both kinds. What your Keras does stands in the panel.
 
 # %% [markdown]
 # **Exercise.** Mend the model so that slope and offset are in its list, under either Keras.
+#
+# Hint: The version with the switch off shows the way.
+# Hint: Keras lists the variables that Keras made.
+# Hint: `self.slope = self.add_weight(shape=(), name="slope")`, and the same for the offset.
 
-# %%
+# %% tags=["exercise"]
 import tensorflow as tf
 
 
@@ -74,8 +78,28 @@ print(
     "mended" if len(model.trainable_variables) == 2 else "not yet: hint, the version with the switch off shows the way"
 )
 
+# %% tags=["solution"]
+import tensorflow as tf
+
+
+class Line(tf.keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.slope = self.add_weight(shape=(), initializer=tf.constant_initializer(5.0), name="slope")
+        self.offset = self.add_weight(shape=(), initializer=tf.constant_initializer(0.5), name="offset")
+
+    def call(self, x):
+        return self.slope * x + self.offset
+
+
+model = Line()
+model(tf.zeros((1, 1)))
+print(
+    "mended" if len(model.trainable_variables) == 2 else "not yet: hint, the version with the switch off shows the way"
+)
+
 # %% [markdown]
-# ## 2. Fit a model that has nothing to train
+# ## 2. Fit a model that has nothing to train (extra)
 #
 # **Claim.** *If nothing can be trained, `fit` says so and stops.*
 #
@@ -86,9 +110,9 @@ print(
 expected = {"exception": "?", "warnings": "?", "the loss falls": "?"}  # your answers: True or False, and a number
 
 # %% [markdown]
-# **Measure.** Both models, the same data, three epochs. (If you mended `Line` above, it is the plain one no longer: so it is written out again.)
+# **Measure, after you have flipped.** Both models, the same data, three epochs. (If you mended `Line` above, it is the plain one no longer: so it is written out again.)
 
-# %%
+# %% tags=["after"]
 import warnings
 
 
@@ -133,9 +157,13 @@ print("as you said" if all(found[key] == expected[key] for key in expected) else
 #
 # **Exercise.** Write the line that you would put after every `compile` of your own: something that stops when the list is empty. The check
 # tries it on both models, and on a frozen one, whose list is empty under either Keras.
+#
+# Hint: An empty list is false.
+# Hint: `if not model.trainable_variables:`
+# Hint: `raise ValueError("there is nothing to train")`.
 
 
-# %%
+# %% tags=["exercise"]
 def guard(model):
     """Raise an exception if there is nothing to train."""
     # your line
@@ -160,46 +188,105 @@ answers = [stops(make()) for make in (Listed, Plain, Frozen)]
 right = [False, not Plain().trainable_variables, True]
 print("right" if answers == right else "not yet: hint, an empty list is false")
 
+
+# %% tags=["solution"]
+def guard(model):
+    """Raise an exception if there is nothing to train."""
+    if not model.trainable_variables:
+        raise ValueError("there is nothing to train")
+
+
+class Frozen(Listed):
+    def __init__(self):
+        super().__init__()
+        self.trainable = False
+
+
+def stops(model):
+    model(tf.zeros((1, 1)))
+    try:
+        guard(model)
+    except Exception:
+        return True
+    return False
+
+
+answers = [stops(make()) for make in (Listed, Plain, Frozen)]
+right = [False, not Plain().trainable_variables, True]
+print("right" if answers == right else "not yet: hint, an empty list is false")
+
 # %% [markdown]
-# ## 3. Keep a layer in an object of your own
+# ## 3. Keep a layer in an object of your own (extra)
 #
 # **Claim.** *Variables that are hidden from the model are not seen by the tape, so they get None.*
 #
 # The first of two layers is put into a small Python object, as one does to keep things tidy, and the object on the model.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: hidden_layer -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"inner kernel": "?", "inner bias": "?", "outer kernel": "?", "outer bias": "?"}
-gradlab.check_prediction("hidden_layer", prediction)
+gradlab.Panel("hidden_layer", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch. Which list is longer, the watched or the tracked one? Train both: does the loss fall with the switch on?
+# **Look.** Which list is longer, the watched or the tracked one? Train both: does the loss fall with the switch on?
+#
+# **Measure, after you have flipped.** Both positions of the switch, side by side.
 
-# %%
-gradlab.Panel("hidden_layer", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions of the switch, side by side.
-
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("hidden_layer")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
+# <!-- answers: hidden_layer -->
+#
 # **Explain.** The tape watches every trainable variable that is read, wherever it is kept. The *model* looks for layers in its attributes and in a few kinds of
 # containers. Note the danger: with the switch on the loss falls too, because the outer layer learns. No curve tells you that the inner one
 # stands still; how far each weight moved does.
 
 # %% [markdown]
 # **Exercise.** Which containers does the model look into? Write `True` or `False` behind each, then run. (The last three are measured for you.)
+#
+# Hint: Three of them are containers that Keras knows.
+# Hint: Keras does not look into objects of your own classes, and not into functions.
+# Hint: Run the cell: what was measured stands behind each name.
 
-# %%
+# %% tags=["exercise"]
 import functools
 import types
 
 opened = dict.fromkeys(("list", "dict", "tuple", "namespace", "function"), "?")  # your answers
+keep = {
+    "list": lambda layer: [layer],
+    "dict": lambda layer: {"a": layer},
+    "tuple": lambda layer: (layer,),
+    "namespace": lambda layer: types.SimpleNamespace(layer=layer),
+    "function": lambda layer: lambda x: layer(x),
+    "set": lambda layer: {layer},
+    "partial": lambda layer: functools.partial(layer),
+    "dict of lists": lambda layer: {"a": [layer]},
+}
+
+
+class Holder(tf.keras.Model):
+    def __init__(self, kept_in):
+        super().__init__()
+        layer = tf.keras.layers.Dense(2)
+        layer.build((None, 3))
+        self.kept = keep[kept_in](layer)
+
+
+measured = {name: len(Holder(name).trainable_variables) == 2 for name in keep}
+for name in keep:
+    said = "" if name not in opened else (", as you said" if opened[name] == measured[name] else ", not as you said")
+    print(f"{name}: {'looked into' if measured[name] else 'not looked into'}{said}")
+
+# %% tags=["solution"]
+import functools
+import types
+
+opened = {"list": True, "dict": True, "tuple": True, "namespace": False, "function": False}
 keep = {
     "list": lambda layer: [layer],
     "dict": lambda layer: {"a": layer},
@@ -239,10 +326,10 @@ for name in keep:
 expected = {"empty": "?", "all None": "?", "some None": "?"}  # your answers
 
 # %% [markdown]
-# **Measure.** Each case with fresh variables. The warning of legacy Keras goes to a log and not through Python's `warnings`, so it is not counted here.
+# **Measure, after you have flipped.** Each case with fresh variables. The warning of legacy Keras goes to a log and not through Python's `warnings`, so it is not counted here.
 
 
-# %%
+# %% tags=["after"]
 def fresh():
     layer = tf.keras.layers.Dense(2)
     layer.build((None, 3))
@@ -279,12 +366,50 @@ print("the kernel with None has moved:", bool(tf.reduce_any(tf.convert_to_tensor
 #
 # **Exercise.** Write an update that can't go wrong quietly: it must raise for every variable that the tape watched and that gets no gradient, whether
 # because it is None or because it is not in the list.
+#
+# Hint: There are two ways to lose a gradient: the variable is not in the list, or its gradient is None.
+# Hint: Compare `len(tape.watched_variables())` with the number of variables.
+# Hint: Raise an exception if the numbers differ, or if `any(g is None for g in gradients)`.
 
 
-# %%
+# %% tags=["write"]
 def complete(tape, gradients, variables):
     """Raise an exception unless every variable that the tape watched has a gradient."""
     # your lines; tape.watched_variables() is what the tape saw
+
+
+def tries(model, cut):
+    """Does `complete` raise? `cut` puts a cast on the path."""
+    x = tf.ones((4, 1))
+    with tf.GradientTape() as tape:
+        y = model(x)
+        loss = tf.reduce_mean(tf.cast(tf.cast(y, tf.int32), tf.float32) if cut else y)
+    variables = model.trainable_variables
+    try:
+        complete(tape, tape.gradient(loss, variables), variables)
+    except Exception:
+        return True
+    return False
+
+
+answers = [tries(Listed(), False), tries(Listed(), True), tries(Plain(), False)]
+right = [False, True, not Plain().trainable_variables]
+print(
+    "right"
+    if answers == right
+    else "not yet: hint, compare two numbers of variables, and look for None among the gradients"
+)
+
+
+# %% tags=["solution"]
+def complete(tape, gradients, variables):
+    """Raise an exception unless every variable that the tape watched has a gradient."""
+    watched = tape.watched_variables()
+    if len(watched) != len(variables):
+        raise ValueError(f"{len(watched)} variables are watched, {len(variables)} are listed")
+    lost = [v.name for v, g in zip(variables, gradients) if g is None]
+    if lost:
+        raise ValueError(f"no gradient for {lost}")
 
 
 def tries(model, cut):

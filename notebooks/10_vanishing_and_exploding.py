@@ -5,8 +5,10 @@
 # sequence". You will draw what it reflects: a map with a row for every state and a column for every input. Then you will
 # remove the first half of the sequence from the gradient, and see whether it changes.
 #
-# **You need**: notebook 4. **Time**: about 30 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can
-# break anything.
+# **Needs**: notebook [4](04_timestep_jacobian.ipynb). **Gives**: you can draw how far back a network looks, and say which weights decide
+# it. <!-- minutes -->
+#
+# Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 
 # %% tags=["parameters"]
 bug = False  # where each switch stands at first
@@ -49,10 +51,10 @@ InfluencePanel(bug=bug)
 # - a forget bias at which the LSTM's map fades faster than the SimpleRNN's.
 
 # %% [markdown]
-# **Measure.** One entry of each map, bottom left: how much the first of 50 inputs moves the last state. `gradlab.jacobian` takes a layer
+# **Measure, after you have flipped.** One entry of each map, bottom left: how much the first of 50 inputs moves the last state. `gradlab.jacobian` takes a layer
 # of yours as well, and `norms` gives log10 of the sizes: -3 means a thousandth. The same for inputs of a tenth of the size.
 
-# %%
+# %% tags=["after"]
 import numpy as np
 import tensorflow as tf
 
@@ -77,9 +79,9 @@ for kind in ("SimpleRNN", "GRU", "LSTM"):
 #   from unit to unit, so a radius below 1 promises nothing, and a radius above 1 makes an **explosion** possible, not certain. The exercise
 #   below shows it.
 #
-# That is why the size of the inputs matters. Keras gives a SimpleRNN an orthogonal matrix: all singular values are 1. With small inputs the slopes
-# stay near 1, and the first input reaches the last state almost undiminished. With inputs of size 1
-# the slopes are smaller, and the product of 49 of them leaves about 1e-5.
+# That is why the size of the inputs matters. Keras gives a SimpleRNN an orthogonal matrix: all singular values are 1. With inputs of a
+# tenth of the size the mean slope is above 0.95, and the first input reaches the last state almost undiminished. With inputs of size 1
+# the mean slope is below 0.85, and the product of 49 steps leaves about 1e-5.
 #
 # An LSTM adds a second path: along the cell state, each step multiplies by the forget gate, and a gate near 1 passes the gradient on almost
 # unchanged. The recurrent matrices matter to it too, but less.
@@ -87,13 +89,44 @@ for kind in ("SimpleRNN", "GRU", "LSTM"):
 # Note what the map does not show: a `None`. A vanished gradient is a very small number. (If it is smaller than float32 can hold, a tape returns an
 # exact zero. [Notebook 11](11_jacobian_race.ipynb) shows that.)
 
+# %%
+gradlab.drawing("two_roads")
+
 # %% [markdown]
 # **Exercise.** Here is a recurrent matrix of two units with a spectral radius of 0.63. Hold the two units at pre-activations of your choice
 # (what goes into tanh), for 60 steps, such that the gradient *explodes*. Try saturating one unit, the other, both.
+#
+# Hint: With both units at 0 the slopes are 1, and the matrix is multiplied by itself again and again.
+# Hint: A saturated unit has a slope near 0. That removes its row from the product.
+# Hint: Try 0 for the first unit and 3 for the second.
 
-# %%
+# %% tags=["exercise"]
 U = np.array([[1.2, 1.0], [-1.0, -0.5]], "float32")
 held_at = (0.0, 0.0)  # your answer: one number for each unit
+
+print(
+    f"spectral radius {np.abs(np.linalg.eigvals(U)).max():.2f}, largest singular value {np.linalg.svd(U)[1].max():.2f}"
+)
+
+
+def influence(held_at, steps=60):
+    """log10 of |d h_T / d x_1| of a SimpleRNN whose inputs hold its units at these pre-activations."""
+    layer = tf.keras.layers.SimpleRNN(2, return_sequences=True)
+    inputs, h = np.zeros((1, steps, 2), "float32"), np.zeros(2)
+    layer(inputs)
+    layer.set_weights([np.eye(2, dtype="float32"), U, np.zeros(2, "float32")])
+    for t in range(steps):
+        inputs[0, t] = held_at - h @ U
+        h = np.tanh(held_at)
+    return float(gradlab.jacobian(layer, inputs).norms()[0, -1, 0])
+
+
+power = influence(np.array(held_at, "float64"))
+print(f"|d h_60 / d x_1| is about 1e{round(power):+d}:", "right, it explodes" if power > 1 else "not yet: it vanishes")
+
+# %% tags=["solution"]
+U = np.array([[1.2, 1.0], [-1.0, -0.5]], "float32")
+held_at = (0.0, 3.0)
 
 print(
     f"spectral radius {np.abs(np.linalg.eigvals(U)).max():.2f}, largest singular value {np.linalg.svd(U)[1].max():.2f}"
@@ -123,25 +156,21 @@ print(f"|d h_60 / d x_1| is about 1e{round(power):+d}:", "right, it explodes" if
 # If that were so, the gradients of the weights would change when the path to the first half of the sequence is cut. The switch does that
 # with `tf.stop_gradient`, which passes a value on and stops the gradient. The radius is 0.5 and the forget bias 2.
 #
-# **Predict.** What will each gradient be with the switch on? Put one of these words in the place of each question mark, and run
-# the cell: `ok`, `wrong`, `zero`, `not finite`, `none`, `missing`, `raises`.
+# <!-- question: far_past -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
-prediction = {"SimpleRNN kernel": "?", "LSTM kernel": "?"}
-gradlab.check_prediction("far_past", prediction)
+gradlab.Panel("far_past", bug=bug, predict=True)
 
 # %% [markdown]
-# **Toggle.** Flip the switch; then drag `radius` up and `forget_bias` down. From which radius on is the SimpleRNN's gradient wrong, and up to
+# **Look.** Drag `radius` up and `forget_bias` down. From which radius on is the SimpleRNN's gradient wrong, and up to
 # which forget bias is the LSTM's right? (*Wrong* means: a finite difference of this run contradicts it.)
-
-# %%
-gradlab.Panel("far_past", bug=bug)
-
-# %% [markdown]
-# **Measure.** Both positions side by side, and the share of each gradient that came from
+#
+# **Measure, after you have flipped.** Both positions side by side, and the share of each gradient that came from
 # the first half of the sequence.
 
-# %%
+# %% tags=["after"]
 off, on = gradlab.compare("far_past")
 print(gradlab.side_by_side(off, on))
 for name in off.kinds:
@@ -152,6 +181,8 @@ for name in off.kinds:
     )
 
 # %% [markdown]
+# <!-- answers: far_past -->
+#
 # **Explain.** The claim is about all networks, and it holds for some. In the SimpleRNN with small recurrent weights the first ten steps add
 # nothing that can be measured. In the LSTM they matter. How much of the sequence the gradient reflects depends on the weights and the
 # inputs. The map shows it for *your* network.
@@ -159,8 +190,12 @@ for name in off.kinds:
 # %% [markdown]
 # **Exercise.** Build an LSTM that looks back: choose a radius and a forget bias such that the first of 20 inputs moves the last state at
 # least half as much as the last input does. The check draws the map and compares two entries of its last row.
+#
+# Hint: Which gate keeps the cell state?
+# Hint: sigmoid(1) is 0.73, and 0.73 multiplied 19 times by itself is little.
+# Hint: A radius of 0.5 and a forget bias of 4.
 
-# %%
+# %% tags=["exercise"]
 radius, forget_bias = 0.5, 1.0  # your answer
 last_row = gradlab.jacobian(tuned_layer("LSTM", 8, 3, radius, forget_bias), x[:, :20]).norms()[0, -1]
 ratio = 10 ** (last_row[0] - last_row[-1])
@@ -170,6 +205,63 @@ elif ratio > 20:
     print("too much: the influence explodes; hint: a smaller radius")
 else:
     print("right: it looks back to the first input")
+
+# %% tags=["solution"]
+radius, forget_bias = 0.5, 4.0
+last_row = gradlab.jacobian(tuned_layer("LSTM", 8, 3, radius, forget_bias), x[:, :20]).norms()[0, -1]
+ratio = 10 ** (last_row[0] - last_row[-1])
+if ratio < 0.5:
+    print("not yet: the first input has too little influence; hint: which gate keeps the cell state?")
+elif ratio > 20:
+    print("too much: the influence explodes; hint: a smaller radius")
+else:
+    print("right: it looks back to the first input")
+
+# %% [markdown]
+# ## 3. Write it yourself (extra)
+#
+# **Exercise.** Write the map of a SimpleRNN yourself. One step of the way from state t - 1 to state t multiplies by `diag(1 - h_t**2) @
+# U.T`; the way from the input s to the state s multiplies by `diag(1 - h_s**2) @ W.T`. Return d h_T / d x_1, an array of units × inputs,
+# as a product. The check compares with `gradlab.jacobian`.
+#
+# Hint: First run the network and keep all states: `h = np.tanh(x[t] @ W + h @ U + b)`.
+# Hint: Begin with the input: `product = np.diag(1 - states[0]**2) @ W.T`.
+# Hint: Then for each later state: `product = np.diag(1 - h**2) @ U.T @ product`.
+
+
+# %% tags=["write"]
+def first_to_last(x, W, U, b):
+    """d h_T / d x_1 of a SimpleRNN that starts from zeros; x has the shape steps × inputs."""
+    return None  # your lines
+
+
+layer = tf.keras.layers.SimpleRNN(5, return_sequences=True)
+sequence = inputs_of_size_one(12, 3)
+wanted = np.asarray(gradlab.jacobian(layer, sequence).full)[0, -1, :, 0]
+mine = first_to_last(np.float64(sequence)[0], *(np.float64(w) for w in layer.get_weights()))
+right = mine is not None and np.shape(mine) == wanted.shape and np.allclose(mine, wanted, atol=1e-6)
+print("right" if right else "not yet: expected the 5 × 3 array that gradlab.jacobian gives")
+
+
+# %% tags=["solution"]
+def first_to_last(x, W, U, b):
+    """d h_T / d x_1 of a SimpleRNN that starts from zeros; x has the shape steps × inputs."""
+    h, states = np.zeros(len(b)), []
+    for row in x:
+        h = np.tanh(row @ W + h @ U + b)
+        states.append(h)
+    product = np.diag(1 - states[0] ** 2) @ W.T
+    for h in states[1:]:
+        product = np.diag(1 - h**2) @ U.T @ product
+    return product
+
+
+layer = tf.keras.layers.SimpleRNN(5, return_sequences=True)
+sequence = inputs_of_size_one(12, 3)
+wanted = np.asarray(gradlab.jacobian(layer, sequence).full)[0, -1, :, 0]
+mine = first_to_last(np.float64(sequence)[0], *(np.float64(w) for w in layer.get_weights()))
+right = mine is not None and np.shape(mine) == wanted.shape and np.allclose(mine, wanted, atol=1e-6)
+print("right" if right else "not yet: expected the 5 × 3 array that gradlab.jacobian gives")
 
 # %% [markdown]
 # ## What you take home

@@ -4,8 +4,10 @@
 # Notebook 4 took Jacobians one state at a time. Here you get *all* of them, `d h_t / d x_s` for every pair of steps. You check them against
 # the definition, see what float32 does to very small ones, and measure what five ways to compute them cost.
 #
-# **You need**: notebook 4, and to know what a matrix product is.
-# **Time**: about 20 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can break anything.
+# **Needs**: notebooks [4](04_timestep_jacobian.ipynb) and [10](10_vanishing_and_exploding.ipynb). **Gives**: you can choose a way to a
+# Jacobian, and say what it costs. <!-- minutes -->
+#
+# Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 
 # %% tags=["parameters"]
 bug = False  # where each switch stands at first
@@ -200,8 +202,12 @@ as_picture(figure, "Cost over T: " + "; ".join(f"{c.quantity}: T to the {c.expon
 # %% [markdown]
 # **Exercise.** Compute `d h_2 / d x_0` of the fading network from single steps only: `.step` holds the A_t, `.diagonal` the B_t (for a SimpleRNN the
 # state is h, so S = H). Which product is it?
+#
+# Hint: From the input at step 0 to the state at step 2 there are two more steps.
+# Hint: `A[t]` leads from state t - 1 to state t.
+# Hint: `A[2] @ A[1] @ B[0]`.
 
-# %%
+# %% tags=["exercise"]
 short = gradlab.jacobian(fading, long[:, :3])
 A, B = np.asarray(short.step)[0], np.asarray(short.diagonal)[0]
 answer = A[1] @ B[0]  # your answer; this is d h_1 / d x_0
@@ -211,6 +217,62 @@ print(
     if np.allclose(answer, wanted, atol=1e-6)
     else "not yet: hint, one more step lies between state 1 and state 2"
 )
+
+# %% tags=["solution"]
+short = gradlab.jacobian(fading, long[:, :3])
+A, B = np.asarray(short.step)[0], np.asarray(short.diagonal)[0]
+answer = A[2] @ A[1] @ B[0]
+wanted = np.asarray(short.full)[0, 2, :, 0]
+print(
+    "right"
+    if np.allclose(answer, wanted, atol=1e-6)
+    else "not yet: hint, one more step lies between state 1 and state 2"
+)
+
+# %% [markdown]
+# ## 5. Write it yourself
+#
+# **Exercise.** Write the last row of the map from single steps: `to_the_last(A, B)` returns d h_T / d x_s for every s, an array of steps
+# × units × inputs. One matrix product for each step is enough, if you go backwards and keep the product.
+#
+# Hint: For the last input it is `B[-1]`.
+# Hint: Keep `product`, which is the identity at first. Before each step back, multiply it by A of the step that you leave: `product @
+# A[t]`.
+# Hint: Go through `reversed(range(T))`: put `product @ B[t]` into row t, then `product = product @ A[t]`.
+
+
+# %% tags=["write"]
+def to_the_last(A, B):
+    """d h_T / d x_s for all s: A[t] leads from state t - 1 to state t, B[t] from input t to state t."""
+    return None  # your lines
+
+
+whole_run = gradlab.jacobian(
+    tf.keras.layers.SimpleRNN(8, return_sequences=True), tf.random.stateless_normal((1, 10, 4), seed=(0, 0))
+)
+mine = to_the_last(np.asarray(whole_run.step)[0], np.asarray(whole_run.diagonal)[0])
+wanted = np.asarray(whole_run.full)[0, -1].transpose(1, 0, 2)
+right = mine is not None and np.shape(mine) == wanted.shape and np.allclose(mine, wanted, atol=1e-6)
+print("right" if right else f"not yet: expected an array of the shape {wanted.shape} that agrees with .full")
+
+
+# %% tags=["solution"]
+def to_the_last(A, B):
+    """d h_T / d x_s for all s: A[t] leads from state t - 1 to state t, B[t] from input t to state t."""
+    product, rows = np.eye(A.shape[-1]), np.zeros_like(B)
+    for t in reversed(range(len(B))):
+        rows[t] = product @ B[t]
+        product = product @ A[t]
+    return rows
+
+
+whole_run = gradlab.jacobian(
+    tf.keras.layers.SimpleRNN(8, return_sequences=True), tf.random.stateless_normal((1, 10, 4), seed=(0, 0))
+)
+mine = to_the_last(np.asarray(whole_run.step)[0], np.asarray(whole_run.diagonal)[0])
+wanted = np.asarray(whole_run.full)[0, -1].transpose(1, 0, 2)
+right = mine is not None and np.shape(mine) == wanted.shape and np.allclose(mine, wanted, atol=1e-6)
+print("right" if right else f"not yet: expected an array of the shape {wanted.shape} that agrees with .full")
 
 # %% [markdown]
 # ## What you take home

@@ -5,8 +5,10 @@
 # be. `gradlab.explain` runs your computation as it is, says for each source what TensorFlow really returns, and if something is
 # wrong, **which line of your code** did it, why, and what to do. Where it is not certain, it says so.
 #
-# **You need**: notebooks 1 and 2. A model of your own is welcome.
-# **Time**: about 20 minutes. Run the cells from top to bottom with Shift+Enter; nothing you do here can break anything.
+# **Needs**: nothing, if you have a gradient that is None; notebooks [1](01_initial_state.ipynb) and [2](02_integer_cast.ipynb) to
+# understand every answer. **Gives**: you can ask which line of your own code lost a gradient. <!-- minutes -->
+#
+# Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 
 # %% tags=["parameters"]
 bug = False  # where each switch stands at first
@@ -53,13 +55,27 @@ report
 
 # %% [markdown]
 # **Exercise.** Mend the loss, and ask again.
+#
+# Hint: The report names the line.
+# Hint: `.numpy()` leaves TensorFlow, and `tf.constant` does not lead back.
+# Hint: `tf.reduce_mean((guess - target) ** 2)`.
 
 
-# %%
+# %% tags=["exercise"]
 def mended_loss():
     guess = net(x)
     error = guess.numpy() - target
     return tf.reduce_mean(tf.constant(error) ** 2)
+
+
+again = gradlab.explain(mended_loss, {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel})
+print("healthy" if not again.problems else f"not yet: {len(again.problems)} of {len(again.rows)} sources to go")
+
+
+# %% tags=["solution"]
+def mended_loss():
+    guess = net(x)
+    return tf.reduce_mean((guess - target) ** 2)
 
 
 again = gradlab.explain(mended_loss, {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel})
@@ -145,7 +161,7 @@ tape.gradient(cost, level)
 # certain* in it is an invitation to look, not a verdict.
 
 
-# %%
+# %% tags=["exercise"]
 def my_loss():
     return tf.reduce_mean(net(x) ** 2)  # yours
 
@@ -153,6 +169,67 @@ def my_loss():
 my_weights = net  # a dict, a list, a layer or a model
 report = gradlab.explain(my_loss, my_weights)
 print(f"{len(report.problems)} of {len(report.rows)} to look at")
+
+# %% [markdown]
+# ## 6. Write it yourself
+#
+# **Exercise.** Write the smallest doctor there is: `status_of` says for each variable whether its gradient is "none", "zero", "not
+# finite" or "ok". It can't name a line, and it can't see a wrong number, but it fits in ten lines, and a test of yours can call it. The
+# check compares with `gradlab.explain`.
+#
+# Hint: One tape, one call of `tape.gradient` with the dict of variables.
+# Hint: Ask in this order: is it None, is it not finite, is it all zeros.
+# Hint: `tf.reduce_all(tf.math.is_finite(g))` and `tf.reduce_any(g != 0)`.
+
+
+# %% tags=["write"]
+def status_of(loss_of, variables):
+    """{name: "none", "zero", "not finite" or "ok"} for a dict of variables."""
+    return {name: "?" for name in variables}  # your lines
+
+
+a, b, c, d = (tf.Variable([0.5, 2.0]) for _ in range(4))
+
+
+def every_kind():
+    return tf.reduce_sum(tf.round(a) + tf.nn.relu(-b) + tf.sqrt(c - c) + d**2)
+
+
+asked = {"a": a, "b": b, "c": c, "d": d}
+wanted = {row.name: str(row.status) for row in gradlab.explain(every_kind, asked).rows}
+print(
+    "right" if status_of(every_kind, asked) == wanted else "not yet: compare with the four kinds that the doctor tells"
+)
+
+
+# %% tags=["solution"]
+def status_of(loss_of, variables):
+    """{name: "none", "zero", "not finite" or "ok"} for a dict of variables."""
+    with tf.GradientTape() as tape:
+        loss = loss_of()
+    found = {}
+    for name, g in tape.gradient(loss, variables).items():
+        if g is None:
+            found[name] = "none"
+        elif not tf.reduce_all(tf.math.is_finite(g)):
+            found[name] = "not finite"
+        else:
+            found[name] = "ok" if tf.reduce_any(g != 0) else "zero"
+    return found
+
+
+a, b, c, d = (tf.Variable([0.5, 2.0]) for _ in range(4))
+
+
+def every_kind():
+    return tf.reduce_sum(tf.round(a) + tf.nn.relu(-b) + tf.sqrt(c - c) + d**2)
+
+
+asked = {"a": a, "b": b, "c": c, "d": d}
+wanted = {row.name: str(row.status) for row in gradlab.explain(every_kind, asked).rows}
+print(
+    "right" if status_of(every_kind, asked) == wanted else "not yet: compare with the four kinds that the doctor tells"
+)
 
 # %% [markdown]
 # ## What you take home

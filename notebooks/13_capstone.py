@@ -5,9 +5,12 @@
 # There are **five bugs** in it, of five different kinds. You find them with what you know by now; a check at the end says how many are
 # left, and never which.
 #
-# **You need**: notebooks 1 to 9, or at least [2](02_integer_cast.ipynb), [7](07_state_and_control_flow.ipynb),
-# [8](08_zero_and_nan.ipynb) and [9](09_the_list_too_short.ipynb).
-# **Time**: about 25 minutes. There is no switch here; the parameter `bug` has no effect in this notebook.
+# **Needs**: notebooks 1 to 9, or at least [2](02_integer_cast.ipynb), [7](07_state_and_control_flow.ipynb), [8](08_zero_and_nan.ipynb)
+# and [9](09_the_list_too_short.ipynb). **Gives**: you can search a script for lost gradients in an order that works. <!-- minutes -->
+#
+# Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
+#
+# There is no switch here; the parameter `bug` has no effect in this notebook.
 
 # %% tags=["parameters"]
 bug = False  # has no effect here
@@ -180,6 +183,50 @@ bugs_left(build, train_step, data)
 net, weights = build()
 losses = [float(train_step(net, weights, data)) for _ in range(60)]
 print(f"first {losses[0]:.2g}, after 60 steps {losses[-1]:.2g}")
+
+# %% [markdown]
+# If you are stuck:
+#
+# Hint: Run `kinds(*build(), data)` first. It tells the None, the zero and the NaN apart, and names the weights.
+# Hint: For the list, count: `watched_and_listed(*build(), data)`. A layer has no weights before it is built or called.
+# Hint: What is left looks fine. `slope_twice` contradicts it for one part. What happens to the state in front of that part?
+
+
+# %% tags=["solution"]
+def build():
+    tf.keras.utils.set_random_seed(0)
+    dense = tf.keras.layers.Dense
+    net = {
+        "cell": tf.keras.layers.SimpleRNNCell(6),
+        "stars": dense(1),
+        "boost": dense(1, activation="relu", bias_initializer=tf.keras.initializers.Constant(0.1)),  # zero: it was dead
+        "weekday": tf.Variable(tf.zeros((7, 1)), name="weekday"),
+        "head": dense(1),
+    }
+    for name, inputs in {"cell": 3, "stars": 4, "boost": 2, "head": 6}.items():  # missing: head was not built
+        net[name].build((None, inputs))
+    weights = [w for part in net.values() for w in getattr(part, "trainable_variables", [part])]
+    return net, weights
+
+
+def loss_of(net, data):
+    h = tf.zeros((len(data["past"]), 6))
+    for day in range(7):
+        h = tf.clip_by_value(h, -1, 1)  # wrong: np.clip cut the state off from the days before
+        h, _ = net["cell"](data["past"][:, day], [h])
+    stars = net["stars"](data["weather"])
+    stars = stars + tf.stop_gradient(tf.round(stars) - stars)  # None: tf.round ends the path
+    boost = net["boost"](data["events"])
+    weekday = tf.gather(net["weekday"], data["weekday"])
+    forecast = net["head"](h) + stars + boost + weekday
+    misfit = tf.reduce_mean((forecast - data["rentals"]) ** 2)
+    return misfit + 0.01 * tf.reduce_sum(net["weekday"] ** 2)  # NaN: the root in tf.norm is infinitely steep at zero
+
+
+print(bugs_left(build, train_step, data))
+net, weights = build()
+losses = [float(train_step(net, weights, data)) for _ in range(60)]
+print("the loss falls to less than half:", losses[-1] < losses[0] / 2)
 
 # %% [markdown]
 # ## What you take home

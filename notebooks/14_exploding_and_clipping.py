@@ -5,8 +5,10 @@
 # gradient, which means to make it smaller when it is too large. There are three ways to do it, and they do different things to the
 # *direction* of the gradient. You will watch an explosion, compare the three ways, and write one of them yourself.
 #
-# **You need**: notebook [10](10_vanishing_and_exploding.ipynb), above all the word *spectral radius*.
-# **Time**: about 30 minutes. A good place to stop halfway is the end of section 2. Run the cells from top to bottom with Shift+Enter.
+# **Needs**: notebook [10](10_vanishing_and_exploding.ipynb), above all the word *spectral radius*. **Gives**: you can say what each way
+# to clip does to the direction, and write one. <!-- minutes -->
+#
+# Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 
 # %% tags=["parameters"]
 bug = False  # has no effect here: the switch of this notebook is `clip`
@@ -153,9 +155,13 @@ for name, clip in ways.items():
 # %% [markdown]
 # **Exercise.** Write clipping by global norm from its definition, without `tf.clip_by_global_norm`. Mind two cases: a gradient that is short enough must stay
 # as it is, and one gradient in the list may be `None`.
+#
+# Hint: The global norm is the root of the sum of the squares of *all* entries.
+# Hint: The factor is `limit / norm` where the norm is larger than the limit, and 1 elsewhere.
+# Hint: `tf.minimum(1.0, limit / norm)`, and leave each None as it is.
 
 
-# %%
+# %% tags=["write"]
 def my_clip(gradients, limit):
     """The gradients, all scaled by one factor, such that their global norm is at most `limit`. None stays None."""
     return gradients  # your lines
@@ -178,12 +184,60 @@ def agrees(limit, gradients):
 answers = {"a long one": agrees(1.0, long), "limit 5": agrees(5.0, long), "a short one": agrees(1.0, short)}
 print("right" if all(answers.values()) else f"not yet: {', '.join(name for name, good in answers.items() if not good)}")
 
+
+# %% tags=["solution"]
+def my_clip(gradients, limit):
+    """The gradients, all scaled by one factor, such that their global norm is at most `limit`. None stays None."""
+    norm = tf.sqrt(tf.add_n([tf.reduce_sum(g**2) for g in gradients if g is not None]))
+    factor = tf.minimum(1.0, limit / norm)
+    return [None if g is None else factor * g for g in gradients]
+
+
+long, short = [tf.constant([3.0, 4.0]), None, tf.constant([[12.0]])], [tf.constant([0.3]), None]
+
+
+def agrees(limit, gradients):
+    try:
+        wanted = tf.clip_by_global_norm(gradients, limit)[0]
+        mine = my_clip(gradients, limit)
+        same = [(a is None and b is None) or np.allclose(a, b, atol=1e-6) for a, b in zip(mine, wanted)]
+        return len(mine) == len(wanted) and all(same)
+    except Exception as error:
+        print(f"your code raised {type(error).__name__}: {error}")
+        return False
+
+
+answers = {"a long one": agrees(1.0, long), "limit 5": agrees(5.0, long), "a short one": agrees(1.0, short)}
+print("right" if all(answers.values()) else f"not yet: {', '.join(name for name, good in answers.items() if not good)}")
+
 # %% [markdown]
 # **Exercise.** Keras' optimizers have three arguments for it: `clipvalue`, `clipnorm` and `global_clipnorm`. Which one is which? Write the name of the
 # argument behind each way. The cell takes one step with a learning rate of 1 and compares.
+#
+# Hint: The name says it: a value, a norm, the global norm.
+# Hint: `clipnorm` looks at one variable at a time.
+# Hint: Run the cell with a guess, and exchange what is not right.
 
-# %%
+# %% tags=["exercise"]
 argument = {"by value": "?", "by norm": "?", "by global norm": "?"}  # your answers
+
+
+def step_of(**settings):
+    """How far one step of SGD moves the weights, with the sign changed: the gradient that the optimizer used."""
+    rnn, readout, weights = make()
+    _, gradients = gradients_of(rnn, readout, weights, *batch(0))
+    before = [np.array(tf.convert_to_tensor(w)) for w in weights]
+    tf.keras.optimizers.SGD(1.0, **settings).apply_gradients(zip(gradients, weights))
+    return flat([b - np.array(tf.convert_to_tensor(w)) for b, w in zip(before, weights)])
+
+
+used = {name: step_of(**{name: 1.0}) for name in ("clipvalue", "clipnorm", "global_clipnorm")}
+for name, clip in ways.items():
+    right = [a for a, moved in used.items() if np.allclose(moved, flat(clip(gradients)), rtol=1e-3, atol=1e-5)]
+    print(f"{name}:", "right" if [argument[name]] == right else "not yet")
+
+# %% tags=["solution"]
+argument = {"by value": "clipvalue", "by norm": "clipnorm", "by global norm": "global_clipnorm"}
 
 
 def step_of(**settings):
@@ -253,7 +307,7 @@ Picture(
 # **Explain.** Here all three ways save the training, because all three limit the step. Which of them is better depends on the network. The direction is
 # the reason to prefer the global norm if nothing else decides.
 #
-# ## 4. What clipping can't do
+# ## 4. What clipping can't do (extra)
 #
 # Clipping scales a gradient. If one entry is already `inf` or `nan`, there is no factor that makes it a number again: the global norm is `inf` or `nan`, and
 # `tf.clip_by_global_norm` then returns `nan` for every entry.
@@ -267,11 +321,37 @@ print("every entry is nan after clipping:", bool(np.isnan(flat(tf.clip_by_global
 # **Exercise.** One batch in ten has a broken measurement in it, an `inf`. Write a `clip` that limits the global norm to 1 *and* leaves the weights as they are
 # when the gradient is not finite. (It runs inside a `tf.function`, so decide with `tf.where` or `tf.cond`, not with a Python `if` on a
 # number. Think of `tf.where` in notebook [8](08_zero_and_nan.ipynb): a factor of 0 is not enough, because 0 × nan is nan.)
+#
+# Hint: First decide whether all gradients are finite: `tf.math.is_finite` of the global norm.
+# Hint: 0 × nan is nan, so the bad numbers have to be replaced, not multiplied.
+# Hint: `tf.where(good, clipped, 0.0)` for each gradient.
 
 
-# %%
+# %% tags=["write"]
 def careful_clip(gradients):
     return tf.clip_by_global_norm(gradients, 1.0)[0]  # your lines
+
+
+def broken_batch(number):
+    x, y = batch(number)
+    return (x / 0.0 if number % 10 == 3 else x), y
+
+
+losses, _ = train(careful_clip, steps=100, rate=0.01, batch=broken_batch)
+good = [loss for number, loss in enumerate(losses) if number % 10 != 3]
+if not np.isfinite(good).all():
+    print("not yet: after the first broken batch the weights are not finite")
+elif good[-1] > losses[0] / 2:
+    print("not yet: the weights stay finite, but the loss does not fall")
+else:
+    print("right: the broken batches are skipped, and the others train")
+
+
+# %% tags=["solution"]
+def careful_clip(gradients):
+    clipped, norm = tf.clip_by_global_norm(gradients, 1.0)
+    good = tf.math.is_finite(norm)
+    return [tf.where(good, g, tf.zeros_like(g)) for g in clipped]
 
 
 def broken_batch(number):

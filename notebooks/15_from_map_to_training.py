@@ -5,8 +5,10 @@
 # task in which nothing else matters: **remember the first input**. The network reads 40 random numbers, and has to say at the end whether
 # the first of them was positive. You will look at the influence *before* training, predict the accuracy *after* it, and train.
 #
-# **You need**: notebook [10](10_vanishing_and_exploding.ipynb), above all the *forget gate*.
-# **Time**: about 25 minutes, of which two or three are training. Run the cells from top to bottom with Shift+Enter.
+# **Needs**: notebook [10](10_vanishing_and_exploding.ipynb), above all the *forget gate*. **Gives**: you can tell before training what a
+# network will not learn. <!-- minutes -->
+#
+# Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 
 # %% tags=["parameters"]
 bug = False  # has no effect here: the switch of this notebook is `forget_bias`
@@ -164,14 +166,44 @@ print(
 # **Exercise.** Find the influence that training needs, without training. Write a function that returns the *smallest* forget bias, in steps of a half from 0
 # to 6, at which the first input moves the last state at least a tenth as much as the last input does. (About ten lines: `make`, `gradlab.jacobian`, and the
 # last row of `norms`, which holds powers of ten.)
+#
+# Hint: `last_row(bias)` gives the powers of ten for each input.
+# Hint: A tenth is a difference of one in the powers: first minus last is at least -1.
+# Hint: Go through `np.arange(0, 6.5, 0.5)` and return the first bias that does it.
 
 
-# %%
+# %% tags=["write"]
 x, _ = batch(-2, size=1)
 
 
 def smallest_forget_bias():
     return None  # your lines
+
+
+def last_row(forget_bias):
+    return np.asarray(gradlab.jacobian(make(forget_bias)[0], x).norms())[0, -1]
+
+
+given = smallest_forget_bias()
+if given is None:
+    print("not yet: no answer")
+elif last_row(given)[0] - last_row(given)[-1] < -1:
+    print("not yet: at this bias the first input still has less than a tenth")
+elif given > 0 and last_row(given - 0.5)[0] - last_row(given - 0.5)[-1] >= -1:
+    print("not yet: a smaller bias does it as well")
+else:
+    print("right")
+
+# %% tags=["solution"]
+x, _ = batch(-2, size=1)
+
+
+def smallest_forget_bias():
+    for bias in np.arange(0, 6.5, 0.5):
+        row = last_row(bias)
+        if row[0] - row[-1] >= -1:
+            return float(bias)
+    return None
 
 
 def last_row(forget_bias):

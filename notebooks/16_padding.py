@@ -5,8 +5,10 @@
 # **mask** says which steps are real. Keras makes the mask in the `Embedding` layer (`mask_zero=True`, token 0 is padding) and passes it on from
 # layer to layer. Here you test, in one small network, what padding does to the state, to the loss and to the gradients.
 #
-# **You need**: notebook [8](08_zero_and_nan.ipynb), section 3.
-# **Time**: about 25 minutes. A good place to stop halfway is the end of section 2. Run the cells from top to bottom with Shift+Enter.
+# **Needs**: notebook [8](08_zero_and_nan.ipynb), section 3. **Gives**: you can test whether padding changes the state, the loss or the
+# gradient. <!-- minutes -->
+#
+# Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 
 # %% tags=["parameters"]
 bug = False  # has no effect here: each section has a switch of its own
@@ -174,13 +176,39 @@ for name, scale in {"no layer": None, "ScaleWithMask": ScaleWithMask(), "Scale":
 
 # %% [markdown]
 # **Exercise.** Write a test for your own networks: a function that says whether padding changes the answer. It gets a function `network`, from tokens to a state,
-# and a batch of tokens without padding; it pads the batch with zeros and compares. The check tries it on three networks.
+# and a batch of tokens without padding. It pads the batch with 1, 5 and 20 zeros and compares. The check tries it on three networks.
+#
+# Hint: `tf.pad(tokens, [[0, 0], [0, 5]])` pads with zeros.
+# Hint: Call the network on both, and compare with `np.allclose`.
+# Hint: Return False as soon as one length makes a difference, and True behind the loop.
 
 
-# %%
+# %% tags=["write"]
 def padding_is_ignored(network, tokens):
-    """True if the network gives the same answer with five steps of padding behind the tokens."""
+    """True if the network gives the same answer with 1, 5 and 20 steps of padding behind the tokens."""
     return None  # your lines
+
+
+def network_with(scale, mask_zero=True):
+    table, lstm = make(mask_zero)
+    return lambda tokens: lstm(table(tokens) if scale is None else scale(table(tokens)))
+
+
+networks = (network_with(None), network_with(Scale()), network_with(None, mask_zero=False))
+warnings.simplefilter("ignore")  # you have seen it
+answers = [padding_is_ignored(network, tf.constant([[3, 1], [2, 9]])) for network in networks]
+print("right" if answers == [True, False, False] else "not yet: hint, tf.pad(tokens, [[0, 0], [0, 5]])")
+
+
+# %% tags=["solution"]
+def padding_is_ignored(network, tokens):
+    """True if the network gives the same answer with 1, 5 and 20 steps of padding behind the tokens."""
+    answer = network(tokens)
+    for steps in (1, 5, 20):
+        padded = tf.pad(tokens, [[0, 0], [0, steps]])
+        if not np.allclose(answer, network(padded), atol=1e-6):
+            return False
+    return True
 
 
 def network_with(scale, mask_zero=True):
@@ -196,13 +224,40 @@ print("right" if answers == [True, False, False] else "not yet: hint, tf.pad(tok
 # %% [markdown]
 # **Exercise.** A batch may contain a sentence without any word. What is the gradient of the mean over *real* steps for a batch of padding alone? Write one of `ok`,
 # `zero`, `not finite`, `none`, and then repair `careful_mean` so that such a batch gives a loss of zero and gradients of zero.
+#
+# Hint: What is divided by what, when nothing is real?
+# Hint: 0 / 0 is nan. Only the number below the line has to change.
+# Hint: `tf.maximum(tf.reduce_sum(real), 1.0)`.
 
-# %%
+# %% tags=["exercise"]
 expected_kind = "?"  # your answer
 
 
 def careful_mean(losses, real):
     return tf.reduce_sum(losses * real) / tf.reduce_sum(real)  # your change
+
+
+def kind_of(mean):
+    losses = tf.Variable(tf.ones((2, 8)))
+    with tf.GradientTape() as tape:
+        loss = mean(losses, tf.zeros((2, 8)))
+    gradient = np.asarray(tape.gradient(loss, losses))
+    return "not finite" if not np.isfinite(gradient).all() else "ok" if gradient.any() else "zero"
+
+
+plain = kind_of(lambda losses, real: tf.reduce_sum(losses * real) / tf.reduce_sum(real))
+print("kind:", "no answer yet" if expected_kind == "?" else "right" if expected_kind == plain else "not as you said")
+kept = float(careful_mean(tf.constant([2.0, 4.0, 9.0]), tf.constant([1.0, 1.0, 0.0])))
+print(
+    "right" if kind_of(careful_mean) == "zero" and abs(kept - 3) < 1e-6 else "not yet: hint, what is divided by what?"
+)
+
+# %% tags=["solution"]
+expected_kind = "not finite"
+
+
+def careful_mean(losses, real):
+    return tf.reduce_sum(losses * real) / tf.maximum(tf.reduce_sum(real), 1.0)
 
 
 def kind_of(mean):

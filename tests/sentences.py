@@ -9,8 +9,11 @@ import jupytext
 
 STRONG = re.compile(r"\b(always|never|only|every|no)\b|\d", re.IGNORECASE)
 _ITEM = re.compile(r"\s*(- |\d+\. )")
-# Lines that are there in every notebook and state nothing of TensorFlow: how long it takes, and where it goes on
-_FRAME = re.compile(r"\*\*(Time|You need)\*\*|Next: |\[?Notebook \d+|A good place to stop|.*\]\(\d\d_\w+\.ipynb\)$")
+# What is there in every notebook and states nothing of TensorFlow (how long it takes, where it goes on), and hints, which a
+# solution that is run bears out
+_FRAME = re.compile(
+    r"\*\*(Needs|Gives|Minutes)\*\*|Run the cells|Nothing that you do here|<!-- |Hint: |Next: |\[?Notebook \d+|A good place to stop|.*\]\(\d\d_\w+\.ipynb\)$"
+)
 
 
 def sentences(script: Path) -> list[str]:

@@ -2,8 +2,6 @@
 
 import contextlib
 import os
-import shutil
-from pathlib import Path
 
 import nbformat
 import pytest
@@ -11,7 +9,6 @@ from accessibility import CONTRAST
 from browser import browser, executable, heatmaps, lab, pixels, run_all
 from playwright.sync_api import TimeoutError, expect
 
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 LAPTOP = {"width": 1366, "height": 768}
 MOST = 620  # pixels of a panel on a laptop: what JupyterLab leaves of 768 is 646
 
@@ -26,7 +23,7 @@ pytestmark = [
 MANY = [
     'import gradlab\ngradlab.start()\ngradlab.Panel("integer_cast")',
     'gradlab.Panel("integer_cast", bug=True)',
-    'gradlab.Panel("state_leaves", predict=True, steps=4)',
+    'gradlab.Panel("state_leaves", predict="kinds", steps=4)',
     'gradlab.Panel("timestep_jacobian")',
     "from gradlab.panel.influence_panel import InfluencePanel\nInfluencePanel(steps=12)",
 ]
@@ -36,7 +33,9 @@ MANY = [
 def server(tmp_path_factory):
     assert executable(), "there is no Chromium, and CI=true says that there has to be one"
     home, work = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("work")
-    shutil.copy(NOTEBOOKS / "00_start_here.ipynb", work)
+    one = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(MANY[0])])
+    one.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(one, work / "one.ipynb")
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in MANY])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, work / "many.ipynb")
@@ -258,7 +257,7 @@ def test_a_kernel_that_is_gone_is_said_and_the_switch_goes_on(page, many):
 
 
 def test_notebook_7_shows_the_same_panel(page):
-    page.goto(f"{page.address}/notebooks/00_start_here.ipynb")
+    page.goto(f"{page.address}/notebooks/one.ipynb")
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for(timeout=120_000)
     panel = page.locator(".gradlab-panel").first
     for _ in range(6):  # what is asked before the kernel is connected is not run: ask again

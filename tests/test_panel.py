@@ -201,6 +201,8 @@ def test_with_a_prediction_the_picture_keeps_the_answer_and_python_has_it():
     assert panel.page["predict"] and panel.scene["sides"][1]["groups"] == [
         {"kind": "none", "names": ["kernel", "recurrent_kernel", "bias"]}
     ]
+    assert [a["right"] for a in panel.page["question"]["answers"]] == [False, False, True, False]
+    assert gradlab.Panel("integer_cast", predict="kinds").page["question"] is None
     from_on = gradlab.Panel("integer_cast", bug=True, predict=True)._repr_mimebundle_()["text/plain"]
     assert "✓" not in from_on and "∅" in from_on
 

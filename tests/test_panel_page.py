@@ -152,6 +152,23 @@ def test_only_what_was_seen_is_told(page, cast):
     assert "confirmed" in panel.evaluate(text) and "✂ line" not in panel.evaluate(text)
 
 
+def test_a_question_is_answered_by_a_letter_and_the_answer_is_told_after_the_flip(page):
+    panel = add(page, traits(gradlab.Panel("integer_cast", predict=True)))
+    letters = panel.get_by_role("radiogroup", name="Answer").get_by_role("radio")
+    assert letters.count() == 4 and not [i for i in range(4) if letters.nth(i).is_checked()], "no answer stands there"
+    lock = panel.get_by_role("button", name="Lock in")
+    assert lock.is_disabled() and panel.locator(".gl-switch input").nth(1).is_disabled()
+    letters.nth(1).focus()
+    page.keyboard.press("Space")
+    assert letters.nth(1).get_attribute("aria-label").startswith("B: Arrays of zeros")
+    lock.click()
+    assert "None" not in panel.locator(".gl-outcomes").inner_text() and panel.locator(".gl-checked").count() == 0
+    panel.locator(".gl-switch input").nth(1).click()
+    told = panel.locator(".gl-checked").inner_text()
+    assert told.startswith("not so: you said B, measured C. That would be a reasonable answer")
+    assert not page.complaints
+
+
 def test_rows_of_a_jacobian_slide_into_their_sum_and_stand_still_where_motion_is_unwanted(page):
     panel = gradlab.Panel("timestep_jacobian")
     frames = """p => new Promise(done => {

@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from kerases import GROUP, HERE, OTHER, scenarios_there
+from question_checks import holds
 
 import gradlab
 from gradlab.authoring.catalogue import notebook_of
 from gradlab.lab.measure import compare
+from gradlab.lab.questions import load_question
 from gradlab.lab.reading import Kind
 from gradlab.lab.scenario import MARK
 from gradlab.lab.training import train
@@ -27,6 +29,9 @@ def test_the_run_agrees_with_what_the_scenario_says(name):
     assert not changed(off), "with the switch off every source has its gradient"
     assert changed(on) == dict(breaks)
     assert judge(predicts, on) == verdict
+    answers = load_question(name).answers
+    space = {"off": off, "on": on, "np": np, "keras": HERE, "raised": None}
+    assert [holds(a, space) for a in answers] == [a.right for a in answers], "the question's answers against this run"
 
 
 @pytest.mark.xdist_group(GROUP)
@@ -36,6 +41,9 @@ def test_the_run_agrees_under_the_other_keras(name):
     there = scenarios_there()[name]
     assert there["changed"] == [{}, {n: k.value for n, k in breaks.items()}]
     assert there["verdict"] == verdict
+    said = next(a.means for a in load_question(name).answers if a.right)
+    if isinstance(said, dict) and set(said) == {2, 3}:
+        assert all(there["changed"][1].get(source, "ok") == word for source, word in said[OTHER].items())
 
 
 @pytest.mark.parametrize("name", NAMES)

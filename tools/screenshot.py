@@ -9,22 +9,26 @@ import sys
 import tempfile
 from pathlib import Path
 
+import nbformat
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 from browser import browser, lab, run_all  # noqa: E402
 
-NOTEBOOK = "00_start_here.ipynb"
+NOTEBOOK = "one.ipynb"
+CELL = 'import gradlab\ngradlab.start()\ngradlab.Panel("integer_cast")'
 SECONDS = 1.8  # a position
 
 
 def main() -> None:
-    """Run the first notebook, photograph both positions, write the animation."""
+    """Run a notebook with one panel, photograph both positions, write the animation."""
     home = Path(tempfile.mkdtemp())
     work = home / "work"
     work.mkdir()
-    shutil.copy(ROOT / "notebooks" / NOTEBOOK, work)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, work / NOTEBOOK)
     frames = []
     with lab(work, home) as address, browser(home) as page:
         page.set_viewport_size({"width": 1366, "height": 768})

@@ -1,7 +1,7 @@
 """Build the notebooks: a percent script in, an executed notebook out, the same bytes every time.
 
-- `render`: one script -> the text of its notebook, executed.
-- `build`: a folder of scripts -> their `.ipynb` files beside them.
+- `render`: one script -> the texts of its notebooks, executed: the learner's, and the whole one with the solutions.
+- `build`: a folder of scripts -> their `.ipynb` files beside them, and those with the solutions in `solutions/`.
 """
 
 from __future__ import annotations
@@ -11,32 +11,27 @@ import os
 from pathlib import Path
 from typing import Any
 
+from gradlab.authoring.lesson import for_learners, has_more, one_folder_down, whole
+
 TIMEOUT = 300  # seconds a cell
 
 
-def render(script: Path) -> str:
-    """The executed notebook of a percent script, as the text of its `.ipynb`: see `execute`."""
+def render(script: Path) -> tuple[str, str | None]:
+    """The executed notebooks of a percent script: see `execute`."""
     return asyncio.run(execute(script))
 
 
-async def execute(script: Path) -> str:
-    """The executed notebook of a percent script, as the text of its `.ipynb`.
+async def execute(script: Path) -> tuple[str, str | None]:
+    """The executed notebooks of a percent script as texts of `.ipynb` files: the learner's, and the whole one if it has more.
 
-    A cell that raises ends it, naming script and cell (nbclient's CellExecutionError). What changes from run to run is
-    left out: standard error, time stamps, random cell ids, widget ids; nbval then has outputs to compare that can hold.
+    It is run once, with the solutions. A cell that raises ends it, naming script and cell (nbclient's CellExecutionError).
+    What changes from run to run is left out: standard error, time stamps, random cell ids, widget ids; nbval then has
+    outputs to compare that can hold.
     """
-    import jupytext
     import nbformat
     from nbclient import NotebookClient
 
-    notebook = jupytext.read(script, fmt="py:percent")
-    notebook.metadata = nbformat.NotebookNode(
-        kernelspec={"name": "python3", "display_name": "Python 3", "language": "python"},
-        language_info={"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
-        colab={"toc_visible": True},
-    )
-    for number, cell in enumerate(notebook.cells):
-        cell.id = f"cell-{number:02d}"
+    notebook = whole(script)
     client = NotebookClient(
         notebook,
         timeout=TIMEOUT,
@@ -49,9 +44,9 @@ async def execute(script: Path) -> str:
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [_still(o) for o in cell.outputs if o.get("name") != "stderr"]
-    notebook.metadata.language_info.pop("version", None)
     notebook.metadata["language_info"] = {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"}
-    return nbformat.writes(notebook) + "\n"
+    learners = nbformat.writes(for_learners(notebook)) + "\n"
+    return learners, nbformat.writes(one_folder_down(notebook)) + "\n" if has_more(notebook) else None
 
 
 def build(scripts: list[Path], jobs: int = 2) -> list[Path]:
@@ -69,10 +64,14 @@ async def _build(scripts: list[Path], jobs: int) -> list[Path]:
     free = asyncio.Semaphore(jobs)
 
     async def one(script: Path) -> Path:
-        target = script.with_suffix(".ipynb")
+        target, solution = script.with_suffix(".ipynb"), solution_of(script)
         async with free:
-            write_whole(target, await execute(script))
-        print(f"rendered {target}", flush=True)
+            learners, everything = await execute(script)
+        write_whole(target, learners)
+        if everything is not None:
+            solution.parent.mkdir(exist_ok=True)
+            write_whole(solution, everything)
+        print(f"rendered {target}" + (f" and {solution}" if everything is not None else ""), flush=True)
         return target
 
     # Ctrl-C or a failing cell cancels the others, and nbclient then ends their kernels.
@@ -93,6 +92,11 @@ def write_whole(target: Path, text: str) -> None:
         os.replace(beside, target)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def solution_of(script: Path) -> Path:
+    """Where the whole notebook of a script is written, if it has more than the learner's."""
+    return script.parent / "solutions" / f"{script.stem}.ipynb"
 
 
 def scripts_in(folder: Path) -> list[Path]:

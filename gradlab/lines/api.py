@@ -1,4 +1,4 @@
-"""`line_gradients` for a loss function, `of_scenario` for one position of a scenario."""
+"""`line_gradients` for a loss function, `of_program` for code with its own tapes, `of_scenario` for one position of a scenario."""
 
 from __future__ import annotations
 
@@ -156,6 +156,15 @@ def of_scenario(scenario: str | Scenario, bug: bool, device: str | None = None, 
     position = scenario.switch[bool(bug)]
     found.title = f"{scenario.title}: {position}"
     return found
+
+
+def of_program(program: Callable[[], Any]) -> LineGradients:
+    """The line gradients of a function without arguments that opens its own tapes, for the last question that it asks.
+
+    Generators are put back; variables are as the program leaves them. An exception is a band on its line, and `.error`.
+    """
+    with _generators_kept():
+        return recorded(program)
 
 
 def recorded(function: Callable[[], Any]) -> LineGradients:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from gradlab.lab.heatmap import describe
+from gradlab.lab.questions import has_question, load_question
 from gradlab.lab.reading import Kind, Side
 from gradlab.lab.scale import scale_of
 from gradlab.lab.scenario import Scenario, load
@@ -31,8 +32,9 @@ class Panel(View):
     """A scenario's code with gradients in its margin, its switch and knobs, heatmaps, words and a training button.
 
     `scenario` is a name (`gradlab.names()` lists them) or a `Scenario` of your own; `bug` is where the switch stands at
-    first; `knobs` are where its knobs do. With `predict` the switch opens once a prediction is locked in. Raises
-    LookupError for an unknown scenario or knob. An exception in the scenario is shown in the panel; with
+    first; `knobs` are where its knobs do. With `predict` the switch opens once a prediction is locked in: a letter where
+    the scenario has a question (`gradlab.lab.questions`), else a kind for each group of sources that comes out alike;
+    `predict="kinds"` asks for the kinds in any case. Raises LookupError for an unknown scenario or knob. An exception in the scenario is shown in the panel; with
     GRADLAB_STRICT=1 in the environment, as in tests, it is raised as well.
 
     Both positions are measured at once (`sides`, and `print(panel.words())`), but the page tells of a position only
@@ -48,7 +50,7 @@ class Panel(View):
         scenario: str | Scenario,
         bug: bool = False,
         device: str | None = None,
-        predict: bool = False,
+        predict: bool | str = False,
         **knobs: Any,
     ) -> None:
         _announce_loading()
@@ -67,6 +69,7 @@ class Panel(View):
             "positions": list(self.scenario.switch),
             "start": int(bug),
             "predict": bool(predict),
+            "question": _question(self.scenario.name) if predict is True else None,
             "layout": "code",
             "kinds": kinds(),
             "knobs": [_knob(name, span, start[name]) for name, span in self.scenario.knobs.items()],
@@ -238,6 +241,15 @@ class Panel(View):
         picture = static_picture(self.page, [positions[i] for i in shown], [sides[i] for i in shown],
                                  [self._margins.of(bool(i), {}) for i in shown], scale_of(self.scenario))  # fmt: skip
         return self._bundle(picture.png, f"{self!r}\n{picture.alt}")
+
+
+def _question(scenario: str) -> dict[str, Any] | None:
+    """The scenario's question as the page needs it, or None where it has none: a scenario of the learner's own."""
+    if not has_question(scenario):
+        return None
+    question = load_question(scenario)
+    answers = [{"letter": k, "text": a.text, "why": a.why, "right": a.right} for k, a in question.lettered]
+    return {"words": question.question, "answers": answers}
 
 
 def _knob(name: str, span: tuple[Any, ...], start: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
-// The prediction: one choice for each group of sources that comes out alike, locked in before the switch opens.
-import { button } from "./controls.js";
+// The prediction, locked in before the switch opens: a letter where the scenario has a question, else one choice for each
+// group of sources that comes out alike.
+import { button, radios } from "./controls.js";
 import { keepKeys, make } from "./dom.js";
 
 export class Prediction {
@@ -9,19 +10,29 @@ export class Prediction {
    * @param {(said: string[]) => void} lock
    */
   constructor(page, scene, other, said, lock) {
-    this.page = page; this.other = other;
     this.node = make("div", { class: "gl-predict", role: "group", "aria-label": "Your prediction" });
-    this.selects = scene.sides[other].groups.map(({ names }) => {
+    if (said.length) return;
+    const go = button("Lock in", () => lock(answer()), "The switch opens once you have said what you expect");
+    go.disabled = true;
+    /** @type {() => string[]} */ let answer = () => [];
+    if (page.question) {
+      const { answers, words } = page.question;
+      let chosen = "";
+      answer = () => [chosen];
+      const choice = radios("Answer", answers.map((a) => a.letter), -1, (i) => { chosen = answers[i].letter; go.disabled = false; }, "gl-letters");
+      choice.group.querySelectorAll("label").forEach((label, i) => { label.title = answers[i].text; label.querySelector("input")?.setAttribute("aria-label", `${answers[i].letter}: ${answers[i].text}`); });
+      this.node.append(make("span", { title: words }, "Your answer to the question above:"), choice.group, go);
+      return;
+    }
+    const selects = scene.sides[other].groups.map(({ names }) => {
       const select = make("select", { "aria-label": `Prediction for ${names.join(", ")}` }, make("option", { value: "" }, "choose …"),
         ...page.kinds.map((k) => make("option", { value: k.value }, `${k.mark} ${k.value}: ${k.word}`)));
-      keepKeys(select).addEventListener("change", () => { go.disabled = this.selects.some((s) => !s.value); });
+      keepKeys(select).addEventListener("change", () => { go.disabled = selects.some((s) => !s.value); });
       return select;
     });
-    const go = button("Lock in", () => lock(this.selects.map((s) => s.value)), "The switch opens once you have said what you expect");
-    go.disabled = true;
-    if (said.length) return;
+    answer = () => selects.map((s) => s.value);
     this.node.append(make("span", {}, `Predict first. With “${page.positions[other]}”:`),
-      ...scene.sides[other].groups.map(({ names }, i) => make("label", {}, `${names.join(", ")}: `, this.selects[i])), go);
+      ...scene.sides[other].groups.map(({ names }, i) => make("label", {}, `${names.join(", ")}: `, selects[i])), go);
   }
 }
 
@@ -30,6 +41,11 @@ export class Prediction {
  * @param {import("./types.js").Page} page @param {import("./types.js").Scene} scene @param {number} other @param {string[]} said
  */
 export function checked(page, scene, other, said) {
+  if (page.question) {
+    const { answers } = page.question, mine = answers.find((a) => a.letter === said[0]), right = answers.find((a) => a.right);
+    if (!mine) return "";
+    return mine.right ? `right: you said ${mine.letter}. ${mine.why}` : `not so: you said ${mine.letter}, measured ${right?.letter ?? ""}. ${mine.why}`;
+  }
   const groups = scene.sides[other].groups;
   const rows = groups.map(({ kind, names }, i) => {
     const right = said[i] === kind, mark = page.kinds.find((k) => k.value === kind)?.mark ?? "";

@@ -34,8 +34,11 @@
  * @typedef {{name: string, type: "range"|"choice", low: number, high: number, step: number,
  *   options: (string|number|boolean)[], start: any, words: string}} Knob
  *
+ * The question that a prediction answers; the learner reads it above the panel.
+ * @typedef {{words: string, answers: {letter: string, text: string, why: string, right: boolean}[]}} Question
+ *
  * What never changes while the panel lives.
- * @typedef {{name: string, title: string, claim: string, positions: string[], predict: boolean, layout: string,
+ * @typedef {{name: string, title: string, claim: string, positions: string[], predict: boolean, question?: Question|null, layout: string,
  *   kinds: Kind[], knobs: Knob[], code: CodeLine[], setup: string, links: [string, string][], why: string,
  *   train: string, steps: number, start: number, about?: string}} Page
  *
