@@ -58,6 +58,8 @@ def part_between_equal_values(case: Case) -> Finding | None:
     run = case.recorded
     for op in reversed(case.flow.path):
         if op.type in op_types.EIGENVECTORS and _between_equals(run, op, turns=False):
-            evidence = "eigenvalues of the matrix are equal, and TensorFlow gives zero for what lies between their vectors"
+            evidence = (
+                "eigenvalues of the matrix are equal, and TensorFlow gives zero for what lies between their vectors"
+            )
             return Finding(place_of(op), evidence, (Proof.VALUES,), op.type, op)
     return None
