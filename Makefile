@@ -5,6 +5,7 @@ VENV ?= .venv
 export VENV PYTHON LOCK TF GPU
 ARGS ?=
 WORKERS ?= 2
+SITE ?= build/site
 TORCH ?= torch==2.13.0
 
 PY = $(VENV)/bin/python
@@ -13,7 +14,7 @@ ROOT_USER = $(if $(filter 0,$(shell id -u)),--allow-root)
 SET_UP = python="$$(sh tools/python.sh)" && "$$python" tools/env.py
 
 .DEFAULT_GOAL := help
-.PHONY: help env env-test lab test test-all check notebooks claims bench-jacobian bench-watch bench-doctor bench-panel lock clean
+.PHONY: help env env-test lab test test-all check notebooks claims site bench-jacobian bench-watch bench-doctor bench-panel lock clean
 
 help:  ## list the targets and variables
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -21,7 +22,7 @@ help:  ## list the targets and variables
 	@echo "  ARGS=...          more arguments for the target's command    VENV=dir       another place than .venv"
 	@echo "  PYTHON=path       the Python to make the environment with    WORKERS=n      test processes (2)"
 	@echo "  LOCK=none         newest releases, not the pinned ones       TF=2.16.*      that TensorFlow (implies LOCK=none)"
-	@echo "  GPU=1             TensorFlow with CUDA (Linux)"
+	@echo "  GPU=1             TensorFlow with CUDA (Linux)                 SITE=dir         where the site goes (build/site)"
 
 env:  ## make the environment without starting anything
 	@$(SET_UP) lab
@@ -57,6 +58,9 @@ notebooks: env  ## build the notebooks from the .py beside them, and the pages i
 
 claims: env  ## measure every claim again and print the table
 	$(VENV)/bin/gradlab claims $(ARGS)
+
+site: env-test  ## build the static site into SITE (ARGS=--serve: and serve it, ARGS='--zip FILE': and pack it)
+	$(VENV)/bin/gradlab site $(SITE) $(ARGS)
 
 bench-jacobian: env-test  ## the cost of each way to a per-timestep Jacobian
 	@$(PY) -c "import torch" 2>/dev/null || { echo "gradlab: adding PyTorch, the CPU build where uv can reach one"; \

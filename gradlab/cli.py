@@ -11,10 +11,25 @@ from pathlib import Path
 from types import ModuleType
 
 from gradlab import claims
+from gradlab.site import command as site
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status. An unusable argument ends with 2 and a sentence."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    # The doctor and the line gradients import TensorFlow: only when they are called.
+    chosen = _parser(words[0] if words else "")[0].parse_args(words)
+    return int(chosen.run(chosen))
+
+
+def helps() -> dict[str, str]:
+    """{command: what it says with --help}, of every command. Loads TensorFlow, as two of them do."""
+    return {name: command.format_help() for name, command in _parser("*")[1].items()}
+
+
+def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser of the command line and those of its commands. What loads TensorFlow is configured where it is `called`,
+    and with "*"."""
     parser = argparse.ArgumentParser(prog="gradlab", description="Break gradients on purpose, and see what happens.")
     commands = parser.add_subparsers(dest="command", required=True)
     listing = commands.add_parser("list", help="all scenarios, by name")
@@ -35,13 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     explaining.set_defaults(run=_explain)
     annotating = commands.add_parser("annotate", help="run a script and print it with the gradients of its lines")
     annotating.set_defaults(run=_annotate)
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] == ["explain"]:  # the doctor imports TensorFlow: only when it is called
+    if called in ("explain", "*"):
         _with_tensorflow("gradlab.doctor.frontends.command").configure(explaining)
-    if words[:1] == ["annotate"]:
+    if called in ("annotate", "*"):
         _with_tensorflow("gradlab.lines.command").configure(annotating)
-    chosen = parser.parse_args(words)
-    return int(chosen.run(chosen))
+    site.configure(commands)
+    return parser, commands.choices
 
 
 def _at_least_one(text: str) -> int:

@@ -27,7 +27,7 @@ def compile_to(name: str, source: str, *options: str, stdin: str | None = None) 
 
 
 def main() -> None:
-    test = compile_to("test.txt", "pyproject.toml", "--extra", "lab", "--extra", "test")
+    test = compile_to("test.txt", "pyproject.toml", "--extra", "lab", "--extra", "test", "--extra", "site")
     agree = ("--constraints", "requirements/test.txt")  # one version of a package in all files
     compile_to("lab.txt", "pyproject.toml", "--extra", "lab", *agree)
     series = re.search(r"^tensorflow==(\d+\.\d+)\.", test, re.MULTILINE)

@@ -182,7 +182,8 @@ def _contradictions(scenario: Scenario, bug: bool, taken: Taken, readings: list[
             for r in readings
             if r.values is not None and not _agree(r.values, np.asarray(hand[r.name]))
         }
-    alone = [r for r in readings if r.name not in _confirmed_together(scenario, bug, taken, readings)]
+    together = _confirmed_together(scenario, bug, taken, readings)
+    alone = [r for r in readings if r.name not in together]
     found = {}
     for reading in alone:
         if reading.values is None:

@@ -23,6 +23,15 @@ POSITIONS = ("Keras' own weights", "the knobs' values")
 SCALE = Scale(-12.0, 6.0)
 
 
+def dials(steps: int = 50, radius: float = 0.5, forget_bias: float = 1.0) -> list[dict[str, Any]]:
+    """The knobs of the panel, where they stand at first."""
+    return [
+        range_knob("steps", 2, 100, steps),
+        range_knob("radius", 0.1, 2.0, radius, 0.05),
+        range_knob("forget_bias", -4.0, 6.0, forget_bias, 0.5),
+    ]
+
+
 class InfluencePanel(View):
     """Row t, column s of each map is |d h_t / d x_s|. `bug` shows the second position first, as a panel's switch does.
 
@@ -38,11 +47,6 @@ class InfluencePanel(View):
         self._layers = {kind: Tunable(kind, UNITS, INPUTS) for kind in KINDS}
         self._lock = threading.Lock()
         self.sides: tuple[Side, Side] | None = None
-        dials = [
-            range_knob("steps", 2, 100, steps),
-            range_knob("radius", 0.1, 2.0, radius, 0.05),
-            range_knob("forget_bias", -4.0, 6.0, forget_bias, 0.5),
-        ]
         page = {
             "name": "influence",
             "title": "How much does input s (column) move state t (row)?",
@@ -53,7 +57,7 @@ class InfluencePanel(View):
             "predict": False,
             "layout": "maps",
             "kinds": kinds(),
-            "knobs": dials,
+            "knobs": dials(steps, radius, forget_bias),
             "code": [],
             "setup": "",
             "links": [],

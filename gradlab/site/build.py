@@ -1,0 +1,220 @@
+"""The site, from the checkout to the folder: compute, write what Sphinx is given, run it, and put the result in place.
+
+The folder that is there stays as it is until the new one is whole.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import importlib.metadata
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gradlab.site import bundle, farm
+from gradlab.site.chunks import fingerprint, sweep
+from gradlab.site.compute import all_names
+from gradlab.site.grid import MOST
+from gradlab.site.lessons import panels_of
+from gradlab.site.plan import Plan, plans
+from gradlab.site.publish import claim, publish, zipped
+from gradlab.site.sources import read_notebooks, sources, write
+
+HERE = Path(__file__).parent
+COLOURS = 64  # of a panel's static picture: a third of the bytes, and no difference that is seen
+
+
+class SphinxFailed(RuntimeError):
+    """Sphinx found an error or a broken link; the message is what it said."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `gradlab site` can be asked for."""
+
+    target: Path
+    root: Path = Path(".")
+    cache: Path = Path(".cache/site")
+    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+    most: int = MOST
+    notebooks: Sequence[str] | None = None  # only these lessons, and the panels that they show
+    reference: bool = True  # the pages for which programs are run: the API, the command line, what the doctor says
+    zip: Path | None = None
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build took and made."""
+
+    cost: farm.Cost
+    positions: int
+    whole: int
+    bytes: int
+    pages: int
+    seconds: float
+
+
+def build(options: Options, say: Callable[[str], None] = print) -> Built:
+    """Build the site into `options.target`.
+
+    Raises `publish.NotOurs` for a folder that holds something else, OSError where something can't be written, `NoCheckout`
+    without notebooks, `farm.Failed` for a panel that can't be measured, SphinxFailed for a broken page. In each case the
+    target is what it was before.
+    """
+    began = time.perf_counter()
+    notebooks = read_notebooks(options.root, options.notebooks)
+    claim(options.target)  # an hour of work is not begun for a folder that can't be written
+    names = all_names()
+    if options.notebooks is not None:
+        shown = {name for notebook in notebooks.values() for name in panels_of(notebook)}
+        names = [name for name in names if name in shown]
+    planned = plans(names, options.cache, options.most)
+    chunks = [chunk for plan in planned for chunk in plan.chunks]
+    cost = farm.compute(chunks, options.jobs, say)
+    sweep(options.cache / "positions", {chunk.file for chunk in chunks})
+    files, words = panel_files(planned, options.cache)
+    files |= {"_static/gradlab.js": bundle.script().encode(), "_static/gradlab.css": bundle.style().encode()}
+    reports, said = (none_reports(options.cache), helps(options.cache)) if options.reference else ({}, None)
+    found = sources(options.root, notebooks, planned, words, reports, said)
+    made_of = {**found, **files}
+    write(options.cache / "source", made_of)
+    stamp, now = options.cache / "pages.sha256", _digest(made_of)
+    whole = (options.cache / "html" / "index.html").is_file() and stamp.is_file()
+    if not whole or stamp.read_text(encoding="utf-8") != now:
+        say("making the pages")
+        stamp.unlink(missing_ok=True)
+        sphinx(options.cache)
+        stamp.write_text(now, encoding="utf-8")
+    size, pages = publish(options.cache / "html", options.target)
+    if options.zip is not None:
+        zipped(options.target, options.zip)
+    positions, of = (sum(getattr(plan, key) for plan in planned) for key in ("count", "whole"))
+    return Built(cost, positions, of, size, pages, time.perf_counter() - began)
+
+
+def panel_files(planned: Sequence[Plan], cache: Path) -> tuple[dict[str, str | bytes], dict[str, str]]:
+    """({path: content} of each panel's data and picture, {panel: the words of its picture}), packed once."""
+    files: dict[str, str | bytes] = {}
+    words = {}
+    folder = cache / "packed"
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = set()
+    for plan in planned:
+        key = hashlib.sha256(repr([c.file.name for c in plan.chunks]).encode() + (HERE / "pack.py").read_bytes())
+        file = folder / f"{plan.name}-{key.hexdigest()[:20]}.json"
+        kept.add(file)
+        try:
+            made = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            packed, picture = plan.packed()
+            made = {"packed": packed, "png": _smaller(picture["png"]), "words": picture["words"]}
+            file.write_text(json.dumps(made), encoding="utf-8")
+        files[f"_static/panels/{plan.name}.js"] = bundle.data(plan.name, made["packed"])
+        files[f"_static/panels/{plan.name}.png"] = base64.b64decode(made["png"])
+        words[plan.name] = made["words"]
+    for old in set(folder.glob("*.json")) - kept:
+        old.unlink(missing_ok=True)
+    return files, words
+
+
+def _smaller(png: str) -> str:
+    """A PNG with a palette, in base64."""
+    from PIL import Image  # matplotlib needs it, so it is there
+
+    image = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    out = io.BytesIO()
+    image.save(out, "PNG", optimize=True)
+    return base64.b64encode(out.getvalue()).decode("ascii")
+
+
+def none_reports(cache: Path) -> dict[str, tuple[str, str]]:
+    """{name: (program, what `gradlab explain` says of it)} of the programs in `none/`, run once for each state of the code."""
+    key = fingerprint("influence")  # the doctor and the versions are in it
+    found = {}
+    for file in sorted((HERE / "none").glob("*.py")):
+        program = file.read_text(encoding="utf-8")
+        kept = cache / "none" / f"{file.stem}-{hashlib.sha256((key + program).encode()).hexdigest()[:20]}.txt"
+        if not kept.is_file():
+            command = [sys.executable, "-m", "gradlab.cli", "explain", file.name]
+            done = subprocess.run(command, cwd=file.parent, env=_environment(), capture_output=True, text=True)
+            if not done.stdout.strip():
+                raise farm.Failed(f"gradlab explain {file.name} printed no report:\n{done.stderr[-2000:]}")
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_text(done.stdout.replace(str(file.parent) + os.sep, ""), encoding="utf-8")
+        found[file.stem] = (program, kept.read_text(encoding="utf-8"))
+    return found
+
+
+def helps(cache: Path) -> dict[str, str]:
+    """{command: what it says with --help}, asked in a process of its own, for two of them load TensorFlow."""
+    code = b"".join(
+        f.read_bytes() for f in (HERE.parent / "cli.py", HERE / "command.py", HERE.parent / "claims" / "__init__.py")
+    )
+    kept = cache / f"helps-{hashlib.sha256(fingerprint('influence').encode() + code).hexdigest()[:20]}.json"
+    if not kept.is_file():
+        program = "import json; from gradlab import cli; print(json.dumps(cli.helps()))"
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**_environment(), "COLUMNS": "100"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        for old in cache.glob("helps-*.json"):
+            old.unlink(missing_ok=True)
+        kept.write_text(done.stdout, encoding="utf-8")
+    found: dict[str, str] = json.loads(kept.read_text(encoding="utf-8"))
+    return found
+
+
+def sphinx(cache: Path) -> None:
+    """Run Sphinx, every warning an error. What did not change is not made again."""
+    command = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-n",
+        "-W",
+        "--keep-going",
+        "-q",
+        "-b",
+        "html",
+        "-c",
+        str(HERE / "sphinx"),
+    ]
+    command += [
+        "-D",
+        f"html_static_path={cache.resolve() / 'source' / '_static'}",
+        "-d",
+        str(cache / "doctrees"),
+        str(cache / "source"),
+        str(cache / "html"),
+    ]
+    done = subprocess.run(command, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode:
+        raise SphinxFailed(f"Sphinx made no clean site:\n{done.stdout[-6000:]}")
+
+
+def _digest(made_of: Mapping[str, str | bytes]) -> str:
+    """A hash of all that the pages depend on: what Sphinx is given, its settings, the docstrings, the versions."""
+    digest = hashlib.sha256()
+    for path, content in sorted(made_of.items()):
+        digest.update(path.encode() + b"\0" + (content.encode() if isinstance(content, str) else content) + b"\0")
+    for file in sorted(HERE.parent.rglob("*.py")):
+        digest.update(file.read_bytes())
+    for package in ("sphinx", "myst-nb", "pydata-sphinx-theme"):
+        digest.update(importlib.metadata.version(package).encode())
+    return digest.hexdigest()
+
+
+def _environment() -> dict[str, str]:
+    """That of the programs which are started, with this gradlab first on the path."""
+    path = os.pathsep.join(filter(None, [str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")]))
+    return {**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0"}

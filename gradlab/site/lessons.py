@@ -1,0 +1,106 @@
+"""The executed notebooks as Sphinx gets them: panels live, pictures with their words, the rest as it is.
+
+- `lesson`: one notebook -> its JSON, and the pictures that it shows.
+- `panels_of`: the names of the panels that a notebook shows.
+- `place`: the HTML in which a panel is drawn.
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+import json
+import re
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from gradlab.site.compute import INFLUENCE
+
+_PANEL = re.compile(r"(?:Panel\((\w+), bug=(True|False)\)|(InfluencePanel)\((.*)\))")
+_KEYWORDS = ("bug", "device", "predict", "scenario")
+
+NOTE = """\
+:::{note}
+Every panel on this page works: switch, knobs, heatmaps, words. The code cells show what they printed when the page was made.
+To run and change them, open the notebook in [JupyterLab](../docs/install.md).
+:::
+"""
+DONE = """\
+```{raw} html
+<div class="gradlab-progress"><label><input type="checkbox" id="gradlab-done" disabled autocomplete="off">
+I have worked through this page. The mark is kept in this browser only.</label></div>
+```
+"""
+
+
+def lesson(name: str, notebook: Mapping[str, Any]) -> tuple[str, dict[str, bytes]]:
+    """(the notebook's JSON, {file name: PNG} of pictures that are no panels). `name` is the stem of its file."""
+    pictures: dict[str, bytes] = {}
+    cells = []
+    for number, cell in enumerate(notebook["cells"]):
+        cell = dict(cell)
+        if cell["cell_type"] == "code":
+            cell["outputs"] = [_output(o, _text(cell["source"]), f"{name}-{number:02d}", pictures) for o in cell["outputs"]]  # fmt: skip
+            if "parameters" in cell.get("metadata", {}).get("tags", []):
+                cell["metadata"] = {**cell["metadata"], "tags": [*cell["metadata"]["tags"], "hide-input"]}
+        cells.append(cell)
+    note, done = ({"cell_type": "markdown", "id": i, "metadata": {}, "source": s} for i, s in (("note", NOTE), ("done", DONE)))  # fmt: skip
+    return json.dumps({**notebook, "cells": [cells[0], note, *cells[1:], done]}, indent=1, ensure_ascii=False), pictures
+
+
+def panels_of(notebook: Mapping[str, Any]) -> list[str]:
+    """The names of the panels that a notebook shows, in order."""
+    outputs = (o for cell in notebook["cells"] if cell["cell_type"] == "code" for o in cell["outputs"])
+    found = (_PANEL.match(_text(o.get("data", {}).get("text/plain", ""))) for o in outputs)
+    return list(dict.fromkeys(match[1] or INFLUENCE for match in found if match))
+
+
+def place(
+    name: str,
+    words: str,
+    up: str = "",
+    bug: bool = False,
+    predict: bool = False,
+    knobs: Mapping[str, Any] | None = None,
+) -> str:
+    """The element in which a panel is drawn. Until then, and without JavaScript, the static picture and its words.
+
+    `up` leads from the page to the top of the site: "" or "../".
+    """
+    return (
+        f'<div data-panel="{escape(name)}" data-bug="{int(bug)}" data-predict="{int(predict)}" '
+        f'data-knobs="{escape(json.dumps(dict(knobs or {})))}">'
+        f'<img src="{up}_static/panels/{escape(name)}.png" loading="lazy" alt="{escape(" ".join(words.split()))}">'
+        f"<details><summary>The same in words</summary><pre>{escape(words)}</pre></details></div>"
+    )
+
+
+def _output(output: Mapping[str, Any], source: str, name: str, pictures: dict[str, bytes]) -> Mapping[str, Any]:
+    data = output.get("data", {})
+    words = _text(data.get("text/plain", ""))
+    panel = _PANEL.match(words)
+    if panel:
+        # The words stand in the first line's wake; what the panel began with stands in the code.
+        given = _keywords(source)
+        knobs = {k: v for k, v in given.items() if k not in _KEYWORDS}
+        bug = panel[2] == "True" or bool(panel[4] and not panel[4].startswith("Keras"))
+        html = place(panel[1] or INFLUENCE, words.partition("\n")[2], "../", bug, given.get("predict") is True, knobs)
+    elif "image/png" in data:
+        pictures[f"{name}.png"] = base64.b64decode(_text(data["image/png"]))
+        html = f'<img src="../_static/pictures/{name}.png" loading="lazy" alt="{escape(words)}">'
+    else:
+        return output
+    return {**output, "data": {"text/html": html, "text/plain": words}}
+
+
+def _keywords(source: str) -> dict[str, Any]:
+    """The keywords of the panel's call that are written out; a variable says nothing here."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in ("Panel", "InfluencePanel"):
+            return {k.arg: k.value.value for k in node.keywords if k.arg and isinstance(k.value, ast.Constant)}
+    return {}
+
+
+def _text(source: str | list[str]) -> str:
+    return source if isinstance(source, str) else "".join(source)

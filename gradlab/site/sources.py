@@ -1,0 +1,130 @@
+"""All that Sphinx is given: the lessons, the docs, and the pages that are made here. Text and bytes, no TensorFlow.
+
+The folders are those of the repository, so that a link from one page to another is the same link.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gradlab.site import pages
+from gradlab.site.lessons import lesson, panels_of
+from gradlab.site.plan import Plan
+
+BESIDES = ("ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/jacobian.md", "benchmarks/jacobian.svg", "examples/README.md", "docs/*.md", "docs/*.svg")  # fmt: skip
+_LINK = re.compile(r"\[([^\]]*)\]\((?!\w+:|#)([^)\s]+?)(#[^)]*)?\)")
+
+
+class NoCheckout(LookupError):
+    """The folder holds no notebooks and docs to build a site from."""
+
+
+def read_notebooks(root: Path, wanted: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
+    """{stem: executed notebook} of the checkout `root`. Raises NoCheckout if there is none, LookupError for an unknown one."""
+    files = sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    if not files or not (root / "docs").is_dir():
+        raise NoCheckout(
+            f"{root} has no notebooks/NN_name.ipynb and docs/: the site is built from a clone of the repository. "
+            "Go to its folder first, or name it with --root."
+        )
+    unknown = set(wanted or ()) - {f.stem for f in files}
+    if unknown:
+        raise LookupError(f"there is no notebook {sorted(unknown)[0]}; there are {', '.join(f.stem for f in files)}")
+    chosen = [f for f in files if wanted is None or f.stem in wanted]
+    return {f.stem: json.loads(f.read_text(encoding="utf-8")) for f in chosen}
+
+
+def sources(
+    root: Path,
+    notebooks: Mapping[str, Mapping[str, Any]],
+    plans: Sequence[Plan],
+    words: Mapping[str, str],
+    reports: Mapping[str, tuple[str, str]],
+    helps: Mapping[str, str] | None,
+) -> dict[str, str | bytes]:
+    """{path below the source folder: content}, without the panels' own files, which `build` writes.
+
+    `words` are those of each panel's static picture; `reports` is {name: (program, what the doctor says)}.
+    `helps` is {command: its help}; without it there are no pages of reference, which load TensorFlow.
+    """
+    found: dict[str, str | bytes] = {}
+    for stem, notebook in notebooks.items():
+        found[f"notebooks/{stem}.ipynb"], pictures = lesson(stem, notebook)
+        found |= {f"_static/pictures/{name}": png for name, png in pictures.items()}
+    for pattern in BESIDES:
+        for file in sorted(root.glob(pattern)):
+            path = file.relative_to(root).as_posix()
+            found[path] = file.read_text(encoding="utf-8")
+    shown = {name: stem for stem, notebook in reversed(list(notebooks.items())) for name in panels_of(notebook)}
+    for plan in plans:
+        found[f"scenarios/{plan.name}.md"] = pages.scenario(plan, words[plan.name], shown.get(plan.name, ""))
+    found["scenarios/index.md"] = pages.scenarios([plan.name for plan in plans])
+    found["none.md"] = pages.none(reports)
+    questions = _questions()
+    if questions:
+        found["questions.md"] = pages.questions(questions, {plan.name for plan in plans})
+    found["teach.md"] = pages.teach()
+    if helps is not None:
+        found |= pages.reference(helps)
+    first = next((p.name for p in plans if p.name == "integer_cast"), plans[0].name)
+    found["index.md"] = pages.home(first, words[first], found, list(notebooks))
+    found["notebooks/index.md"] = pages.lessons(list(notebooks))
+    found["docs/index.md"] = pages.docs(found)
+    return {path: _linked(path, text, found, root) for path, text in found.items()}
+
+
+def _questions() -> Sequence[Any]:
+    """The questions of the self-test, where this gradlab has any."""
+    if importlib.util.find_spec("gradlab.lab.questions") is None:
+        return ()
+    found: Sequence[Any] = importlib.import_module("gradlab.lab.questions").all_questions()
+    return found
+
+
+def _linked(path: str, text: str | bytes, pages: Mapping[str, Any], root: Path) -> str | bytes:
+    """A page whose links to files of the repository that are no pages here are plain text: a site has no such file."""
+    if not isinstance(text, str) or not path.endswith((".md", ".ipynb")):
+        return text
+
+    def plain(match: re.Match[str]) -> str:
+        target = _resolved(path, match[2])
+        if target in pages or not (root / target).exists():  # what is nowhere is Sphinx's to complain of
+            return match[0]
+        return f"{match[1]} (`{target}` in the repository)" if match[1].strip("`") != target else match[1]
+
+    if path.endswith(".md"):
+        return _LINK.sub(plain, text)
+    notebook = json.loads(text)
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = _LINK.sub(plain, "".join(cell["source"]))
+    return json.dumps(notebook, indent=1, ensure_ascii=False)
+
+
+def _resolved(path: str, link: str) -> str:
+    parts = path.split("/")[:-1]
+    for part in link.split("/"):
+        if part == "..":
+            parts = parts[:-1]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/".join(parts)
+
+
+def write(folder: Path, found: Mapping[str, str | bytes]) -> None:
+    """Make the folder hold exactly these files. One that is right already is not touched: Sphinx goes by the times."""
+    for path, content in found.items():
+        file = folder / path
+        new = content.encode() if isinstance(content, str) else content
+        if not file.is_file() or file.read_bytes() != new:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(new)
+    for file in [f for f in folder.rglob("*") if f.is_file()]:
+        if file.relative_to(folder).as_posix() not in found:
+            file.unlink()

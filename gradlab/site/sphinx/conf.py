@@ -1,0 +1,49 @@
+"""Sphinx's settings for the site. Whatever would ask the network for anything is off."""
+
+project = "gradlab"
+author = "The gradlab authors"
+copyright = author
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
+exclude_patterns = ["_static"]
+suppress_warnings = ["config.cache"]
+
+nb_execution_mode = "off"  # the notebooks were executed when they were rendered
+nb_ipywidgets_js: dict[
+    str, dict[str, str]
+] = {}  # no require.js and no widget manager from a CDN: the panels are the site's own
+nb_merge_streams = True
+myst_enable_extensions = ["colon_fence"]
+myst_heading_anchors = 3
+
+autodoc_typehints = "none"  # the shapes and units are in the words; the types are for type checkers
+autodoc_member_order = "bysource"
+autodoc_inherit_docstrings = False  # a method that TensorFlow wrote has its text at TensorFlow
+napoleon_numpy_docstring = True
+default_role = "code"  # single backticks in docstrings are code
+nitpick_ignore_regex = [("py:.*", ".*")]  # types in docstrings are words; links between pages are checked all the same
+
+html_theme = "pydata_sphinx_theme"
+html_title = "gradlab"
+html_static_path = ["_static"]
+html_css_files = ["gradlab.css"]
+html_js_files = [("gradlab.js", {"defer": "defer"})]
+html_copy_source = False
+html_show_sourcelink = False
+html_show_search_summary = False  # it fetches the pages, which a browser refuses on file://
+html_show_sphinx = False
+html_context = {"default_mode": "auto"}
+html_last_updated_fmt = None
+html_sidebars: dict[str, list[str]] = {"index": [], "search": []}
+html_theme_options = {
+    "secondary_sidebar_items": [],  # room for the panels
+    "show_prev_next": True,
+    "navigation_with_keys": False,  # the arrow keys belong to the panels
+    "show_toc_level": 2,
+    "navbar_align": "left",
+    "header_links_before_dropdown": 6,
+    "footer_start": [],
+    "footer_end": [],
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}

@@ -1,0 +1,152 @@
+"""A site of two lessons, built once, and a browser without a network that looks at it from the disk."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+from browser import FLAGS, executable
+
+from gradlab.site.build import Built, Options, build
+
+ROOT = Path(__file__).resolve().parent.parent
+LESSONS = ("00_start_here", "09_the_list_too_short")
+READY = "[data-state=ready]"
+
+
+def tiny(folder: Path) -> tuple[Path, Built]:
+    """The site of two lessons with three panels, and few positions of each."""
+    options = Options(folder / "site", ROOT, folder / "cache", jobs=1, most=4, notebooks=LESSONS, reference=False)
+    return options.target, build(options, say=lambda line: None)
+
+
+@contextlib.contextmanager
+def chromium():
+    """A headless browser. One for all tests of a module: Playwright runs once in a thread."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable(), args=FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextlib.contextmanager
+def reader(browser: Any, **context: Any):
+    """A page that is offline. What left the disk is in `.left`, what the console complained of in `.complaints`."""
+    opened = browser.new_context(offline=True, **{"viewport": {"width": 1280, "height": 900}, **context})
+    page = opened.new_page()
+    page.left, page.complaints = [], []
+    page.on("request", lambda r: page.left.append(r.url) if not r.url.startswith(("file:", "data:", "blob:")) else None)
+    page.on("console", lambda m: page.complaints.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda e: page.complaints.append(str(e)))
+    try:
+        yield page
+    finally:
+        opened.close()
+
+
+def pages(site: Path) -> list[str]:
+    """The address of every page."""
+    return sorted(p.relative_to(site).as_posix() for p in site.rglob("*.html") if "_static" not in p.parts)
+
+
+def opened(page: Any, site: Path, address: str) -> list[Any]:
+    """Open a page from the disk and wait until all of its panels are drawn; the panels."""
+    page.goto("about:blank")  # an address that differs in its hash alone would not be opened anew
+    page.goto(f"{site.as_uri()}/{address}")
+    page.evaluate("Promise.all((window.gradlabHosts || []).map((host) => host.show()))")
+    places = page.locator("[data-panel]").all()
+    for place in places:
+        assert place.get_attribute("data-state") == "ready", place.inner_text()
+    return places
+
+
+def picture(place: Any) -> list[str]:
+    """All that is drawn and said of a panel's gradients."""
+    return place.evaluate("""(place) => [...place.querySelectorAll('.gl-tiles canvas, .gl-strip')]
+        .filter((c) => c.style.visibility !== 'hidden').map((c) => `${c.toDataURL()} ${c.getAttribute('aria-label')}`).concat(place.querySelector('.gl-outcomes').innerText)""")
+
+
+def try_panel(place: Any) -> None:
+    """Flip the switch and turn every knob to both ends. Each changes what is shown, and all back shows the same again."""
+    switch = place.locator(".gl-switch input")
+    begun, at = picture(place), [switch.nth(i).is_checked() for i in (0, 1)].index(True)
+    switch.nth(1 - at).check()
+    flipped = picture(place)
+    switch.nth(at).check()
+    assert picture(place)[:-1] == begun[:-1], "the outcome may tell more now"
+    host = place.evaluate("(place) => window.gradlabHosts.find((h) => h.place === place).model.positions.header.axes")
+    shown = [flipped]
+    for axis in host:
+        if isinstance(axis["values"][0], str | bool):
+            for input in place.get_by_role("radiogroup", name=axis["name"], exact=True).locator("input").all():
+                input.check()
+                shown.append(picture(place))
+            continue
+        slider = place.get_by_role("slider", name=axis["name"], exact=True)
+        for key, value in (("Home", axis["values"][0]), ("End", axis["values"][-1])):
+            slider.press(key)
+            assert float(slider.input_value()) == value
+            shown.append(picture(place))
+        slider.press("ArrowLeft")
+        assert float(slider.input_value()) == axis["values"][-2], "an arrow key goes to the next value that there is"
+    place.get_by_role("button", name="Reset the knobs").click() if host else None
+    assert picture(place)[:-1] == begun[:-1]
+    assert any(one != begun for one in shown), "neither the switch nor a knob shows"
+
+
+def read_back(page: Any, name: str) -> list[dict[str, Any]]:
+    """Every position of a panel as the page's own JavaScript unpacks it: {knobs, scene, data as float32}."""
+    found = page.evaluate(
+        """async (name) => {
+          const host = window.gradlabHosts.find((h) => h.name === name); await host.show();
+          const all = host.model.positions, out = [];
+          for (let i = 0; i < all.count; i++) {
+            const { scene, data } = all.at(i, 0), bytes = new Uint8Array(data.buffer).slice(4);
+            let text = ""; for (const b of bytes) text += String.fromCharCode(b);
+            out.push({ knobs: all.knobs(i), scene, data: btoa(text) });
+          }
+          return out;
+        }""",
+        name,
+    )
+    return [{**one, "data": np.frombuffer(base64.b64decode(one["data"]), "<f4")} for one in found]
+
+
+def differences(found: dict[str, Any], panel: Any) -> list[str]:
+    """What of a position in the browser is not what a live panel at the same knobs has. The row on the cut is the doctor's."""
+    panel.turn(**found["knobs"])
+    live, scene = panel.scene, found["scene"]
+    wrong = [] if found["data"].tobytes() == panel.data[4:] else ["the numbers"]
+    for part in ("tiles", "length", "low", "high", "verdict", "limits", "untrainable"):
+        wrong += [] if _same(scene[part], live[part]) else [part]
+    for here, there in zip(scene["sides"], live["sides"], strict=True):
+        wrong += [] if here["groups"] == there["groups"] else ["the groups"]
+        for number, line in there["margin"].items():
+            mine = here["margin"].get(number, {})
+            wrong += [
+                f"line {number}: {key}"
+                for key, value in line.items()
+                if key != "cut" and not _same(mine.get(key), value)
+            ]
+    return wrong
+
+
+def _same(found: Any, live: Any) -> bool:
+    """Equal, with a size of a visit as float32, and a number that JSON does not have as null."""
+    if isinstance(live, dict):
+        return isinstance(found, dict) and found.keys() == live.keys() and all(_same(found[k], live[k]) for k in live)
+    if isinstance(live, list | tuple):
+        return len(found) == len(live) and all(_same(f, x) for f, x in zip(found, live, strict=True))
+    if isinstance(live, float):
+        return found is None if not np.isfinite(live) else bool(np.float32(found) == np.float32(live))
+    return bool(found == live)

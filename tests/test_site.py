@@ -1,0 +1,259 @@
+"""The static site: what it is made of, without a browser. The tiny site itself: `site_pages.py` and `test_site_pages.py`."""
+
+import base64
+import errno
+import gzip
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from gradlab import cli
+from gradlab.site import chunks, farm, links, publish
+from gradlab.site.grid import MOST, axes, every, positions, whole
+from gradlab.site.lessons import lesson, panels_of
+from gradlab.site.pack import in_words, pack, unpack
+from gradlab.site.sources import NoCheckout, read_notebooks
+
+
+def slider(low, high, start, step, name="steps"):
+    return {"name": name, "type": "range", "low": low, "high": high, "step": step, "start": start, "options": []}
+
+
+def choice(options, name="op"):
+    return {
+        "name": name,
+        "type": "choice",
+        "low": 0,
+        "high": 0,
+        "step": 0,
+        "start": options[0],
+        "options": list(options),
+    }
+
+
+@pytest.mark.parametrize("most", [1, 2, 7, 30, 144, MOST])
+@pytest.mark.parametrize(
+    "knobs",
+    [[], [slider(1, 12, 6, 1)], [slider(2, 40, 20, 1), slider(0.1, 1.5, 0.5, 0.01, "r"), slider(-4.0, 3.0, 1.0, 0.1, "b")],
+     [choice(["round", "floor"]), slider(1, 12, 4, 1), slider(-5.0, 5.0, 0.35, 0.1, "offset")]],
+    ids=len,
+)  # fmt: skip
+def test_a_grid_has_both_ends_the_start_and_every_choice(knobs, most):
+    grid = axes(knobs, most)
+    assert whole(grid) == np.prod([len(every(k)) for k in knobs], dtype=int)
+    for axis, knob in zip(grid, knobs, strict=True):
+        values = axis["values"]
+        assert knob["start"] in values and values == list(dict.fromkeys(values))
+        if knob["type"] == "choice":
+            assert values == knob["options"]
+        else:
+            assert values == sorted(values) and set(values) <= set(every(knob))
+            assert values[0] == knob["low"] and values[-1] == pytest.approx(knob["high"])
+    count = len(positions(grid))
+    least = np.prod([len(a["values"]) if k["type"] == "choice" else min(3, len(a["values"])) for a, k in zip(grid, knobs, strict=True)], dtype=int)  # fmt: skip
+    assert count <= max(most, least)
+    if whole(grid) <= most:
+        assert count == whole(grid)
+
+
+def scene(norms, sizes=((2, 3), (1, 4))):
+    """A scene of the shape that a panel makes, with one tile for each size."""
+    tiles, offset = [], 0
+    for rows, columns in sizes:
+        tiles.append({"name": "w", "entries": [{"rows": rows, "columns": columns, "offset": offset}, {"rows": 9, "columns": 9, "offset": -1}]})  # fmt: skip
+        offset += rows * columns
+    cells = [{"kind": "ok", "norm": n, "words": f"norm {n:.2e}, shape 2×3", "gap": False, "more": [{"kind": "ok", "norm": n}]} for n in norms]  # fmt: skip
+    return {
+        "tiles": tiles,
+        "length": offset,
+        "sides": [{"margin": {"3": {"cells": cells}}}, {"margin": {}}],
+        "stamp": 0,
+    }
+
+
+def packed(runs, scenes):
+    grid = [{"name": "steps", "values": list(range(len(runs))), "of": 99}]
+    found = [{"scene": s, "data": base64.b64encode(r.tobytes()).decode()} for s, r in zip(scenes, runs, strict=True)]
+    return pack("x", {"title": "ü"}, grid, found, {"steps": 3}, {"steps": 0})
+
+
+def test_what_is_packed_comes_back_bit_for_bit():
+    rng = np.random.default_rng(0)
+    runs = [rng.standard_normal(10).astype("<f4") for _ in range(3)]
+    runs[1][:4] = [np.nan, np.inf, -0.0, 1e-42]
+    runs.append(runs[0])  # equal arrays are stored once
+    scenes = [scene(rng.uniform(0.001, 1000, 5)), scene([1.125, 0.0]), scene([]), scene([3.0])]
+    text = packed(runs, scenes)
+    found = unpack(text)
+    assert (found["page"], found["trained"], found["start"]) == ({"title": "ü"}, {"steps": 3}, {"steps": 0})
+    for run, before, after in zip(runs, scenes, found["positions"], strict=True):
+        assert after["data"].tobytes() == run.tobytes()
+        assert json.dumps(as_float32(before), sort_keys=True) == json.dumps(as_float32(after["scene"]), sort_keys=True)
+    assert len(packed([runs[0]] * 40, [scenes[0]] * 40)) < 1.5 * len(packed(runs[:1], scenes[:1]))
+    with pytest.raises(ValueError, match="x: 1 positions do not fill"):
+        pack("x", {}, [{"name": "a", "values": [1, 2], "of": 2}], [{"scene": scenes[2], "data": ""}], {}, {})
+
+
+def as_float32(tree):
+    """Norms as the site has them: float32, not finite as null."""
+    if isinstance(tree, dict):
+        return {k: as_float32(v) for k, v in tree.items()}
+    if isinstance(tree, list):
+        return [as_float32(v) for v in tree]
+    if isinstance(tree, float):
+        return float(np.float32(tree)) if np.isfinite(tree) else None
+    return tree
+
+
+def test_a_size_is_rounded_as_a_browser_rounds_it():
+    assert [in_words(v) for v in (1.125, 0.125, 9.995, 1e-12, 1.5e20)] == ["1.13e+00", "1.25e-01", "9.99e+00", "1.00e-12", "1.50e+20"]  # fmt: skip
+
+
+def test_a_chunk_is_kept_until_what_it_depends_on_changes(tmp_path, monkeypatch):
+    points = [{"steps": i} for i in range(chunks.SIZE + 1)]
+    first, second = chunks.chunks_of("rounding", points, tmp_path)
+    assert first.first and not second.first and len(second.positions) == 1
+    assert chunks.read(second) is None
+    chunks.write(second, {"positions": [1]})
+    assert chunks.read(second) == {"positions": [1]} and farm.missing([first, second]) == [first]
+    second.file.write_bytes(second.file.read_bytes()[:-4])  # a copy that was cut short
+    assert chunks.read(second) is None
+    chunks.write(second, {"positions": [1]})
+    monkeypatch.setattr(chunks, "fingerprint", lambda name: "of an edited scenario")
+    (edited, _) = chunks.chunks_of("rounding", points, tmp_path)
+    assert edited.file != first.file
+    chunks.sweep(tmp_path, {edited.file})
+    assert not second.file.exists()
+
+
+def test_the_hash_knows_the_scenario_the_code_and_the_versions(tmp_path, monkeypatch):
+    package = tmp_path / "gradlab"
+    shutil.copytree(chunks.PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(chunks, "PACKAGE", package)
+
+    def hashes():
+        chunks.fingerprint.cache_clear()
+        chunks._measuring.cache_clear()
+        return chunks.fingerprint("rounding"), chunks.fingerprint("python_if")
+
+    before = hashes()
+    (package / "watch" / "__init__.py").write_text("# a room that measures nothing here")
+    assert hashes() == before
+    (package / "scenarios" / "rounding.py").write_text("# edited")
+    edited = hashes()
+    assert edited[0] != before[0] and edited[1] == before[1]
+    (package / "lab" / "measure.py").write_text("# edited")
+    assert hashes()[1] != before[1]
+    monkeypatch.setattr(chunks, "_version", lambda name: "another")
+    other = hashes()
+    assert other[1] not in (before[1], edited[1])
+    monkeypatch.undo()
+    chunks.fingerprint.cache_clear()
+    chunks._measuring.cache_clear()
+
+
+@pytest.fixture
+def made(tmp_path):
+    folder = tmp_path / "html"
+    (folder / "_static").mkdir(parents=True)
+    (folder / "index.html").write_text("new")
+    (folder / "_static" / "a.js.map").write_text("left out")
+    return folder
+
+
+def test_a_site_takes_the_place_of_the_old_one_whole(made, tmp_path):
+    target = tmp_path / "site"
+    assert publish.publish(made, target) == (3, 1)
+    assert {p.name for p in target.iterdir()} == {"index.html", publish.MARK, ".nojekyll"}
+    (target / "old.html").write_text("of the site before")
+    publish.claim(target)
+    publish.publish(made, target)
+    assert not (target / "old.html").exists()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["html", "site"], "nothing is left beside it"
+    publish.zipped(target, tmp_path / "a.zip")
+    publish.zipped(target, tmp_path / "b.zip")
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+
+
+def test_a_full_disk_leaves_the_old_site(made, tmp_path, monkeypatch):
+    target = tmp_path / "site"
+    publish.publish(made, target)
+    (target / "index.html").write_text("the last good one")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publish.shutil, "copyfile", full)
+        with pytest.raises(OSError, match="No space left"):
+            publish.publish(made, target)
+    with monkeypatch.context() as patch:
+        patch.setattr(publish.zipfile.ZipFile, "writestr", full)
+        with pytest.raises(OSError, match="No space left"):
+            publish.zipped(target, tmp_path / "site.zip")
+    assert (target / "index.html").read_text() == "the last good one"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["html", "site"]
+
+
+def test_somebodys_folder_and_an_unwritable_one_are_told_at_once(tmp_path, capsys, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years")
+    (tmp_path / "file").write_text("")
+    for target, words in (("mine", "was not made by gradlab site"), ("file", "is a file"), ("file/site", "file")):
+        assert cli.main(["site", str(tmp_path / target), "--cache", str(tmp_path / "cache")]) == 2
+        assert words in capsys.readouterr().out
+    assert (tmp_path / "mine" / "thesis.tex").read_text() == "years"
+    assert not (tmp_path / "cache").exists(), "nothing was computed before"
+    assert cli.main(["site", str(tmp_path / "site"), "--root", str(tmp_path)]) == 2
+    assert "has no notebooks" in capsys.readouterr().out
+    with pytest.raises(NoCheckout):
+        read_notebooks(tmp_path)
+    assert cli.main(["export", "no_such", str(tmp_path / "x.html")]) == 2
+    assert "there is no scenario 'no_such'" in capsys.readouterr().out
+
+
+def test_a_lesson_has_its_panels_and_says_what_its_pictures_show():
+    source = 'gradlab.Panel("rounding", bug=bug, predict=True, steps=3)'
+    cell = lambda source, **data: {"cell_type": "code", "metadata": {}, "source": source, "outputs": [{"output_type": "display_data", "data": data, "metadata": {}}]}  # noqa: E731  # fmt: skip
+    png = base64.b64encode(b"png").decode()
+    notebook = {"cells": [{"cell_type": "markdown", "metadata": {}, "source": "# T"},
+                          cell(source, **{"text/plain": "Panel(rounding, bug=True)\noff: <b>", "image/png": png}),
+                          cell("plot", **{"text/plain": 'A "curve"', "image/png": png})]}  # fmt: skip
+    text, pictures = lesson("02_x", notebook)
+    cells = json.loads(text)["cells"]
+    html = cells[2]["outputs"][0]["data"]["text/html"]
+    for part in (
+        'data-panel="rounding"',
+        'data-bug="1"',
+        'data-predict="1"',
+        "{&quot;steps&quot;: 3}",
+        "off: &lt;b&gt;",
+    ):
+        assert part in html
+    assert 'alt="A &quot;curve&quot;"' in cells[3]["outputs"][0]["data"]["text/html"]
+    assert list(pictures.values()) == [b"png"] and panels_of(notebook) == ["rounding"]
+
+
+def test_links_are_written_once_and_replaced(tmp_path, capsys):
+    (tmp_path / "notebooks").mkdir()
+    script = tmp_path / "notebooks" / "00_start_here.py"
+    script.write_text("# %% [markdown]\n# # Start\n# text\n\n# %%\nimport gradlab\n")
+    (tmp_path / "README.md").write_text("# gradlab\n\ntext\n")
+    assert cli.main(["links", "ada/lab", "--root", str(tmp_path), "--no-check"]) == 0
+    assert "2 files changed" in capsys.readouterr().out
+    first = script.read_text()
+    assert "github.com" not in first.partition("# # Start")[0] and "ada/lab/main?labpath" in first
+    assert all(line.startswith("#") for line in first.partition("\n\n")[0].splitlines())
+    assert cli.main(["links", "ada/lab", "--root", str(tmp_path), "--no-check"]) == 0
+    assert "0 files changed" in capsys.readouterr().out
+    links.rewrite(tmp_path, "bob/lab")
+    assert "ada" not in script.read_text() + (tmp_path / "README.md").read_text()
+    assert script.read_text().count("bob/lab") == first.count("ada/lab")
+    assert cli.main(["links", "no repository", "--root", str(tmp_path)]) == 2
+
+
+def test_a_damaged_panel_says_so_in_python_too():
+    with pytest.raises((gzip.BadGzipFile, EOFError, ValueError)):
+        unpack(packed([np.zeros(10, "<f4")], [scene([1.0])])[:-30])

@@ -1,0 +1,297 @@
+"""The site as a reader has it: opened from the disk in a real browser that has no network."""
+
+import base64
+import copy
+import os
+import re
+import shutil
+
+import numpy as np
+import pytest
+from accessibility import ABSENT, CONTRAST, WHY, violations
+from browser import executable
+from playwright.sync_api import expect
+from site_pages import (
+    LESSONS,
+    READY,
+    ROOT,
+    chromium,
+    differences,
+    opened,
+    pages,
+    picture,
+    read_back,
+    reader,
+    tiny,
+    try_panel,
+)
+
+import gradlab
+from gradlab.site.build import Options, build
+from gradlab.site.export import export
+from gradlab.site.pack import unpack
+
+pytestmark = [
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.skipif(
+        executable() is None and os.environ.get("CI") != "true",
+        reason="NO CHROMIUM FOUND: THE SITE WAS NOT TRIED IN A BROWSER",
+    ),
+]
+# The theme's search button shows keys beside its name, and myst-nb's fold shows two texts of which one is hidden.
+OF_THE_THEME = ("label-content-name-mismatch: .navbar-persistent", "label-content-name-mismatch: summary")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("site")
+
+
+@pytest.fixture(scope="module")
+def built(folder):
+    pytest.importorskip("myst_nb", reason="THE SITE WAS NOT BUILT: pip install 'tf-gradlab[site]'")
+    return tiny(folder)
+
+
+@pytest.fixture(scope="module")
+def site(built):
+    return built[0]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def page(site, browser):
+    with reader(browser) as page:
+        yield page
+
+
+def test_every_page_opens_and_every_panel_works(page, site):
+    seen = 0
+    for address in pages(site):
+        for place in opened(page, site, address):
+            seen += 1
+            if address.startswith("scenarios/"):
+                try_panel(place)
+            else:
+                place.locator(".gl-switch input").nth(1).check()
+    assert seen == 7  # three on pages of their own, one at home, three in the lessons
+    assert page.left == [] and page.complaints == []
+
+
+def test_the_first_screen_is_a_panel_and_a_question(page, site):
+    place = opened(page, site, "index.html")[0]
+    box = place.bounding_box()
+    assert box["y"] + box["height"] < 900
+    assert "?" in page.locator("article p").first.inner_text()
+
+
+def test_positions_in_the_browser_are_those_of_a_live_run_bit_for_bit(page, site):
+    for name in ("guide_model", "integer_cast"):
+        opened(page, site, f"scenarios/{name}.html")
+        found = read_back(page, name)
+        panel = gradlab.Panel(name)
+        for one in found[:: max(1, len(found) // 3)]:
+            assert differences(one, panel) == []
+        # One bit of one number is seen, and so is one size in the margin.
+        changed = copy.deepcopy(found[0])
+        changed["data"] = changed["data"].copy()
+        changed["data"].view(np.uint32)[-1] ^= 1
+        assert differences(changed, panel) == ["the numbers"]
+        changed = copy.deepcopy(found[0])
+        line = next(
+            n for n, m in changed["scene"]["sides"][0]["margin"].items() if m["cells"] and m["cells"][0]["norm"]
+        )
+        changed["scene"]["sides"][0]["margin"][line]["cells"][0]["norm"] *= 1.000001
+        assert differences(changed, panel) == [f"line {line}: cells"]
+
+
+def test_python_and_the_browser_unpack_alike(page, site):
+    text = (site / "_static/panels/integer_cast.js").read_text(encoding="utf-8")
+    mine = unpack(re.search(r'= "([^"]+)";', text)[1])["positions"]
+    opened(page, site, "scenarios/integer_cast.html")
+    for one, two in zip(read_back(page, "integer_cast"), mine, strict=True):
+        assert one["scene"] == two["scene"] and one["data"].tobytes() == two["data"].tobytes()
+
+
+def test_a_link_restores_a_position_and_every_move_rewrites_it(page, site):
+    place = opened(page, site, "scenarios/integer_cast.html")[0]
+    place.locator(".gl-switch input").nth(1).check()
+    place.get_by_role("slider", name="steps").press("Home")
+    address = page.evaluate("location.hash")
+    assert address == "#panel=integer_cast&bug=on&steps=1&units=4"
+    before = picture(place)
+    again = opened(page, site, f"scenarios/integer_cast.html{address}")[0]
+    assert picture(again) == before
+    # In a lesson it also goes there; and a link on the same page is followed.
+    lesson = f"notebooks/{LESSONS[1]}.html"
+    places = opened(page, site, f"{lesson}#panel=hidden_layer&bug=on&units=8")
+    page.wait_for_timeout(300)
+    assert 0 <= places[1].bounding_box()["y"] < 200
+    page.evaluate("location.hash = '#panel=guide_model&bug=on'")
+    expect(places[0].locator(".gl")).to_have_attribute("data-position", "1")
+    # A knob that is not there and a value that can't be had are not an error.
+    odd = opened(page, site, "scenarios/integer_cast.html#panel=integer_cast&bug=on&steps=999&nothing=1")[0]
+    assert odd.get_by_role("slider", name="steps").input_value() == "12"
+    assert page.complaints == []
+
+
+def test_only_and_large_fill_the_window(page, site):
+    place = opened(page, site, "scenarios/integer_cast.html#panel=integer_cast&bug=on&only=panel&large")[0]
+    box = place.bounding_box()
+    assert (box["x"], box["y"], box["width"], box["height"]) == (0, 0, 1280, 900)
+    assert "gl-large" in place.locator(".gl").get_attribute("class")
+    assert not page.locator(".bd-header").is_visible()
+    place.locator(".gl-switch input").nth(0).check()
+    assert page.evaluate("location.hash").endswith("&only=panel&large")
+
+
+def test_training_is_shown_where_it_was_computed_and_refused_elsewhere(page, site):
+    place = opened(page, site, "scenarios/integer_cast.html")[0]
+    train = place.get_by_role("button", name=re.compile("^Train "))
+    train.click()
+    expect(place.locator(".gl-curves")).to_be_visible()
+    place.get_by_role("slider", name="steps").press("Home")
+    expect(train).to_be_disabled()
+    assert "in a notebook" in train.get_attribute("title")
+    expect(place.locator(".gl-curves")).to_have_count(0)
+
+
+def test_a_mark_is_kept_in_the_browser_and_shown_in_the_list(page, site):
+    opened(page, site, f"notebooks/{LESSONS[0]}.html")
+    page.locator("#gradlab-done").check()
+    opened(page, site, f"notebooks/{LESSONS[1]}.html")
+    assert not page.locator("#gradlab-done").is_checked()
+    assert page.locator("a.gradlab-done").count() >= 1
+    opened(page, site, f"notebooks/{LESSONS[0]}.html")
+    assert page.locator("#gradlab-done").is_checked()
+    page.locator("#gradlab-done").uncheck()
+    assert page.locator("a.gradlab-done").count() == 0
+
+
+def test_search_finds_a_lesson_from_the_disk(page, site):
+    opened(page, site, "search.html?q=integer")
+    expect(page.locator("#search-results li").first).to_be_visible()
+    assert page.complaints == []
+
+
+def test_without_javascript_the_picture_and_its_words_are_there(site, browser):
+    with reader(browser, java_script_enabled=False) as page:
+        page.goto(f"{site.as_uri()}/index.html")
+        shown = page.locator("[data-panel] img")
+        assert shown.evaluate("i => i.naturalWidth") > 500
+        assert "keep the value a float" in shown.get_attribute("alt")
+        page.locator("[data-panel] summary").click()
+        assert "kernel 3×4" in page.locator("[data-panel] pre").inner_text()
+        assert page.left == []
+
+
+def test_a_phone_a_dark_screen_and_paper(site, browser):
+    with reader(browser, viewport={"width": 390, "height": 844}, color_scheme="dark") as page:
+        place = opened(page, site, "scenarios/integer_cast.html")[0]
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        assert "gl-dark" in place.locator(".gl").get_attribute("class")
+        place.locator(".gl-switch input").nth(1).check()
+        page.emulate_media(media="print")
+        expect(place.locator(".gl-tiles canvas").first).to_be_visible()
+        expect(place.locator(".gradlab-below")).to_be_hidden()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_and_every_text_has_contrast(site, browser, scheme):
+    with reader(browser, color_scheme=scheme) as page:
+        for address in ("index.html", f"notebooks/{LESSONS[1]}.html", "scenarios/index.html"):
+            for place in opened(page, site, address):
+                place.locator(".gl-switch input").nth(1).check()
+                for button in place.locator(".gl-fold-button").all():
+                    button.click()
+                assert place.evaluate(CONTRAST) == []
+            if not ABSENT:
+                found = violations(page, page.locator("html"))
+                assert [v for v in found if not v.startswith(OF_THE_THEME)] == []
+    if ABSENT:
+        pytest.skip(WHY)
+
+
+def test_a_damaged_and_a_missing_panel_are_told_in_the_page(page, site, tmp_path):
+    broken = tmp_path / "site"
+    shutil.copytree(site, broken)
+    file = broken / "_static/panels/guide_model.js"
+    text = file.read_text(encoding="utf-8")
+    packed = re.search(r'= "([^"]+)";', text)[1]
+    file.write_text(text.replace(packed, base64.b64encode(base64.b64decode(packed)[:-9]).decode()), encoding="utf-8")
+    (broken / "_static/panels/hidden_layer.js").unlink()
+    page.goto(f"{broken.as_uri()}/notebooks/{LESSONS[1]}.html")
+    page.evaluate("Promise.all(window.gradlabHosts.map((host) => host.show()))")
+    said = page.get_by_role("alert").all_inner_texts()
+    assert "the data of the panel guide_model is damaged" in said[0] and "build the site again" in said[0]
+    assert "the file panels/hidden_layer.js is missing" in said[1]
+    assert page.locator("[data-panel] img").count() == 2, "the picture stands in for it"
+    page.complaints.clear()  # the browser names the file that is not there
+
+
+def test_a_second_build_computes_nothing_and_makes_the_same_site(folder, built):
+    target, first = built
+    before = {p.relative_to(target): p.read_bytes() for p in target.rglob("*") if p.is_file()}
+    _, second = tiny(folder)
+    assert (first.cost.computed, first.cost.kept) == (first.positions, 0)
+    assert (second.cost.computed, second.cost.kept) == (0, second.positions)
+    after = {p.relative_to(target): p.read_bytes() for p in target.rglob("*") if p.is_file()}
+    assert before == after
+
+
+def test_no_page_holds_a_path_of_this_machine_or_asks_a_network(site, folder):
+    for file in site.rglob("*"):
+        if file.suffix not in (".html", ".js", ".css"):
+            continue
+        text = file.read_text(encoding="utf-8")
+        if (packed := re.search(r'gradlabData.*= "([^"]+)";', text)) is not None:
+            found = unpack(packed[1])
+            text = repr((found["page"], found["positions"][0]["scene"], found["positions"][-1]["scene"]))
+        for place in (str(folder), os.path.dirname(gradlab.__file__)):
+            assert place not in text, file
+        assert not re.search(r'(?:src|data)="https?://|@import\s+["\']?https?:|url\(["\']?https?:', text), file
+        assert not re.search(r'<link[^>]*href="https?://', text), file
+
+
+def test_one_file_holds_a_whole_panel(folder, built, tmp_path, browser):
+    file = tmp_path / "panel.html"
+    plan = export("integer_cast", file, folder / "cache", jobs=1, most=4, say=lambda line: None)
+    assert file.stat().st_size < 1_000_000 and plan.count == 9
+    with reader(browser) as page:
+        place = opened(page, tmp_path, "panel.html#panel=integer_cast&bug=on")[0]
+        try_panel(place)
+        expect(page.locator(READY)).to_have_count(1)
+        assert page.left == [] and page.complaints == []
+
+
+@pytest.mark.weekly
+def test_the_whole_site_every_panel_every_end(tmp_path_factory, browser):
+    """GRADLAB_SITE_CACHE names a folder with positions that were computed before; GRADLAB_SITE_MOST thins the knobs."""
+    folder = tmp_path_factory.mktemp("whole")
+    cache = os.environ.get("GRADLAB_SITE_CACHE") or str(folder / "cache")
+    most = {"most": int(os.environ["GRADLAB_SITE_MOST"])} if os.environ.get("GRADLAB_SITE_MOST") else {}
+    options = Options(folder / "site", ROOT, folder.__class__(cache), **most)
+    made = build(options)
+    assert made.bytes < 15_000_000
+    random = np.random.default_rng(0)
+    with reader(browser) as page:
+        seen = set()
+        for address in pages(options.target):
+            for place in opened(page, options.target, address):
+                name = place.get_attribute("data-panel")
+                if address.startswith("scenarios/"):
+                    try_panel(place)
+                    found = read_back(page, name)
+                    if name != "influence":
+                        panel = gradlab.Panel(name)
+                        for i in random.choice(len(found), min(5, len(found)), replace=False):
+                            assert differences(found[i], panel) == [], (name, found[i]["knobs"])
+                        panel.close()
+                seen.add(name)
+            assert page.left == [] and page.complaints == [], address
+    assert seen == {*gradlab.names(), "influence"}
