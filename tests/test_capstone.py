@@ -37,8 +37,8 @@ OTHER_WAYS = {
 
 def script(kinds, ways=MENDED):
     """The notebook's names, with the bugs of these kinds mended."""
-    cells = [c.source for c in jupytext.read(NOTEBOOK, fmt="py:percent").cells if c.cell_type == "code"]
-    (code,) = [c for c in cells if "def build()" in c]
+    cells = jupytext.read(NOTEBOOK, fmt="py:percent").cells
+    (code,) = [c.source for c in cells if "script" in c.metadata.get("tags", [])]
     for kind in kinds:
         old, new = ways[kind]
         assert code.count(old) == 1

@@ -33,7 +33,6 @@ CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 COMPOSITE = LOOPS | BRANCHES | CALLS
 # Ops between the comparison that a condition is made of and the condition itself.
 CONDITION_COPIES = frozenset({"Identity", "Cast", "LogicalNot", "LogicalAnd"})
-# The ops of a tf.function that is called as one op.
 # Hand on what they are given, unchanged.
 COPIES = frozenset({"Identity", "IdentityN"})
 # Hand on every number they are given, in another shape, order or float type.
