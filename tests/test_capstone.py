@@ -44,7 +44,7 @@ def script(kinds, ways=MENDED):
         assert code.count(old) == 1
         code = code.replace(old, new)
     names = {"np": np, "tf": tf}
-    for source in (next(c for c in cells if "def make_data" in c), code):
+    for source in (next(c.source for c in cells if "def make_data" in c.source), code):
         exec(source, names)
     return names
 
