@@ -14,6 +14,9 @@ from typing import Any
 from gradlab.site.chunks import Chunk, read, write
 
 
+_kept: list[Any] = []  # what `kernels.keep` gave, once in each worker
+
+
 class Failed(RuntimeError):
     """A position could not be computed; the message names the panel and the position."""
 
@@ -106,6 +109,10 @@ def _work(chunk: Chunk) -> float:
     from gradlab.site.compute import computed
 
     settle()
+    if not _kept:
+        from gradlab.site.kernels import keep
+
+        _kept.append(keep())
     before = time.process_time()
     try:
         found = computed(chunk.name, chunk.knobs(), trained=chunk.first)
