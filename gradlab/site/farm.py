@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import sys
@@ -113,6 +114,8 @@ def _work(chunk: Chunk) -> float:
         from gradlab.site.kernels import keep
 
         _kept.append(keep())
+        gc.collect()
+        gc.freeze()  # TensorFlow's and Keras' half a million objects need not be looked through again and again
     before = time.process_time()
     try:
         found = computed(chunk.name, chunk.knobs(), trained=chunk.first)
