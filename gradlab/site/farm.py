@@ -14,7 +14,6 @@ from typing import Any
 
 from gradlab.site.chunks import Chunk, read, write
 
-
 _kept: list[Any] = []  # what `kernels.keep` gave, once in each worker
 
 
