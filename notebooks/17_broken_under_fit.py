@@ -182,6 +182,55 @@ same = abs(float(my_root(tf.constant(4.0))) - 2) < 0.01
 print("right" if same and not repaired.record.alarms else "not yet: hint, keep a little away from zero under the root")
 
 # %% [markdown]
+# ## 4. The same in a loop of your own (extra)
+#
+# Without `fit` there is no callback. There you hand each step over: `watch.step(gradients, variables, loss)`, after `tape.gradient` and before
+# `apply_gradients`.
+#
+# **Exercise.** Write the loop. One epoch over `x` and `y` in batches of 16, in their order: 8 steps of SGD with a learning rate of 0.05, and a loss that is
+# the mean square of the difference. The check trains the same network by `fit` and compares the losses and the norms of each step.
+#
+# Hint: One step is a tape, `gradients = tape.gradient(loss, model.trainable_variables)`, `watch.step(...)`, and `apply_gradients`.
+# Hint: A batch is `x[start : start + 16]`, with `start` from `range(0, len(x), 16)`.
+# Hint: The optimizer is made once, before the loop. `model.optimizer` is one with the right rate.
+
+
+# %% tags=["write"]
+def my_loop(model, watch):
+    pass  # about ten lines
+
+
+def compared(loop):
+    mine, own = network(layers.Dense(8, "tanh", name="first")), gradlab.Watch(view=None)
+    loop(mine, own)
+    wanted, found = train(network(layers.Dense(8, "tanh", name="first")), epochs=1).record, own.record
+    if found.steps != wanted.steps:
+        return f"not yet: hint, {wanted.steps} steps were expected, the watch was given {found.steps}"
+    if not np.allclose(found.losses, wanted.losses, rtol=1e-3):
+        return "not yet: hint, the losses differ from those of fit"
+    if not np.allclose(np.sort(found.matrix("norm"), 0), np.sort(wanted.matrix("norm"), 0), rtol=1e-3):
+        return "not yet: hint, the norms of the gradients differ from those of fit"
+    return "right"
+
+
+print(compared(my_loop))
+
+
+# %% tags=["solution"]
+def my_loop(model, watch):
+    for start in range(0, len(x), 16):
+        inputs, targets = x[start : start + 16], y[start : start + 16]
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((model(inputs, training=True) - targets) ** 2)
+        variables = model.trainable_variables
+        gradients = tape.gradient(loss, variables)
+        watch.step(gradients, variables, loss)
+        model.optimizer.apply_gradients(zip(gradients, variables))
+
+
+print(compared(my_loop))
+
+# %% [markdown]
 # ## What you take home
 #
 # - `model.fit(..., callbacks=[gradlab.Watch()])` watches the step's own gradients; the weights end in the same bits as without it.

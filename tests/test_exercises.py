@@ -60,7 +60,7 @@ def test_every_notebook_has_lines_to_write(notebook):
         for _, start, solution in exercises(notebook)
         if solution
     ]
-    assert max(written) >= (3 if notebook != "17_broken_under_fit" else 1)  # it has one short repair; more is to come
+    assert max(written) >= 3
     assert any("write" in tags(cell) for cell in WHOLE[notebook].cells)
 
 
