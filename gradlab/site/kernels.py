@@ -19,6 +19,8 @@ import inspect
 from types import ModuleType
 from typing import Any
 
+from gradlab.runtime import tf_loading
+
 # The ops whose results are remembered: those that set-ups draw with. Any other with seeds is run.
 REMEMBERED = ("random_standard_normal", "random_uniform", "random_uniform_int", "truncated_normal")
 MOST = 2_000  # results that are remembered: a set-up draws a few small arrays, so this is some megabytes
@@ -83,6 +85,7 @@ class Kept:
 
 def keep() -> Kept | None:
     """Keep prepared ops in this process. None if this TensorFlow is not as expected: then nothing is changed."""
+    tf_loading.wait()  # it may be loading in another thread, and a part of it can't be imported meanwhile
     try:
         from tensorflow.python import pywrap_tfe
         from tensorflow.python.eager import context
