@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 from browser import FLAGS, executable
 
 from gradlab.site.build import Built, Options, build
+from gradlab.site.chunks import fingerprint
+from gradlab.site.compute import knobs_of
+from gradlab.site.lessons import panels_of
+from gradlab.site.pages import HOME
+from gradlab.site.sources import read_notebooks
 
 ROOT = Path(__file__).resolve().parent.parent
 LESSONS = ("00_start_here", "09_the_list_too_short")
@@ -21,7 +27,13 @@ READY = "[data-state=ready]"
 
 
 def tiny(folder: Path) -> tuple[Path, Built]:
-    """The site of two lessons with three panels, and few positions of each."""
+    """The site of two lessons with their two panels and that of the first page, and few positions of each.
+
+    What the knobs are is asked in this process, which has TensorFlow, and not in one of its own (`farm.knobs`, weekly).
+    """
+    names = {HOME} | {name for notebook in read_notebooks(ROOT, LESSONS).values() for name in panels_of(notebook)}
+    (folder / "cache").mkdir(exist_ok=True)
+    (folder / "cache" / "knobs.json").write_text(json.dumps({fingerprint(n): knobs_of(n) for n in sorted(names)}))
     options = Options(folder / "site", ROOT, folder / "cache", jobs=1, most=4, notebooks=LESSONS, reference=False)
     return options.target, build(options, say=lambda line: None)
 
@@ -74,6 +86,18 @@ def picture(place: Any) -> list[str]:
     """All that is drawn and said of a panel's gradients."""
     return place.evaluate("""(place) => [...place.querySelectorAll('.gl-tiles canvas, .gl-strip')]
         .filter((c) => c.style.visibility !== 'hidden').map((c) => `${c.toDataURL()} ${c.getAttribute('aria-label')}`).concat(place.querySelector('.gl-outcomes').innerText)""")
+
+
+def flip(place: Any) -> None:
+    """Flip the switch, with a prediction first where the panel asks for one."""
+    for select in place.locator(".gl-predict select").all():
+        select.select_option("ok")
+    if place.locator(".gl-predict input").count():
+        place.locator(".gl-predict input").first.check()
+    lock = place.get_by_role("button", name="Lock in")
+    if lock.count():
+        lock.click()
+    place.locator(".gl-switch input").nth(1).check()
 
 
 def try_panel(place: Any) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from gradlab import cli
 from gradlab.site import chunks, farm, links, publish
-from gradlab.site.grid import MOST, axes, every, positions, whole
+from gradlab.site.grid import LEAST, MOST, axes, every, positions, whole
 from gradlab.site.lessons import lesson, panels_of
 from gradlab.site.pack import in_words, pack, unpack
 from gradlab.site.sources import NoCheckout, read_notebooks
@@ -50,9 +50,10 @@ def test_a_grid_has_both_ends_the_start_and_every_choice(knobs, most):
             assert values == knob["options"]
         else:
             assert values == sorted(values) and set(values) <= set(every(knob))
+            assert most < MOST or len(values) >= min(LEAST, axis["of"])
             assert values[0] == knob["low"] and values[-1] == pytest.approx(knob["high"])
     count = len(positions(grid))
-    least = np.prod([len(a["values"]) if k["type"] == "choice" else min(3, len(a["values"])) for a, k in zip(grid, knobs, strict=True)], dtype=int)  # fmt: skip
+    least = np.prod([len(a["values"]) if k["type"] == "choice" else min(3 if most < MOST else LEAST, a["of"]) for a, k in zip(grid, knobs, strict=True)], dtype=int)  # fmt: skip
     assert count <= max(most, least)
     if whole(grid) <= most:
         assert count == whole(grid)

@@ -23,6 +23,7 @@ from gradlab.site.chunks import fingerprint, sweep
 from gradlab.site.compute import all_names
 from gradlab.site.grid import MOST
 from gradlab.site.lessons import panels_of
+from gradlab.site.pages import HOME
 from gradlab.site.plan import Plan, plans
 from gradlab.site.publish import claim, publish, zipped
 from gradlab.site.sources import read_notebooks, sources, write
@@ -44,7 +45,7 @@ class Options:
     cache: Path = Path(".cache/site")
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
     most: int = MOST
-    notebooks: Sequence[str] | None = None  # only these lessons, and the panels that they show
+    notebooks: Sequence[str] | None = None  # only these lessons, and the panels that they and the first page show
     reference: bool = True  # the pages for which programs are run: the API, the command line, what the doctor says
     zip: Path | None = None
 
@@ -73,7 +74,7 @@ def build(options: Options, say: Callable[[str], None] = print) -> Built:
     claim(options.target)  # an hour of work is not begun for a folder that can't be written
     names = all_names()
     if options.notebooks is not None:
-        shown = {name for notebook in notebooks.values() for name in panels_of(notebook)}
+        shown = {HOME, *(name for notebook in notebooks.values() for name in panels_of(notebook))}
         names = [name for name in names if name in shown]
     planned = plans(names, options.cache, options.most)
     chunks = [chunk for plan in planned for chunk in plan.chunks]

@@ -32,7 +32,7 @@ MEASURES = (
     "jacobians",
     "runtime",
 )  # the rooms whose code decides what a panel shows
-OWN = ("compute.py",)
+OWN = ("compute.py", "kernels.py")
 SIZE = 24  # positions of a chunk: some ten seconds of work, so that little is lost and every core has some
 
 

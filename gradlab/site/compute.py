@@ -13,6 +13,7 @@ import re
 import sys
 import sysconfig
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,15 @@ def _stored(tree: Any) -> Any:
     if isinstance(tree, list | tuple):
         return [_stored(value) for value in tree]
     if isinstance(tree, str):
-        for folder in (str(PACKAGE), sysconfig.get_paths()["purelib"], sysconfig.get_paths()["stdlib"], sys.prefix):
-            tree = tree.replace(folder + "/", "").replace(folder + "\\", "")
-        return _ADDRESS.sub("0x...", tree)
+        for folder in _folders():
+            if folder in tree:
+                tree = tree.replace(folder + "/", "").replace(folder + "\\", "")
+        return _ADDRESS.sub("0x...", tree) if "0x" in tree else tree
     return tree
+
+
+@lru_cache(maxsize=1)
+def _folders() -> tuple[str, ...]:
+    """The folders of this machine that a traceback may name. Python works them out anew at each question, 1 ms each."""
+    paths = sysconfig.get_paths()
+    return str(PACKAGE), paths["purelib"], paths["stdlib"], sys.prefix

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import sys
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradlab.site.chunks import Chunk, read, write
+
+_kept: list[Any] = []  # what `kernels.keep` gave, once in each worker
 
 
 class Failed(RuntimeError):
@@ -106,6 +109,12 @@ def _work(chunk: Chunk) -> float:
     from gradlab.site.compute import computed
 
     settle()
+    if not _kept:
+        from gradlab.site.kernels import keep
+
+        _kept.append(keep())
+        gc.collect()
+        gc.freeze()  # TensorFlow's and Keras' half a million objects need not be looked through again and again
     before = time.process_time()
     try:
         found = computed(chunk.name, chunk.knobs(), trained=chunk.first)

@@ -11,15 +11,16 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-MOST = 1300  # positions of one panel: above the largest product of two knobs (101 x 12), far below three (390,429)
-THINNED = 400  # positions where there are more than that: a third of a CPU second each, and a file below 1 MB
+MOST = 100  # positions of one panel, so that all panels together take minutes: 0.2 to 1.6 CPU seconds each
+LEAST = 7  # values of a slider that stay all the same: both ends and five between them, where it begins among these
 
 
 def axes(knobs: Sequence[Mapping[str, Any]], most: int = MOST) -> list[dict[str, Any]]:
     """[{"name", "values", "of"}] for the knobs of a page: `of` is how many values the knob has in a notebook.
 
-    Where the product of all values is more than `most`, it is thinned to `THINNED` or fewer, the longest axis first,
-    evenly, down to its two ends and where it starts. Choices are never thinned. Raises ValueError for `most` below 1.
+    Where the product of all values is more than `most`, it is thinned to `most` or fewer, the longest axis first, evenly,
+    but not below `LEAST` values of an axis; with `most` below `MOST` down to its two ends and where it starts. Choices are
+    never thinned. Raises ValueError for `most` below 1.
 
     >>> knob = {"name": "steps", "type": "range", "low": 1, "high": 9, "step": 1, "start": 4, "options": []}
     >>> axes([knob])[0]["values"], axes([knob], most=4)[0]["values"]
@@ -29,10 +30,10 @@ def axes(knobs: Sequence[Mapping[str, Any]], most: int = MOST) -> list[dict[str,
         raise ValueError(f"a panel needs at least one position; found {most}")
     found = [{"name": k["name"], "values": every(k), "of": len(every(k))} for k in knobs]
     keep = [len(axis["values"]) for axis in found]
-    goal = most if math.prod(keep) <= most else min(most, THINNED)
-    while math.prod(keep) > goal:
+    least = 3 if most < MOST else LEAST
+    while math.prod(keep) > most:
         longest = max((i for i, k in enumerate(knobs) if k["type"] == "range"), key=lambda i: keep[i], default=-1)
-        if longest < 0 or keep[longest] <= 3:
+        if longest < 0 or keep[longest] <= least:
             break
         keep[longest] -= 1
         found[longest]["values"] = _thinned(every(knobs[longest]), keep[longest], knobs[longest]["start"])

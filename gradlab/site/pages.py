@@ -25,6 +25,9 @@ def toctree(entries: Iterable[str], caption: str = "", depth: int = 1, hidden: b
     return "\n".join(["```{toctree}", *options, "", *entries, "```", ""])
 
 
+HOME = "integer_cast"  # the panel of the first page, which asks about a cast to an integer
+
+
 def home(first: str, words: str, found: Mapping[str, Any], notebooks: Sequence[str]) -> str:
     """A panel, one question, and the ways from here."""
     start = f"notebooks/{notebooks[0]}.ipynb"

@@ -72,7 +72,7 @@ def sources(
     found["teach.md"] = pages.teach()
     if helps is not None:
         found |= pages.reference(helps)
-    first = next((p.name for p in plans if p.name == "integer_cast"), plans[0].name)
+    first = next((p.name for p in plans if p.name == pages.HOME), plans[0].name)
     found["index.md"] = pages.home(first, words[first], found, list(notebooks))
     found["notebooks/index.md"] = pages.lessons(list(notebooks))
     found["docs/index.md"] = pages.docs(found)
