@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
+from gradlab.doctor.recording.frames import Place
 from gradlab.lines.looks import VIRIDIS, Fold, clean, headline, level, shown, tags
 from gradlab.lines.model import Line, LineGradients
 from gradlab.lines.parts import WORDS
@@ -66,7 +67,7 @@ def _body(result: LineGradients, number: int) -> str:
     parts.append(f'<p class="key">{escape(headline(result))}{_key(result)}</p>')
     for file in dict.fromkeys(x.file for x in result.lines):
         mine = [x for x in result.lines if x.file == file]
-        name = escape(clean(file))
+        name = escape(clean(Place(file, 0).shown_file))
         parts.append(
             f'<div class="scroll" tabindex="0" role="region" aria-label="{title} ({number + 1}), {name}"><table><caption>{title}'
             f'<br><span style="font-weight:400">{name}</span></caption><thead><tr><th scope="col">gradient of each visit</th>'

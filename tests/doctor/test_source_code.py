@@ -259,3 +259,8 @@ def test_packages_in_a_folder_of_their_own_are_no_learners_code(tmp_path, monkey
     assert not frames.is_user_file(str(tmp_path / "tensorflow" / "python" / "ops" / "gen_math_ops.py"))
     assert not frames.is_user_file(str(tmp_path / "keras" / "src" / "layer.py"))
     assert frames.is_user_file(str(tmp_path / "train.py"))
+
+
+def test_a_notebook_cells_temporary_file_is_not_shown():
+    assert frames.Place("/tmp/ipykernel_1/623068746.py", 7).shown_file == "notebook cell"
+    assert frames.Place("train.py", 7).shown_file == "train.py"

@@ -95,6 +95,11 @@ class Place:
         return f"{self._cell}, line {self.line}" if self._in_cell else f"{self.file}:{self.line}"
 
     @property
+    def shown_file(self) -> str:
+        """The file, or for a notebook cell the cell."""
+        return self._cell if self._in_cell else self.file
+
+    @property
     def _cell(self) -> str:
         """The cell by the number beside it in the notebook, as long as the shell knows it."""
         shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
