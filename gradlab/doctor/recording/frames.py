@@ -96,8 +96,8 @@ class Place:
 
     @property
     def shown_file(self) -> str:
-        """The file, or for a notebook cell the cell."""
-        return self._cell if self._in_cell else self.file
+        """The file; of a notebook cell only that it is one: its number is another one at each run."""
+        return "notebook cell" if self._in_cell else self.file
 
     @property
     def _cell(self) -> str:
