@@ -64,7 +64,7 @@ from matplotlib.figure import Figure
 
 from gradlab.lab.heatmap import as_picture
 
-measured = json.loads(Path("reversing.json").read_text())
+measured = json.loads((Path(gradlab.__file__).parent / "lab" / "reversing.json").read_text())
 figure = Figure(figsize=(7, 3), layout="constrained")
 axes = figure.subplots()
 ends = {}

@@ -29,8 +29,13 @@ def test_what_a_notebook_needs_is_on_its_left():
 
 
 def test_a_first_cell_without_its_line_is_told_by_name(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no lesson"):
-        course(tmp_path)
     (tmp_path / "01_mine.py").write_text("# %% [markdown]\n# # 1. Mine\n")
     with pytest.raises(ValueError, match=r"01_mine\.py"):
         course(tmp_path)
+
+
+def test_a_page_that_stands_alone_says_that_the_others_are_elsewhere(tmp_path):
+    """As in Colab, which opens one notebook and not its folder."""
+    alone = course(tmp_path)
+    assert alone.markdown == repr(alone) == alone.map.alt and "in the folder `notebooks`" in alone.markdown
+    assert 'class="box"' not in alone.map.svg

@@ -165,8 +165,27 @@ def test_a_question_is_answered_by_a_letter_and_the_answer_is_told_after_the_fli
     assert "None" not in panel.locator(".gl-outcomes").inner_text() and panel.locator(".gl-checked").count() == 0
     panel.locator(".gl-switch input").nth(1).click()
     told = panel.locator(".gl-checked").inner_text()
-    assert told.startswith("not so: you said B, measured C. That would be a reasonable answer")
+    assert told.startswith("Not so: you said B, measured C. That would be a reasonable answer")
     assert not page.complaints
+
+
+@pytest.mark.parametrize("scenario", ["rounding", "initial_state"])
+def test_no_answer_is_too_long_for_its_place(page, scenario):
+    """The two scenarios with the longest reasons: nothing of what is said after the flip has to be scrolled to."""
+    live = gradlab.Panel(scenario, predict=True)
+    live.find_cut()
+    made = traits(live)
+    before = page.viewport_size
+    page.set_viewport_size({"width": 950, "height": 768})  # JupyterLab's notebook on a small laptop, file browser open
+    for answer in made["page"]["question"]["answers"]:
+        panel = add(page, made)
+        panel.get_by_role("radio", name=f"{answer['letter']}:").check()
+        panel.get_by_role("button", name="Lock in").click()
+        panel.locator(".gl-switch input").nth(1).click()
+        assert answer["why"] in panel.locator(".gl-checked").inner_text()
+        hidden = panel.locator(".gl-outcomes").evaluate("e => e.scrollHeight - e.clientHeight")
+        assert hidden <= 0, f"{answer['letter']}: {hidden} px of the answer are out of sight"
+    page.set_viewport_size(before)
 
 
 def test_rows_of_a_jacobian_slide_into_their_sum_and_stand_still_where_motion_is_unwanted(page):

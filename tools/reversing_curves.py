@@ -1,4 +1,4 @@
-"""Train the three networks of notebook 06 and write their curves into notebooks/reversing.json, which notebook 00 draws.
+"""Train the three networks of notebook 06 and write their curves into gradlab/lab/reversing.json, which notebook 00 draws.
 
 The code is that of the notebook, read from its script, so that there is one. It takes about half a minute:
 
@@ -29,6 +29,6 @@ def curves() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    target = NOTEBOOKS / "reversing.json"
+    target = NOTEBOOKS.parent / "gradlab" / "lab" / "reversing.json"
     target.write_text(json.dumps(curves(), indent=1) + "\n", encoding="utf-8")
     print(f"wrote {target}")

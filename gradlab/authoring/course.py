@@ -14,6 +14,7 @@ from gradlab.authoring.lesson import core_and_extra, minutes, whole
 from gradlab.drawings import Drawing, Sheet
 
 WIDE, HIGH, ACROSS, DOWN = 196, 44, 236, 58  # pixels: a box of the map, and from box to box
+ALONE = "No other notebook lies beside this page. All of them are in the folder `notebooks` of the repository."
 LETTERS_A_LINE = 28  # of 12 pixel text that fit into a box
 
 
@@ -42,7 +43,9 @@ class Course:
 
     @property
     def markdown(self) -> str:
-        """The table as Markdown."""
+        """The table as Markdown; where no lesson was found, a sentence that says so."""
+        if not self.lessons:
+            return ALONE
         lines = ["| notebook | you can afterwards | needs | minutes |", "| --- | --- | --- | --- |"]
         for lesson in self.lessons:
             more = f" + {lesson.extra}" if lesson.extra else ""
@@ -53,7 +56,11 @@ class Course:
 
     @property
     def map(self) -> Drawing:
-        """The lessons as boxes, each to the right of those that it needs."""
+        """The lessons as boxes, each to the right of those that it needs; where no lesson was found, a sentence."""
+        if not self.lessons:
+            sheet = Sheet(20 + 3 * ACROSS, HIGH)
+            sheet.text(10 + 1.5 * ACROSS, 27, ALONE, size=12)
+            return sheet.drawing(ALONE)
         depth = _depths(self.lessons)
         rows: dict[int, int] = {}
         place: dict[str, tuple[int, int]] = {}
@@ -86,17 +93,16 @@ class Course:
         return {"text/markdown": self.markdown, "text/plain": repr(self)}
 
     def __repr__(self) -> str:
-        return "\n".join(f"{lesson.number} {lesson.title}: {lesson.core} minutes" for lesson in self.lessons)
+        return "\n".join(f"{lesson.number} {lesson.title}: {lesson.core} minutes" for lesson in self.lessons) or ALONE
 
 
 def course(folder: str | Path = ".") -> Course:
     """The lessons in `folder`, read from their scripts; the first page is left out. Needs the extra `lab`.
 
-    Raises FileNotFoundError where there are none, and ValueError for a first cell without `**Needs**` and `**Gives**`.
+    A page that stands alone, as in Colab, gets a course without lessons, which says so. Raises ValueError for a first cell
+    without `**Needs**` and `**Gives**`.
     """
     scripts = [s for s in sorted(Path(folder).glob("[0-9][0-9]_*.py")) if not s.name.startswith("00")]
-    if not scripts:
-        raise FileNotFoundError(f"There is no lesson (`NN_name.py`) in {folder}.")
     return Course(tuple(_lesson(script) for script in scripts))
 
 

@@ -32,7 +32,7 @@ class View {
     this.switch = radios("Switch", page.positions, model.get("position"), (i) => this.flip(i), "gl-switch");
     this.dials = Object.fromEntries(page.knobs.map((knob) => [knob.name, dial(knob, model.get("knobs")[knob.name], (v) => this.turn(knob.name, v))]));
     this.words = make("div", { class: "gl-words" }); this.keys = make("div"); this.evidence = make("div"); this.trained = make("div");
-    this.outcome = make("div", { class: "gl-outcomes" });
+    this.outcome = make("div", { class: `gl-outcomes${page.question ? " gl-with-answer" : ""}` });
     this.scale = make("span");
     const setup = make("div", {}, make("pre", { tabindex: "0", role: "region", "aria-label": `How ${page.name} makes its network and data` }, page.setup));
     /** @type {[string, HTMLElement][]} */ const panes = [["Words", this.words], ["Key", this.keys], ["Evidence", this.evidence]];

@@ -44,7 +44,7 @@ export function checked(page, scene, other, said) {
   if (page.question) {
     const { answers } = page.question, mine = answers.find((a) => a.letter === said[0]), right = answers.find((a) => a.right);
     if (!mine) return "";
-    return mine.right ? `right: you said ${mine.letter}. ${mine.why}` : `not so: you said ${mine.letter}, measured ${right?.letter ?? ""}. ${mine.why}`;
+    return mine.right ? `Right: you said ${mine.letter}. ${mine.why}` : `Not so: you said ${mine.letter}, measured ${right?.letter ?? ""}. ${mine.why}`;
   }
   const groups = scene.sides[other].groups;
   const rows = groups.map(({ kind, names }, i) => {
