@@ -144,6 +144,18 @@ def test_a_followed_step_gives_what_a_plain_one_gives():
     np.testing.assert_array_equal(a[1].numpy(), b[1].numpy())
 
 
+def test_a_followed_function_is_freed_with_all_that_is_kept_of_it():
+    made = []
+    for _ in range(TRAININGS + 4):  # the last few may be alive: the doctor still tells of their line
+        step, w, _ = compiled(True, 0, 3)
+        made.append((weakref.ref(step), weakref.ref(w)))
+        del step, w
+    gradlab.last_report()
+    gc.collect()
+    alive = [(function() is not None, variable() is not None) for function, variable in made]
+    assert alive[:4] == [(False, False)] * 4, alive
+
+
 @pytest.mark.parametrize("how", ["outside", "noise"])
 def test_steps_that_cannot_be_repeated_are_said(how):
     """With a result that is bad, the step is known; without its exact variables, the report says so."""
