@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import gradlab
-from gradlab.doctor.recording.compiled_steps import EVERY
+from gradlab.doctor.recording.compiled_steps import _STEPS, EVERY
 from gradlab.doctor.recording.frames import Place
 from gradlab.doctor.recording.recorded_run import kind_of
 from gradlab.doctor.recording.steps import TRAININGS, Lines
@@ -154,6 +154,13 @@ def test_a_followed_function_is_freed_with_all_that_is_kept_of_it():
     gc.collect()
     alive = [(function() is not None, variable() is not None) for function, variable in made]
     assert alive[:4] == [(False, False)] * 4, alive
+
+
+def test_a_function_that_several_threads_call_at_once_is_not_followed_and_the_report_says_so():
+    step, _, _ = compiled(True, 0, 3)
+    with vars(step)[_STEPS].lock:  # as another thread holds it while its call runs
+        step(tf.constant(1.0))
+    assert any("not followed: it was called by several threads at once" in n for n in gradlab.last_report().notes)
 
 
 @pytest.mark.parametrize("how", ["outside", "noise"])
