@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 import gradlab
+from gradlab.doctor.recording import tf_internals
 from gradlab.doctor.recording.compiled_steps import _STEPS, EVERY
 from gradlab.doctor.recording.frames import Place
 from gradlab.doctor.recording.recorded_run import kind_of
@@ -161,6 +162,21 @@ def test_a_function_that_several_threads_call_at_once_is_not_followed_and_the_re
     with vars(step)[_STEPS].lock:  # as another thread holds it while its call runs
         step(tf.constant(1.0))
     assert any("not followed: it was called by several threads at once" in n for n in gradlab.last_report().notes)
+
+
+def test_where_variables_cannot_be_read_the_program_runs_as_ever_and_the_report_says_so(monkeypatch):
+    plain = compiled(True, 0, 3, Tape=tf.GradientTape)[1].numpy()
+
+    def gone(handle):
+        raise AttributeError("a handle has no _handle_data")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tf_internals, "read", gone)
+        _, w, _ = compiled(True, 0, 3)
+        assert "no _handle_data" in tf_internals.self_test()
+    np.testing.assert_array_equal(plain, w.numpy())
+    assert any("not followed: this TensorFlow's variables could not be read" in n for n in gradlab.last_report().notes)
+    assert tf_internals.self_test() == ""
 
 
 @pytest.mark.parametrize("how", ["outside", "noise"])

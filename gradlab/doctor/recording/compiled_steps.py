@@ -193,8 +193,11 @@ def follow(
     if steps is None:
         steps = CompiledSteps(touch, found, graph)
         setattr(function, _STEPS, steps)
-        steps.state, steps.calls = state_of(graph), [Taken(args, kwargs)]
-        steps.start = steps.state, steps.calls[0]
+        try:
+            steps.state, steps.calls = state_of(graph), [Taken(args, kwargs)]
+            steps.start = steps.state, steps.calls[0]
+        except Exception as error:  # private functions may fail in any way; the program goes on, and a report says so
+            steps.stopped = f"this TensorFlow's variables could not be read ({type(error).__name__}: {error})"
         function._call = MethodType(_call, function)
     else:  # another graph, for arguments of other shapes
         steps.found, steps.graph = found, graph
