@@ -107,7 +107,7 @@ def _found(model: Any, given: Any, training: bool, maps: bool) -> ThroughTime:
             for name, parts, v in weights[item.path]
             for gate in gates.split(name, parts, v, next(of_weights), id(unwrap(v)) in trained)
         ]
-        groups = _groups(item)
+        groups = item.groups()
         taken = {id(c): [[next(of_states) for _ in step] for step in c.steps] for c in item.calls}
         if not groups:
             notes.append(f"{item.path} was not called on this batch")
@@ -117,14 +117,6 @@ def _found(model: Any, given: Any, training: bool, maps: bool) -> ThroughTime:
     if not out:
         raise ValueError(f"no recurrent layer was called on this batch: {'; '.join(notes)}")
     return ThroughTime(out, words, float(tf.reduce_sum(value)) / scale, training, notes)
-
-
-def _groups(item: Watched) -> list[list[Call]]:
-    """Calls that belong together: all those within one call of a TimeDistributed."""
-    groups: dict[int, list[Call]] = {}
-    for call in item.calls:
-        groups.setdefault(id(call) if call.group is None else id(call.group[0]), []).append(call)
-    return list(groups.values())
 
 
 def _layer(
