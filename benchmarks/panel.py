@@ -312,10 +312,10 @@ class Bench:
                 print(f"{self.remembered[-1]}", file=sys.stderr, flush=True)
 
     def ratio(self) -> float:
-        """How many times faster than `interact` the panel is, by the medians at default knobs: the smaller of flip and knob."""
+        """How many times faster than with `interact` a flip of the panel is, by the medians: the smaller of the two sizes."""
         middle = lambda row: float(np.nanmedian(self.found[row]))  # noqa: E731
-        return min(middle(f"interact, {what}, {size}") / middle(f"panel, {what}, {size}")
-                   for what in ("flip",) for size in ("default", "largest"))  # fmt: skip
+        sizes = ("default", "largest")
+        return min(middle(f"interact, flip, {size}") / middle(f"panel, flip, {size}") for size in sizes)
 
     def grown(self) -> float:
         """By how much the kernel's memory grew after the first 200 flips, as a share."""

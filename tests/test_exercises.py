@@ -54,7 +54,7 @@ def test_every_exercise_has_three_hints_and_a_solution(notebook):
 
 @pytest.mark.parametrize("notebook", [n for n in WHOLE if n[:2] not in ("00", "13")])
 def test_every_notebook_has_lines_to_write(notebook):
-    """One exercise at least whose solution has about ten lines that the start does not have, or replaces as many."""
+    """An exercise with lines to write, and a solution with three lines or more that its start does not have."""
     written = [
         sum(line not in start.splitlines() for line in solution.splitlines())
         for _, start, solution in exercises(notebook)

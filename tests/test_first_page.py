@@ -46,6 +46,22 @@ def test_a_program_that_raises_is_told_in_words():
     assert "could not be run: ZeroDivisionError: oops" in shown.children[-2].value
 
 
+def test_an_answer_runs_once_for_a_click():
+    import tensorflow as tf
+
+    v, runs = tf.Variable(2.0), []
+
+    def once():
+        runs.append(1)
+        with tf.GradientTape() as tape:
+            loss = v**2
+        return [tape.gradient(loss, v)]
+
+    shown = TryAnswers({"A. Square it.": once})
+    shown.choose("A. Square it.")
+    assert len(runs) == 1 and shown.found == {"A. Square it.": (0, 1)} and "loss = v**2" in shown.children[-1].value
+
+
 BANDS = {
     "encoder inside the tape": (0.95, 1.0),
     "encoder before the tape": (0.4, 0.75),

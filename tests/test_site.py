@@ -145,6 +145,8 @@ def test_the_hash_knows_the_scenario_the_code_and_the_versions(tmp_path, monkeyp
     (package / "scenarios" / "rounding.py").write_text("# edited")
     edited = hashes()
     assert edited[0] != before[0] and edited[1] == before[1]
+    (package / "questions" / "python_if.yaml").write_text("# edited")
+    assert hashes()[0] == edited[0] and hashes()[1] != edited[1]
     (package / "lab" / "measure.py").write_text("# edited")
     assert hashes()[1] != before[1]
     monkeypatch.setattr(chunks, "_version", lambda name: "another")

@@ -28,6 +28,7 @@ from site_pages import (
 )
 
 import gradlab
+from gradlab.lab.questions import load_question
 from gradlab.site.build import Options, build
 from gradlab.site.export import export
 from gradlab.site.pack import unpack
@@ -82,6 +83,19 @@ def test_every_page_opens_and_every_panel_works(page, site):
                 flip(place)
     assert seen == 6  # three on pages of their own, one at home, two in a lesson
     assert page.left == [] and page.complaints == []
+
+
+def test_a_lesson_asks_the_question_that_stands_above_its_panel(page, site):
+    for place in opened(page, site, f"notebooks/{LESSONS[1]}.html"):
+        answers = place.get_by_role("radiogroup", name="Answer").locator("input")
+        question = load_question(place.get_attribute("data-panel"))
+        said = [f"{letter}: {answer.text}" for letter, answer in question.lettered]
+        assert [a.get_attribute("aria-label") for a in answers.all()] == said
+        assert page.get_by_text(question.question.split(".")[0]).count() >= 1
+        answers.nth("ABCDE".index(question.right)).check()
+        place.get_by_role("button", name="Lock in").click()
+        place.locator(".gl-switch input").nth(1).check()
+        expect(place.locator(".gl-checked")).to_contain_text(f"right: you said {question.right}.")
 
 
 def test_the_first_screen_is_a_panel_and_a_question(page, site):

@@ -16,6 +16,7 @@ from gradlab.bptt.run import Call, Watched, collect
 from gradlab.bptt.target import target
 from gradlab.doctor.frontends.training_step import batch, in_a_replica
 from gradlab.doctor.recording.snapshot import Snapshot
+from gradlab.doctor.recording.sources import unwrap
 
 
 def through_time(
@@ -72,11 +73,9 @@ def through_time(
     _check_backend(model)
     given = batch(x, y, sample_weight)
     snapshot = Snapshot(lambda v: id(v.handle))
-    eager = tf.config.functions_run_eagerly()
     try:
         return in_a_replica(lambda: _found(model, given, training, maps))
     finally:
-        tf.config.run_functions_eagerly(eager)
         snapshot.restore(list(snapshot.handles()))
 
 
@@ -91,24 +90,24 @@ def _found(model: Any, given: Any, training: bool, maps: bool) -> ThroughTime:
                 tape.watch(leaf)
         for variable in model.variables:
             if tf.as_dtype(variable.dtype).is_floating:
-                tape.watch(_raw(variable))  # also frozen ones: the states are to be on the tape
+                tape.watch(unwrap(variable))  # also frozen ones: the states are to be on the tape
         (value, scale), watched = collect(model, layers, compute)
     states = [s for item in watched for call in item.calls for step in call.steps for s in step]
     weights = {item.path: gates.variables(item.layer.cell) for item in watched}
-    held = [_raw(v) for item in watched for _, _, v in weights[item.path]]
+    held = [unwrap(v) for item in watched for _, _, v in weights[item.path]]
     made = tape.gradient(value, [*states, *held])
     found = [None if g is None else tf.cast(tf.convert_to_tensor(g), _wide(g)).numpy() / scale for g in made]
     of_states, of_weights = iter(found[: len(states)]), iter(found[len(states) :])
-    trained = {id(_raw(v)) for v in model.trainable_variables}  # legacy Keras keeps it in the layer alone
+    trained = {id(unwrap(v)) for v in model.trainable_variables}  # legacy Keras keeps it in the layer alone
     out = []
     notes = []
     for item in watched:
         split = [
             gate
             for name, parts, v in weights[item.path]
-            for gate in gates.split(name, parts, v, next(of_weights), id(_raw(v)) in trained)
+            for gate in gates.split(name, parts, v, next(of_weights), id(unwrap(v)) in trained)
         ]
-        groups = _groups(item)
+        groups = item.groups()
         taken = {id(c): [[next(of_states) for _ in step] for step in c.steps] for c in item.calls}
         if not groups:
             notes.append(f"{item.path} was not called on this batch")
@@ -118,14 +117,6 @@ def _found(model: Any, given: Any, training: bool, maps: bool) -> ThroughTime:
     if not out:
         raise ValueError(f"no recurrent layer was called on this batch: {'; '.join(notes)}")
     return ThroughTime(out, words, float(tf.reduce_sum(value)) / scale, training, notes)
-
-
-def _groups(item: Watched) -> list[list[Call]]:
-    """Calls that belong together: all those within one call of a TimeDistributed."""
-    groups: dict[int, list[Call]] = {}
-    for call in item.calls:
-        groups.setdefault(id(call) if call.group is None else id(call.group[0]), []).append(call)
-    return list(groups.values())
 
 
 def _layer(
@@ -175,11 +166,6 @@ def _chain(item: Watched, calls: list[Call], order: np.ndarray, masked: np.ndarr
     entering = [tf.gather(tf.concat(list(parts), 0), order) for parts in zip(*(c.entering for c in calls), strict=True)]
     mask = ~masked if masked.any() else None
     return chain(item.layer, inputs, entering, mask, masked)
-
-
-def _raw(variable: Any) -> Any:
-    inner = getattr(variable, "value", None)
-    return variable if callable(inner) or inner is None else inner
 
 
 def _wide(gradient: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradlab.bptt.result import LayerThroughTime
-from gradlab.bptt.scenes import ABSENT, MASKED, NONE, Scene, scenes
+from gradlab.bptt.scenes import MASKED, NONE, Scene, scenes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -72,7 +72,6 @@ def _heat(fig: Figure, ax: Any, scene: Scene, values: np.ndarray) -> None:
                 ax.add_patch(
                     Rectangle((start, i), end - start, 1, facecolor=colour, edgecolor=edge, hatch=hatch, linewidth=0)
                 )
-    assert ABSENT not in scene.limits
     _ticks(ax, scene)
     ax.set_ylabel(scene.row_word, fontsize=7)
     named = scene.row_word == "weight and gate"

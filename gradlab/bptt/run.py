@@ -37,6 +37,13 @@ class Watched:
     layer: Any
     calls: list[Call] = field(default_factory=list)
 
+    def groups(self) -> list[list[Call]]:
+        """Calls that belong together: all those within one call of a TimeDistributed."""
+        found: dict[int, list[Call]] = {}
+        for call in self.calls:
+            found.setdefault(id(call) if call.group is None else id(call.group[0]), []).append(call)
+        return list(found.values())
+
 
 def collect(model: Any, found: list[tuple[str, Any]], compute: Callable[[], Any]) -> tuple[Any, list[Watched]]:
     """What `compute` returns, and each recurrent layer with its calls. Nothing stays hooked."""
@@ -177,11 +184,7 @@ def _settle(item: Watched) -> None:
         given, named = len(call.steps[0]), len(state_names(item.layer))
         if given != named:
             raise ValueError(f"the cell of {item.path} returned {given} states; its state_size says {named}")
-    groups: dict[int, list[Call]] = {}
-    for call in item.calls:
-        if call.group is not None:
-            groups.setdefault(id(call.group[0]), []).append(call)
-    for calls in groups.values():
-        positions = calls[0].group[1]
+    for calls in item.groups():
+        positions = 0 if calls[0].group is None else calls[0].group[1]
         if positions > 0 and len(calls) % positions == 1 and len(calls) > 1:  # legacy TimeDistributed does the same
             item.calls.remove(calls[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +14,7 @@ def target(model: Any, given: tuple[Any, Any, Any], training: bool) -> tuple[Cal
     """A function that gives (the scalar to differentiate, the factor that its gradients carry), and what it is in words."""
     x, y, weight = given
     if y is None:
-        return lambda: (_sum(_outputs(model, x, training)), 1.0), "the sum of the outputs"
+        return lambda: (_sum(training_step.outputs(model, x, training)), 1.0), "the sum of the outputs"
     if getattr(model, "compiled", None) is False or getattr(model, "optimizer", None) is None:
         raise ValueError(
             f"{type(model).__name__} {model.name!r} is not compiled, so y has no loss; expected model.compile(optimizer, "
@@ -33,12 +32,6 @@ def target(model: Any, given: tuple[Any, Any, Any], training: bool) -> tuple[Cal
         return value, scale
 
     return compute, "the compiled loss"
-
-
-def _outputs(model: Any, x: Any, training: bool) -> Any:
-    taking = inspect.signature(model.call).parameters
-    takes = "training" in taking or any(p.kind is p.VAR_KEYWORD for p in taking.values())
-    return model(x, training=training) if takes else model(x)
 
 
 def _sum(outputs: Any) -> Any:

@@ -69,7 +69,7 @@ class Panel(View):
             "positions": list(self.scenario.switch),
             "start": int(bug),
             "predict": bool(predict),
-            "question": _question(self.scenario.name) if predict is True else None,
+            "question": None if predict == "kinds" else _question(self.scenario.name),  # a page may ask it later
             "layout": "code",
             "kinds": kinds(),
             "knobs": [_knob(name, span, start[name]) for name, span in self.scenario.knobs.items()],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -42,8 +43,10 @@ class TryAnswers(ipywidgets.VBox):
 
         self._say("running it …")
         try:
-            gradients = self._answers[text]()
-            shown = of_program(self._answers[text]).html()
+            tried = of_program(self._answers[text])
+            if tried.error is not None:
+                raise tried.error
+            gradients, shown = tried.result, tried.html()
         except Exception as error:  # the page says so, and the other answers can still be tried
             self._say(f"{text[:2]} This could not be run: {sentence(error)}")
             return
@@ -58,8 +61,6 @@ class TryAnswers(ipywidgets.VBox):
         self._say(f"{text[:2]} {lost} of {len(gradients)} gradients are None. {outcome}{more}")
 
     def _say(self, words: str) -> None:
-        import html
-
         self._words.value = f'<span role="status">{html.escape(words)}</span>'
 
     def __repr__(self) -> str:

@@ -90,10 +90,12 @@ def sweep(folder: Path, keep: set[Path]) -> None:
 
 @lru_cache(maxsize=256)
 def fingerprint(name: str) -> str:
-    """A hash of the scenario's file, of the code that measures and words it, and of the versions that it runs on."""
+    """A hash of the scenario's file and its question, of the code that measures and words it, and of the versions that it
+    runs on."""
     digest = hashlib.sha256(_measuring().encode())
     if name != INFLUENCE:
-        digest.update((PACKAGE / "scenarios" / f"{name}.py").read_bytes())
+        for file in (PACKAGE / "scenarios" / f"{name}.py", PACKAGE / "questions" / f"{name}.yaml"):
+            digest.update(file.read_bytes() + b"\0")
     return digest.hexdigest()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gradlab.lab.questions import Question
 from gradlab.site.compute import INFLUENCE
 from gradlab.site.lessons import DONE, place
 from gradlab.site.plan import Plan
@@ -148,7 +149,7 @@ def none(reports: Mapping[str, tuple[str, str]]) -> str:
     return "\n".join(parts)
 
 
-def questions(found: Sequence[Any], names: set[str]) -> str:
+def questions(found: Sequence[Question], names: set[str]) -> str:
     """The self-test. Each answer folds out what is right or wrong about it; no script is needed."""
     parts = [
         "# Questions",
@@ -191,9 +192,9 @@ def reference(helps: Mapping[str, str]) -> dict[str, str]:
         "lab": ["start", "Panel", "names", "load", "compare", "picture", "side_by_side", "catalogue", "other_keras", "Scenario", "Reading", "Side", "Kind"],
         "exercises": ["check_prediction", "check_repair", "check_break"],
         "doctor": ["explain", "Tape", "last_report", "Report", "assert_gradients"],
-        "gradients": ["line_gradients", "LineGradients", "jacobian", "Watch"],
+        "gradients": ["line_gradients", "LineGradients", "jacobian", "through_time", "ThroughTime", "Watch"],
     }  # fmt: skip
-    titles = {"lab": "The lab", "exercises": "Exercises", "doctor": "The doctor", "gradients": "Line gradients, Jacobians, Watch", "more": "More"}  # fmt: skip
+    titles = {"lab": "The lab", "exercises": "Exercises", "doctor": "The doctor", "gradients": "Line gradients, Jacobians, through time, Watch", "more": "More"}  # fmt: skip
     groups["more"] = [name for name in names if not any(name in group for group in groups.values())]
     made = {}
     for key, members in groups.items():

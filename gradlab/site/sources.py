@@ -5,14 +5,13 @@ The folders are those of the repository, so that a link from one page to another
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gradlab.lab.questions import all_questions
 from gradlab.site import pages
 from gradlab.site.lessons import lesson, panels_of
 from gradlab.site.plan import Plan
@@ -66,9 +65,7 @@ def sources(
         found[f"scenarios/{plan.name}.md"] = pages.scenario(plan, words[plan.name], shown.get(plan.name, ""))
     found["scenarios/index.md"] = pages.scenarios([plan.name for plan in plans])
     found["none.md"] = pages.none(reports)
-    questions = _questions()
-    if questions:
-        found["questions.md"] = pages.questions(questions, {plan.name for plan in plans})
+    found["questions.md"] = pages.questions(all_questions(), {plan.name for plan in plans})
     found["teach.md"] = pages.teach()
     if helps is not None:
         found |= pages.reference(helps)
@@ -77,14 +74,6 @@ def sources(
     found["notebooks/index.md"] = pages.lessons(list(notebooks))
     found["docs/index.md"] = pages.docs(found)
     return {path: _linked(path, text, found, root) for path, text in found.items()}
-
-
-def _questions() -> Sequence[Any]:
-    """The questions of the self-test, where this gradlab has any."""
-    if importlib.util.find_spec("gradlab.lab.questions") is None:
-        return ()
-    found: Sequence[Any] = importlib.import_module("gradlab.lab.questions").all_questions()
-    return found
 
 
 def _linked(path: str, text: str | bytes, pages: Mapping[str, Any], root: Path) -> str | bytes:

@@ -10,7 +10,9 @@ import pytest
 import tensorflow as tf
 
 import gradlab
-from gradlab.doctor.recording.compiled_steps import EVERY
+from gradlab.doctor.frontends import call as call_of
+from gradlab.doctor.recording import session, tf_internals
+from gradlab.doctor.recording.compiled_steps import _STEPS, EVERY
 from gradlab.doctor.recording.frames import Place
 from gradlab.doctor.recording.recorded_run import kind_of
 from gradlab.doctor.recording.steps import TRAININGS, Lines
@@ -144,6 +146,40 @@ def test_a_followed_step_gives_what_a_plain_one_gives():
     np.testing.assert_array_equal(a[1].numpy(), b[1].numpy())
 
 
+def test_a_followed_function_is_freed_with_all_that_is_kept_of_it():
+    made = []
+    for _ in range(TRAININGS + 4):  # the last few may be alive: the doctor still tells of their line
+        step, w, _ = compiled(True, 0, 3)
+        made.append((weakref.ref(step), weakref.ref(w)))
+        del step, w
+    gradlab.last_report()
+    gc.collect()
+    alive = [(function() is not None, variable() is not None) for function, variable in made]
+    assert alive[:4] == [(False, False)] * 4, alive
+
+
+def test_a_function_that_several_threads_call_at_once_is_not_followed_and_the_report_says_so():
+    step, _, _ = compiled(True, 0, 3)
+    with vars(step)[_STEPS].lock:  # as another thread holds it while its call runs
+        step(tf.constant(1.0))
+    assert any("not followed: it was called by several threads at once" in n for n in gradlab.last_report().notes)
+
+
+def test_where_variables_cannot_be_read_the_program_runs_as_ever_and_the_report_says_so(monkeypatch):
+    plain = compiled(True, 0, 3, Tape=tf.GradientTape)[1].numpy()
+
+    def gone(handle):
+        raise AttributeError("a handle has no _handle_data")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tf_internals, "read", gone)
+        _, w, _ = compiled(True, 0, 3)
+        assert "no _handle_data" in tf_internals.self_test()
+    np.testing.assert_array_equal(plain, w.numpy())
+    assert any("not followed: this TensorFlow's variables could not be read" in n for n in gradlab.last_report().notes)
+    assert tf_internals.self_test() == ""
+
+
 @pytest.mark.parametrize("how", ["outside", "noise"])
 def test_steps_that_cannot_be_repeated_are_said(how):
     """With a result that is bad, the step is known; without its exact variables, the report says so."""
@@ -209,3 +245,43 @@ def test_the_main_thread_is_told_of_the_other_threads():
     report = gradlab.last_report()
     assert "thread two" in report.title
     assert any("others that have asked: " in note and "one" in note for note in report.notes)
+
+
+MANY = """
+w, v = tf.Variable(2.0), tf.Variable(3.0)
+with tf.GradientTape() as tape:
+    loss = w + tf.round(v)  # cut
+tape.gradient(loss, {"w": w, "v": v})
+with tf.GradientTape() as tape:
+    loss = 1e9 * w
+    for _ in range(3):
+        loss = loss ** 1.5
+tape.gradient(loss, {"large": w})
+""" + "".join(f"with tf.GradientTape() as tape:\n    loss = {n} * w\ntape.gradient(loss, {{'w{n}': w}})\n" for n in range(1, 9))
+
+
+def test_a_line_with_a_problem_is_told_however_many_healthy_lines_ask_after_it():
+    with call_of.recorded_tapes() as opened:
+        exec(compile(MANY, "<ipython-input-many>", "exec"), {"tf": tf})
+    assert sum(found.whole for found in opened.calls.values()) == session.SITES + 2
+    found = call_of.reports(opened)
+    assert len(found) == 10  # one for each line that asked
+    row = found[0].row("v")
+    assert (row.status, row.where[0].line) == ("none", 4), row
+    assert found[1].problems  # a size that only the record explains
+    assert [r.rows[0].norm for r in found[2:]] == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+def test_of_too_many_lines_with_a_problem_the_status_is_still_told():
+    lines = session.TROUBLED + 3
+    text = "w = tf.Variable(2.0)\n" + "".join(
+        "with tf.GradientTape() as tape:\n    loss = tf.round(w)\ntape.gradient(loss, w)\n" for _ in range(lines)
+    )
+    with call_of.recorded_tapes() as opened:
+        exec(compile(text, "<ipython-input-too-many>", "exec"), {"tf": tf})
+    kept = weakref.ref(next(iter(opened.calls.values())).call)
+    assert kept().record is None and kept().target is None
+    found = call_of.reports(opened)
+    assert len(found) == lines and all(len(r.problems) == 1 for r in found)
+    assert [bool(r.notes) for r in found] == [n < 3 for n in range(lines)]
+    assert found[2].rows[0].cause is None and found[3].rows[0].cause is not None

@@ -113,9 +113,6 @@ def _map_and_steps(layer, cell, inputs, weights, mask):
         if mask[b, t] and t:
             before = outputs[b, t - 1]
 
-            def step(by, b=b, t=t, before=before):
-                return by
-
             columns = []
             for u in range(units):
 

@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from gradlab.doctor.frontends.first_bad_step import reports_of
-from gradlab.doctor.frontends.recorded import report_on
+from gradlab.doctor.frontends.recorded import report_on, summary
 from gradlab.doctor.frontends.tape import Followed, Tape
 from gradlab.doctor.recording import hooks, session
 from gradlab.doctor.recording.session import Collector, Remembered
@@ -114,7 +114,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def recorded_tapes() -> Iterator[Collector]:
     """Every tf.GradientTape of this thread, and of threads that are started meanwhile, is recorded."""
     session.forget()
-    opened = session.collect()
+    opened = session.collect(summary)
     session.begin("call", untested=True)
     try:
         with hooks.tapes_hooked(_METHODS):

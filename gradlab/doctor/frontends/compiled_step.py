@@ -84,7 +84,7 @@ def eager_report(found: session.Remembered, call: TracedCall, static: Report, ag
     if steps is not None and steps.calls:
         args, kwargs = steps.calls[-1].args, steps.calls[-1].kwargs
     report = None
-    why = ""
+    why = f"its earlier calls were not followed: {steps.stopped}" if steps is not None and steps.stopped else ""
     with _kept(steps):
         if suspect is not None and steps is not None:
             repeatable = all(map(op_types.is_repeatable, stateful))

@@ -28,8 +28,8 @@ def step_report(found: Any, explain: Explain) -> Report:
     rows = dict(zip(range(len(report.rows)) if rest is None else rest, report.rows, strict=False))
     for i, since in earlier.items():
         if since.report is None or i not in since.report:
-            made = explain(since.call, [j for j, s in earlier.items() if s.call is since.call])
             told = [j for j, s in earlier.items() if s.call is since.call]
+            made = explain(since.call, told)
             since.report = dict(zip(told, made.rows, strict=False))
             report.notes += [n for n in made.notes if n not in report.notes]
             report.ops, report.recorder = report.ops or made.ops, report.recorder or made.recorder

@@ -26,6 +26,7 @@ from gradlab.doctor.report.report import Report, Row
 from gradlab.doctor.report.status import norm_of, status_of
 from gradlab.doctor.rules import Case, Kind, diagnose, variable_list
 from gradlab.doctor.rules.raised import failed_later
+from gradlab.doctor.rules.size import LARGE, SMALL
 from gradlab.doctor.source_code.scope import Scene
 from gradlab.doctor.source_code.syntax import free_values
 
@@ -86,9 +87,34 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
+def summary(found: session.Remembered) -> Report | None:
+    """The report on a call whose record is about to be dropped: each source's status, without a cause. None for a
+    healthy call with a gradient so large or small that the record is needed to judge it."""
+    call = found.call
+    assert isinstance(call, Asked)
+    with alone():
+        if found.healthy:
+            norms = [norm_of(g) for g in leaves(call.result)]
+            if any(n is not None and not SMALL < n < LARGE for n in norms):
+                return None
+            if len(norms) != len(leaves(call.sources)):
+                norms = [None] * len(leaves(call.sources))
+            named = zip(_named(call), norms, strict=True)
+            report = Report([Row(name, Kind.OK, norm=norm) for (name, _), norm in named], [], recorder().name)
+        else:
+            report = _without_record(call)
+            report.notes.append(
+                f"why is not told here: of the lines with something to explain only the last {session.TROUBLED} are kept "
+                f"in full, and this one came before; run this part of the program alone"
+            )
+    at = f" ({call.where[0]})" if call.where else ""
+    report.title = f"tape.{call.what}{at}"
+    return report
+
+
 def _without_record(call: Asked) -> Report:
-    """Each source's status, where nothing could be recorded."""
-    names = [str(getattr(s, "name", f"source {n}")).removesuffix(":0") for n, s in enumerate(leaves(call.sources))]
+    """Each source's status, where nothing was recorded."""
+    names = [name for name, _ in _named(call)]
     gradients = leaves(call.result) if call.error is None else []
     rows = [Row(name, status_of(g)) for name, g in zip(names, gradients, strict=False)]
     if call.error is not None:
@@ -184,7 +210,7 @@ def _scene(call: Call, trace: Trace) -> Scene:
     return Scene(None, spots, values, call.frames)
 
 
-def _named(call: Call) -> list[tuple[str, Any]]:
+def _named(call: Call | Asked) -> list[tuple[str, Any]]:
     """Sources with names: dict keys, the caller's names for the objects, variables' own names, or numbers."""
     taken: set[str] = set()
     out: list[tuple[str, Any]] = []
@@ -211,5 +237,5 @@ def _named(call: Call) -> list[tuple[str, Any]]:
     return out
 
 
-def _called(call: Call, thing: Any) -> str:
+def _called(call: Call | Asked, thing: Any) -> str:
     return next((n for n, v in call.names.items() if v is thing), "")

@@ -133,11 +133,16 @@ def _explain_loss(model: Any, data: Any, level: str) -> Report:
     return dataclasses.replace(report, rows=rows, notes=[*report.notes, note])
 
 
-def loss(model: Any, x: Any, y: Any, sample_weight: Any, *, training: bool = True, scale: bool = True) -> Any:
-    """The loss of Keras' own train_step, with `scale` scaled as its gradients are."""
+def outputs(model: Any, x: Any, training: bool) -> Any:
+    """What a model gives for `x`, whether or not its `call` takes `training`."""
     taking = inspect.signature(model.call).parameters
     takes = "training" in taking or any(p.kind is p.VAR_KEYWORD for p in taking.values())
-    y_pred = model(x, training=training) if takes else model(x)
+    return model(x, training=training) if takes else model(x)
+
+
+def loss(model: Any, x: Any, y: Any, sample_weight: Any, *, training: bool = True, scale: bool = True) -> Any:
+    """The loss of Keras' own train_step, with `scale` scaled as its gradients are."""
+    y_pred = outputs(model, x, training)
     compute = getattr(model, "_compute_loss", model.compute_loss)
     parts = {"x": x, "y": y, "y_pred": y_pred, "sample_weight": sample_weight}
     if "training" in inspect.signature(compute).parameters:

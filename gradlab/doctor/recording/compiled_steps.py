@@ -15,7 +15,6 @@ only a loss, say.
 from __future__ import annotations
 
 import threading
-import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import MethodType
@@ -75,7 +74,6 @@ class CompiledSteps:
     start: tuple[State, Taken] | None = None  # the first call, until there are two results to compare
     kinds: tuple[str, ...] = ()
     suspect: Suspect | None = None
-    over: list[tuple[int, int]] = field(default_factory=list)  # calls in which something was bad that is well again
     stopped: str = ""  # why the calls are not followed any more
     busy: bool = False
     lock: Any = field(default_factory=threading.Lock)
@@ -115,7 +113,7 @@ class CompiledSteps:
         if bad and self.suspect is None:
             self.suspect = Suspect(self.state, self.number, self.calls, exact=False)
         elif self.suspect is not None and not self.suspect.exact and all(finite(value) for _, value in new):
-            self._well()
+            self.suspect = None
         self.state, self.number, self.calls = new, self.count + 1, []
 
     def _look(self, result: Any) -> None:
@@ -130,14 +128,7 @@ class CompiledSteps:
         elif self.suspect.exact and not any(
             k != "ok" and k == was for k, was in zip(kinds, self.suspect.kinds, strict=False)
         ):
-            self._well()
-
-    def _well(self) -> None:
-        assert self.suspect is not None
-        first = self.suspect.first + (len(self.suspect.calls) - 1 if self.suspect.exact else 0)
-        self.over.append((first, self.count - 1))
-        self.suspect = None
-        del self.over[:-1]
+            self.suspect = None
 
 
 def _kind(value: Any) -> str:
@@ -178,12 +169,14 @@ def restore(state: State) -> None:
 
 # --- the functions that are followed ----------------------------------------------------------------------------------
 
-_followed: weakref.WeakKeyDictionary[Any, CompiledSteps] = weakref.WeakKeyDictionary()
+# In the function itself: what is kept of it leads back to it (the graph, arguments), and so would keep it alive for ever
+# in a dictionary of this module, even one with weak keys.
+_STEPS = "_gradlab_steps"
 
 
 def _call(self: Any, *args: Any, **kwargs: Any) -> Any:
-    """In place of a followed tf.function's own `_call`. It is bound to the function, so a copy of that is not followed."""
-    steps = _followed.get(self)
+    """In place of a followed tf.function's own `_call`, bound to the function."""
+    steps: CompiledSteps | None = vars(self).get(_STEPS)
     plain = type(self)._call
     if steps is None or steps.busy or not tf.executing_eagerly():
         return plain(self, *args, **kwargs)
@@ -196,11 +189,15 @@ def follow(
     """A tape in this tf.function was asked while its graph was made: follow its calls from here on."""
     if not hasattr(type(function), "_call"):
         return None  # a TensorFlow whose functions are made in another way
-    steps = _followed.get(function)
+    steps: CompiledSteps | None = vars(function).get(_STEPS)
     if steps is None:
-        steps = _followed[function] = CompiledSteps(touch, found, graph)
-        steps.state, steps.calls = state_of(graph), [Taken(args, kwargs)]
-        steps.start = steps.state, steps.calls[0]
+        steps = CompiledSteps(touch, found, graph)
+        setattr(function, _STEPS, steps)
+        try:
+            steps.state, steps.calls = state_of(graph), [Taken(args, kwargs)]
+            steps.start = steps.state, steps.calls[0]
+        except Exception as error:  # private functions may fail in any way; the program goes on, and a report says so
+            steps.stopped = f"this TensorFlow's variables could not be read ({type(error).__name__}: {error})"
         function._call = MethodType(_call, function)
     else:  # another graph, for arguments of other shapes
         steps.found, steps.graph = found, graph

@@ -30,7 +30,8 @@ from gradlab.doctor.recording.steps import Lines, Step
 from gradlab.doctor.recording.tape_calls import Asked, TapeLog, frames_around, is_theirs, leaves, telling, visible
 from gradlab.doctor.recording.tf_internals import local
 
-SITES = 5  # lines that asked for gradients whose last calls are kept, in each thread
+SITES = 5  # lines whose last call had every gradient and is kept whole, in each thread: each holds a step's tensors
+TROUBLED = 32  # the same for lines where something is missing: few programs have more, and 32 small steps fit in memory
 ROLL = 5_000  # entries after which a script's record, with no tape open, is kept without its tensors
 AFTER = 2_000  # entries that a tape nobody has asked yet is followed for after its with-block
 GRADIENTS = ("gradient", "jacobian", "batch_jacobian")
@@ -63,6 +64,28 @@ class Remembered:
         self.report: Any = None
         self.step: Step | None = None  # which step of a training the call is
         self.compiled: CompiledSteps | None = None  # the steps of the tf.function in which the call was traced
+        self.whole = True  # the record is still there
+        self.odd = False  # every gradient is there, and of a size that the record may explain
+
+    @property
+    def healthy(self) -> bool:
+        """Were all gradients there, in this call and in all trainings of its line? Not known of a traced call."""
+        if not isinstance(self.call, Asked) or self.call.error is not None or self.step is None or self.odd:
+            return False
+        return bool(leaves(self.call.sources)) and not any(t.since for t in self.step.line.trainings)
+
+    def shorten(self, summary: Callable[[Remembered], Any]) -> None:
+        """Keep what can be said without the record, and let go of every tensor. `odd` instead, if that is too little."""
+        assert isinstance(self.call, Asked)
+        report = summary(self)
+        if report is None:
+            self.odd = True
+            return
+        self.report = report
+        log = replace(self.call.log, record=None, watched={}, stopped=[])
+        nothing: dict[str, Any] = dict.fromkeys(("target", "sources", "result", "record", "frame"))
+        self.call = replace(self.call, log=log, names={}, functions=[], frames=[], own={}, **nothing)
+        self.step, self.whole = None, False
 
     @property
     def origin(self) -> str:
@@ -75,7 +98,8 @@ class Remembered:
 class Collector:
     """The calls on all tapes, the plain ones too, of a piece of code and of the threads it starts."""
 
-    def __init__(self) -> None:
+    def __init__(self, summary: Callable[[Remembered], Any]) -> None:
+        self.summary = summary  # makes the report on a call that is not kept whole
         self.calls: dict[tuple[int, str, int], Remembered] = {}  # the last call of each line that asked
         self.last: Remembered | None = None
         self.first_order = next(_orders)
@@ -87,9 +111,11 @@ class Collector:
         with _lock:
             self.calls.pop(site, None)
             self.calls[site] = self.last = found
-            mine = [s for s in self.calls if s[0] == serial]
-            for old in mine[:-SITES]:
-                self.calls.pop(old)
+            whole = [f for s, f in self.calls.items() if s[0] == serial and f.whole and isinstance(f.call, Asked)]
+            healthy = [f for f in whole if f.healthy]
+            troubled = [f for f in whole if f not in healthy]
+        for old in [*healthy[:-SITES], *troubled[:-TROUBLED]]:
+            old.shorten(self.summary)
 
 
 _lock = threading.RLock()  # reentrant: the last reference to a tape may go while it is held
@@ -503,8 +529,9 @@ def collecting() -> Collector | None:
     return _collectors[0] if _collectors else None
 
 
-def collect() -> Collector:
-    """Collect the calls of this thread and of threads without a collector of their own.
+def collect(summary: Callable[[Remembered], Any]) -> Collector:
+    """Collect the calls of this thread and of threads without a collector of their own. `summary` makes the report on a
+    call whose record is about to be dropped, because too many other lines have asked since.
 
     RuntimeError if this thread has one already.
     """
@@ -513,7 +540,7 @@ def collect() -> Collector:
             "gradlab was asked to record tapes in a thread whose tapes it is recording or explaining already: "
             "call it after that has finished"
         )
-    made = _thread.collector = Collector()
+    made = _thread.collector = Collector(summary)
     with _lock:
         _collectors.append(made)
     return made

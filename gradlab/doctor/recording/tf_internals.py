@@ -392,6 +392,9 @@ def self_test() -> str:
                 return "a tape rebuilt from a record gives another gradient"
         if not is_variable(weight.handle):
             return "a variable's handle says nothing of its content"
+        with tf.init_scope(), recording_to(None):
+            if float(read(weight.handle)) != 3.0:
+                return "a variable was not read by its handle"
         if not key(one) < key(two) < now():
             return "eager tensors are not numbered in order"
         if op_def("Square") is None:
