@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -69,6 +71,17 @@ def _put_in(state: dict[Any, tuple[Any, Any]]) -> Iterator[None]:
     finally:
         for (variable, _), value in zip(pairs, now, strict=True):
             variable.assign(value)
+
+
+def failed(error: Exception) -> Note:
+    """What is kept in place of a report where the doctor itself failed: the training goes on, and it is said twice."""
+    words = (
+        f"gradlab's doctor failed on this step with {type(error).__name__}: {error}. The training went on. Where "
+        "the traceback ends in gradlab, the fault is gradlab's: please report it.\n"
+        + "".join(traceback.format_exception(error))
+    )
+    warnings.warn(words, RuntimeWarning, stacklevel=2)
+    return Note(words)
 
 
 class Note:

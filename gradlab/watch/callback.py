@@ -282,9 +282,12 @@ class Watch(tf.keras.callbacks.Callback):  # type: ignore[misc]
     def _doctor(self, alarm: Alarm, loss_fn: Callable[[], Any] | None) -> Any:
         from gradlab.watch import ask
 
-        if self._guard is None:
-            return ask.loop(loss_fn, self._loop.watched if self._loop else [], self.record.names)
-        return ask.step(self.model, self.recorder, alarm)
+        try:
+            if self._guard is None:
+                return ask.loop(loss_fn, self._loop.watched if self._loop else [], self.record.names)
+            return ask.step(self.model, self.recorder, alarm)
+        except Exception as error:  # a fault of the doctor's must not end the training that it looks at
+            return ask.failed(error)
 
     def _show(self) -> None:
         for view in self._views:

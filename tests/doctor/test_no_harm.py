@@ -19,6 +19,7 @@ import tensorflow as tf
 import gradlab
 from gradlab.doctor.frontends import command
 from gradlab.doctor.recording import hooks, session
+from gradlab.doctor.recording.snapshot import live_variables
 
 
 @pytest.fixture(autouse=True)
@@ -126,6 +127,41 @@ def test_three_threads_explain_and_record_at_once():
     for n, statuses, causes in told:
         assert len(statuses) == 1
         assert causes == ({"no-gradient-op"} if n else {None})
+
+
+def test_a_tuple_that_another_thread_is_making_is_let_alone():
+    """Whoever looks for the program's variables holds such a tuple for a moment; CPython then refuses to finish it."""
+    begun, go_on, ended = threading.Event(), threading.Event(), threading.Event()
+    made: list[object] = []
+
+    def items():
+        begun.set()
+        go_on.wait(20)
+        yield from range(20)  # more than a tuple from a generator starts with, so that it has to grow
+
+    def work():
+        try:
+            made.append(tuple(items()))
+        except SystemError as error:
+            made.append(error)
+        ended.set()
+
+    class Slow(type(tf.Variable(1.0))):
+        @property
+        def handle(self):
+            go_on.set()
+            ended.wait(20)
+            return super().handle
+
+    slow = Slow(1.0)
+    go_on.clear()
+    ended.clear()
+    thread = threading.Thread(target=work)
+    thread.start()
+    begun.wait(20)
+    assert any(v is slow for v in live_variables())
+    thread.join()
+    assert made == [tuple(range(20))]
 
 
 def test_the_last_report_is_that_of_the_last_call():

@@ -92,6 +92,24 @@ def test_the_first_finding_wins_and_brings_its_cause(registry):
     assert find(case(), CUT) is None
 
 
+def test_a_rule_that_fails_is_told_and_costs_no_report(registry):
+    cause = Cause("late", "found by the next rule", "mend it")
+
+    @rule("test", rank=1, cause=cause)
+    def failing(case):
+        """It fails."""
+        raise KeyError("no such thing")
+
+    @rule("test", rank=2, cause=cause)
+    def next_one(case):
+        """It answers."""
+        return Finding([], "seen")
+
+    with pytest.warns(RuntimeWarning, match=r"rule test_rules\.failing failed on the source 'w' with KeyError") as told:
+        assert find(case(), "test").cause is cause
+    assert "Traceback" in str(told[0].message)
+
+
 def test_a_row_is_made_of_the_finding(registry):
     @rule(Kind.NONE, rank=1, cause=Cause("a-cause", "what it is", "the usual fix", by_design=True))
     def found(case):

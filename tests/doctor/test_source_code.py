@@ -13,7 +13,7 @@ from traces import Drawn
 
 from gradlab.doctor.recording import frames
 from gradlab.doctor.recording.frames import Place
-from gradlab.doctor.recording.sources import Source
+from gradlab.doctor.recording.sources import Source, is_owner
 from gradlab.doctor.source_code import host_calls, syntax, value_flow
 from gradlab.doctor.source_code.scope import Scene, way_to
 
@@ -28,6 +28,25 @@ def source(text: str) -> str:
 
 def line_of(file: str, mark: str = "# here") -> int:
     return next(n for n, text in enumerate(linecache.getlines(file), 1) if mark in text)
+
+
+# --- sources ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_owns_variables_is_told_without_running_its_properties():
+    class Raises:
+        @property
+        def trainable_variables(self):
+            raise RuntimeError("only after build()")
+
+    class Holds:
+        def __init__(self):
+            self.trainable_variables = []
+
+    module = tf.Module()
+    module.table = {tf.Module(): True, tf.Module(): False}  # wrapped by TensorFlow; sorts its keys when it is asked
+    assert is_owner(module) and is_owner(Raises()) and is_owner(Holds())
+    assert not any(map(is_owner, (module.table, [module], (module,), Raises, tf.Variable(1.0), 3)))
 
 
 # --- syntax -----------------------------------------------------------------------------------------------------------

@@ -257,7 +257,9 @@ with tf.GradientTape() as tape:
     for _ in range(3):
         loss = loss ** 1.5
 tape.gradient(loss, {"large": w})
-""" + "".join(f"with tf.GradientTape() as tape:\n    loss = {n} * w\ntape.gradient(loss, {{'w{n}': w}})\n" for n in range(1, 9))
+""" + "".join(
+    f"with tf.GradientTape() as tape:\n    loss = {n} * w\ntape.gradient(loss, {{'w{n}': w}})\n" for n in range(1, 9)
+)
 
 
 def test_a_line_with_a_problem_is_told_however_many_healthy_lines_ask_after_it():

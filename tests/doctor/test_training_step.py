@@ -142,6 +142,7 @@ def test_line_gradients_of_a_training_step(kind):
 
 
 def test_an_overflow_of_the_loss_scale_is_told_as_normal():
+    keras.utils.set_random_seed(0)  # inputs of 100 saturate a tanh for some weights, and a zero is right there
     scaled = keras.mixed_precision.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=2.0**127)
     model, x, y = step_cases.dense(optimizer=scaled)
     report = gradlab.explain(model, x * 100, y * 1e6, level="quick")

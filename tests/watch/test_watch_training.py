@@ -203,3 +203,17 @@ def test_wrong_arguments_are_named():
             Watch(**keywords)
     with pytest.raises(ValueError, match="keep is 3"):
         Watch(keep=3)
+
+
+def test_a_doctor_that_fails_does_not_end_the_training(monkeypatch):
+    def fails(*_):
+        raise KeyError("no such thing")
+
+    monkeypatch.setattr("gradlab.watch.ask.step", fails)
+    model, x, y, fit = ALL["compiled"]()
+    y = np.full_like(y, np.nan)
+    watch = Watch(view=None)
+    with pytest.warns(RuntimeWarning, match="doctor failed on this step with KeyError"):
+        history = model.fit(x, y, **fit, callbacks=[watch])
+    assert len(history.epoch) == fit["epochs"]
+    assert "Traceback" in repr(watch.record.alarms[0].report)

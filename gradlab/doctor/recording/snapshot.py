@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 import random
 from collections.abc import Iterable
-from itertools import compress
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from gradlab.doctor.op_types import READS
+from gradlab.doctor.recording.alive import instances
 from gradlab.doctor.recording.sources import Eager
 from gradlab.doctor.recording.trace import Trace
 
@@ -31,12 +30,7 @@ def _kinds() -> set[type]:
 def live_variables() -> list[Any]:
     """Every eager resource variable that is alive (Keras variables, metrics, seed generators and tf.random.Generator
     hold such)."""
-    # By class, not by isinstance, which would run an object's own __class__ property; and fast: there are hundreds of
-    # thousands.
-    kinds = _kinds()
-    things = gc.get_objects()
-    candidates = compress(things, map(kinds.__contains__, map(type, things)))
-    return [v for v in candidates if isinstance(_handle(v), Eager)]
+    return [v for v in instances(_kinds()) if isinstance(_handle(v), Eager)]
 
 
 def _handle(variable: Any) -> Any:

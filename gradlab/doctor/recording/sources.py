@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -97,11 +98,13 @@ def _variable_name(thing: Any, n: int) -> str:
 
 def is_owner(thing: Any) -> bool:
     """A Keras layer or model, or a tf.Module: something with variables of its own."""
-    if isinstance(thing, type):
+    if isinstance(thing, (type, dict, list, tuple)):  # Keras' wrapper of a dict raises where its variables are read
         return False
-    return isinstance(thing, tf.Module) or (
-        hasattr(thing, "trainable_variables") and not isinstance(thing, (tf.Variable, tf.Tensor))
-    )
+    if isinstance(thing, tf.Module):
+        return True
+    # Looked up without running it: what a property of the user's does is not ours to start.
+    has = inspect.getattr_static(thing, "trainable_variables", None) is not None
+    return has and not isinstance(thing, (tf.Variable, tf.Tensor))
 
 
 def collect(sources: Any, owner: Any = None) -> tuple[list[Source], Any]:

@@ -11,9 +11,12 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
+import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from gradlab.doctor.analysis.finite_differences import Spent
 from gradlab.doctor.certainty import Proof as Proof
 from gradlab.doctor.certainty import of as certainty_of
 from gradlab.doctor.recording.frames import Place
@@ -123,10 +126,26 @@ def causes() -> dict[str, Cause]:
 
 
 def find(case: Case, question: Kind | str) -> Finding | None:
-    """The answer of the first rule that has one, with its cause; None if no rule has."""
+    """The answer of the first rule that has one, with its cause; None if no rule has.
+
+    A rule that fails (on an object of the user's that raises where it is looked at, for example) is told in a
+    RuntimeWarning; the next one is asked, so that its fault does not cost the report on all the other sources.
+    """
     for r in rules():
         if r.question == question:
-            finding = r.look(case)
+            try:
+                finding = r.look(case)
+            except Spent:  # the limit of re-runs, which the caller reports
+                raise
+            except Exception as error:
+                finding = None
+                warnings.warn(
+                    f"gradlab's rule {r.name} failed on the source {case.name!r} with {type(error).__name__}: {error}. The "
+                    "report goes on without this rule, so another cause may be named. This is a fault in gradlab: please "
+                    f"report it with this traceback:\n{traceback.format_exc()}",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
             if finding is not None:
                 finding.cause = finding.cause or r.cause
                 return finding

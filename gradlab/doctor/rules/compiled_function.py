@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from typing import Any
 
 import tensorflow as tf
@@ -11,6 +10,7 @@ from gradlab.doctor import op_types
 from gradlab.doctor.analysis import cuts, zero_cuts
 from gradlab.doctor.analysis.dataflow import Flow, between
 from gradlab.doctor.certainty import Proof
+from gradlab.doctor.recording.alive import instances
 from gradlab.doctor.recording.backends import recorder
 from gradlab.doctor.recording.frames import Place, is_user_file
 from gradlab.doctor.recording.recorded_run import Run, run_recorded
@@ -137,8 +137,8 @@ def _graphs(function: Any, args: Any, kwargs: Any) -> list[Any]:
     """The graph of a call and the graphs of the loops and branches in it."""
     main = function.get_concrete_function(*args, **kwargs).graph
     found = [main]
-    for thing in gc.get_objects():
-        if type(thing) is type(main) and thing is not main:
+    for thing in instances([type(main)]):
+        if thing is not main:
             outer = thing
             for _ in range(MAX_NESTING):
                 outer = getattr(outer, "outer_graph", None)
