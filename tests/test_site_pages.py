@@ -95,7 +95,7 @@ def test_a_lesson_asks_the_question_that_stands_above_its_panel(page, site):
         answers.nth("ABCDE".index(question.right)).check()
         place.get_by_role("button", name="Lock in").click()
         place.locator(".gl-switch input").nth(1).check()
-        expect(place.locator(".gl-checked")).to_contain_text(f"right: you said {question.right}.")
+        expect(place.locator(".gl-checked")).to_contain_text(f"Right: you said {question.right}.")
 
 
 def test_the_first_screen_is_a_panel_and_a_question(page, site):

@@ -2,10 +2,12 @@
 import { absent, cell, hatch } from "./colour.js";
 import { make } from "./dom.js";
 
-const MOST = 90; // characters of an exception or of the cut in the line of outcome, which has two lines; Evidence has all of it
+// Characters of an exception or of the cut in the line of outcome: with them the longest outcome of the lab's scenarios
+// still has room in its two lines (tools/panel_heights.py tells where it has not). Evidence has all of it.
+const MOST = 140;
 
-/** @param {string} text */
-const brief = (text) => (text.length > MOST ? `${text.slice(0, MOST)} …` : text);
+/** As many whole words as there is room for. @param {string} text */
+const brief = (text) => (text.length > MOST ? `${text.slice(0, MOST + 1).replace(/\s+\S*$/, "").slice(0, MOST)} …` : text);
 
 /** @typedef {import("./types.js").Scene} Scene */
 

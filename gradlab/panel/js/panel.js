@@ -48,9 +48,9 @@ class View {
     reset.setAttribute("aria-label", "Reset the knobs");
     const dials = Object.values(this.dials).map((d) => d.node);
     this.root = make("div", { class: `gl gl-layout-${page.layout}`, role: "region", "aria-label": page.title },
-      make("div", { class: "gl-head" }, make("span", { class: "gl-title", role: "heading", "aria-level": "3" }, page.title), this.large),
+      make("div", { class: "gl-head" }, make("span", { class: "gl-title", role: "heading", "aria-level": "3" }, page.title), ...(dials.length ? [reset] : []), this.large),
       make("div", { class: "gl-claim", title: page.claim || page.about || "" }, page.claim ? `Claim: “${page.claim}”` : page.about || ""),
-      make("div", { class: "gl-controls" }, this.switch.group, ...dials, ...(dials.length ? [reset] : [])),
+      make("div", { class: "gl-controls" }, this.switch.group, ...dials),
       make("div", { class: "gl-legend" }, this.scale, this.viewer, this.live), this.body, this.outcome,
       make("div", { class: "gl-foot" }, this.folds.row, this.train, this.kernel), this.folds.below, this.heard);
     if (/[?&#]gradlab=large\b/.test(location.href)) this.large.click();
