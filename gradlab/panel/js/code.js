@@ -71,7 +71,10 @@ export class Code {
       out.push(tag("reads", `${same.length > 1 && names.length > 16 ? `reads ${same.length} sources` : names} ${kinds[kind] || kind}`, same.map((r) => r.words).join("; ")));
     }
     if (m.passed) out.push(tag("passed", "⇢ passed on", `passed on ${m.passed}`));
-    if (m.missing) out.push(tag("missing", `? not in the list: ${m.missing}`, m.missing));
+    if (m.missing) { // the last parts of the paths; where these are too many, how many: the tag would cover the line
+      const paths = m.missing.split(", "), last = paths.map((p) => p.split("/").pop()).join(", ");
+      out.push(tag("missing", `? not in the list: ${last.length > 30 ? `${paths.length} variables` : last}`, m.missing));
+    }
     if (m.raised) out.push(tag("raised", `! ${m.raised.split(":")[0]}`, m.raised));
     if (told && m.cut) out.push(tag("cut", "✂ cut", m.cut));
     return out;
