@@ -37,9 +37,17 @@ for name in gradlab.names():
         "verdict": judge(scenario.expected(%d)[0], on),
         "kinds": {n: k.value for n, k in on.kinds.items()},
         "cuts": {n: [c.line, c.number] for n, c in find(scenario, on, None, {}).items()},
-        "contradictions": contradictions(scenario, sides),
+        "contradictions": contradictions(scenario, sides) if name in %r else None,
     }
 print(json.dumps(out))
+"""
+# Finite differences in float64 are half of what that process costs: every third scenario there, all of them weekly.
+COMPARED = gradlab.names()[::3]
+DIFFERENCES = """
+import json
+import gradlab
+from oracle.differences import contradictions
+print(json.dumps({name: contradictions(gradlab.load(name)) for name in %r}))
 """
 
 
@@ -52,7 +60,7 @@ def only_there(scenario: str) -> bool:
 @functools.cache
 def scenarios_there() -> Any:
     """Scenario -> what its run under the other Keras version gives: kinds, verdict, lines, contradictions of float64."""
-    return under_the_other_keras(ALL_QUESTIONS % OTHER)
+    return under_the_other_keras(ALL_QUESTIONS % (OTHER, COMPARED))
 
 
 def under_the_other_keras(script: str) -> Any:

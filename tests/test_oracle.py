@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
-from kerases import GROUP, scenarios_there
+from kerases import COMPARED, DIFFERENCES, GROUP, scenarios_there, under_the_other_keras
 from oracle.differences import contradictions
 
 import gradlab
@@ -25,9 +25,15 @@ def test_finite_differences_in_float64_confirm_every_reading(name):
 
 
 @pytest.mark.xdist_group(GROUP)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", COMPARED)
 def test_finite_differences_confirm_every_reading_under_the_other_keras(name):
     assert scenarios_there()[name]["contradictions"] == []
+
+
+@pytest.mark.weekly
+def test_finite_differences_confirm_all_other_scenarios_under_the_other_keras():
+    rest = [name for name in NAMES if name not in COMPARED]
+    assert under_the_other_keras(DIFFERENCES % rest) == {name: [] for name in rest}
 
 
 @pytest.mark.parametrize("name", RECURRENT)
