@@ -105,10 +105,10 @@ def _knobs(names: list[str]) -> dict[str, list[dict[str, Any]]]:
 
 def _work(chunk: Chunk) -> float:
     """Compute one chunk and write its file; the CPU seconds that it took."""
-    from gradlab.runtime.tf_environment import settle
+    from gradlab.runtime.tf_environment import set_tf_defaults
     from gradlab.site.compute import computed
 
-    settle()
+    set_tf_defaults()
     if not _kept:
         from gradlab.site.kernels import keep
 

@@ -24,7 +24,7 @@ from gradlab.doctor.recording.compiled_steps import CompiledSteps, State, Suspec
 from gradlab.doctor.recording.snapshot import Snapshot
 from gradlab.doctor.recording.sources import Eager
 from gradlab.doctor.recording.tape_calls import Asked, leaves
-from gradlab.doctor.report.report import Report, Row
+from gradlab.doctor.report.report import Diagnosis, Report
 from gradlab.doctor.rules import Kind
 from gradlab.doctor.rules.in_a_graph import FILLED
 from gradlab.doctor.source_code.loops import counters
@@ -192,7 +192,7 @@ def _run(found: session.Remembered, call: TracedCall, run: Callable[[], Any], ex
     return report
 
 
-def _filled(row: Row) -> None:
+def _filled(row: Diagnosis) -> None:
     row.status, row.norm = Kind.ZERO, 0.0
     row.evidence = f"{row.evidence}; {FILLED}"
 

@@ -22,12 +22,12 @@ from gradlab.doctor.recording.recorded_run import Run, kind_of
 from gradlab.doctor.recording.sources import Eager, Source, unwrap
 from gradlab.doctor.recording.tape_calls import Asked, Call, leaves
 from gradlab.doctor.recording.trace import Trace, joined
-from gradlab.doctor.report.report import Report, Row
+from gradlab.doctor.report.report import Diagnosis, Report
 from gradlab.doctor.report.status import norm_of, status_of
 from gradlab.doctor.rules import Case, Kind, diagnose, variable_list
 from gradlab.doctor.rules.raised import failed_later
 from gradlab.doctor.rules.size import LARGE, SMALL
-from gradlab.doctor.source_code.scope import Scene
+from gradlab.doctor.source_code.scope import UserScope
 from gradlab.doctor.source_code.syntax import free_values
 
 OTHERS = "this is the last call of several threads; others that have asked"
@@ -100,7 +100,7 @@ def summary(found: session.Remembered) -> Report | None:
             if len(norms) != len(leaves(call.sources)):
                 norms = [None] * len(leaves(call.sources))
             named = zip(_named(call), norms, strict=True)
-            report = Report([Row(name, Kind.OK, norm=norm) for (name, _), norm in named], [], recorder().name)
+            report = Report([Diagnosis(name, Kind.OK, norm=norm) for (name, _), norm in named], [], recorder().name)
         else:
             report = _without_record(call)
             report.notes.append(
@@ -116,10 +116,11 @@ def _without_record(call: Asked) -> Report:
     """Each source's status, where nothing was recorded."""
     names = [name for name, _ in _named(call)]
     gradients = leaves(call.result) if call.error is None else []
-    rows = [Row(name, status_of(g)) for name, g in zip(names, gradients, strict=False)]
+    rows = [Diagnosis(name, status_of(g)) for name, g in zip(names, gradients, strict=False)]
     if call.error is not None:
         rows = [
-            Row(name, Kind.RAISES, message=f"{type(call.error).__name__}: {call.error}") for name in names or ["tape"]
+            Diagnosis(name, Kind.RAISES, message=f"{type(call.error).__name__}: {call.error}")
+            for name in names or ["tape"]
         ]
     return Report(rows, [why_not()] if why_not() else [], "plain tape", title=f"tape.{call.what}")
 
@@ -141,14 +142,14 @@ def explain_recorded(call: Call, contradicted: Collection[str] = (), only: Colle
     return report
 
 
-def _rows(call: Call, contradicted: Collection[str], only: Collection[int] | None) -> list[Row]:
+def _rows(call: Call, contradicted: Collection[str], only: Collection[int] | None) -> list[Diagnosis]:
     """One case, and its row, for each thing that the call was asked for."""
     healthy = call.error is None and all(kind_of(g) == "ok" for g in leaves(call.result))
     history = None if healthy else call.history
     trace = call.trace if history is None or history is call.trace else joined(history, call.trace)
     shift = len(trace.ops) - len(call.trace.ops)
-    scene = _scene(call, trace)
-    base = Case("", Kind.RAISES, scene, call=call, shift=shift, error=call.error, raised_at=call.where)
+    scope = _user_scope(call, trace)
+    base = Case("", Kind.RAISES, scope, call=call, shift=shift, error=call.error, raised_at=call.where)
     if call.error is not None and call.what not in ("gradient", "jacobian", "batch_jacobian"):
         where = traceback_places(call.error) if call.what == "with" else []
         return [diagnose(base.but(name="source" if call.what == "watch" else "tape", raised_at=where or call.where))]
@@ -162,7 +163,7 @@ def _rows(call: Call, contradicted: Collection[str], only: Collection[int] | Non
     run.differentiate(list(sources.values()))
     recent = run.part((call.tape.entered or 0) + shift)
     if not named and call.error is None:
-        return [diagnose(c) for c in variable_list.of_call(call, recent, scene, variable_list.watched_by(recent))]
+        return [diagnose(c) for c in variable_list.of_call(call, recent, scope, variable_list.watched_by(recent))]
     results = leaves(call.result) if call.error is None else [None] * len(named)
     if len(results) != len(named):
         results = [call.result] * len(named)
@@ -196,7 +197,7 @@ def _answered(case: Case, recent: Run, gradient: Any) -> Case:
     return case.but(status=status, gradient=gradient, norm=norm_of(gradient), watched=key in tape.watched or by_itself)
 
 
-def _scene(call: Call, trace: Trace) -> Scene:
+def _user_scope(call: Call, trace: Trace) -> UserScope:
     """The places and names around a call, with those of the functions of the user's that ran."""
     spots = [(p.file, p.line) for p in call.where]
     values = dict(call.names)
@@ -207,7 +208,7 @@ def _scene(call: Call, trace: Trace) -> Scene:
             spots.append((code.co_filename, code.co_firstlineno))
             for name, value in free_values(function).items():
                 values.setdefault(name, value)
-    return Scene(None, spots, values, call.frames)
+    return UserScope(None, spots, values, call.frames)
 
 
 def _named(call: Call | Asked) -> list[tuple[str, Any]]:

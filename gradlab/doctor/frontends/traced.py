@@ -26,10 +26,10 @@ from gradlab.doctor.recording.snapshot import live_variables
 from gradlab.doctor.recording.sources import FLOATS, Eager, Source, unwrap
 from gradlab.doctor.recording.tape_calls import Call, TapeLog, leaves
 from gradlab.doctor.recording.trace import Trace
-from gradlab.doctor.report.diagnosis import Row
+from gradlab.doctor.report.diagnosis import Diagnosis
 from gradlab.doctor.report.report import Report
 from gradlab.doctor.rules import Case, Kind, diagnose, variable_list
-from gradlab.doctor.source_code.scope import Scene
+from gradlab.doctor.source_code.scope import UserScope
 
 TOKEN = 1
 THERE = "a gradient is there; its value is not known"
@@ -193,7 +193,7 @@ class TracedCall:
         return Report(_rows(self), notes, "the traced graph", title=f"tape.{self.what}{at}, inside a tf.function")
 
 
-def _rows(call: TracedCall) -> list[Row]:
+def _rows(call: TracedCall) -> list[Diagnosis]:
     graph = call.tape.graph
     operations = list(graph.get_operations())[: call.at] if graph is not None else []
     inner = {id(outer): id(held) for outer, held in getattr(graph, "captures", ())}
@@ -231,13 +231,13 @@ def _rows(call: TracedCall) -> list[Row]:
     asked = Call(
         call.what, log, call.target, call.sources, call.result, call.error, call.where, 0, trace, None, call.names
     )
-    scene = Scene(None, [(p.file, p.line) for p in call.where], call.names, call.frames)
-    scene.arguments = [t for t in tf.nest.flatten(call.running[1:]) if isinstance(t, Eager)] if call.running else []
-    base = Case("sources", Kind.RAISES, scene, call=asked, run=run, error=call.error, raised_at=call.where)
+    scope = UserScope(None, [(p.file, p.line) for p in call.where], call.names, call.frames)
+    scope.arguments = [t for t in tf.nest.flatten(call.running[1:]) if isinstance(t, Eager)] if call.running else []
+    base = Case("sources", Kind.RAISES, scope, call=asked, run=run, error=call.error, raised_at=call.where)
     if call.error is not None:
         return [diagnose(base.but(name=s.name, source=s)) for s in sources] or [diagnose(base)]
     if not sources:
-        return [diagnose(c) for c in variable_list.of_call(asked, run, scene, _watched(run, graph))]
+        return [diagnose(c) for c in variable_list.of_call(asked, run, scope, _watched(run, graph))]
     results = leaves(call.result)
     results = results if len(results) == len(sources) else [call.result] * len(sources)
     return [_row(_case(base, asked, s, _status(run, s, slope))) for s, slope in zip(sources, results, strict=True)]
@@ -258,7 +258,7 @@ def _case(base: Case, asked: Call, source: Source, status: Kind) -> Case:
     return base.but(name=source.name, source=source, given=source.given, status=status, watched=watched)
 
 
-def _row(case: Case) -> Row:
+def _row(case: Case) -> Diagnosis:
     row = diagnose(case)
     if row.status is Kind.OK:
         row.status_text = THERE

@@ -12,7 +12,7 @@ from gradlab.doctor.op_types import READS
 from gradlab.doctor.recording import op_arguments, rebuild, tf_internals
 from gradlab.doctor.recording.frames import Spots, stack_of
 from gradlab.doctor.recording.tf_internals import BACKWARD, EXECUTED, STOPPED, EagerTensor, key, shape_of
-from gradlab.doctor.recording.trace import Conversion, Ghost, Op, Trace
+from gradlab.doctor.recording.trace import Conversion, Op, TensorStub, Trace
 
 MAX_OPS = 100_000  # entries; about 0.5 kB each beside the tensors, which are the larger part
 HISTORY = 5_000  # light entries kept of earlier tapes: a few MB, some tens of milliseconds in a report
@@ -215,7 +215,7 @@ class Light:
         """The ops of all of them, with ghosts for tensors."""
         made = Trace(first_key=self.parts[-1].first_key)
         for part in self.parts:
-            ghosts = {k: Ghost(dtype, tf.TensorShape(shape)) for k, (dtype, shape) in part.known.items()}
+            ghosts = {k: TensorStub(dtype, tf.TensorShape(shape)) for k, (dtype, shape) in part.known.items()}
             for name, ins, outs, spot, tapes in part.rows:
                 name = name.decode() if isinstance(name, bytes) else name
                 op = Op(len(made.ops), name, tuple(ins), tuple(outs), *stack_of(spot), None, tapes)

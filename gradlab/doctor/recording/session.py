@@ -27,7 +27,15 @@ from gradlab.doctor.recording.frames import places, stack, user_frame
 from gradlab.doctor.recording.record import MAX_OPS, Record
 from gradlab.doctor.recording.replicas import components, replica
 from gradlab.doctor.recording.steps import Lines, Step
-from gradlab.doctor.recording.tape_calls import Asked, TapeLog, frames_around, is_theirs, leaves, telling, visible
+from gradlab.doctor.recording.tape_calls import (
+    Asked,
+    TapeLog,
+    frames_around,
+    is_user_callable,
+    leaves,
+    visible,
+    worth_recording,
+)
 from gradlab.doctor.recording.tf_internals import local
 
 SITES = 5  # lines whose last call had every gradient and is kept whole, in each thread: each holds a step's tensors
@@ -319,7 +327,7 @@ def ask(
     try:
         result = plain(target, sources, *args, **kwargs)
     except Exception as error:
-        _asked(log, what, target, sources, None, error, at)
+        _record_call(log, what, target, sources, None, error, at)
         mark(error)
         done(log)
         raise
@@ -328,7 +336,7 @@ def ask(
         raise
     finally:
         local.asking = local.skipping = False
-    _asked(log, what, target, sources, result, None, at)
+    _record_call(log, what, target, sources, result, None, at)
     if not log.persistent:
         done(log)
     return result
@@ -340,17 +348,17 @@ def raised(log: TapeLog, what: str, error: BaseException, sources: Any = None) -
         return
     if isinstance(error, Exception) and not getattr(error, "_gradlab_seen", False):
         at = log.record.position() if log.record is not None else 0
-        _asked(log, what, None, sources, None, error, at)
+        _record_call(log, what, None, sources, None, error, at)
         mark(error)
 
 
-def _asked(
+def _record_call(
     log: TapeLog, what: str, target: Any, sources: Any, result: Any, error: BaseException | None, at: int
 ) -> None:
     frame = user_frame()
     seen = visible(frame)
-    names = {n: v for n, v in seen.items() if telling(v)}
-    functions = [v for v in seen.values() if is_theirs(v)]
+    names = {n: v for n, v in seen.items() if worth_recording(v)}
+    functions = [v for v in seen.values() if is_user_callable(v)]
     slices = any(isinstance(g, tf.IndexedSlices) for g in leaves(result))
     where = places(stack(1)[0])
     kept = replace(log, watched=dict(log.watched), stopped=list(log.stopped), end=None)
@@ -388,7 +396,7 @@ def ask_traced(
         return plain(target, sources, *args, **kwargs)
     tape.calls += 1
     frame = user_frame()
-    names = {n: v for n, v in visible(frame).items() if telling(v)}
+    names = {n: v for n, v in visible(frame).items() if worth_recording(v)}
     call = TracedCall(tape, what, target, sources, None, None, places(stack(2)[0]), names, running())
     call.fitted = fitting() if call.running is None else None
     call.frames = frames_around()

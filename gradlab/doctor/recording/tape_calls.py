@@ -179,16 +179,16 @@ def frames_around() -> list[Around]:
 def _keeps(value: Any) -> bool:
     if type(value).__module__.startswith("tensorflow.python.autograph"):
         return False  # AutoGraph's own names, and its stand-in for a name that is not defined yet
-    return telling(value) or is_theirs(value) or hasattr(value, "python_function")
+    return worth_recording(value) or is_user_callable(value) or hasattr(value, "python_function")
 
 
-def is_theirs(value: Any) -> bool:
+def is_user_callable(value: Any) -> bool:
     """Is it a function, or an object to be called, of the learner's?"""
     code = code_of(value) if callable(value) and not isinstance(value, type) else None
     return code is not None and is_user_file(code.co_filename)
 
 
-def telling(value: Any) -> bool:
+def worth_recording(value: Any) -> bool:
     """Worth remembering from the learner's names: tensors, variables, containers of them, layers, models, numbers."""
     if hasattr(value, "__dict__") and is_user_file(
         getattr(sys.modules.get(type(value).__module__), "__file__", None) or ""

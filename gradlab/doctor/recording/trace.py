@@ -86,7 +86,7 @@ class Trace:
 
 
 @dataclass(frozen=True)
-class Ghost:
+class TensorStub:
     """What is left of a tensor of an earlier recording: its dtype and shape."""
 
     dtype: Any

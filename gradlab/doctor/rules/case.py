@@ -16,7 +16,7 @@ from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.sources import Source
 from gradlab.doctor.recording.tape_calls import Call
 from gradlab.doctor.recording.trace import Op
-from gradlab.doctor.source_code.scope import Scene
+from gradlab.doctor.source_code.scope import UserScope
 from gradlab.lab.reading import Kind
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Case:
 
     name: str
     status: Kind
-    scope: Scene
+    scope: UserScope
     source: Source | None = None  # None where what was asked for is no tensor, or nothing
     given: Any = None  # what was asked for
     run: Run | None = None  # the recorded run; None if the function raised before there was one
