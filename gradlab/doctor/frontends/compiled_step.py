@@ -17,13 +17,13 @@ import numpy as np
 import tensorflow as tf
 
 from gradlab.doctor import op_types
-from gradlab.doctor.frontends.traced import TracedCall
 from gradlab.doctor.recording import compiled_steps, session, tf_internals
 from gradlab.doctor.recording.backends import recorder
 from gradlab.doctor.recording.compiled_steps import CompiledSteps, State, Suspect, Taken, finite, restore, state_of
 from gradlab.doctor.recording.snapshot import Snapshot
 from gradlab.doctor.recording.sources import Eager
 from gradlab.doctor.recording.tape_calls import Asked, leaves
+from gradlab.doctor.recording.traced_tape import TracedCall
 from gradlab.doctor.report.report import Diagnosis, Report
 from gradlab.doctor.rules import Kind
 from gradlab.doctor.rules.in_a_graph import FILLED

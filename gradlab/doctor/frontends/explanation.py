@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from gradlab.doctor.analysis.dataflow import flow
 from gradlab.doctor.analysis.finite_differences import Probe, Spent
 from gradlab.doctor.analysis.gradient_check import GradientCheck
 from gradlab.doctor.frontends.progress import Progress
@@ -179,7 +180,7 @@ class Explanation:
         if run.error is not None:
             wanted: set[int] = set()
             for s in self.sources:
-                wanted |= set(run.between(s).carriers)
+                wanted |= set(flow(run, s).carriers)
             trace, result = self._recorded(only=wanted)
             again_run = self._table(trace, check_loss(result))
             if again_run.error is None:

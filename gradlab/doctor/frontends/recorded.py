@@ -11,9 +11,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from gradlab.doctor.analysis.dataflow import flow
+from gradlab.doctor.frontends import traced
 from gradlab.doctor.frontends.compiled_step import eager_report
 from gradlab.doctor.frontends.first_bad_step import step_report
-from gradlab.doctor.frontends.traced import TracedCall
 from gradlab.doctor.recording import session
 from gradlab.doctor.recording.backends import recorder, why_not
 from gradlab.doctor.recording.frames import code_of, traceback_places
@@ -22,6 +23,7 @@ from gradlab.doctor.recording.recorded_run import Run, kind_of
 from gradlab.doctor.recording.sources import Eager, Source, unwrap
 from gradlab.doctor.recording.tape_calls import Asked, Call, leaves
 from gradlab.doctor.recording.trace import Trace, joined
+from gradlab.doctor.recording.traced_tape import TracedCall
 from gradlab.doctor.report.report import Diagnosis, Report
 from gradlab.doctor.report.status import norm_of, status_of
 from gradlab.doctor.rules import Case, Kind, diagnose, variable_list
@@ -53,7 +55,7 @@ def report_on(found: session.Remembered, again: bool = True, contradicted: Colle
     if found.report is None:
         call = found.call
         if isinstance(call, TracedCall):
-            report = call.report()
+            report = traced.report(call)
             if not report.problems:
                 report = eager_report(found, call, report, again, partial(_of_record, contradicted=(), only=None))
         elif call.record is None:
@@ -188,7 +190,7 @@ def _answered(case: Case, recent: Run, gradient: Any) -> Case:
     status = status_of(gradient)
     # What this tape could see comes first; earlier ops (another tape's, an optimizer's) matter only if the source is
     # not on the way there.
-    if status is not Kind.NONE or recent.between(source).reached:
+    if status is not Kind.NONE or flow(recent, source).reached:
         case = case.but(run=recent)
     if isinstance(gradient, tf.IndexedSlices) and failed_later(call) is not None:
         return case.but(status=Kind.RAISES, gradient=gradient)

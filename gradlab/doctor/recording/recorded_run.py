@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gradlab.doctor.analysis import dataflow
-from gradlab.doctor.analysis.dataflow import is_write
+from gradlab.doctor.op_types import is_write
 from gradlab.doctor.recording import hooks, tf_internals
 from gradlab.doctor.recording.backends import available
 from gradlab.doctor.recording.rebuild import Rebuilt
@@ -171,12 +170,11 @@ class Run:
 
     def variables(self) -> list[Any]:
         """The trainable variables that the run read, in the order of their first use."""
-        used = dict.fromkeys(k for op in self.trace.ops for k in op.ins if self.is_resource(k) and not is_write(op))
+        used = dict.fromkeys(
+            k for op in self.trace.ops for k in op.ins if self.is_resource(k) and not is_write(op.type)
+        )
         found = {self.key(v): v for v in live_variables() if v.trainable}
         return [found[k] for k in used if k in found]
-
-    def between(self, source: Source) -> dataflow.Flow:
-        return dataflow.between(self.trace, [self.seed(source)], self.target_keys, self.reads)
 
 
 def run_recorded(

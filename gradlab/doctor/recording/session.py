@@ -19,7 +19,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from gradlab.doctor.frontends.traced import TracedCall, TracedTape, fitting, running
 from gradlab.doctor.recording import compiled_steps, hooks
 from gradlab.doctor.recording.backends import available, recorder
 from gradlab.doctor.recording.compiled_steps import CompiledSteps
@@ -37,6 +36,7 @@ from gradlab.doctor.recording.tape_calls import (
     worth_recording,
 )
 from gradlab.doctor.recording.tf_internals import local
+from gradlab.doctor.recording.traced_tape import TracedCall, TracedTape, fitting, running
 
 SITES = 5  # lines whose last call had every gradient and is kept whole, in each thread: each holds a step's tensors
 TROUBLED = 32  # the same for lines where something is missing: few programs have more, and 32 small steps fit in memory

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from gradlab.doctor.analysis import cuts
 from gradlab.doctor.analysis.cuts import Cut
-from gradlab.doctor.analysis.dataflow import Flow
+from gradlab.doctor.analysis.dataflow import Flow, flow
 from gradlab.doctor.op_types import is_write
 from gradlab.doctor.recording.frames import Place, places
 from gradlab.doctor.recording.recorded_run import Run
@@ -97,7 +97,7 @@ class Case:
     @cached_property
     def flow(self) -> Flow:
         """Which ops depend on the source, and which of them the loss needs."""
-        return self.given_flow or self.recorded.between(self.asked)
+        return self.given_flow or flow(self.recorded, self.asked)
 
     @cached_property
     def alive(self) -> bool:
