@@ -19,6 +19,7 @@ from gradlab.doctor.recording.sources import Source
 from gradlab.doctor.recording.trace import Conversion, Op, Trace
 from gradlab.doctor.source_code import syntax
 from gradlab.doctor.source_code.host_calls import host_call, how_of, in_text, is_logging_call, readers
+from gradlab.doctor.source_code.nodes import counts_a_comprehension, node_of
 from gradlab.doctor.source_code.scope import UserScope
 
 # Conversions that decide what runs, and hand no value on.
@@ -34,6 +35,8 @@ def control_of(c: Conversion) -> str:
     if not c.stack:
         return ""
     code, line = c.stack[0]
+    if counts_a_comprehension(node_of(c.spot)):
+        return "loop"
     statement = syntax.statement_at(code.co_filename, line)
     if isinstance(statement, ast.While):
         return "loop"

@@ -157,13 +157,23 @@ class Record:
                 if all(key(t) in trace.producer for t in outs):
                     continue  # the op itself was seen
             frames, marks = stack_of(entry[4])
-            op = Op(len(trace.ops), name, tuple(map(key, ins)), tuple(map(key, outs)), frames, marks, attributes, tapes)
+            op = Op(
+                len(trace.ops),
+                name,
+                tuple(map(key, ins)),
+                tuple(map(key, outs)),
+                frames,
+                marks,
+                attributes,
+                tapes,
+                entry[4],
+            )
             trace.add(op, ins, outs)
         numbers.append(len(trace.ops))
         for position, tensor, how, spot in list(self.conversions):
             frames, marks = stack_of(spot)
             k = key(tensor)
-            trace.conversions.append(Conversion(k, how, numbers[min(position, len(entries))], frames, marks))
+            trace.conversions.append(Conversion(k, how, numbers[min(position, len(entries))], frames, marks, spot))
             trace.tensors.setdefault(k, tensor)
         trace.calls = [(numbers[min(n, len(entries))], f, a, k) for n, f, a, k in list(self.calls)]
         trace.rebuilt = rebuild.Rebuilt(steps)
@@ -218,7 +228,7 @@ class Light:
             ghosts = {k: TensorStub(dtype, tf.TensorShape(shape)) for k, (dtype, shape) in part.known.items()}
             for name, ins, outs, spot, tapes in part.rows:
                 name = name.decode() if isinstance(name, bytes) else name
-                op = Op(len(made.ops), name, tuple(ins), tuple(outs), *stack_of(spot), None, tapes)
+                op = Op(len(made.ops), name, tuple(ins), tuple(outs), *stack_of(spot), None, tapes, spot)
                 made.add(op, [ghosts[k] for k in ins], [ghosts[k] for k in outs])
         return made
 

@@ -19,6 +19,7 @@ from gradlab.doctor.recording.trace import Op
 from gradlab.doctor.rules import Case, Cause, Finding, Kind, rule
 from gradlab.doctor.rules.not_watched import NON_TRAINABLE
 from gradlab.doctor.source_code import syntax
+from gradlab.doctor.source_code.nodes import node_of
 from gradlab.doctor.source_code.scope import UserScope, class_file, way_to
 
 EMPTY = Cause(
@@ -268,7 +269,7 @@ def _of_another(listing: VariableList, variable: Any) -> bool:
     others = {n for n, v in _named_owners(scope) if v is not owner and any(w is variable for w in _own(v))}
     ours = {n for n, v in _named_owners(scope) if v is owner}
     uses = [op for op in listing.run.trace.ops if key in op.ins and op.type != "VarHandleOp" and op.stack]
-    return bool(others and uses) and all(_calls_beside(places(op.stack), others, ours) for op in uses)
+    return bool(others and uses) and all(_calls_beside(op, others, ours) for op in uses)
 
 
 def _named_owners(scope: UserScope) -> Iterator[tuple[str, Any]]:
@@ -281,11 +282,19 @@ def _named_owners(scope: UserScope) -> Iterator[tuple[str, Any]]:
         yield from ((f"{name}.{attribute}", v) for attribute, v in held if is_owner(v))
 
 
-def _calls_beside(way: list[Place], others: set[str], ours: set[str]) -> bool:
-    """Is one of the others called on this way, in a line around which no call of the owner stands?"""
-    # A lambda and the call that it is given to may be one statement.
-    statements = dict.fromkeys(s for p in way if (s := syntax.statement_at(p.file, p.line)) is not None)
-    called = [{syntax.dotted(c.func) for c in syntax.calls(s)} for s in statements]
+def _calls_beside(op: Op, others: set[str], ours: set[str]) -> bool:
+    """Is one of the others called on the way to an op, and no call of the owner around it?"""
+    called: list[set[str]] = []
+    searched: list[ast.stmt] = []
+    for level, place in enumerate(places(op.stack)):
+        node = node_of(op.spot, level)
+        if isinstance(node, ast.Call):
+            called.append({syntax.dotted(node.func)})
+            continue
+        statement = syntax.statement_at(place.file, place.line)
+        if statement is not None and statement not in searched:  # a lambda and the call that gets it may be one
+            searched.append(statement)
+            called.append({syntax.dotted(c.func) for c in syntax.calls(statement)})
     for n, names in enumerate(called):
         if names & others:
             return not any(outer & ours for outer in called[n + 1 :])

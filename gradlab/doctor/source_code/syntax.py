@@ -16,8 +16,8 @@ Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.Module | ast.C
 
 
 # CPython 3.11 counts the depth of the tree that it makes in one place for all threads, and raises SystemError where two
-# of them parse at the same time. Our own threads wait for each other; one of the learner's may still come between.
-_parsing = threading.Lock()
+# of them parse at the same time. Our own threads wait for each other (whoever parses holds this lock); one of the learner's may still come between.
+parsing = threading.RLock()
 _TRIES = 5
 
 
@@ -25,7 +25,7 @@ _TRIES = 5
 def _parse(text: str) -> ast.Module | None:
     for last in (False,) * (_TRIES - 1) + (True,):
         try:
-            with _parsing:
+            with parsing:
                 return ast.parse(text)
         except SyntaxError:
             return None
