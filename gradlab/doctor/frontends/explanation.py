@@ -15,7 +15,7 @@ from gradlab.doctor.analysis.finite_differences import Probe, Spent
 from gradlab.doctor.analysis.gradient_check import GradientCheck
 from gradlab.doctor.frontends.progress import Progress
 from gradlab.doctor.recording import hooks, tf_internals
-from gradlab.doctor.recording.backends import available, recorder, why_not
+from gradlab.doctor.recording.backends import available, generator_note, recorder, why_not
 from gradlab.doctor.recording.frames import traceback_places
 from gradlab.doctor.recording.record import Record
 from gradlab.doctor.recording.recorded_run import Run, run_recorded
@@ -125,6 +125,7 @@ class Explanation:
                 f"to see the rest"
             )
         seconds, ops = time.monotonic() - started, len(trace.ops) if trace else 0
+        self.notes += generator_note()
         return Report(made, self.notes, recorder().name, seconds, ops, run_seconds=self.run_seconds)
 
     # --- the runs -----------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -72,21 +73,33 @@ def _of_record(found: session.Remembered, contradicted: Collection[str], only: C
     call = found.call
     assert isinstance(call, Asked) and call.record is not None
     session.rest(call.record)
-    with _uncollected():
+    with _few_collections():
         return explain_recorded(call.call(), contradicted, only)
 
 
+_collecting = threading.Lock()
+_reports: list[tuple[int, int, int]] = []  # for each report in work: what the thresholds were before the first
+# Collections of the middle generation before a full one. More than a report sets off: it makes some ten thousand objects.
+RARE = 1_000_000
+
+
 @contextmanager
-def _uncollected() -> Iterator[None]:
-    """No garbage collection meanwhile. A report makes some ten thousand objects and leaves few: each full collection
-    that they set off looks at every object of TensorFlow, and they took a third of the time of a report."""
-    enabled = gc.isenabled()
-    gc.disable()
+def _few_collections() -> Iterator[None]:
+    """No full garbage collection meanwhile: each looks at every object of TensorFlow, and those that a report sets off
+    took a third of its time. The setting is the whole process's, so the young generations are collected as ever:
+    what other threads drop meanwhile goes. Thresholds that another thread sets meanwhile stay as it sets them."""
+    with _collecting:
+        before = _reports[0] if _reports else gc.get_threshold()
+        if not _reports:
+            gc.set_threshold(*before[:2], RARE)
+        _reports.append(before)
     try:
         yield
     finally:
-        if enabled:
-            gc.enable()
+        with _collecting:
+            _reports.pop()
+            if not _reports and gc.get_threshold() == (*before[:2], RARE):
+                gc.set_threshold(*before)
 
 
 def summary(found: session.Remembered) -> Report | None:

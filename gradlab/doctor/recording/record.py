@@ -11,7 +11,7 @@ import tensorflow as tf
 from gradlab.doctor.op_types import READS
 from gradlab.doctor.recording import op_arguments, rebuild, tf_internals
 from gradlab.doctor.recording.frames import Spots, stack_of
-from gradlab.doctor.recording.tf_internals import BACKWARD, EXECUTED, STOPPED, EagerTensor, key, shape_of
+from gradlab.doctor.recording.tf_internals import BACKWARD, EXECUTED, STOPPED, EagerTensor, key, number_of, shape_of
 from gradlab.doctor.recording.trace import Conversion, Op, TensorStub, Trace
 
 MAX_OPS = 100_000  # entries; about 0.5 kB each beside the tensors, which are the larger part
@@ -107,7 +107,7 @@ class Record:
                 continue
             for t in entry[2][0] if kind == EXECUTED else entry[2]:
                 if type(t) is EagerTensor and t.dtype == tf.resource:
-                    found.add(t._id)
+                    found.add(number_of(t))
         return found
 
     # --- reading it ---------------------------------------------------------------------------------------------------
@@ -265,7 +265,7 @@ def _ids(things: Any, known: dict[int, tuple[Any, Any]], found: list[int]) -> No
     for t in things:
         kind = type(t)
         if kind is EagerTensor:
-            k = t._id
+            k = number_of(t)
             found.append(k)
             if k not in known:
                 known[k] = t.dtype, shape_of(t)

@@ -19,7 +19,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from gradlab.doctor.recording import compiled_steps, hooks
+from gradlab.doctor.recording import compiled_steps, hooks, tf_internals
 from gradlab.doctor.recording.backends import available, recorder
 from gradlab.doctor.recording.compiled_steps import CompiledSteps
 from gradlab.doctor.recording.frames import places, stack, user_frame
@@ -148,7 +148,7 @@ def begin(owner: str, untested: bool = False) -> Record | None:
 
     `untested`: the self-test, which starts TensorFlow's context, waits until the first op has done so.
     """
-    if not untested and not available():
+    if tf_internals.absent() or (not untested and not available()):
         return None
     before = _thread.last
     if before is not None:

@@ -21,18 +21,24 @@ parsing = threading.RLock()
 _TRIES = 5
 
 
-@functools.lru_cache(maxsize=64)
-def _parse(text: str) -> ast.Module | None:
-    for last in (False,) * (_TRIES - 1) + (True,):
+def parse(text: str) -> ast.Module:
+    """As `ast.parse`, while no other thread of gradlab's parses."""
+    for _ in range(_TRIES - 1):
         try:
             with parsing:
                 return ast.parse(text)
-        except SyntaxError:
-            return None
         except SystemError:
-            if last:
-                raise
-    return None
+            continue
+    with parsing:
+        return ast.parse(text)
+
+
+@functools.lru_cache(maxsize=64)
+def _parse(text: str) -> ast.Module | None:
+    try:
+        return parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # source that Python itself would refuse
+        return None
 
 
 def module(file: str) -> ast.Module | None:
