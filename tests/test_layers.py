@@ -124,3 +124,22 @@ def test_a_rule_does_not_know_which_way_in_it_serves():
 
 def tops_of_doctor(path):
     return {n.rpartition(".")[2] for n in imports(path, True) if n.startswith("gradlab.doctor.")}
+
+
+# --- private TensorFlow: in the modules that are for it, and nowhere else ----------------------------------------------
+
+PRIVATE = {
+    "doctor/recording/tf_internals.py",
+    "doctor/analysis/graph_functions.py",
+    "lines/doctor_parts.py",
+    "site/kernels.py",
+}
+
+
+def test_private_tensorflow_is_imported_in_a_few_modules_only():
+    found = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in FILES
+        if any(name.startswith("tensorflow.python") for name in imports(path, True))
+    }
+    assert found == PRIVATE - {"doctor/recording/tf_internals.py"}, "tf_internals looks its names up by `_private`"

@@ -27,7 +27,7 @@ CONTROL = frozenset({"__bool__", "__iter__"})
 
 
 def control_of(c: Conversion) -> str:
-    """ "loop", "branch", or "" for a conversion that hands on a value."""
+    """What the conversion decides: "loop" or "branch"; "" if it hands on a value."""
     if c.marks and "while_loop" in c.marks:
         return "loop"
     if "cond" in c.marks:

@@ -139,7 +139,7 @@ _kinds: dict[CodeType, str] = {}
 
 
 def _kind(code: CodeType) -> str:
-    """ "user", "" (library), a part of converted code, or the mark of a library frame worth remembering."""
+    """One of "user", "" (library), a part of converted code, or the mark of a library frame worth remembering."""
     name = code.co_filename
     if is_user_file(name):
         kind = "user"

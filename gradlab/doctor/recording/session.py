@@ -42,6 +42,7 @@ SITES = 5  # lines whose last call had every gradient and is kept whole, in each
 TROUBLED = 32  # the same for lines where something is missing: few programs have more, and 32 small steps fit in memory
 ROLL = 5_000  # entries after which a script's record, with no tape open, is kept without its tensors
 AFTER = 2_000  # entries that a tape nobody has asked yet is followed for after its with-block
+SEEN = "_gradlab_seen"  # set on an exception that a report tells of
 GRADIENTS = ("gradient", "jacobian", "batch_jacobian")
 THREADS = 16  # threads whose last call is kept: the replicas of a machine, a pool of workers
 
@@ -346,7 +347,7 @@ def raised(log: TapeLog, what: str, error: BaseException, sources: Any = None) -
     """Remember a call other than for a gradient that ended with an exception. The end of the data is none."""
     if isinstance(error, (StopIteration, tf.errors.OutOfRangeError)):
         return
-    if isinstance(error, Exception) and not getattr(error, "_gradlab_seen", False):
+    if isinstance(error, Exception) and not getattr(error, SEEN, False):
         at = log.record.position() if log.record is not None else 0
         _record_call(log, what, None, sources, None, error, at)
         mark(error)
@@ -419,7 +420,7 @@ def ask_traced(
 def mark(error: BaseException) -> None:
     """Remember on an exception that a report tells of it."""
     try:
-        error._gradlab_seen = True  # type: ignore[attr-defined]
+        setattr(error, SEEN, True)
     except AttributeError:
         return  # an exception class with slots: it may be reported twice
 

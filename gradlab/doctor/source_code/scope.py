@@ -181,6 +181,7 @@ def user_scope(function: Callable[..., Any] | None, caller: FrameType | None) ->
 
 
 def class_file(thing: Any) -> str | None:
+    """The file of an object's class, if it is the user's."""
     try:
         file = inspect.getfile(type(thing))
     except (TypeError, OSError):

@@ -295,6 +295,7 @@ def element(node: ast.AST, steps: list[str]) -> ast.AST:
 
 
 def calls(node: ast.AST) -> Iterator[ast.Call]:
+    """Every call in a part of the text."""
     for n in ast.walk(node):
         if isinstance(n, ast.Call):
             yield n

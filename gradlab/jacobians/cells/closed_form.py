@@ -152,7 +152,7 @@ def _dense(w: _Weights, a: Array, b: Array, diagonal: Array | None) -> LinearRec
     return LinearRecurrence(w.ops, w.dtype, _add_diagonal(w, a, diagonal), b, w.units, slice(0, w.units))
 
 
-def _simple(cell: Any, w: _Weights, x: Array, states: list[Array], masked: Array | None) -> Traced:
+def _simple(_cell: Any, w: _Weights, x: Array, states: list[Array], masked: Array | None) -> Traced:
     ops, h = w.ops, states[0]
     driven = x @ w.kernel + w.bias
     if _plain(ops, masked):
@@ -173,7 +173,7 @@ def _simple(cell: Any, w: _Weights, x: Array, states: list[Array], masked: Array
     )
 
 
-def _lstm(cell: Any, w: _Weights, x: Array, states: list[Array], masked: Array | None) -> Traced:
+def _lstm(_cell: Any, w: _Weights, x: Array, states: list[Array], masked: Array | None) -> Traced:
     ops, n = w.ops, w.units
     h, c = states
     driven = x @ w.kernel + w.bias
