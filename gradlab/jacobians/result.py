@@ -1,5 +1,6 @@
 """The Jacobian of a recurrent layer, computed piece by piece as it is asked for."""
 
+import copy
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -265,15 +266,12 @@ class Jacobian:
                 assert isinstance(first, LinearRecurrence)
                 if first.reverse is not (nodes is node.backward):
                     return None
-                turned = first.reverse
-                first.reverse = False  # in processing order the input of a step is its own
-                try:
-                    side = feedthrough(nodes, self.wrt)
-                finally:
-                    first.reverse = turned
+                forwards = copy.copy(first)
+                forwards.reverse = False  # in processing order the input of a step is its own
+                side = feedthrough([forwards, *nodes[1:]], self.wrt)
                 if side is None:
                     return None
-                sides.append(self._ops.flip(side, 1) if turned else side)
+                sides.append(self._ops.flip(side, 1) if first.reverse else side)
             return self._ops.concat(sides, 2)
         if (
             self.wrt == "states"

@@ -79,7 +79,7 @@ def after_this_cell(call: Callable[[], object]) -> bool:
     """
     from IPython import get_ipython
 
-    shell = get_ipython()  # type: ignore[no-untyped-call]
+    shell = get_ipython()
     if shell is None:
         return False
 

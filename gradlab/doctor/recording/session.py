@@ -91,7 +91,7 @@ class Remembered:
             self.odd = True
             return
         self.report = report
-        log = replace(self.call.log, record=None, watched={}, stopped=[])
+        log = replace(self.call.log, record=None, watched={})
         nothing: dict[str, Any] = dict.fromkeys(("target", "sources", "result", "record", "frame"))
         self.call = replace(self.call, log=log, names={}, functions=[], frames=[], own={}, **nothing)
         self.step, self.whole = None, False
@@ -260,7 +260,6 @@ def pause(log: TapeLog) -> None:
     """The tape's recording is stopped."""
     if log.record is not None:
         log.record.switch(log.record.active - {log.token})
-        log.stopped.append(places(stack(2)[0]))
 
 
 def resume(log: TapeLog) -> None:
@@ -362,7 +361,7 @@ def _record_call(
     functions = [v for v in seen.values() if is_user_callable(v)]
     slices = any(isinstance(g, tf.IndexedSlices) for g in leaves(result))
     where = places(stack(1)[0])
-    kept = replace(log, watched=dict(log.watched), stopped=list(log.stopped), end=None)
+    kept = replace(log, watched=dict(log.watched), end=None)
     remember(
         Asked(
             what,

@@ -28,7 +28,6 @@ class TapeLog:
     entered: int | None = None
     exited: int | None = None
     watched: dict[int, tuple[int, list[Place]]] = field(default_factory=dict)  # key -> (position, places)
-    stopped: list[list[Place]] = field(default_factory=list)
     calls: int = 0
     reset: int | None = None  # position of the last reset
     record: Record | None = None  # of the thread in which it was entered last; None: nothing is recorded
@@ -60,7 +59,6 @@ class Call:
     names: dict[str, Any]
     functions: list[Any] = field(default_factory=list)  # the learner's functions that the caller can name
     frame: Any = None
-    made: set[int] = field(default_factory=set)
     frames: list[Around] = field(default_factory=list)  # the learner's frames around the call, innermost first
     own: dict[int, Any] = field(default_factory=dict)  # id of a source -> its variable in this replica
 
