@@ -13,9 +13,9 @@ import statistics
 import time
 from collections.abc import Callable
 
-from gradlab.runtime.tf_environment import settle, silenced
+from gradlab.runtime.tf_environment import set_tf_defaults, silenced
 
-settle()
+set_tf_defaults()
 with silenced():
     import tensorflow as tf
 

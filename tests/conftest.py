@@ -4,10 +4,10 @@ import os
 
 import pytest
 
-from gradlab.runtime.tf_environment import settle, silenced
+from gradlab.runtime.tf_environment import set_tf_defaults, silenced
 
 os.environ["GRADLAB_STRICT"] = "1"  # an exception in a panel is raised as well as shown
-settle()
+set_tf_defaults()
 with silenced():
     import tensorflow as tf
 

@@ -10,7 +10,7 @@ import pytest
 from kerases import GROUP, HERE, OTHER, scenarios_there
 
 import gradlab
-from gradlab.doctor import Report, Row
+from gradlab.doctor import Diagnosis, Report
 from gradlab.doctor.certainty import Certainty
 from gradlab.doctor.recording.frames import Place
 from gradlab.doctor.rules import causes
@@ -131,7 +131,7 @@ def test_a_line_in_another_file_is_not_taken():
 )
 def test_a_row_that_contradicts_the_measurement_or_is_unsure_is_not_shown(monkeypatch, status, certainty):
     own = gradlab.load("integer_cast").run.__code__
-    row = Row("kernel", status, "before-tape", [Place(own.co_filename, own.co_firstlineno)], certainty=certainty)
+    row = Diagnosis("kernel", status, "before-tape", [Place(own.co_filename, own.co_firstlineno)], certainty=certainty)
     monkeypatch.setattr(blamed_line, "explain_last", lambda contradicted: Report([row]))
     panel = gradlab.Panel("integer_cast")
     assert panel.sides[1]["kernel"].kind is Kind.NONE
@@ -198,7 +198,7 @@ def test_one_look_for_each_set_of_kinds(monkeypatch):
 
 def test_the_sources_of_one_line_stand_together():
     side = gradlab.compare("integer_cast")[1]
-    one = blamed_line.Cut("h = a < b", 3, "comparison", "a & b", "", True)
+    one = blamed_line.BlamedLine("h = a < b", 3, "comparison", "a & b", "", True)
     text = cut_words(side, {"kernel": one, "recurrent_kernel": one}, {})
     assert text == "line 3 for kernel, recurrent_kernel: a & b; the doctor found no line for bias"
     assert cut_words(side, dict.fromkeys(side.kinds, one), {}) == "line 3: a & b"

@@ -82,7 +82,7 @@ def _heat(fig: Figure, ax: Any, scene: Scene, values: np.ndarray) -> None:
     bar.ax.tick_params(labelsize=6)
 
 
-def _curve(fig: Figure, ax: Any, scene: Scene, values: np.ndarray) -> None:
+def _curve(_fig: Figure, ax: Any, scene: Scene, values: np.ndarray) -> None:
     line = values[0]
     shown = np.where(np.isfinite(line) & (line < NONE), line, np.nan)
     steps = scene.key == "singular"

@@ -33,7 +33,7 @@ def walk(layer: Any, path: str = "", seen: set[int] | None = None) -> Iterator[t
     yield path or str(layer.name), layer
     if is_recurrent(layer):
         return
-    inside = [part for part in layer._flatten_layers(include_self=False, recursive=False)]
+    inside = list(layer._flatten_layers(include_self=False, recursive=False))  # noqa: SLF001 (`layers` lacks nested ones)
     for part in inside:
         name = str(part.name)
         yield from walk(part, f"{path}/{name}" if path else name, seen)

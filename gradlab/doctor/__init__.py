@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from gradlab.doctor.frontends.explain import explain as explain
     from gradlab.doctor.frontends.tape import Tape as Tape
     from gradlab.doctor.frontends.tape import last_report as last_report
+    from gradlab.doctor.report.report import Diagnosis as Diagnosis
     from gradlab.doctor.report.report import Report as Report
-    from gradlab.doctor.report.report import Row as Row
 
 _WHERE = {
     "explain_call": "frontends.call",
@@ -22,7 +22,7 @@ _WHERE = {
     "Tape": "frontends.tape",
     "last_report": "frontends.tape",
     "Report": "report.report",
-    "Row": "report.report",
+    "Diagnosis": "report.report",
 }
 
 

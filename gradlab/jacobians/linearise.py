@@ -10,7 +10,7 @@ import numpy as np
 from gradlab.jacobians.backend import Array, Ops
 from gradlab.jacobians.cells import closed_form, generic
 from gradlab.jacobians.keras_layers import BidirectionalSpec, MaskingSpec, RecurrentSpec, Spec, is_legacy, label
-from gradlab.jacobians.recurrence import Linear, Node, Pair
+from gradlab.jacobians.recurrence import Bidirectional, LinearRecurrence, Node
 
 
 def linearise(
@@ -54,7 +54,7 @@ def _differs(x: Array, value: float, ops: Ops) -> Array:
 
 def _recurrent(
     spec: RecurrentSpec, x: Array, states: Any, mask: Array | None, of: str, ops: Ops, dtype: str
-) -> tuple[list[Linear], Array]:
+) -> tuple[list[LinearRecurrence], Array]:
     layer = spec.layer
     reverse = bool(layer.go_backwards)
     masked = None if mask is None else ~mask
@@ -62,7 +62,7 @@ def _recurrent(
         x = ops.flip(x, 1)
         masked = None if masked is None else ops.flip(masked, 1)
     flat = _initial(spec, states, int(x.shape[0]), ops, dtype)
-    linears: list[Linear] = []
+    linears: list[LinearRecurrence] = []
     for k, part in enumerate(spec.cells):
         mine = [flat.pop(0) for _ in generic.state_sizes(part.cell)]
         if part.kind == "generic":
@@ -84,7 +84,7 @@ def _recurrent(
 
 def _bidirectional(
     spec: BidirectionalSpec, x: Array, states: Any, mask: Array | None, of: str, ops: Ops, dtype: str
-) -> tuple[Pair, Array]:
+) -> tuple[Bidirectional, Array]:
     if of == "c" and spec.merge != "concat":
         raise ValueError(
             f"of='c' through merge_mode={spec.merge!r}: Keras merges outputs only; use merge_mode='concat', or one "
@@ -97,7 +97,7 @@ def _bidirectional(
     merged = {"concat": lambda: ops.concat([y, z], 2), "mul": lambda: y * z, "ave": lambda: (y + z) / 2}.get(
         spec.merge, lambda: y + z
     )()
-    return Pair(list(forward), list(backward), spec.merge, ops.cast(y, dtype), ops.cast(z, dtype)), merged
+    return Bidirectional(list(forward), list(backward), spec.merge, ops.cast(y, dtype), ops.cast(z, dtype)), merged
 
 
 def _initial(spec: RecurrentSpec, states: Any, batch: int, ops: Ops, dtype: str) -> list[Array]:
@@ -145,7 +145,7 @@ def _check_width(cell: Any, x: Array, layer: Any) -> None:
         raise ValueError(f"{label(layer)} was built for inputs with {built_for} features, found {int(x.shape[2])}")
 
 
-def _output_is_second_state(linear: Linear, spec: RecurrentSpec) -> None:
+def _output_is_second_state(linear: LinearRecurrence, spec: RecurrentSpec) -> None:
     sizes = generic.state_sizes(spec.cells[-1].cell)
     if len(sizes) < 2:
         raise ValueError(f"of='c': {label(spec.layer)} has one state only, and no cell state; use of='h'")

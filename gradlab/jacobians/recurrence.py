@@ -10,7 +10,7 @@ from gradlab.jacobians.backend import Array, Ops
 
 
 @dataclass
-class Linear:
+class LinearRecurrence:
     """d state_t = A_t d state_{t-1} + B_t d x_t, and the output is rows `out` of the state, or C_t d state_{t-1} + D_t
     d x_t.
 
@@ -75,7 +75,7 @@ class Linear:
 
 
 @dataclass
-class LstmLinear(Linear):
+class LstmLinear(LinearRecurrence):
     """The same for an LSTM, state [h, c]: half of A is diagonal, so it is kept as its dense half and two diagonals.
 
     c_t = forget_t * c_{t-1} + lower_t h_{t-1} and h_t = carry_t * c_t + upper_t h_{t-1} (for small changes), with
@@ -108,24 +108,26 @@ class LstmLinear(Linear):
 
 
 @dataclass
-class Pair:
+class Bidirectional:
     """The two directions of a Bidirectional layer; the backward output is reversed in time and merged with the forward
     one.
     """
 
-    forward: "list[Linear | Pair]"
-    backward: "list[Linear | Pair]"
+    forward: "list[LinearRecurrence | Bidirectional]"
+    backward: "list[LinearRecurrence | Bidirectional]"
     merge: str
     forward_out: Array
     backward_out: Array
 
 
-Node = Linear | Pair
+Node = LinearRecurrence | Bidirectional
 
 
-def holders(nodes: list[Node]) -> list[Linear]:
+def recurrences(nodes: list[Node]) -> list[LinearRecurrence]:
     """The recurrences inside, in the order of Keras's list of states."""
-    found: list[Linear] = []
+    found: list[LinearRecurrence] = []
     for node in nodes:
-        found += [node] if isinstance(node, Linear) else holders(node.forward) + holders(node.backward)
+        found += (
+            [node] if isinstance(node, LinearRecurrence) else recurrences(node.forward) + recurrences(node.backward)
+        )
     return found

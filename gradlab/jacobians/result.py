@@ -1,5 +1,6 @@
 """The Jacobian of a recurrent layer, computed piece by piece as it is asked for."""
 
+import copy
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -10,11 +11,11 @@ from gradlab.jacobians import memory
 from gradlab.jacobians.backend import Array, Ops
 from gradlab.jacobians.products import full_numpy, norms_numpy
 from gradlab.jacobians.products.backward import last_rows
-from gradlab.jacobians.products.forward import Row, Window, align_all, sweep
+from gradlab.jacobians.products.forward import JacobianRow, Window, align_all, forward
 from gradlab.jacobians.products.local import feedthrough, joint_step
 from gradlab.jacobians.products.norms import log10_norms
 from gradlab.jacobians.progress import progress_bar
-from gradlab.jacobians.recurrence import Linear, Node, Pair, holders
+from gradlab.jacobians.recurrence import Bidirectional, LinearRecurrence, Node, recurrences
 
 _ITEM = {"float32": 4, "float64": 8}
 
@@ -35,10 +36,10 @@ class Jacobian:
         self._returns_sequences = returns_sequences
         self.wrt = kind
         self._limit: int | None = None
-        parts = holders(nodes)
+        parts = recurrences(nodes)
         first = parts[0]
         self._batch, self._steps = first.batch, first.steps
-        self._sources: list[Linear | None] = [None] if kind == "inputs" else list(parts)
+        self._sources: list[LinearRecurrence | None] = [None] if kind == "inputs" else list(parts)
         self._width = first.inputs if kind == "inputs" else sum(part.states for part in parts)
         self._outputs = _outputs(nodes[-1])
         time = () if kind == "initial_state" else (self._steps,)
@@ -70,7 +71,7 @@ class Jacobian:
         instead = "ask for .norms() (B, T, T), .last, .diagonal or .step, or go through it with .chunks()"
         memory.check("the full Jacobian", self.shape, _ITEM[self._dtype], self._limit, instead)
         single = self._nodes[0]
-        if len(self._nodes) == 1 and isinstance(single, Linear) and self._ops.name == "numpy":
+        if len(self._nodes) == 1 and isinstance(single, LinearRecurrence) and self._ops.name == "numpy":
             done = full_numpy.full(single, self.wrt)
             if done is not None:
                 return done[:, :, :, ::-1] if single.reverse else done
@@ -154,7 +155,12 @@ class Jacobian:
 
     def _norm_map(self, ord: Any, progress: bool) -> Array:
         single = self._nodes[0]
-        if ord == "fro" and len(self._nodes) == 1 and isinstance(single, Linear) and self._ops.name == "numpy":
+        if (
+            ord == "fro"
+            and len(self._nodes) == 1
+            and isinstance(single, LinearRecurrence)
+            and self._ops.name == "numpy"
+        ):
             done = norms_numpy.log10_norms(single, self.wrt, progress=progress)
             if done is not None:
                 return done[:, :, ::-1] if single.reverse else done
@@ -196,10 +202,10 @@ class Jacobian:
 
     def _step_bytes(self) -> int:
         """Bytes that one source step needs while rows are computed."""
-        states = max(part.states for part in holders(self._nodes))
+        states = max(part.states for part in recurrences(self._nodes))
         each = self._batch * max(states, self._outputs) * self._width * _ITEM[self._dtype] * 6
-        turned = any(isinstance(node, Pair) for node in self._nodes) or any(
-            isinstance(node, Linear) and node.reverse for node in self._nodes[1:]
+        turned = any(isinstance(node, Bidirectional) for node in self._nodes) or any(
+            isinstance(node, LinearRecurrence) and node.reverse for node in self._nodes[1:]
         )
         return (
             each * self._steps if turned else each
@@ -211,9 +217,9 @@ class Jacobian:
         n = columns or max(1, min(self._steps, self.memory_limit // 8 // max(bytes_each, 1)))
         return [(s, min(s + n, self._steps)) for s in range(0, self._steps, n)]
 
-    def _rows(self, window: Window, scaled: bool) -> Iterator[Row]:
+    def _rows(self, window: Window, scaled: bool) -> Iterator[JacobianRow]:
         """Rows of the Jacobian, all sources side by side."""
-        sweeps = [sweep(self._nodes, self.wrt, source, window, scaled) for source in self._sources]
+        sweeps = [forward(self._nodes, self.wrt, source, window, scaled) for source in self._sources]
         for rows in zip(*sweeps, strict=True):
             yield rows[0] if len(rows) == 1 else align_all(rows, self._ops)
 
@@ -248,27 +254,29 @@ class Jacobian:
 
     def _direct(self) -> Array | None:
         node = self._nodes[0]
-        if len(self._nodes) == 1 and isinstance(node, Pair) and node.merge == "concat" and self.wrt == "inputs":
+        if (
+            len(self._nodes) == 1
+            and isinstance(node, Bidirectional)
+            and node.merge == "concat"
+            and self.wrt == "inputs"
+        ):
             sides = []
             for nodes in (node.forward, node.backward):
                 first = nodes[0]
-                assert isinstance(first, Linear)
+                assert isinstance(first, LinearRecurrence)
                 if first.reverse is not (nodes is node.backward):
                     return None
-                turned = first.reverse
-                first.reverse = False  # in processing order the input of a step is its own
-                try:
-                    side = feedthrough(nodes, self.wrt)
-                finally:
-                    first.reverse = turned
+                forwards = copy.copy(first)
+                forwards.reverse = False  # in processing order the input of a step is its own
+                side = feedthrough([forwards, *nodes[1:]], self.wrt)
                 if side is None:
                     return None
-                sides.append(self._ops.flip(side, 1) if turned else side)
+                sides.append(self._ops.flip(side, 1) if first.reverse else side)
             return self._ops.concat(sides, 2)
         if (
             self.wrt == "states"
             and len(self._nodes) == 1
-            and isinstance(node, Linear)
+            and isinstance(node, LinearRecurrence)
             and not node.reverse
             and node.masked is None
         ):
@@ -277,6 +285,6 @@ class Jacobian:
 
 
 def _outputs(node: Node) -> int:
-    if isinstance(node, Linear):
+    if isinstance(node, LinearRecurrence):
         return node.outputs
     return _outputs(node.forward[-1]) * 1 + (_outputs(node.backward[-1]) if node.merge == "concat" else 0)

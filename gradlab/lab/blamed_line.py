@@ -1,6 +1,6 @@
 """Which line of a scenario's own code cuts the gradient: asked of the doctor, held against what was measured.
 
-- `cuts`: for a scenario and its knobs, {source: `Cut`} with the switch on.
+- `cuts`: for a scenario and its knobs, {source: `BlamedLine`} with the switch on.
 - `find`: the same where the switched side has been measured already.
 
 The scenario's code runs once more, with the tape that stands in it, and is recorded: the doctor then knows when that tape
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gradlab.doctor import Report, Row
+from gradlab.doctor import Diagnosis, Report
 from gradlab.doctor.certainty import Certainty
 from gradlab.doctor.frontends.call import recorded_tapes
 from gradlab.doctor.frontends.progress import quietly
@@ -37,7 +37,7 @@ CUT = (Kind.NONE, Kind.ZERO, Kind.NOT_FINITE, Kind.WRONG, Kind.RAISES)
 
 
 @dataclass(frozen=True)
-class Cut:
+class BlamedLine:
     """A line of a scenario that cuts a gradient: its text, its number in the file, the doctor's label of the cause, the
     cause and what to do in words, and whether there is no gradient by design."""
 
@@ -49,8 +49,8 @@ class Cut:
     by_design: bool = False
 
 
-def cuts(scenario: str | Scenario, device: str | None = None, **knobs: Any) -> dict[str, Cut]:
-    """{source: `Cut`} with the switch on, for the sources whose cut the doctor finds in the scenario's own file.
+def cuts(scenario: str | Scenario, device: str | None = None, **knobs: Any) -> dict[str, BlamedLine]:
+    """{source: `BlamedLine`} with the switch on, for the sources whose cut the doctor finds in the scenario's own file.
 
     Measures first, as `compare` does, with the same arguments and errors. Takes a second or so.
     """
@@ -58,7 +58,7 @@ def cuts(scenario: str | Scenario, device: str | None = None, **knobs: Any) -> d
     return find(scenario, compare(scenario, device, **knobs)[1], device, knobs)
 
 
-def find(scenario: Scenario, side: Side, device: str | None, knobs: Mapping[str, Any]) -> dict[str, Cut]:
+def find(scenario: Scenario, side: Side, device: str | None, knobs: Mapping[str, Any]) -> dict[str, BlamedLine]:
     """As `cuts`, for a switched side measured at these knobs. Raises what the doctor raises."""
     wanted = {name: kind for name, kind in side.kinds.items() if kind in CUT}
     if not wanted:
@@ -96,7 +96,7 @@ def _generators_kept() -> Iterator[None]:
         np.random.set_state(numpy)
 
 
-def _rows(report: Report | None, wanted: Mapping[str, Kind]) -> dict[str, Row]:
+def _rows(report: Report | None, wanted: Mapping[str, Kind]) -> dict[str, Diagnosis]:
     """The rows by the scenario's names. An exception is one row, whatever it is called, and holds for all sources."""
     if report is None:
         return {}
@@ -107,12 +107,14 @@ def _rows(report: Report | None, wanted: Mapping[str, Kind]) -> dict[str, Row]:
     return rows
 
 
-def _agrees(row: Row, kind: Kind) -> bool:
+def _agrees(row: Diagnosis, kind: Kind) -> bool:
     return row.status is kind and bool(row.where) and row.certainty is not Certainty.POSSIBLE
 
 
-def _cut(row: Row) -> Cut:
+def _cut(row: Diagnosis) -> BlamedLine:
     place, cause = row.where[0], causes().get(row.cause or "")
     words = cause.what if cause is not None else "the cause is not known"
     label = cause.label if cause is not None else "not known"
-    return Cut(place.code, place.line, label, row.message if row.by_design else words, row.fix or "", row.by_design)
+    return BlamedLine(
+        place.code, place.line, label, row.message if row.by_design else words, row.fix or "", row.by_design
+    )

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from gradlab.lines import statements
-from gradlab.lines.code_lines import Lines, fill, line_of, lines_of, main_file
+from gradlab.lines.code_lines import fill, line_of, lines_of, main_file
 from gradlab.lines.doctor_parts import Eager, is_user_file, shape_of, unwrap
 from gradlab.lines.model import LineGradients
 from gradlab.lines.naming import named
@@ -43,12 +43,12 @@ def build(recording: Recording, *, ask: int = -1, names: dict[str, Any] | None =
     fill(lines, found, recording)
     tag(lines, found, sources, values, lacking)
     chosen = question if question is not None else None
-    asks = [_question(recording, q) for q in recording.asks] or []
+    asks = [_question(q) for q in recording.asks] or []
     at = recording.asks.index(chosen) if chosen is not None else 0
     if asks:
         asks[at].measure = found.measure
     result = LineGradients(
-        file=main_file(recording, found, lines),
+        file=main_file(found, lines),
         lines=[lines[k] for k in sorted(lines)],
         sources=sources,
         asks=asks,
@@ -59,7 +59,7 @@ def build(recording: Recording, *, ask: int = -1, names: dict[str, Any] | None =
         arrows=arrows(found),
     )
     result.lines.sort(key=lambda x: (x.file != result.file, x.file, x.number))
-    _strips(recording, result, chosen, lines)
+    _strips(recording, result, chosen)
     for line in result.lines:
         if chosen is not None and not chosen.own:
             line.asks = (
@@ -125,12 +125,12 @@ def _kind(name: str, value: Any, gradient: Any, raised: bool) -> SourceKind:
 # --- questions, exceptions, notes -------------------------------------------------------------------------------------
 
 
-def _question(recording: Recording, ask: Ask) -> Question:
+def _question(ask: Ask) -> Question:
     target = next((t for t in tf.nest.flatten(ask.target, expand_composites=True) if isinstance(unwrap(t), (Eager, tf.Variable))), None)  # fmt: skip
     return Question(ask.what, ask.file, ask.line, shape_of(target), "gradient", 0 if ask.own else ask.tape.number + 1)
 
 
-def _strips(recording: Recording, result: LineGradients, chosen: Ask | None, lines: Lines) -> None:
+def _strips(recording: Recording, result: LineGradients, chosen: Ask | None) -> None:
     """One strip more for each other question to the same tape: the same visits, another target."""
     if chosen is None:
         return

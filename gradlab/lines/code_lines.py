@@ -58,6 +58,7 @@ def lines_of(recording: Recording, found: Measured) -> Lines:
 
 
 def line_of(file: str, number: int, function: str) -> Line:
+    """A line of a file, with nothing known of it but its text."""
     known = statements.of_file(file)
     text = linecache.getline(file, number).rstrip("\r\n")
     if len(text) > MAX_TEXT:
@@ -68,7 +69,8 @@ def line_of(file: str, number: int, function: str) -> Line:
     )
 
 
-def main_file(recording: Recording, found: Measured, lines: Lines) -> str:
+def main_file(found: Measured, lines: Lines) -> str:
+    """The file that is shown first: that of the question, else that of the outermost code that ran."""
     if found.ask is not None and found.ask.file:
         return found.ask.file
     first = min(found.cells, key=lambda v: v.id, default=None)

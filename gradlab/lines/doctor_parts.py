@@ -21,14 +21,9 @@ from gradlab.doctor.op_types import READS
 from gradlab.doctor.recording.frames import code_of, is_user_file
 from gradlab.doctor.recording.snapshot import Snapshot
 from gradlab.doctor.recording.sources import FLOATS, Eager, collect, is_owner, unwrap, watched
+from gradlab.doctor.recording.tf_internals import key, number_of
 
-__all__ = ["FLOATS", "READS", "Eager", "Progress", "Snapshot", "call_again", "check_loss", "code_of", "collect", "is_model", "is_owner", "is_user_file", "key", "ops_heard", "shape_of", "uid", "unwrap", "watch_values", "watched"]  # fmt: skip
-
-
-def key(tensor: Any) -> int:
-    """The number of an eager tensor, or of the handle of a variable."""
-    handle = getattr(tensor, "handle", None)
-    return int((tensor if handle is None else handle)._id)
+__all__ = ["FLOATS", "READS", "Eager", "Progress", "Snapshot", "call_again", "check_loss", "code_of", "collect", "is_model", "is_owner", "is_user_file", "key", "number_of", "ops_heard", "shape_of", "uid", "unwrap", "watch_values", "watched"]  # fmt: skip
 
 
 def shape_of(value: Any) -> tuple[int, ...]:

@@ -165,7 +165,7 @@ class LineGradients:
     def mark_cuts(self, cuts: Mapping[str, Any] | list[Any]) -> LineGradients:
         """Mark the lines that cut a path, as the doctor found them.
 
-        Takes the rows of a report (`report.rows`) or a dict of source names to `gradlab.lab.blamed_line.Cut`. Returns
+        Takes the rows of a report (`report.rows`) or a dict of source names to `gradlab.lab.blamed_line.BlamedLine`. Returns
         itself. A place that is not among the lines is left out.
         """
         found: list[tuple[str, str | None, int, str, str]] = []

@@ -1,7 +1,7 @@
 """Code with its margin as a static picture, by matplotlib's object API: the only module that draws it there.
 
 - `picture`: one or several `LineGradients` side by side. `describe`: the same in words.
-- `Row`, `Column`: a line and a block of lines as they are drawn, whoever made them; a panel's static picture uses these.
+- `DrawnLine`, `Column`: a line and a block of lines as they are drawn, whoever made them; a panel's static picture uses these.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _LOOKS: dict[str, tuple[str, str, str]] = {
 
 
 @dataclass(frozen=True)
-class Row:
+class DrawnLine:
     """One line as it is drawn: `band` is a colour behind it or "", `said` the words at its right, `strong` in red."""
 
     number: int
@@ -62,7 +62,7 @@ class Column:
 
     def __init__(
         self,
-        rows: Sequence[Row | str],
+        rows: Sequence[DrawnLine | str],
         title: str,
         low: float,
         high: float,
@@ -71,7 +71,7 @@ class Column:
     ) -> None:
         self.rows, self.low, self.high, self.title = rows, low, high, short(clean(title))
         self.notes = [short(clean(n)) for n in notes]
-        lines = [r for r in rows if isinstance(r, Row)]
+        lines = [r for r in rows if isinstance(r, DrawnLine)]
         self.digits = max((len(str(r.number)) for r in lines), default=1)
         self.cells = max((min(len(r.cells), CELLS) for r in lines), default=0)
         self.margin = 0.18 + max(self.cells, 6) * CELL
@@ -129,7 +129,7 @@ class Column:
             _write(axes, x + CELL + 0.04, y, words, color=GREY)
             x += CELL + 0.04 + (len(words) + 2) * WIDTH
 
-    def _row(self, axes: Any, y: float, row: Row) -> None:
+    def _row(self, axes: Any, y: float, row: DrawnLine) -> None:
         if row.band:
             _box(axes, 0, y, self.width, high=ROW, facecolor=row.band, zorder=0)
         if row.bracket in ("in", "part"):
@@ -191,19 +191,19 @@ def short(text: str, most: int = LONG) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def _rows(result: LineGradients) -> list[Row | str]:
+def _rows(result: LineGradients) -> list[DrawnLine | str]:
     return [f"⋮ {x.count} lines" if isinstance(x, Fold) else _from(result, x) for x in shown(result.lines)]
 
 
-def _from(result: LineGradients, line: Line) -> Row:
+def _from(result: LineGradients, line: Line) -> DrawnLine:
     found = spans(line.visits, CELLS) if line.visits else []
     band = CUT if line.cut or line.raised else SWITCH if "# <-- the switch" in line.text else ""
     strong = bool(line.cut or line.raised or line.missing)
     cells = [(s.kind, s.high) for s in found]
-    return Row(line.number, line.text, line.bracket, cells, "; ".join(tags(result, line)), strong, band)
+    return DrawnLine(line.number, line.text, line.bracket, cells, "; ".join(tags(result, line)), strong, band)
 
 
-def _said(row: Row) -> str:
+def _said(row: DrawnLine) -> str:
     return short(clean(row.said))
 
 

@@ -15,7 +15,18 @@ from typing import Any
 import tensorflow as tf
 
 from gradlab.lines import hooks
-from gradlab.lines.doctor_parts import FLOATS, READS, Eager, code_of, is_user_file, key, ops_heard, uid, watch_values
+from gradlab.lines.doctor_parts import (
+    FLOATS,
+    READS,
+    Eager,
+    code_of,
+    is_user_file,
+    key,
+    number_of,
+    ops_heard,
+    uid,
+    watch_values,
+)
 from gradlab.lines.recorded import Ask, Op, Stretch, TapeSeen
 from gradlab.lines.trackers import tracker
 from gradlab.lines.visits import Tracker
@@ -103,7 +114,7 @@ class Recording(hooks.Listener):
 
     # --- ops ----------------------------------------------------------------------------------------------------------
 
-    def _on_op(
+    def _on_op(  # noqa: C901 (runs after each op: calls would cost more than these branches)
         self, op_type: Any, inputs: Any, attrs: Any, outputs: Any, op_name: Any = None, graph: Any = None
     ) -> None:
         if graph is not None or self._busy:
@@ -120,8 +131,8 @@ class Recording(hooks.Listener):
         op = Op(
             len(ops),
             kind,
-            tuple([t._id for t in inputs]),
-            tuple([t._id for t in outputs]),
+            tuple([number_of(t) for t in inputs]),
+            tuple([number_of(t) for t in outputs]),
             attrs,
             self.tracker.current(),
             active,

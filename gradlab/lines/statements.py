@@ -9,6 +9,8 @@ import ast
 import linecache
 from dataclasses import dataclass, field
 
+from gradlab.doctor.source_code.syntax import parse
+
 # A file longer than this is not parsed: `ast` needs about 1 kB a line, and no reader reads such a file.
 MAX_LINES = 200_000
 
@@ -83,7 +85,7 @@ def _parse(lines: list[str]) -> Statements:
         return found
     text = "".join("\n" if line.lstrip().startswith(("%", "!")) else line for line in lines)  # magics of a notebook
     try:
-        tree = ast.parse(text)
+        tree = parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # source that Python itself would refuse
         return found
     found.functions.append(Function("<module>", 1, len(lines)))

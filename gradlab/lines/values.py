@@ -68,7 +68,7 @@ def measure(recording: Recording, ask: Ask | None, extra: list[Any] | None = Non
     return found
 
 
-def _values(recording: Recording, ask: Ask | None) -> Measured:
+def _values(recording: Recording, ask: Ask | None) -> Measured:  # noqa: C901 (one pass over the ops fills five tables)
     """Which tensors stand for which visit."""
     tape = ask.tape if ask is not None else (recording.tapes[-1] if recording.tapes else None)
     stretch = ask.stretch if ask is not None else recording.stretch
@@ -97,7 +97,7 @@ def _values(recording: Recording, ask: Ask | None) -> Measured:
     made, inside = found.made, found.inside
     escapes: dict[Visit, dict[int, None]] = {}
     mine: dict[Visit, list[Op]] = {}
-    found.reads = _variable_reads(recording, found)
+    found.reads = _variable_reads(found)
     for op in ops:
         chain = up(op.visit)
         around = set(chain)
@@ -162,7 +162,7 @@ def _judge(cell: Cell, found: Measured, norms: dict[int, float | None] | None) -
         cell.kind = "none" if cell.kind == "used" else "unused"
 
 
-def _variable_reads(recording: Recording, found: Measured) -> dict[int, int]:
+def _variable_reads(found: Measured) -> dict[int, int]:
     """Values that fast ops read from a variable without an op of its own: value -> handle of the variable.
 
     Only the tape knows: the value has a gradient with respect to the variable.

@@ -16,7 +16,7 @@ from gradlab.lines.visits import Visit as Ran
 ARROWS = 200  # arrows that are kept: more cannot be drawn
 
 
-def tag(
+def tag(  # noqa: C901 (one pass over the ops, one over the lines)
     lines: Lines, found: Measured, sources: list[SourceKind], values: dict[str, Any], lacking: list[Missing]
 ) -> None:
     """Which line reads which source, and through which lines the way of each source goes."""

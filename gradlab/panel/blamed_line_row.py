@@ -15,7 +15,7 @@ from gradlab.lab.scenario import Scenario
 from gradlab.panel.words import broken, cut_words, looking_words, no_cut_words
 
 if TYPE_CHECKING:
-    from gradlab.lab.blamed_line import Cut  # which imports TensorFlow; this module must not
+    from gradlab.lab.blamed_line import BlamedLine  # which imports TensorFlow; this module must not
 
 
 class CutRow:
@@ -23,11 +23,11 @@ class CutRow:
 
     def __init__(self, scenario: Scenario, device: str) -> None:
         self._scenario, self._device = scenario, device
-        self._said: dict[tuple[Any, ...], dict[str, Cut] | Exception] = {}
+        self._said: dict[tuple[Any, ...], dict[str, BlamedLine] | Exception] = {}
         self.awaited = False  # a look is due, so a row that is not known yet says so
 
-    def look(self, side: Side, knobs: Mapping[str, Any], strict: bool) -> dict[str, Cut]:
-        """{source: `Cut`} for a switched side measured at these knobs, from memory if its kinds were seen before.
+    def look(self, side: Side, knobs: Mapping[str, Any], strict: bool) -> dict[str, BlamedLine]:
+        """{source: `BlamedLine`} for a switched side measured at these knobs, from memory if its kinds were seen before.
 
         An error of the doctor is remembered for the row and gives {}; with `strict` it is raised.
         """
@@ -62,7 +62,7 @@ class CutRow:
             return {}
         return {cut.number: cut.words for cut in found.values()}
 
-    def _ask(self, side: Side, knobs: Mapping[str, Any]) -> dict[str, Cut]:
+    def _ask(self, side: Side, knobs: Mapping[str, Any]) -> dict[str, BlamedLine]:
         from gradlab.lab.blamed_line import find
 
         # In a thread of its own, because what the doctor records belongs to a thread: a tape of the learner's that is
@@ -79,7 +79,7 @@ def after_this_cell(call: Callable[[], object]) -> bool:
     """
     from IPython import get_ipython
 
-    shell = get_ipython()  # type: ignore[no-untyped-call]
+    shell = get_ipython()
     if shell is None:
         return False
 

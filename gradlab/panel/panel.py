@@ -25,7 +25,7 @@ from gradlab.runtime import tf_loading
 from gradlab.runtime.tf_environment import chosen_keras
 
 if TYPE_CHECKING:
-    from gradlab.lab.blamed_line import Cut
+    from gradlab.lab.blamed_line import BlamedLine
 
 
 class Panel(View):
@@ -128,10 +128,10 @@ class Panel(View):
         if failed is not None and _strict():
             raise failed
 
-    def find_cut(self) -> dict[str, Cut]:
+    def find_cut(self) -> dict[str, BlamedLine]:
         """Ask the doctor which lines cut the gradients of the switched side, and show them beside the code.
 
-        Returns {source: `gradlab.lab.blamed_line.Cut`}, from the last look if the kinds are the same. An error of the
+        Returns {source: `gradlab.lab.blamed_line.BlamedLine`}, from the last look if the kinds are the same. An error of the
         doctor is shown in words, and the result is empty; with GRADLAB_STRICT=1 it is raised as well.
         """
         with self._lock:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gradlab.lab.heatmap import Picture, as_picture, colour_bar, describe, tile
 from gradlab.lab.reading import Side
 from gradlab.lab.scale import Scale
-from gradlab.lines.picture import CELLS, CUT, SWITCH, Column, Row, place, short
+from gradlab.lines.picture import CELLS, CUT, SWITCH, Column, DrawnLine, place, short
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,18 +68,18 @@ def _draw(page: Any, positions: Any, sides: Any, margins: Any, scale: Scale) -> 
     return figure
 
 
-def _row(line: Mapping[str, Any], here: Mapping[str, Any] | None) -> Row:
+def _row(line: Mapping[str, Any], here: Mapping[str, Any] | None) -> DrawnLine:
     """A line of the panel's code with its margin. Where there are more visits than cells, every so many is drawn."""
     band = CUT if here and (here["raised"] or here["cut"]) else SWITCH if line["mark"] else ""
     if here is None:
-        return Row(line["number"], short(line["text"], LONGEST), band=band)
+        return DrawnLine(line["number"], short(line["text"], LONGEST), band=band)
     cells = [(c["kind"], c["norm"]) for c in here["cells"]]
     if len(cells) > CELLS:
         cells = [_loudest(cells[i * len(cells) // CELLS : (i + 1) * len(cells) // CELLS]) for i in range(CELLS)]
     said = short(_tags(here), TAGS)
     strong = bool(here["raised"] or here["missing"])
     text = short(line["text"], LONGEST - len(said))
-    return Row(line["number"], text, here["bracket"], cells, said, strong, band)
+    return DrawnLine(line["number"], text, here["bracket"], cells, said, strong, band)
 
 
 def _loudest(cells: list[tuple[str, float | None]]) -> tuple[str, float | None]:

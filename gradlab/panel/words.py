@@ -16,7 +16,7 @@ from gradlab.lab.verdict import in_words, judge
 from gradlab.runtime.exceptions import place, plain, sentence
 
 if TYPE_CHECKING:
-    from gradlab.lab.blamed_line import Cut  # which imports TensorFlow; this module must not
+    from gradlab.lab.blamed_line import BlamedLine  # which imports TensorFlow; this module must not
 
 # Lines that stay when a long function is folded, beside those with a gradient: where the tape is and what it is asked.
 _KEPT = ("def ", "with ", "gradient(", "jacobian(", "stop_recording", "watch(")
@@ -87,13 +87,13 @@ def broken(side: Side) -> dict[str, Kind]:
     return {name: kind for name, kind in side.kinds.items() if kind not in (Kind.OK, Kind.MISSING)}
 
 
-def cut_words(side: Side, cuts: Mapping[str, Cut], missing: Mapping[str, str]) -> str:
+def cut_words(side: Side, cuts: Mapping[str, BlamedLine], missing: Mapping[str, str]) -> str:
     """The lines that cut the gradient, the sources of each beside it.
 
     A wrong gradient without such a line is said to be what it is of the right one, from `missing`; another source
     without a line is said to have none.
     """
-    by_cut: dict[Cut, list[str]] = {}
+    by_cut: dict[BlamedLine, list[str]] = {}
     for name in broken(side):
         if name in cuts:
             by_cut.setdefault(cuts[name], []).append(name)

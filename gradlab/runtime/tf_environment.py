@@ -1,6 +1,6 @@
 """Settings that must stand before TensorFlow is imported, and silence while it is. Imports nothing heavy.
 
-- `settle`: environment variables; never overrides what the user has set.
+- `set_tf_defaults`: environment variables; never overrides what the user has set.
 - `silenced`: file descriptor 2 points nowhere for a moment, because TensorFlow's C++ start-up lines obey no setting.
 - `choose_keras`: Keras 3 or legacy Keras, refused clearly once TensorFlow is loaded with the other one.
 """
@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator
 
 
-def settle() -> None:
+def set_tf_defaults() -> None:
     """Fewer log lines and the same last digits on every processor, unless the environment says otherwise."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from gradlab.runtime.tf_environment import choose_keras, chosen_keras, settle, silenced
+from gradlab.runtime.tf_environment import choose_keras, chosen_keras, set_tf_defaults, silenced
 
 
 @dataclass
@@ -34,7 +34,7 @@ def begin(keras: int | None = None, device: str = "/CPU:0", then: Callable[[], N
     """
     if keras is not None:
         choose_keras(keras)
-    settle()
+    set_tf_defaults()
     with _lock:
         _loading.device = device
         if _loading.thread is not None and _loading.error is None:

@@ -74,7 +74,7 @@ def compute(chunks: Sequence[Chunk], jobs: int, say: Callable[[str], None]) -> C
                     bar.update(len(chunk.positions))
         pool.shutdown()
     except BaseException:
-        for process in list((pool._processes or {}).values()):
+        for process in list((pool._processes or {}).values()):  # noqa: SLF001 (a pool can end no worker before Python 3.14)
             process.terminate()  # a worker is in the middle of ten seconds of work that nobody wants any more
         pool.shutdown(wait=False, cancel_futures=True)
         raise
@@ -105,10 +105,10 @@ def _knobs(names: list[str]) -> dict[str, list[dict[str, Any]]]:
 
 def _work(chunk: Chunk) -> float:
     """Compute one chunk and write its file; the CPU seconds that it took."""
-    from gradlab.runtime.tf_environment import settle
+    from gradlab.runtime.tf_environment import set_tf_defaults
     from gradlab.site.compute import computed
 
-    settle()
+    set_tf_defaults()
     if not _kept:
         from gradlab.site.kernels import keep
 

@@ -187,7 +187,7 @@ def reference(helps: Mapping[str, str]) -> dict[str, str]:
     """{path: page}: the public names from their docstrings, and the command line."""
     import gradlab
 
-    names = sorted({*gradlab._WHERE, "Kind", "Reading", "Side", "Scenario", "names", "load"} - {"load_ipython_extension", "unload_ipython_extension"})  # fmt: skip
+    names = sorted({*gradlab._WHERE, "Kind", "Reading", "Side", "Scenario", "names", "load"} - {"load_ipython_extension", "unload_ipython_extension"})  # fmt: skip # noqa: SLF001 (our own list of public names)
     groups = {
         "lab": ["start", "Panel", "names", "load", "compare", "picture", "side_by_side", "catalogue", "other_keras", "Scenario", "Reading", "Side", "Kind"],
         "exercises": ["check_prediction", "check_repair", "check_break"],

@@ -26,7 +26,7 @@ ASKED = ("nan", "none", "unseen", "zero")  # alarms that the doctor is asked abo
 _watched: weakref.WeakKeyDictionary[Any, Watch] = weakref.WeakKeyDictionary()
 
 
-class Watch(tf.keras.callbacks.Callback):  # type: ignore[misc]
+class Watch(tf.keras.callbacks.Callback):
     """Watch the gradients of `model.fit` while it trains.
 
     `model.fit(x, y, callbacks=[gradlab.Watch()])` shows, for each trainable variable and step, the norm of the gradient

@@ -33,7 +33,7 @@ class Column:
     stands_for: int = 1  # steps that a thinned record shows by this column
 
     def kind(self, i: int) -> str:
-        """ "none", "unseen", "zero", "not finite" or "ok"."""
+        """One of "none", "unseen", "zero", "not finite" and "ok"."""
         return kind(float(self.norm[i])) if i < len(self.norm) else "unseen"
 
     @property

@@ -78,9 +78,10 @@ def _places() -> Iterator[tuple[type, str, Callable[[Any], Any]]]:
         yield keras3.BaseOptimizer, "_all_reduce_sum_gradients", _output
     legacy = sys.modules.get("tf_keras.src.optimizers.optimizer")
     if legacy is not None:
-        yield legacy._BaseOptimizer, "apply_gradients", _apply_gradients
-        yield legacy._BaseOptimizer, "minimize", _minimize
-        yield legacy._BaseOptimizer, "_internal_apply_gradients", _input
+        base = legacy._BaseOptimizer  # noqa: SLF001 (the class that holds these methods; the public one inherits them)
+        yield base, "apply_gradients", _apply_gradients
+        yield base, "minimize", _minimize
+        yield base, "_internal_apply_gradients", _input
     oldest = sys.modules.get("tf_keras.src.optimizers.legacy.optimizer_v2")
     if oldest is not None:
         yield oldest.OptimizerV2, "apply_gradients", _apply_gradients

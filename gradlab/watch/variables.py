@@ -23,10 +23,10 @@ def key(variable: Any) -> Any:
     """What identifies the variable: within a replica its component leads to the whole (Keras' own rule)."""
     variable = raw(variable)
     if hasattr(variable, "_distributed_container"):
-        variable = variable._distributed_container()
+        variable = variable._distributed_container()  # noqa: SLF001 (no public way leads to the whole)
     elif hasattr(getattr(variable, "handle", None), "_distributed_container"):
-        variable = variable.handle._distributed_container()
-    return variable._unique_id
+        variable = variable.handle._distributed_container()  # noqa: SLF001
+    return variable._unique_id  # noqa: SLF001 (what Keras itself tells variables apart by)
 
 
 def name(variable: Any) -> str:

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 import gradlab
 from gradlab import Kind
-from gradlab.doctor import Row
+from gradlab.doctor import Diagnosis
 
 FOLDER = Path(__file__).parent / "cases"
 FILES = sorted(FOLDER.glob("[0-9][0-9][0-9]_*.py"))
@@ -44,7 +44,7 @@ def kind(gradient: Any) -> str:
     return "not finite" if not np.isfinite(a).all() else "zero" if not a.any() else "ok"
 
 
-def line_of(row: Row, case: ModuleType) -> int | None:
+def line_of(row: Diagnosis, case: ModuleType) -> int | None:
     place = row.where[0] if row.where else None
     return place.line if place and os.path.samefile(place.file, str(case.__file__)) else None
 
@@ -58,13 +58,13 @@ def judge(path: Path) -> dict[str, tuple[Any, ...]]:
     return wrong
 
 
-def examine(path: Path) -> tuple[dict[str, tuple[Any, ...]], list[Row]]:
+def examine(path: Path) -> tuple[dict[str, tuple[Any, ...]], list[Diagnosis]]:
     """What `judge` gives, and the rows of the report that were judged."""
     case = load(path)
     form, good = getattr(case, "FORM", "loss"), cut_lines(case)
     wrong: dict[str, tuple[Any, ...]] = {}
 
-    def check(name: str, row: Row, status: str) -> None:
+    def check(name: str, row: Diagnosis, status: str) -> None:
         line = line_of(row, case)
         found = (row.status.value, row.cause, row.status is Kind.OK or line in good)
         want = (status, None if status == "ok" else case.CAUSE, True)

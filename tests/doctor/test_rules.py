@@ -13,7 +13,7 @@ import gradlab.doctor
 from gradlab import Kind
 from gradlab.doctor.certainty import Proof
 from gradlab.doctor.rules import CUT, NO_PATH, Case, Cause, Finding, causes, diagnose, find, rule, rules
-from gradlab.doctor.source_code.scope import Scene
+from gradlab.doctor.source_code.scope import UserScope
 
 FOLDER = Path(gradlab.doctor.__file__).parent
 FILES = sorted(FOLDER.rglob("*.py"))
@@ -58,7 +58,7 @@ def test_a_label_is_spelled_in_one_place_only(label):
 
 
 def case(**known):
-    return Case("w", known.pop("status", Kind.NONE), Scene(None), **known)
+    return Case("w", known.pop("status", Kind.NONE), UserScope(None), **known)
 
 
 @pytest.fixture
@@ -167,5 +167,5 @@ def test_exceptions_by_their_words(text, cause):
 
 
 def test_a_cause_by_design_comes_after_the_others():
-    rows = [gradlab.doctor.Row(n, Kind.NONE, by_design=d) for n, d in (("a", True), ("b", False))]
+    rows = [gradlab.doctor.Diagnosis(n, Kind.NONE, by_design=d) for n, d in (("a", True), ("b", False))]
     assert [r.name for r in gradlab.doctor.Report(rows).problems] == ["b", "a"]

@@ -15,7 +15,7 @@ from gradlab.doctor.recording import frames
 from gradlab.doctor.recording.frames import Place
 from gradlab.doctor.recording.sources import Source, is_owner
 from gradlab.doctor.source_code import host_calls, syntax, value_flow
-from gradlab.doctor.source_code.scope import Scene, way_to
+from gradlab.doctor.source_code.scope import UserScope, way_to
 
 
 def source(text: str) -> str:
@@ -122,11 +122,11 @@ def test_how_a_source_is_spelled_and_where_it_was_made():
         layer.bias = tf.Variable(1.0)
         gradlab.explain(loss, {"k": kernel, "b": layer.bias})  # here
     """)
-    scene = Scene(None, [(file, line_of(file))], {})
+    scope = UserScope(None, [(file, line_of(file))], {})
     kernel, bias = (Source(n, None, tf.Variable(1.0)) for n in "kb")
-    assert scene.aliases(kernel) == {"kernel"} and scene.aliases(bias) == {"layer.bias", "layer"}
-    assert scene.definition(kernel) == Place(file, 1, "<module>")
-    assert scene.definition(bias).line == 2
+    assert scope.aliases(kernel) == {"kernel"} and scope.aliases(bias) == {"layer.bias", "layer"}
+    assert scope.definition(kernel) == Place(file, 1, "<module>")
+    assert scope.definition(bias).line == 2
 
 
 def test_the_way_to_a_variable_through_objects():

@@ -10,7 +10,7 @@ from casefiles import FOLDER, load
 
 import gradlab
 from gradlab import Kind
-from gradlab.doctor import Report, Row
+from gradlab.doctor import Diagnosis, Report
 from gradlab.doctor.recording.frames import Place
 from gradlab.doctor.report.groups import groups, title
 from gradlab.doctor.source_code.op_names import in_line
@@ -66,13 +66,13 @@ def test_forty_weights_with_one_cause_are_one_entry_with_forty_names():
 def test_rows_that_differ_in_anything_but_the_evidence_stay_apart():
     here, there = Place("a.py", 1), Place("a.py", 2)
     rows = [
-        Row("a", Kind.NONE, "comparison", [here], evidence="1"),
-        Row("b", Kind.NONE, "comparison", [here], evidence="2"),
-        Row("c", Kind.NONE, "comparison", [there]),
-        Row("d", Kind.ZERO, "comparison", [here]),
-        Row("e", Kind.NONE, "argmax", [here]),
-        Row("f", Kind.NONE),
-        Row("g", Kind.NONE),
+        Diagnosis("a", Kind.NONE, "comparison", [here], evidence="1"),
+        Diagnosis("b", Kind.NONE, "comparison", [here], evidence="2"),
+        Diagnosis("c", Kind.NONE, "comparison", [there]),
+        Diagnosis("d", Kind.ZERO, "comparison", [here]),
+        Diagnosis("e", Kind.NONE, "argmax", [here]),
+        Diagnosis("f", Kind.NONE),
+        Diagnosis("g", Kind.NONE),
     ]
     found = groups(rows)
     assert ["".join(r.name for r in g) for g in found] == ["ab", "c", "d", "e", "f", "g"]

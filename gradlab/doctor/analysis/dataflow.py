@@ -8,12 +8,9 @@ from dataclasses import dataclass
 from gradlab.doctor import op_types
 from gradlab.doctor.op_types import OVERWRITES, SHAPE_ONLY
 from gradlab.doctor.op_types import READS as READS
+from gradlab.doctor.recording.recorded_run import Run
+from gradlab.doctor.recording.sources import Source
 from gradlab.doctor.recording.trace import Op, Trace
-
-
-def is_write(op: Op) -> bool:
-    """Does the op change the state behind a resource handle?"""
-    return op_types.is_write(op.type)
 
 
 def state(handle: int) -> int:
@@ -64,7 +61,7 @@ def forward(
                 hit.append(k)
                 if k in last_write:
                     seen_by.setdefault(-op.index - 1, last_write[k])
-        if is_write(op) and op.ins:
+        if op_types.is_write(op.type) and op.ins:
             # The handle of a write is its first input, except for MakeIterator(dataset, iterator).
             handle = op.ins[-1] if op.type == "MakeIterator" else op.ins[0]
             values = [k for k in hit if k != handle]
@@ -93,7 +90,7 @@ def backward(trace: Trace, targets: Iterable[int], reads: dict[int, int]) -> set
     needed: set[int] = set()
     wanted |= {state(reads[k]) for k in wanted if k in reads}
     for op in reversed(trace.ops):
-        if is_write(op) and op.ins:
+        if op_types.is_write(op.type) and op.ins:
             handle = op.ins[-1] if op.type == "MakeIterator" else op.ins[0]
             if state(handle) not in wanted:
                 continue
@@ -128,3 +125,8 @@ def between(trace: Trace, seeds: Iterable[int], targets: Iterable[int], reads: d
     seeds = set(seeds)
     reached = any(k in tainted or k in seeds for k in targets)
     return Flow(tainted, carriers, needed, path, read_by, reached)
+
+
+def flow(run: Run, source: Source) -> Flow:
+    """The flow from a source to the targets of a run."""
+    return between(run.trace, [run.seed(source)], run.target_keys, run.reads)

@@ -19,14 +19,15 @@ from gradlab.doctor.recording.sources import Source
 from gradlab.doctor.recording.trace import Conversion, Op, Trace
 from gradlab.doctor.source_code import syntax
 from gradlab.doctor.source_code.host_calls import host_call, how_of, in_text, is_logging_call, readers
-from gradlab.doctor.source_code.scope import Scene
+from gradlab.doctor.source_code.nodes import counts_a_comprehension, node_of
+from gradlab.doctor.source_code.scope import UserScope
 
 # Conversions that decide what runs, and hand no value on.
 CONTROL = frozenset({"__bool__", "__iter__"})
 
 
 def control_of(c: Conversion) -> str:
-    """ "loop", "branch", or "" for a conversion that hands on a value."""
+    """What the conversion decides: "loop" or "branch"; "" if it hands on a value."""
     if c.marks and "while_loop" in c.marks:
         return "loop"
     if "cond" in c.marks:
@@ -34,6 +35,8 @@ def control_of(c: Conversion) -> str:
     if not c.stack:
         return ""
     code, line = c.stack[0]
+    if counts_a_comprehension(node_of(c.spot)):
+        return "loop"
     statement = syntax.statement_at(code.co_filename, line)
     if isinstance(statement, ast.While):
         return "loop"
@@ -196,7 +199,7 @@ def host_inputs(run: Run, flow: Flow, source: Source) -> list[Op]:
     return found
 
 
-def exits(run: Run, flow: Flow, source: Source, scope: Scene) -> Iterator[Exit]:
+def exits(run: Run, flow: Flow, source: Source, scope: UserScope) -> Iterator[Exit]:
     """Lines where the source's value left TensorFlow, the latest first."""
     found: list[Exit] = []
     for c in run.trace.conversions:
@@ -216,7 +219,7 @@ def exits(run: Run, flow: Flow, source: Source, scope: Scene) -> Iterator[Exit]:
     yield from sorted(found, key=lambda e: (-e.after, not e.heard, order[id(e)]))
 
 
-def _of_names(names: set[str], scope: Scene) -> Iterator[tuple[list[Place], str]]:
+def _of_names(names: set[str], scope: UserScope) -> Iterator[tuple[list[Place], str]]:
     """Calls into NumPy or Python on a source that has one of these names."""
     for file, line in scope.spots:
         tree = syntax.module(file)

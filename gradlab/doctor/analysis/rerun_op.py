@@ -87,6 +87,7 @@ def inputs_of(run: Run, op: Op) -> list[Any]:
 
 
 def call(op: Op, inputs: list[Any]) -> Any:
+    """What the op gives for these inputs, run by itself; None if it cannot be run."""
     function = getattr(tf.raw_ops, op.type, None)
     if function is None:
         return None

@@ -120,7 +120,7 @@ def _traceback(error: BaseException) -> None:
 
 
 def _say(text: str, stream: Any) -> None:
-    """Print, with what the stream's encoding lacks written as \\u escapes."""
+    """Print, with what the stream's encoding lacks written as escapes by number."""
     try:
         print(text, file=stream)
     except UnicodeEncodeError:

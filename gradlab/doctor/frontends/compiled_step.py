@@ -17,14 +17,14 @@ import numpy as np
 import tensorflow as tf
 
 from gradlab.doctor import op_types
-from gradlab.doctor.frontends.traced import TracedCall
 from gradlab.doctor.recording import compiled_steps, session, tf_internals
-from gradlab.doctor.recording.backends import recorder
+from gradlab.doctor.recording.backends import generator_note, recorder
 from gradlab.doctor.recording.compiled_steps import CompiledSteps, State, Suspect, Taken, finite, restore, state_of
 from gradlab.doctor.recording.snapshot import Snapshot
 from gradlab.doctor.recording.sources import Eager
 from gradlab.doctor.recording.tape_calls import Asked, leaves
-from gradlab.doctor.report.report import Report, Row
+from gradlab.doctor.recording.traced_tape import TracedCall
+from gradlab.doctor.report.report import Diagnosis, Report
 from gradlab.doctor.rules import Kind
 from gradlab.doctor.rules.in_a_graph import FILLED
 from gradlab.doctor.source_code.loops import counters
@@ -133,7 +133,7 @@ def _steps_to_try(function: Any, steps: CompiledSteps, suspect: Suspect, repeata
     )
     earlier = [Found(1, *steps.start)] if steps.start is not None and last == 2 and suspect.exact else []
     restore(suspect.state)
-    before = {h._id for h, v in suspect.state if not finite(v)}
+    before = {tf_internals.key(h) for h, v in suspect.state if not finite(v)}
     for number, taken in enumerate(suspect.calls, suspect.first):
         state = state_of(steps.graph)
         if number == last and suspect.exact:
@@ -145,7 +145,7 @@ def _steps_to_try(function: Any, steps: CompiledSteps, suspect: Suspect, repeata
                 *older,
             ], f"{seen}; its steps draw random numbers or have side effects, and were not repeated"
         result = function(*taken.args, **taken.kwargs)
-        if any(h._id not in before and not finite(v) for h, v in state_of(steps.graph)):
+        if any(tf_internals.key(h) not in before and not finite(v) for h, v in state_of(steps.graph)):
             return [Found(number, state, taken)], ""
         if taken.known and not _same(result, taken.result):
             return (
@@ -186,13 +186,14 @@ def _run(found: session.Remembered, call: TracedCall, run: Callable[[], Any], ex
     if eager is found or not isinstance(eager.call, Asked) or eager.call.record is None:
         return None
     report = explain(eager)
+    report.notes += generator_note()
     for row, given in zip(report.rows, leaves(call.result), strict=False):
         if row.status is Kind.NONE and given is not None:
             _filled(row)
     return report
 
 
-def _filled(row: Row) -> None:
+def _filled(row: Diagnosis) -> None:
     row.status, row.norm = Kind.ZERO, 0.0
     row.evidence = f"{row.evidence}; {FILLED}"
 

@@ -11,7 +11,7 @@ from gradlab.doctor.recording.frames import user_frame
 from gradlab.doctor.recording.hooks import alone
 from gradlab.doctor.recording.sources import collect, watched
 from gradlab.doctor.report.report import Report
-from gradlab.doctor.source_code.scope import scene
+from gradlab.doctor.source_code.scope import user_scope
 
 
 def explain(
@@ -87,7 +87,7 @@ def explain(
     caller = user_frame()
     with alone():
         found, owner = collect(sources, owner)
-        report = Explanation(fn, found, watched(watch, found), owner, level, scene(fn, caller)).report()
+        report = Explanation(fn, found, watched(watch, found), owner, level, user_scope(fn, caller)).report()
     report.look = partial(margin, fn, sources, watch, report)
     return report
 

@@ -10,23 +10,24 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from gradlab.doctor.analysis.dataflow import flow
 from gradlab.doctor.analysis.finite_differences import Probe, Spent
 from gradlab.doctor.analysis.gradient_check import GradientCheck
 from gradlab.doctor.frontends.progress import Progress
 from gradlab.doctor.recording import hooks, tf_internals
-from gradlab.doctor.recording.backends import available, recorder, why_not
+from gradlab.doctor.recording.backends import available, generator_note, recorder, why_not
 from gradlab.doctor.recording.frames import traceback_places
 from gradlab.doctor.recording.record import Record
 from gradlab.doctor.recording.recorded_run import Run, run_recorded
 from gradlab.doctor.recording.snapshot import Snapshot, written
 from gradlab.doctor.recording.sources import Eager, Source, unwrap
 from gradlab.doctor.recording.trace import Trace
-from gradlab.doctor.report.diagnosis import Row
+from gradlab.doctor.report.diagnosis import Diagnosis
 from gradlab.doctor.report.report import Report
 from gradlab.doctor.report.status import norm_of, status_of
 from gradlab.doctor.rules import Case, Kind, diagnose, variable_list
 from gradlab.doctor.rules.wrong_gradient import contradicted
-from gradlab.doctor.source_code.scope import Scene
+from gradlab.doctor.source_code.scope import UserScope
 
 
 def check_loss(result: Any) -> Any:
@@ -87,9 +88,9 @@ class Explanation:
         watch: list[Any],
         owner: Any,
         level: str,
-        where: Scene,
+        where: UserScope,
     ) -> None:
-        self.fn, self.sources, self.watch, self.owner, self.level, self.scene = (
+        self.fn, self.sources, self.watch, self.owner, self.level, self.scope = (
             fn,
             sources,
             watch,
@@ -124,6 +125,7 @@ class Explanation:
                 f"to see the rest"
             )
         seconds, ops = time.monotonic() - started, len(trace.ops) if trace else 0
+        self.notes += generator_note()
         return Report(made, self.notes, recorder().name, seconds, ops, run_seconds=self.run_seconds)
 
     # --- the runs -----------------------------------------------------------------------------------------------------
@@ -179,7 +181,7 @@ class Explanation:
         if run.error is not None:
             wanted: set[int] = set()
             for s in self.sources:
-                wanted |= set(run.between(s).carriers)
+                wanted |= set(flow(run, s).carriers)
             trace, result = self._recorded(only=wanted)
             again_run = self._table(trace, check_loss(result))
             if again_run.error is None:
@@ -253,14 +255,14 @@ class Explanation:
 
     # --- the cases ----------------------------------------------------------------------------------------------------
 
-    def _rows(self) -> list[Row]:
+    def _rows(self) -> list[Diagnosis]:
         # The plain run comes first: a function that caches would give it the recorded run's values, without gradients.
         try:
             plain = self._plain()
             if not available():
                 self.notes.append(why_not())
                 return [
-                    Row(s.name, Kind.RAISES if i in plain.errors else status_of(plain.gradients[i]))
+                    Diagnosis(s.name, Kind.RAISES if i in plain.errors else status_of(plain.gradients[i]))
                     for i, s in enumerate(self.sources)
                 ]
             self.progress.step("recorded run")
@@ -271,7 +273,7 @@ class Explanation:
             error = refused.__cause__ or refused
             where = traceback_places(error)
             return [
-                diagnose(Case(s.name, Kind.RAISES, self.scene, source=s, error=error, raised_at=where))
+                diagnose(Case(s.name, Kind.RAISES, self.scope, source=s, error=error, raised_at=where))
                 for s in self.sources
             ]
         probe = Probe(self.fn, self.reset, plain.loss, progress=self.progress.step)
@@ -284,28 +286,28 @@ class Explanation:
             wrong = []
             self.notes.append(f"not every gradient was compared with finite differences: {limit}")
         changed = {c.name: c for c in wrong}
-        made: list[Row] = []
+        made: list[Diagnosis] = []
         for case in cases:
             self.progress.step(f"explaining {case.name}")
             made.append(self._diagnosed(changed.get(case.name, case)))
         if self.owner is not None:
             listing = variable_list.VariableList(
-                self.owner, self.before, self.scene, run, self.snapshot, self.sources, plain.watched
+                self.owner, self.before, self.scope, run, self.snapshot, self.sources, plain.watched
             )
             made += [diagnose(case) for case in variable_list.cases(listing)]
         return made
 
-    def _diagnosed(self, case: Case) -> Row:
+    def _diagnosed(self, case: Case) -> Diagnosis:
         """The row of a case. A gradient that there is no time left to ask about stays as the tape gives it."""
         try:
             return diagnose(case)
         except Spent as limit:
             self.notes.append(f"not every gradient was compared with finite differences: {limit}")
-            return Row(case.name, Kind.OK if case.status is Kind.WRONG else case.status, norm=case.norm)
+            return Diagnosis(case.name, Kind.OK if case.status is Kind.WRONG else case.status, norm=case.norm)
 
     def _case(self, i: int, run: Run, check: GradientCheck | None, plain: PlainRun) -> Case:
         source, gradient = self.sources[i], plain.gradients[i]
-        case = Case(source.name, Kind.RAISES, self.scene, source=source, given=source.given, run=run, check=check)
+        case = Case(source.name, Kind.RAISES, self.scope, source=source, given=source.given, run=run, check=check)
         case.watched = self.key(source.value) in {self.key(t) for t in self.watch}
         if i in plain.errors:
             return case.but(error=plain.errors[i], raised_at=traceback_places(plain.errors[i]))

@@ -8,7 +8,7 @@ from typing import Any
 
 from gradlab.doctor.recording.steps import Since, Step
 from gradlab.doctor.recording.tape_calls import Asked
-from gradlab.doctor.report.report import Report, Row
+from gradlab.doctor.report.report import Diagnosis, Report
 from gradlab.doctor.source_code.loops import counters
 
 # Makes the report on a recorded call, with the rows of these sources only (None: all).
@@ -48,7 +48,7 @@ def _recorded(call: Any) -> bool:
     return isinstance(call.call, Asked) and call.call.record is not None
 
 
-def _dated(row: Row, since: Since, steps: int) -> None:
+def _dated(row: Diagnosis, since: Since, steps: int) -> None:
     """Say in a row which step of how many was the first."""
     if steps > 1:
         row.step, row.steps, row.loop = since.number, steps, counters(since.frames)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from gradlab.doctor.report.diagnosis import Row
+from gradlab.doctor.report.diagnosis import Diagnosis
 from gradlab.doctor.report.report import Report
 from gradlab.lab.reading import Kind
 
@@ -93,9 +93,9 @@ def answer(names: list[str], reports: list[Report]) -> list[str]:
     return lines
 
 
-def _row(name: str, reports: list[Report]) -> tuple[int, Row | None]:
+def _row(name: str, reports: list[Report]) -> tuple[int, Diagnosis | None]:
     """The row about that variable, and the number of its report: the last one in which it has no gradient."""
-    found: tuple[int, Row | None] = (0, None)
+    found: tuple[int, Diagnosis | None] = (0, None)
     for at, report in enumerate(reports):
         for row in report.rows:
             if row.name == name and (row.status is Kind.NONE or found[1] is None):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -11,9 +12,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from gradlab.doctor.analysis.dataflow import flow
+from gradlab.doctor.frontends import traced
 from gradlab.doctor.frontends.compiled_step import eager_report
 from gradlab.doctor.frontends.first_bad_step import step_report
-from gradlab.doctor.frontends.traced import TracedCall
 from gradlab.doctor.recording import session
 from gradlab.doctor.recording.backends import recorder, why_not
 from gradlab.doctor.recording.frames import code_of, traceback_places
@@ -22,12 +24,13 @@ from gradlab.doctor.recording.recorded_run import Run, kind_of
 from gradlab.doctor.recording.sources import Eager, Source, unwrap
 from gradlab.doctor.recording.tape_calls import Asked, Call, leaves
 from gradlab.doctor.recording.trace import Trace, joined
-from gradlab.doctor.report.report import Report, Row
+from gradlab.doctor.recording.traced_tape import TracedCall
+from gradlab.doctor.report.report import Diagnosis, Report
 from gradlab.doctor.report.status import norm_of, status_of
 from gradlab.doctor.rules import Case, Kind, diagnose, variable_list
 from gradlab.doctor.rules.raised import failed_later
 from gradlab.doctor.rules.size import LARGE, SMALL
-from gradlab.doctor.source_code.scope import Scene
+from gradlab.doctor.source_code.scope import UserScope
 from gradlab.doctor.source_code.syntax import free_values
 
 OTHERS = "this is the last call of several threads; others that have asked"
@@ -53,7 +56,7 @@ def report_on(found: session.Remembered, again: bool = True, contradicted: Colle
     if found.report is None:
         call = found.call
         if isinstance(call, TracedCall):
-            report = call.report()
+            report = traced.report(call)
             if not report.problems:
                 report = eager_report(found, call, report, again, partial(_of_record, contradicted=(), only=None))
         elif call.record is None:
@@ -70,21 +73,33 @@ def _of_record(found: session.Remembered, contradicted: Collection[str], only: C
     call = found.call
     assert isinstance(call, Asked) and call.record is not None
     session.rest(call.record)
-    with _uncollected():
+    with _few_collections():
         return explain_recorded(call.call(), contradicted, only)
 
 
+_collecting = threading.Lock()
+_reports: list[tuple[int, int, int]] = []  # for each report in work: what the thresholds were before the first
+# Collections of the middle generation before a full one. More than a report sets off: it makes some ten thousand objects.
+RARE = 1_000_000
+
+
 @contextmanager
-def _uncollected() -> Iterator[None]:
-    """No garbage collection meanwhile. A report makes some ten thousand objects and leaves few: each full collection
-    that they set off looks at every object of TensorFlow, and they took a third of the time of a report."""
-    enabled = gc.isenabled()
-    gc.disable()
+def _few_collections() -> Iterator[None]:
+    """No full garbage collection meanwhile: each looks at every object of TensorFlow, and those that a report sets off
+    took a third of its time. The setting is the whole process's, so the young generations are collected as ever:
+    what other threads drop meanwhile goes. Thresholds that another thread sets meanwhile stay as it sets them."""
+    with _collecting:
+        before = _reports[0] if _reports else gc.get_threshold()
+        if not _reports:
+            gc.set_threshold(*before[:2], RARE)
+        _reports.append(before)
     try:
         yield
     finally:
-        if enabled:
-            gc.enable()
+        with _collecting:
+            _reports.pop()
+            if not _reports and gc.get_threshold() == (*before[:2], RARE):
+                gc.set_threshold(*before)
 
 
 def summary(found: session.Remembered) -> Report | None:
@@ -100,7 +115,7 @@ def summary(found: session.Remembered) -> Report | None:
             if len(norms) != len(leaves(call.sources)):
                 norms = [None] * len(leaves(call.sources))
             named = zip(_named(call), norms, strict=True)
-            report = Report([Row(name, Kind.OK, norm=norm) for (name, _), norm in named], [], recorder().name)
+            report = Report([Diagnosis(name, Kind.OK, norm=norm) for (name, _), norm in named], [], recorder().name)
         else:
             report = _without_record(call)
             report.notes.append(
@@ -116,10 +131,11 @@ def _without_record(call: Asked) -> Report:
     """Each source's status, where nothing was recorded."""
     names = [name for name, _ in _named(call)]
     gradients = leaves(call.result) if call.error is None else []
-    rows = [Row(name, status_of(g)) for name, g in zip(names, gradients, strict=False)]
+    rows = [Diagnosis(name, status_of(g)) for name, g in zip(names, gradients, strict=False)]
     if call.error is not None:
         rows = [
-            Row(name, Kind.RAISES, message=f"{type(call.error).__name__}: {call.error}") for name in names or ["tape"]
+            Diagnosis(name, Kind.RAISES, message=f"{type(call.error).__name__}: {call.error}")
+            for name in names or ["tape"]
         ]
     return Report(rows, [why_not()] if why_not() else [], "plain tape", title=f"tape.{call.what}")
 
@@ -141,14 +157,14 @@ def explain_recorded(call: Call, contradicted: Collection[str] = (), only: Colle
     return report
 
 
-def _rows(call: Call, contradicted: Collection[str], only: Collection[int] | None) -> list[Row]:
+def _rows(call: Call, contradicted: Collection[str], only: Collection[int] | None) -> list[Diagnosis]:
     """One case, and its row, for each thing that the call was asked for."""
     healthy = call.error is None and all(kind_of(g) == "ok" for g in leaves(call.result))
     history = None if healthy else call.history
     trace = call.trace if history is None or history is call.trace else joined(history, call.trace)
     shift = len(trace.ops) - len(call.trace.ops)
-    scene = _scene(call, trace)
-    base = Case("", Kind.RAISES, scene, call=call, shift=shift, error=call.error, raised_at=call.where)
+    scope = _user_scope(call, trace)
+    base = Case("", Kind.RAISES, scope, call=call, shift=shift, error=call.error, raised_at=call.where)
     if call.error is not None and call.what not in ("gradient", "jacobian", "batch_jacobian"):
         where = traceback_places(call.error) if call.what == "with" else []
         return [diagnose(base.but(name="source" if call.what == "watch" else "tape", raised_at=where or call.where))]
@@ -162,7 +178,7 @@ def _rows(call: Call, contradicted: Collection[str], only: Collection[int] | Non
     run.differentiate(list(sources.values()))
     recent = run.part((call.tape.entered or 0) + shift)
     if not named and call.error is None:
-        return [diagnose(c) for c in variable_list.of_call(call, recent, scene, variable_list.watched_by(recent))]
+        return [diagnose(c) for c in variable_list.of_call(call, recent, scope, variable_list.watched_by(recent))]
     results = leaves(call.result) if call.error is None else [None] * len(named)
     if len(results) != len(named):
         results = [call.result] * len(named)
@@ -187,7 +203,7 @@ def _answered(case: Case, recent: Run, gradient: Any) -> Case:
     status = status_of(gradient)
     # What this tape could see comes first; earlier ops (another tape's, an optimizer's) matter only if the source is
     # not on the way there.
-    if status is not Kind.NONE or recent.between(source).reached:
+    if status is not Kind.NONE or flow(recent, source).reached:
         case = case.but(run=recent)
     if isinstance(gradient, tf.IndexedSlices) and failed_later(call) is not None:
         return case.but(status=Kind.RAISES, gradient=gradient)
@@ -196,7 +212,7 @@ def _answered(case: Case, recent: Run, gradient: Any) -> Case:
     return case.but(status=status, gradient=gradient, norm=norm_of(gradient), watched=key in tape.watched or by_itself)
 
 
-def _scene(call: Call, trace: Trace) -> Scene:
+def _user_scope(call: Call, trace: Trace) -> UserScope:
     """The places and names around a call, with those of the functions of the user's that ran."""
     spots = [(p.file, p.line) for p in call.where]
     values = dict(call.names)
@@ -207,7 +223,7 @@ def _scene(call: Call, trace: Trace) -> Scene:
             spots.append((code.co_filename, code.co_firstlineno))
             for name, value in free_values(function).items():
                 values.setdefault(name, value)
-    return Scene(None, spots, values, call.frames)
+    return UserScope(None, spots, values, call.frames)
 
 
 def _named(call: Call | Asked) -> list[tuple[str, Any]]:

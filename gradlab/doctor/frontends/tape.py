@@ -9,9 +9,9 @@ from typing import Any
 import tensorflow as tf
 
 from gradlab.doctor.frontends.recorded import explain_last, report_on
-from gradlab.doctor.frontends.traced import TracedTape
 from gradlab.doctor.recording import hooks, session
 from gradlab.doctor.recording.tape_calls import TapeLog
+from gradlab.doctor.recording.traced_tape import TracedTape
 from gradlab.doctor.report.report import Report
 
 _as_it_is = tf.autograph.experimental.do_not_convert  # a traced function converts what it calls; this is ours

@@ -31,3 +31,14 @@ def why_not() -> str:
         f"this TensorFlow cannot be recorded ({fault}), so lines and causes are not known; each status is that of a "
         f"plain tape. A newer gradlab may know this TensorFlow"
     )
+
+
+def generator_note() -> list[str]:
+    """A note for a report that ran something, where TensorFlow's global generator could not be kept; else empty."""
+    fault = tf_internals.generator_fault()
+    if not fault:
+        return []
+    return [
+        f"TensorFlow's global generator could not be put back (this TensorFlow has no {fault}): what tf.random draws "
+        f"after this report is not what it draws without it"
+    ]

@@ -17,7 +17,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import MethodType
 from typing import Any
 
 import tensorflow as tf
@@ -108,8 +107,8 @@ class CompiledSteps:
     def copy(self) -> None:
         """Copy the variables, and see whether one is not finite that was."""
         new = state_of(self.graph)
-        before = {handle._id for handle, value in self.state if not finite(value)}
-        bad = [handle for handle, value in new if handle._id not in before and not finite(value)]
+        before = {tf_internals.key(handle) for handle, value in self.state if not finite(value)}
+        bad = [handle for handle, value in new if tf_internals.key(handle) not in before and not finite(value)]
         if bad and self.suspect is None:
             self.suspect = Suspect(self.state, self.number, self.calls, exact=False)
         elif self.suspect is not None and not self.suspect.exact and all(finite(value) for _, value in new):
@@ -174,21 +173,18 @@ def restore(state: State) -> None:
 _STEPS = "_gradlab_steps"
 
 
-def _call(self: Any, *args: Any, **kwargs: Any) -> Any:
-    """In place of a followed tf.function's own `_call`, bound to the function."""
-    steps: CompiledSteps | None = vars(self).get(_STEPS)
-    plain = type(self)._call
+def _call(function: Any, plain: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A call of a followed tf.function; `plain` makes it."""
+    steps: CompiledSteps | None = vars(function).get(_STEPS)
     if steps is None or steps.busy or not tf.executing_eagerly():
-        return plain(self, *args, **kwargs)
-    return steps.run(MethodType(plain, self), args, kwargs)
+        return plain(*args, **kwargs)
+    return steps.run(plain, args, kwargs)
 
 
 def follow(
     function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], graph: Any, found: Any, touch: Callable[[Any], None]
-) -> CompiledSteps | None:
+) -> CompiledSteps:
     """A tape in this tf.function was asked while its graph was made: follow its calls from here on."""
-    if not hasattr(type(function), "_call"):
-        return None  # a TensorFlow whose functions are made in another way
     steps: CompiledSteps | None = vars(function).get(_STEPS)
     if steps is None:
         steps = CompiledSteps(touch, found, graph)
@@ -198,7 +194,8 @@ def follow(
             steps.start = steps.state, steps.calls[0]
         except Exception as error:  # private functions may fail in any way; the program goes on, and a report says so
             steps.stopped = f"this TensorFlow's variables could not be read ({type(error).__name__}: {error})"
-        function._call = MethodType(_call, function)
+        if not tf_internals.calls_through(function, _call):
+            steps.stopped, steps.calls = "this TensorFlow makes the calls of its functions in another way", []
     else:  # another graph, for arguments of other shapes
         steps.found, steps.graph = found, graph
     return steps

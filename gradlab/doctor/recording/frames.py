@@ -139,7 +139,7 @@ _kinds: dict[CodeType, str] = {}
 
 
 def _kind(code: CodeType) -> str:
-    """ "user", "" (library), a part of converted code, or the mark of a library frame worth remembering."""
+    """One of "user", "" (library), a part of converted code, or the mark of a library frame worth remembering."""
     name = code.co_filename
     if is_user_file(name):
         kind = "user"
@@ -331,7 +331,8 @@ def _around(frame: FrameType | None) -> tuple[tuple[CodeType, int], ...]:
 _lines: dict[tuple[int, int], int] = {}
 
 
-def _line(code: CodeType, offset: int) -> int:
+def line_of(code: CodeType, offset: int) -> int:
+    """The line of an instruction; an offset below 0 is a line's number, negated."""
     if offset < 0:
         return -offset
     found = _lines.get((id(code), offset))
@@ -351,7 +352,7 @@ def stack_of(spot: Spot) -> tuple[Stack, frozenset[str]]:
     (known, at, around, seen), stacked = _newest  # the ops of one call into a library have one spot
     if known is code and at == offset and around is outer and seen == marks:
         return stacked
-    frames = () if code is None else ((code, _line(code, offset)), *((c, _line(c, o)) for c, o in outer))
+    frames = () if code is None else ((code, line_of(code, offset)), *((c, line_of(c, o)) for c, o in outer))
     made = frames, frozenset(marks)
     _newest = spot, made
     return made

@@ -74,17 +74,11 @@ def of_fast_path(kind: str, arguments: tuple[Any, ...], out: Any) -> Flat:
         groups.append((argument, values))
         if argument.number_attr:
             attributes += [argument.number_attr, len(values)]
-        if argument.type_attr and argument.type_attr not in types:
-            for v in values:
-                if isinstance(v, EagerTensor):
-                    types[argument.type_attr] = v.dtype
-                    break
+        known = [v.dtype for v in values if isinstance(v, EagerTensor)] if argument.type_attr else []
+        if known:
+            types.setdefault(argument.type_attr, known[0])
     outs = outputs(out)
-    for argument, tensor in zip(gives, outs, strict=False):
-        if argument.number_attr or argument.type_list_attr:
-            break
-        if argument.type_attr and argument.type_attr not in types:
-            types[argument.type_attr] = tensor.dtype
+    _types_of_outputs(gives, outs, types)
     inputs: list[Any] = []
     for argument, values in groups:
         flat = []
@@ -105,6 +99,15 @@ def of_fast_path(kind: str, arguments: tuple[Any, ...], out: Any) -> Flat:
         if attribute not in have:
             attributes += [attribute, value]
     return inputs, tuple(attributes), outs
+
+
+def _types_of_outputs(gives: Any, outs: list[Any], types: dict[str, Any]) -> None:
+    """Add the types that only the outputs tell, up to the first argument that stands for several."""
+    for argument, tensor in zip(gives, outs, strict=False):
+        if argument.number_attr or argument.type_list_attr:
+            return
+        if argument.type_attr:
+            types.setdefault(argument.type_attr, tensor.dtype)
 
 
 def _converted(value: Any, dtype: Any) -> Any:

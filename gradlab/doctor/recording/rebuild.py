@@ -54,8 +54,8 @@ class Rebuilt:
                 fresh = []
                 for t in tensors:
                     handle = t if isinstance(t, EagerTensor) else getattr(t, "handle", None)
-                    if isinstance(handle, EagerTensor) and handle._id not in known:
-                        known.add(handle._id)
+                    if isinstance(handle, EagerTensor) and tf_internals.key(handle) not in known:
+                        known.add(tf_internals.key(handle))
                         if handle.dtype in WATCHED or tf_internals.is_variable(handle):
                             fresh.append(handle)
                 if fresh:

@@ -11,8 +11,8 @@ import tensorflow as tf
 from gradlab.doctor.op_types import READS
 from gradlab.doctor.recording import op_arguments, rebuild, tf_internals
 from gradlab.doctor.recording.frames import Spots, stack_of
-from gradlab.doctor.recording.tf_internals import BACKWARD, EXECUTED, STOPPED, EagerTensor, key, shape_of
-from gradlab.doctor.recording.trace import Conversion, Ghost, Op, Trace
+from gradlab.doctor.recording.tf_internals import BACKWARD, EXECUTED, STOPPED, EagerTensor, key, number_of, shape_of
+from gradlab.doctor.recording.trace import Conversion, Op, TensorStub, Trace
 
 MAX_OPS = 100_000  # entries; about 0.5 kB each beside the tensors, which are the larger part
 HISTORY = 5_000  # light entries kept of earlier tapes: a few MB, some tens of milliseconds in a report
@@ -107,7 +107,7 @@ class Record:
                 continue
             for t in entry[2][0] if kind == EXECUTED else entry[2]:
                 if type(t) is EagerTensor and t.dtype == tf.resource:
-                    found.add(t._id)
+                    found.add(number_of(t))
         return found
 
     # --- reading it ---------------------------------------------------------------------------------------------------
@@ -157,13 +157,23 @@ class Record:
                 if all(key(t) in trace.producer for t in outs):
                     continue  # the op itself was seen
             frames, marks = stack_of(entry[4])
-            op = Op(len(trace.ops), name, tuple(map(key, ins)), tuple(map(key, outs)), frames, marks, attributes, tapes)
+            op = Op(
+                len(trace.ops),
+                name,
+                tuple(map(key, ins)),
+                tuple(map(key, outs)),
+                frames,
+                marks,
+                attributes,
+                tapes,
+                entry[4],
+            )
             trace.add(op, ins, outs)
         numbers.append(len(trace.ops))
         for position, tensor, how, spot in list(self.conversions):
             frames, marks = stack_of(spot)
             k = key(tensor)
-            trace.conversions.append(Conversion(k, how, numbers[min(position, len(entries))], frames, marks))
+            trace.conversions.append(Conversion(k, how, numbers[min(position, len(entries))], frames, marks, spot))
             trace.tensors.setdefault(k, tensor)
         trace.calls = [(numbers[min(n, len(entries))], f, a, k) for n, f, a, k in list(self.calls)]
         trace.rebuilt = rebuild.Rebuilt(steps)
@@ -215,10 +225,10 @@ class Light:
         """The ops of all of them, with ghosts for tensors."""
         made = Trace(first_key=self.parts[-1].first_key)
         for part in self.parts:
-            ghosts = {k: Ghost(dtype, tf.TensorShape(shape)) for k, (dtype, shape) in part.known.items()}
+            ghosts = {k: TensorStub(dtype, tf.TensorShape(shape)) for k, (dtype, shape) in part.known.items()}
             for name, ins, outs, spot, tapes in part.rows:
                 name = name.decode() if isinstance(name, bytes) else name
-                op = Op(len(made.ops), name, tuple(ins), tuple(outs), *stack_of(spot), None, tapes)
+                op = Op(len(made.ops), name, tuple(ins), tuple(outs), *stack_of(spot), None, tapes, spot)
                 made.add(op, [ghosts[k] for k in ins], [ghosts[k] for k in outs])
         return made
 
@@ -255,7 +265,7 @@ def _ids(things: Any, known: dict[int, tuple[Any, Any]], found: list[int]) -> No
     for t in things:
         kind = type(t)
         if kind is EagerTensor:
-            k = t._id
+            k = number_of(t)
             found.append(k)
             if k not in known:
                 known[k] = t.dtype, shape_of(t)

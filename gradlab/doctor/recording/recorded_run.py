@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gradlab.doctor.analysis import dataflow
-from gradlab.doctor.analysis.dataflow import is_write
+from gradlab.doctor.op_types import is_write
 from gradlab.doctor.recording import hooks, tf_internals
 from gradlab.doctor.recording.backends import available
 from gradlab.doctor.recording.rebuild import Rebuilt
@@ -39,7 +38,11 @@ def in_memory(tensor: Any) -> Any:
 
 
 def kind_of(gradient: Any) -> str:
-    """none, nan, inf, zero or ok. A few microseconds for values in memory."""
+    """none, nan, inf, zero or ok. A few microseconds for values in memory.
+
+    Rows of IndexedSlices are looked at as they are: this runs at every step, and adding them up costs more than the rest
+    (see `added_up`).
+    """
     if gradient is None:
         return "none"
     values = values_of(gradient)
@@ -72,12 +75,26 @@ def _kind_in_memory(flat: Any) -> str:
     return "nan" if np.isnan(flat).any() else "inf"
 
 
+def added_up(gradient: Any) -> Any:
+    """The gradient, of IndexedSlices with the rows of the same index added up, as an optimizer does: the rows that a
+    dense gradient has, each once."""
+    if not isinstance(gradient, tf.IndexedSlices) or not isinstance(gradient.values, Eager):
+        return gradient
+    with tf_internals.recording_to(None):
+        distinct, place = tf.unique(gradient.indices)
+        if int(tf.size(distinct)) == int(tf.size(gradient.indices)):
+            return gradient
+        rows = tf.math.unsorted_segment_sum(gradient.values, place, tf.size(distinct))
+        return tf.IndexedSlices(rows, distinct, gradient.dense_shape)
+
+
 def norm_of(gradient: Any) -> float:
-    """The Euclidean norm of a gradient that is there."""
-    flat = in_memory(values_of(gradient))
+    """The Euclidean norm of a gradient that is there: that of the dense one."""
+    values = values_of(added_up(gradient))
+    flat = in_memory(values)
     if flat is not None:
         return float(np.linalg.norm(flat.astype(np.float64)))
-    return float(tf.norm(tf.cast(tf.abs(values_of(gradient)), tf.float64)))
+    return float(tf.norm(tf.cast(tf.abs(values), tf.float64)))
 
 
 class Run:
@@ -171,12 +188,11 @@ class Run:
 
     def variables(self) -> list[Any]:
         """The trainable variables that the run read, in the order of their first use."""
-        used = dict.fromkeys(k for op in self.trace.ops for k in op.ins if self.is_resource(k) and not is_write(op))
+        used = dict.fromkeys(
+            k for op in self.trace.ops for k in op.ins if self.is_resource(k) and not is_write(op.type)
+        )
         found = {self.key(v): v for v in live_variables() if v.trainable}
         return [found[k] for k in used if k in found]
-
-    def between(self, source: Source) -> dataflow.Flow:
-        return dataflow.between(self.trace, [self.seed(source)], self.target_keys, self.reads)
 
 
 def run_recorded(

@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from gradlab.doctor.recording import tf_internals
 from gradlab.doctor.recording.sources import unwrap
 
 
@@ -14,9 +15,7 @@ def replica() -> int | None:
     """The number of the replica that this thread runs; None outside of a strategy."""
     if not tf.distribute.has_strategy():
         return None
-    # The public property makes an op, which would be one more in the learner's graph.
-    number = getattr(tf.distribute.get_replica_context(), "_replica_id_in_sync_group", None)
-    return number if isinstance(number, int) else None
+    return tf_internals.replica_number()
 
 
 def components(sources: Iterable[Any]) -> dict[int, Any]:

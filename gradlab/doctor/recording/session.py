@@ -19,21 +19,30 @@ from typing import Any
 
 import tensorflow as tf
 
-from gradlab.doctor.frontends.traced import TracedCall, TracedTape, fitting, running
-from gradlab.doctor.recording import compiled_steps, hooks
+from gradlab.doctor.recording import compiled_steps, hooks, tf_internals
 from gradlab.doctor.recording.backends import available, recorder
 from gradlab.doctor.recording.compiled_steps import CompiledSteps
 from gradlab.doctor.recording.frames import places, stack, user_frame
 from gradlab.doctor.recording.record import MAX_OPS, Record
 from gradlab.doctor.recording.replicas import components, replica
 from gradlab.doctor.recording.steps import Lines, Step
-from gradlab.doctor.recording.tape_calls import Asked, TapeLog, frames_around, is_theirs, leaves, telling, visible
+from gradlab.doctor.recording.tape_calls import (
+    Asked,
+    TapeLog,
+    frames_around,
+    is_user_callable,
+    leaves,
+    visible,
+    worth_recording,
+)
 from gradlab.doctor.recording.tf_internals import local
+from gradlab.doctor.recording.traced_tape import TracedCall, TracedTape, fitting, running
 
 SITES = 5  # lines whose last call had every gradient and is kept whole, in each thread: each holds a step's tensors
 TROUBLED = 32  # the same for lines where something is missing: few programs have more, and 32 small steps fit in memory
 ROLL = 5_000  # entries after which a script's record, with no tape open, is kept without its tensors
 AFTER = 2_000  # entries that a tape nobody has asked yet is followed for after its with-block
+SEEN = "_gradlab_seen"  # set on an exception that a report tells of
 GRADIENTS = ("gradient", "jacobian", "batch_jacobian")
 THREADS = 16  # threads whose last call is kept: the replicas of a machine, a pool of workers
 
@@ -82,7 +91,7 @@ class Remembered:
             self.odd = True
             return
         self.report = report
-        log = replace(self.call.log, record=None, watched={}, stopped=[])
+        log = replace(self.call.log, record=None, watched={})
         nothing: dict[str, Any] = dict.fromkeys(("target", "sources", "result", "record", "frame"))
         self.call = replace(self.call, log=log, names={}, functions=[], frames=[], own={}, **nothing)
         self.step, self.whole = None, False
@@ -140,7 +149,7 @@ def begin(owner: str, untested: bool = False) -> Record | None:
 
     `untested`: the self-test, which starts TensorFlow's context, waits until the first op has done so.
     """
-    if not untested and not available():
+    if tf_internals.absent() or (not untested and not available()):
         return None
     before = _thread.last
     if before is not None:
@@ -251,7 +260,6 @@ def pause(log: TapeLog) -> None:
     """The tape's recording is stopped."""
     if log.record is not None:
         log.record.switch(log.record.active - {log.token})
-        log.stopped.append(places(stack(2)[0]))
 
 
 def resume(log: TapeLog) -> None:
@@ -319,7 +327,7 @@ def ask(
     try:
         result = plain(target, sources, *args, **kwargs)
     except Exception as error:
-        _asked(log, what, target, sources, None, error, at)
+        _record_call(log, what, target, sources, None, error, at)
         mark(error)
         done(log)
         raise
@@ -328,7 +336,7 @@ def ask(
         raise
     finally:
         local.asking = local.skipping = False
-    _asked(log, what, target, sources, result, None, at)
+    _record_call(log, what, target, sources, result, None, at)
     if not log.persistent:
         done(log)
     return result
@@ -338,22 +346,22 @@ def raised(log: TapeLog, what: str, error: BaseException, sources: Any = None) -
     """Remember a call other than for a gradient that ended with an exception. The end of the data is none."""
     if isinstance(error, (StopIteration, tf.errors.OutOfRangeError)):
         return
-    if isinstance(error, Exception) and not getattr(error, "_gradlab_seen", False):
+    if isinstance(error, Exception) and not getattr(error, SEEN, False):
         at = log.record.position() if log.record is not None else 0
-        _asked(log, what, None, sources, None, error, at)
+        _record_call(log, what, None, sources, None, error, at)
         mark(error)
 
 
-def _asked(
+def _record_call(
     log: TapeLog, what: str, target: Any, sources: Any, result: Any, error: BaseException | None, at: int
 ) -> None:
     frame = user_frame()
     seen = visible(frame)
-    names = {n: v for n, v in seen.items() if telling(v)}
-    functions = [v for v in seen.values() if is_theirs(v)]
+    names = {n: v for n, v in seen.items() if worth_recording(v)}
+    functions = [v for v in seen.values() if is_user_callable(v)]
     slices = any(isinstance(g, tf.IndexedSlices) for g in leaves(result))
     where = places(stack(1)[0])
-    kept = replace(log, watched=dict(log.watched), stopped=list(log.stopped), end=None)
+    kept = replace(log, watched=dict(log.watched), end=None)
     remember(
         Asked(
             what,
@@ -388,7 +396,7 @@ def ask_traced(
         return plain(target, sources, *args, **kwargs)
     tape.calls += 1
     frame = user_frame()
-    names = {n: v for n, v in visible(frame).items() if telling(v)}
+    names = {n: v for n, v in visible(frame).items() if worth_recording(v)}
     call = TracedCall(tape, what, target, sources, None, None, places(stack(2)[0]), names, running())
     call.fitted = fitting() if call.running is None else None
     call.frames = frames_around()
@@ -411,7 +419,7 @@ def ask_traced(
 def mark(error: BaseException) -> None:
     """Remember on an exception that a report tells of it."""
     try:
-        error._gradlab_seen = True  # type: ignore[attr-defined]
+        setattr(error, SEEN, True)
     except AttributeError:
         return  # an exception class with slots: it may be reported twice
 

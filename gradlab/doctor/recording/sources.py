@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gradlab.doctor.recording.tf_internals import EagerTensor as Eager
+from gradlab.doctor.recording.tf_internals import EagerTensor
+
+Eager = EagerTensor  # the class of every tensor that has a value
 
 FLOATS = frozenset({tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.complex64, tf.complex128})
 # Tensors that are made of several: TensorFlow differentiates with respect to the values of these.

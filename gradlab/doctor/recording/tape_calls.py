@@ -28,7 +28,6 @@ class TapeLog:
     entered: int | None = None
     exited: int | None = None
     watched: dict[int, tuple[int, list[Place]]] = field(default_factory=dict)  # key -> (position, places)
-    stopped: list[list[Place]] = field(default_factory=list)
     calls: int = 0
     reset: int | None = None  # position of the last reset
     record: Record | None = None  # of the thread in which it was entered last; None: nothing is recorded
@@ -60,7 +59,6 @@ class Call:
     names: dict[str, Any]
     functions: list[Any] = field(default_factory=list)  # the learner's functions that the caller can name
     frame: Any = None
-    made: set[int] = field(default_factory=set)
     frames: list[Around] = field(default_factory=list)  # the learner's frames around the call, innermost first
     own: dict[int, Any] = field(default_factory=dict)  # id of a source -> its variable in this replica
 
@@ -179,16 +177,16 @@ def frames_around() -> list[Around]:
 def _keeps(value: Any) -> bool:
     if type(value).__module__.startswith("tensorflow.python.autograph"):
         return False  # AutoGraph's own names, and its stand-in for a name that is not defined yet
-    return telling(value) or is_theirs(value) or hasattr(value, "python_function")
+    return worth_recording(value) or is_user_callable(value) or hasattr(value, "python_function")
 
 
-def is_theirs(value: Any) -> bool:
+def is_user_callable(value: Any) -> bool:
     """Is it a function, or an object to be called, of the learner's?"""
     code = code_of(value) if callable(value) and not isinstance(value, type) else None
     return code is not None and is_user_file(code.co_filename)
 
 
-def telling(value: Any) -> bool:
+def worth_recording(value: Any) -> bool:
     """Worth remembering from the learner's names: tensors, variables, containers of them, layers, models, numbers."""
     if hasattr(value, "__dict__") and is_user_file(
         getattr(sys.modules.get(type(value).__module__), "__file__", None) or ""

@@ -1,6 +1,6 @@
-"""The private TensorFlow functions that gradlab uses, all in this one module, behind a self-test.
+"""The private TensorFlow functions with which ops are recorded, all in this one module, behind a self-test.
 
-Public API can neither tell which eager ops ran nor put existing tensors on a new tape. Six private parts do:
+Public API can neither tell which eager ops ran nor put existing tensors on a new tape. These private parts do:
 
 - `pywrap_tfe.TFE_Py_FastPathExecute` and `eager.execute.execute`, through which every eager op and every call of a
   tf.function goes: both are replaced while something is being recorded;
@@ -9,31 +9,58 @@ Public API can neither tell which eager ops ran nor put existing tensors on a ne
 - `TFE_Py_RecordGradient`, which puts an op that has run on the tapes of this thread;
 - `TFE_Py_TapeSetIsEmpty`, `TFE_Py_TapeSetIsStopped`, and the two functions by which the read of a variable is told;
 - `EagerTensor`, its number `_id`, and what a handle says of its content, `_handle_data`;
-- the state of the global generator, which `tf.random.set_seed` sets and no public function reads.
+- the state of the global generator, which `tf.random.set_seed` sets and no public function reads;
+- the number of the replica that a thread runs, and the method behind a call of a tf.function.
 
 `fault()` runs the self-test once, at the first recording and not at import, since it makes tensors. If it finds a fault
 (a TensorFlow that is newer than this module), nothing is replaced: tapes are plain tapes, and reports give the status
-of each gradient, from public API, and say that lines could not be recorded, and why.
+of each gradient, from public API, and say that lines could not be recorded, and why. A name that is not there is such a
+fault: each is looked up by `_private`, which remembers what it did not find. `tests/doctor/test_tf_internals.py` takes
+each of them away. The other rooms that need private parts have a module like this one: `analysis/graph_functions.py`,
+`lines/doctor_parts.py`, `site/kernels.py`.
 """
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from operator import attrgetter
+from types import MethodType, ModuleType
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python import pywrap_tfe
-from tensorflow.python.eager import context, execute
-from tensorflow.python.eager import record as tape_record
-from tensorflow.python.framework import op_def_registry, ops
 
 name = "replaced op entry points"
 
-EagerTensor = ops.EagerTensor
+_absent: list[str] = []  # private names that this TensorFlow does not have
+
+
+def _module(path: str) -> ModuleType:
+    """A private module; an empty one where there is none, so that each name in it is missed by itself."""
+    try:
+        return importlib.import_module(f"tensorflow.python.{path}")
+    except ImportError:
+        return ModuleType(f"tensorflow.python.{path}")
+
+
+def _private(owner: Any, attribute: str, instead: Any = None) -> Any:
+    """A private name, or `instead`: then nothing is recorded, and each report says that this name is not there."""
+    found = getattr(owner, attribute, None)
+    if found is None:
+        _absent.append(f"{owner.__name__}.{attribute}")
+    return instead if found is None else found
+
+
+pywrap_tfe, execute, tape_record = _module("pywrap_tfe"), _module("eager.execute"), _module("eager.record")
+ops = _module("framework.ops")
+_context: Callable[[], Any] = _private(_module("eager.context"), "context")
+_op_definition: Callable[[str], Any] = _private(_module("framework.op_def_registry"), "get")
+_uid: Callable[[], int] | None = _private(ops, "uid")
+EagerTensor: Any = _private(ops, "EagerTensor", tf.Tensor)
 
 # Kinds of entries in a record.
 OP = 0  # (OP, type, arguments of the fast path, outputs, stack)
@@ -52,25 +79,44 @@ class _Local(threading.local):
 
 
 local = _Local()
-tape_set_is_empty: Callable[[], bool] = pywrap_tfe.TFE_Py_TapeSetIsEmpty
-is_stopped: Callable[[], bool] = pywrap_tfe.TFE_Py_TapeSetIsStopped
-_fast, _execute = pywrap_tfe.TFE_Py_FastPathExecute, execute.execute
-_cancelable = execute.execute_with_cancellation
-_record, _record_backprop = tape_record.record_operation, tape_record.record_operation_backprop_only
+tape_set_is_empty: Callable[[], bool] = _private(pywrap_tfe, "TFE_Py_TapeSetIsEmpty")
+is_stopped: Callable[[], bool] = _private(pywrap_tfe, "TFE_Py_TapeSetIsStopped")
+_stop: Callable[[], None] = _private(pywrap_tfe, "TFE_Py_TapeSetStopOnThread")
+_restart: Callable[[], None] = _private(pywrap_tfe, "TFE_Py_TapeSetRestartOnThread")
+_accessed: Callable[[Any], None] = _private(pywrap_tfe, "TFE_Py_TapeVariableAccessed")
+_watcher_accessed: Callable[[Any], None] = _private(pywrap_tfe, "TFE_Py_VariableWatcherVariableAccessed")
+_put_gradient: Callable[..., None] = _private(pywrap_tfe, "TFE_Py_RecordGradient")
+_put_operation: Callable[..., None] = _private(pywrap_tfe, "TFE_Py_TapeSetRecordOperation")
+_fast, _execute = _private(pywrap_tfe, "TFE_Py_FastPathExecute"), _private(execute, "execute")
+_private(execute, "quick_execute")
+_cancelable = _private(execute, "execute_with_cancellation")
+_record, _record_backprop = (
+    _private(tape_record, "record_operation"),
+    _private(tape_record, "record_operation_backprop_only"),
+)
+
+_private(EagerTensor, "_id")
+_private(EagerTensor, "_handle_data")
+number_of: Callable[[Any], int] = attrgetter("_id") if hasattr(EagerTensor, "_id") else id  # of an eager tensor
 
 
 def key(tensor: Any) -> int:
     """The unique number of an eager tensor, or of a variable's handle."""
     handle = getattr(tensor, "handle", None)
-    return int((tensor if handle is None else handle)._id)
+    return int(number_of(tensor if handle is None else handle))
 
 
 def now() -> int:
-    """A number larger than the key of every tensor made so far."""
-    return int(ops.uid())
+    """A number larger than the key of every tensor made so far; 0 if it is not known."""
+    return int(_uid()) if _uid is not None else 0
 
 
-shape_of: Callable[[Any], tuple[int, ...]] = EagerTensor._shape_tuple  # four times as fast as tensor.shape
+def _shape(tensor: Any) -> tuple[int, ...]:
+    return tuple(tensor.shape)
+
+
+# TensorFlow's own is four times as fast as tensor.shape.
+shape_of: Callable[[Any], tuple[int, ...]] = getattr(EagerTensor, "_shape_tuple", _shape)
 
 
 def is_variable(handle: Any) -> bool:
@@ -81,7 +127,7 @@ def is_variable(handle: Any) -> bool:
 
 def op_def(kind: str) -> Any:
     """The definition of an op type, None for anything else (a tf.function's own name)."""
-    return op_def_registry.get(kind)
+    return _op_definition(kind)
 
 
 # --- arguments as they are now ----------------------------------------------------------------------------------------
@@ -143,10 +189,10 @@ def _value(variable: Any, record: Any) -> Any:
     if not isinstance(handle, EagerTensor):
         return variable
     if variable.trainable:
-        pywrap_tfe.TFE_Py_TapeVariableAccessed(variable)
-        pywrap_tfe.TFE_Py_VariableWatcherVariableAccessed(variable)
+        _accessed(variable)
+        _watcher_accessed(variable)
     try:
-        value = _fast(context.context(), "ReadVariableOp", None, handle, "dtype", dtype)
+        value = _fast(_context(), "ReadVariableOp", None, handle, "dtype", dtype)
     except Exception:  # the op that follows raises the same, as the learner's own exception
         return variable
     kind = OP | STOPPED if is_stopped() else OP
@@ -263,12 +309,12 @@ def read(handle: Any) -> Any:
     dtype = tf.as_dtype(handle._handle_data.shape_and_type[0].dtype)
     stopped = is_stopped() or tape_set_is_empty()
     if not stopped:
-        pywrap_tfe.TFE_Py_TapeSetStopOnThread()
+        _stop()
     try:
-        return _fast(context.context(), "ReadVariableOp", None, handle, "dtype", dtype)
+        return _fast(_context(), "ReadVariableOp", None, handle, "dtype", dtype)
     finally:
         if not stopped:
-            pywrap_tfe.TFE_Py_TapeSetRestartOnThread()
+            _restart()
 
 
 # --- putting ops on a tape --------------------------------------------------------------------------------------------
@@ -277,12 +323,12 @@ def read(handle: Any) -> Any:
 def put_op(kind: str, inputs: list[Any], attributes: tuple[Any, ...], outputs: list[Any]) -> None:
     """Put an op that has run on the open tapes of this thread, with its registered gradient."""
     # Both lists are copies: unused entries are set to None in them.
-    pywrap_tfe.TFE_Py_RecordGradient(kind, list(inputs), attributes, list(outputs), "")
+    _put_gradient(kind, list(inputs), attributes, list(outputs), "")
 
 
 def put_backward(kind: str, inputs: list[Any], outputs: list[Any], backward: Any) -> None:
     """Put an operation with its own backward function on the open tapes of this thread."""
-    pywrap_tfe.TFE_Py_TapeSetRecordOperation(kind, list(outputs), list(inputs), backward, None)
+    _put_operation(kind, list(outputs), list(inputs), backward, None)
 
 
 # --- the global generator ---------------------------------------------------------------------------------------------
@@ -300,8 +346,11 @@ def generator_kept() -> Iterator[None]:
     its own (`tf.random.normal(..., seed=1)`) keeps its state for both seeds, its own and the global one: so the global
     one is another number meanwhile.
     """
-    found = context.context()
-    seed, generator = getattr(found, "_seed", None), getattr(found, "_rng", None)
+    if generator_fault():
+        yield
+        return
+    found = _context()
+    seed, generator = found._seed, getattr(found, "_rng", None)  # the second is made when a seed is set
     state = None if generator is None else generator.getstate()
     if generator is not None:
         stream = next(_streams)
@@ -311,7 +360,42 @@ def generator_kept() -> Iterator[None]:
     finally:
         if generator is not None:
             generator.setstate(state)
-        found._seed, found._rng = seed, generator
+        if generator is not None or hasattr(found, "_rng"):  # a run may set a seed
+            found._seed, found._rng = seed, generator
+
+
+def generator_fault() -> str:
+    """Empty if the global generator can be kept with this TensorFlow, else which private name is not there."""
+    if _context is None:
+        return "tensorflow.python.eager.context.context"
+    found = _context()
+    if not hasattr(found, "_seed"):
+        return "Context._seed"
+    return "Context._rng" if found._seed is not None and not hasattr(found, "_rng") else ""
+
+
+# --- replicas and tf.functions ----------------------------------------------------------------------------------------
+
+
+def replica_number() -> int | None:
+    """The number of the replica that this thread runs; None outside of a strategy, or if TensorFlow does not tell it."""
+    # The public property makes an op, which would be one more in the learner's graph.
+    number = getattr(tf.distribute.get_replica_context(), "_replica_id_in_sync_group", None)
+    return number if isinstance(number, int) else None
+
+
+def calls_through(function: Any, run: Callable[..., Any]) -> bool:
+    """From here on each call of a tf.function is `run(function, plain, args, kwargs)`, with its own method as `plain`.
+    False if its class has no such method: nothing is changed then."""
+    plain = getattr(type(function), "_call", None)
+    if plain is None:
+        return False
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return run(self, MethodType(plain, self), args, kwargs)
+
+    function._call = MethodType(call, function)
+    return True
 
 
 # --- the self-test ----------------------------------------------------------------------------------------------------
@@ -348,12 +432,12 @@ def _recording_on_thread() -> Iterator[None]:
     """init_scope leaves a graph that is being traced, but stops recording on the thread: undone here."""
     stopped = is_stopped()
     if stopped:
-        pywrap_tfe.TFE_Py_TapeSetRestartOnThread()
+        _restart()
     try:
         yield
     finally:
         if stopped:
-            pywrap_tfe.TFE_Py_TapeSetStopOnThread()
+            _stop()
 
 
 def self_test() -> str:
@@ -413,5 +497,10 @@ def fault() -> str:
     global _fault
     with _lock:
         if _fault is None:
-            _fault = self_test()
+            _fault = absent() or self_test()
         return _fault
+
+
+def absent() -> str:
+    """Which private names are not there, as a sentence; empty if all are. Makes no tensor."""
+    return f"it has no {', '.join(_absent)}" if _absent else ""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gradlab.doctor.recording.frames import Stack
+from gradlab.doctor.recording.frames import Spot, Stack
 
 if TYPE_CHECKING:
     from gradlab.doctor.recording.rebuild import Rebuilt
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Op:
     """One executed operation: its type, the keys of what went in and came out, and the learner's frames around it."""
 
-    __slots__ = ("attrs", "index", "ins", "marks", "outs", "stack", "tapes", "type")
+    __slots__ = ("attrs", "index", "ins", "marks", "outs", "spot", "stack", "tapes", "type")
 
     def __init__(
         self,
@@ -27,9 +27,11 @@ class Op:
         marks: frozenset[str],
         attrs: Any = None,
         tapes: frozenset[int] = frozenset(),
+        spot: Spot | None = None,
     ) -> None:
         self.index, self.type, self.ins, self.outs = index, type, ins, outs
         self.stack, self.marks, self.attrs, self.tapes = stack, marks, attrs, tapes
+        self.spot = spot  # the same frames as instructions; None in a graph
 
     def __repr__(self) -> str:
         line = self.stack[0][1] if self.stack else "?"
@@ -46,6 +48,7 @@ class Conversion:
     before: int
     stack: Stack
     marks: frozenset[str]
+    spot: Spot | None = None  # as in Op
 
 
 @dataclass
@@ -86,7 +89,7 @@ class Trace:
 
 
 @dataclass(frozen=True)
-class Ghost:
+class TensorStub:
     """What is left of a tensor of an earlier recording: its dtype and shape."""
 
     dtype: Any
@@ -100,7 +103,7 @@ def joined(first: Trace, second: Trace) -> Trace:
     shift = len(first.ops)
     for i, op in enumerate(second.ops):
         op.index = shift + i
-    conversions = [Conversion(c.key, c.kind, c.before + shift, c.stack, c.marks) for c in second.conversions]
+    conversions = [Conversion(c.key, c.kind, c.before + shift, c.stack, c.marks, c.spot) for c in second.conversions]
     calls = [(n + shift, f, a, k) for n, f, a, k in second.calls]
     both = Trace([*first.ops, *second.ops], {**first.tensors, **second.tensors}, {**first.producer, **second.producer})
     both.reads = {**first.reads, **second.reads}

@@ -27,7 +27,7 @@ class Step:
 
 
 @dataclass
-class Row:
+class Diagnosis:
     """What was found for one source.
 
     `status` is the kind of gradient that a plain tf.GradientTape gives (`Kind.WRONG`: a finite difference contradicts

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gradlab.doctor.report.diagnosis import Row
+from gradlab.doctor.report.diagnosis import Diagnosis
 
 
-def groups(rows: Iterable[Row]) -> list[list[Row]]:
+def groups(rows: Iterable[Diagnosis]) -> list[list[Diagnosis]]:
     """Rows in their order, those with the same status, cause, line and fix together. What differs is the evidence."""
-    found: dict[tuple[object, ...], list[Row]] = {}
+    found: dict[tuple[object, ...], list[Diagnosis]] = {}
     for row in rows:
         at = row.where[0] if row.where else None
         same = (row.status, row.cause, at, row.fix, row.message, row.words, row.by_design, row.certainty)
@@ -19,12 +19,12 @@ def groups(rows: Iterable[Row]) -> list[list[Row]]:
     return list(found.values())
 
 
-def title(group: list[Row]) -> str:
+def title(group: list[Diagnosis]) -> str:
     """The name of a row, or of the first of several and how many there are."""
     first, others = group[0].name, len(group) - 1
     return first if not others else f"{first} and {others} other{'s' * (others > 1)}"
 
 
-def names(group: list[Row]) -> str:
+def names(group: list[Diagnosis]) -> str:
     """All names of a group."""
     return ", ".join(row.name for row in group)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from html import escape
 
 from gradlab.doctor.recording.frames import Place
-from gradlab.doctor.report.diagnosis import Row, Step
+from gradlab.doctor.report.diagnosis import Diagnosis, Step
 from gradlab.doctor.report.groups import groups, names, title
 from gradlab.lab.reading import Kind
 
@@ -36,7 +36,9 @@ def count_of_problems(bad: int, count: int) -> str:
     return f"{bad} of {count} gradient{'s' * (count > 1)} {'have' if bad > 1 else 'has'} a problem"
 
 
-def page(bad: list[Row], healthy: list[Row], *, about: str, notes: Iterable[str], footer: str, lines: str = "") -> str:
+def page(
+    bad: list[Diagnosis], healthy: list[Diagnosis], *, about: str, notes: Iterable[str], footer: str, lines: str = ""
+) -> str:
     """One report as an HTML fragment: the rows to look at, worst first, then the healthy ones. `lines` is HTML: the code
     with its line gradients, folded."""
     what = f"gradlab.explain, {escape(about)}" if about else "gradlab.explain"
@@ -62,7 +64,7 @@ def document(pages: Iterable[str]) -> str:
     )
 
 
-def _entry(group: list[Row], opened: bool) -> str:
+def _entry(group: list[Diagnosis], opened: bool) -> str:
     """Rows that say the same, with the evidence of the first."""
     row = group[0]
     colour = _COLOURS.get(row.status, _RED)
@@ -122,7 +124,7 @@ def _width(step: Step) -> float:
     return 8 + 112 * min(max((math.log10(step.norm) + 8) / 12, 0.0), 1.0)
 
 
-def _path(row: Row) -> str:
+def _path(row: Diagnosis) -> str:
     """The way from the source to the loss, one line of code a row, with the gradient's norm and the cut."""
     high, top = 26, 30
     steps = row.path

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 
 from gradlab.doctor.certainty import Certainty
 from gradlab.doctor.report import html
-from gradlab.doctor.report.diagnosis import SEVERITY, Row, Step
+from gradlab.doctor.report.diagnosis import SEVERITY, Diagnosis, Step
 from gradlab.doctor.report.groups import groups, names, title
 from gradlab.lab.reading import Kind
 
-__all__ = ["Report", "Row", "Step"]
+__all__ = ["Diagnosis", "Report", "Step"]
 PAGE = 120  # characters of a line of names, indent and all
 CHEAP = 1.0  # seconds of one run up to which showing a report may run the code once more for its line gradients
 
@@ -40,8 +40,8 @@ class Report:
     Examples
     --------
     >>> from gradlab import Kind
-    >>> from gradlab.doctor import Report, Row
-    >>> report = Report([Row("w", Kind.OK, norm=0.5), Row("b", Kind.ZERO)])
+    >>> from gradlab.doctor import Report, Diagnosis
+    >>> report = Report([Diagnosis("w", Kind.OK, norm=0.5), Diagnosis("b", Kind.ZERO)])
     >>> print(report)
     gradlab.explain: 1 of 2 gradients has a problem
       b    0  exactly zero
@@ -50,7 +50,7 @@ class Report:
     ['b']
     """
 
-    rows: list[Row]
+    rows: list[Diagnosis]
     notes: list[str] = field(default_factory=list)
     recorder: str = ""
     seconds: float = 0.0
@@ -63,7 +63,7 @@ class Report:
     _lines: Lines | None = field(default=None, repr=False, compare=False)
 
     @property
-    def problems(self) -> list[Row]:
+    def problems(self) -> list[Diagnosis]:
         """Rows that are not ok, worst first; gradients absent by design come after the others of their kind."""
         bad = [r for r in self.rows if r.is_problem]
         return sorted(bad, key=lambda r: (r.by_design, SEVERITY.index(r.status)))
@@ -93,7 +93,7 @@ class Report:
                 return None, f"no line gradients: {type(error).__name__}: {error}"
         return (self._lines if self._lines is not None and self._lines.lines else None), ""
 
-    def row(self, name: str) -> Row:
+    def row(self, name: str) -> Diagnosis:
         """The row of a source. LookupError names the sources there are."""
         for r in self.rows:
             if r.name == name:
@@ -143,7 +143,7 @@ class Report:
         )
 
 
-def _entry(group: list[Row], width: int) -> list[str]:
+def _entry(group: list[Diagnosis], width: int) -> list[str]:
     """The lines of one entry: rows that say the same, with the evidence of the first."""
     row = group[0]
     head = f"  {title(group):<{width}}  {row.status.mark:>3}  {row.words}"

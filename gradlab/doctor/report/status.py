@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import tensorflow as tf
-
 from gradlab.doctor.recording import recorded_run
-from gradlab.doctor.recording.recorded_run import kind_of
+from gradlab.doctor.recording.recorded_run import added_up, kind_of
 from gradlab.lab.reading import Kind
 
 _KINDS = {"none": Kind.NONE, "zero": Kind.ZERO, "nan": Kind.NOT_FINITE, "inf": Kind.NOT_FINITE, "ok": Kind.OK}
@@ -15,12 +13,9 @@ _KINDS = {"none": Kind.NONE, "zero": Kind.ZERO, "nan": Kind.NOT_FINITE, "inf": K
 
 def status_of(gradient: Any) -> Kind:
     """None, zero, not finite, or ok."""
-    return _KINDS[kind_of(gradient)]
+    return _KINDS[kind_of(added_up(gradient))]
 
 
 def norm_of(gradient: Any) -> float | None:
-    """The Euclidean norm of a gradient, None if there is none; of IndexedSlices with repeated rows added up first."""
-    if isinstance(gradient, tf.IndexedSlices):
-        distinct, place = tf.unique(gradient.indices)
-        gradient = tf.math.unsorted_segment_sum(gradient.values, place, tf.size(distinct))
+    """The Euclidean norm of a gradient, None if there is none."""
     return None if gradient is None else recorded_run.norm_of(gradient)

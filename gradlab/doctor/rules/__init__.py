@@ -21,7 +21,7 @@ from gradlab.doctor.certainty import Proof as Proof
 from gradlab.doctor.certainty import of as certainty_of
 from gradlab.doctor.recording.frames import Place
 from gradlab.doctor.recording.trace import Op
-from gradlab.doctor.report.diagnosis import Row
+from gradlab.doctor.report.diagnosis import Diagnosis
 from gradlab.doctor.report.path import path_through
 from gradlab.doctor.rules.case import Case as Case
 from gradlab.lab.reading import Kind as Kind
@@ -152,14 +152,14 @@ def find(case: Case, question: Kind | str) -> Finding | None:
     return None
 
 
-def diagnose(case: Case) -> Row:
+def diagnose(case: Case) -> Diagnosis:
     """The row of a case: what the rules find for its status.
 
     A wrong gradient is one that a finite difference contradicts. Where no rule can say why, that is not held against
     the program: the row is ok.
     """
     finding = find(case, case.status)
-    row = Row(case.name, case.status, norm=case.norm)
+    row = Diagnosis(case.name, case.status, norm=case.norm)
     if finding is None:
         if case.status is Kind.WRONG:
             row.status = Kind.OK

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from gradlab.doctor.analysis import cuts
 from gradlab.doctor.analysis.cuts import Cut
-from gradlab.doctor.analysis.dataflow import Flow
+from gradlab.doctor.analysis.dataflow import Flow, flow
 from gradlab.doctor.op_types import is_write
 from gradlab.doctor.recording.frames import Place, places
 from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.sources import Source
 from gradlab.doctor.recording.tape_calls import Call
 from gradlab.doctor.recording.trace import Op
-from gradlab.doctor.source_code.scope import Scene
+from gradlab.doctor.source_code.scope import UserScope
 from gradlab.lab.reading import Kind
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Case:
 
     name: str
     status: Kind
-    scope: Scene
+    scope: UserScope
     source: Source | None = None  # None where what was asked for is no tensor, or nothing
     given: Any = None  # what was asked for
     run: Run | None = None  # the recorded run; None if the function raised before there was one
@@ -97,7 +97,7 @@ class Case:
     @cached_property
     def flow(self) -> Flow:
         """Which ops depend on the source, and which of them the loss needs."""
-        return self.given_flow or self.recorded.between(self.asked)
+        return self.given_flow or flow(self.recorded, self.asked)
 
     @cached_property
     def alive(self) -> bool:

@@ -13,6 +13,7 @@ from gradlab.doctor.recording.sources import FLOATS
 from gradlab.doctor.recording.trace import Op
 from gradlab.doctor.rules import CUT, Case, Cause, Finding, Kind, find, rule
 from gradlab.doctor.rules.case import place_of
+from gradlab.doctor.source_code.nodes import node_of
 from gradlab.doctor.source_code.op_names import named
 
 # Ops back from a comparison in which a random draw is looked for: u < p, with a scale or a cast in between.
@@ -150,7 +151,7 @@ def gradient_sentence(run: Run, cut: Cut, leaves: str) -> str:
 
 def op_name(op: Op) -> str:
     """An op's type, with what it is in the user's innermost line where the text tells."""
-    return named(op.type, next(iter(place_of(op)), None))
+    return named(op.type, next(iter(place_of(op)), None), node_of(op.spot))
 
 
 @rule(CUT, rank=10, cause=PIPELINE)

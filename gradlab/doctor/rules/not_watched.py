@@ -11,7 +11,7 @@ from gradlab.doctor.rules import Case, Cause, Finding, Kind, rule
 from gradlab.doctor.rules.case import place_of
 from gradlab.doctor.rules.tape_state import nearest_to_the_tape, tape_record
 from gradlab.doctor.source_code import syntax
-from gradlab.doctor.source_code.scope import Scene
+from gradlab.doctor.source_code.scope import UserScope
 
 INTEGER_SOURCE = Cause(
     "integer-source",
@@ -141,14 +141,14 @@ def _given(update: syntax.Definition) -> bool:
     )
 
 
-def rebinding(source: Source, scene: Scene) -> Place | None:
+def rebinding(source: Source, scope: UserScope) -> Place | None:
     """The line that made a tensor of a variable's name: `w = w - lr * g` after `w = tf.Variable(...)`."""
     if source.is_variable:
         return None
-    for name in sorted(scene.aliases(source)):
+    for name in sorted(scope.aliases(source)):
         last = name.rpartition(".")[2]
-        found = scene.definitions(name, before=False)  # in a loop the update may stand below
-        whole = scene.definitions(name.partition("[")[0], before=False) if "[" in name else []
+        found = scope.definitions(name, before=False)  # in a loop the update may stand below
+        whole = scope.definitions(name.partition("[")[0], before=False) if "[" in name else []
         made = [
             d
             for d in [*found, *whole]
@@ -166,7 +166,7 @@ def rebinding(source: Source, scene: Scene) -> Place | None:
         if updates and (made or _given(updates[-1])):
             return updates[-1].place
         if made and "[" in name:
-            update = scene.item_update(name.partition("[")[0])
+            update = scope.item_update(name.partition("[")[0])
             if update is not None:
                 return update
     return None

@@ -18,7 +18,7 @@ from gradlab.doctor.rules.left_tensorflow import NUMPY
 from gradlab.doctor.source_code import syntax
 from gradlab.doctor.source_code.host_calls import host_call
 from gradlab.doctor.source_code.made_earlier import Maker, kept
-from gradlab.doctor.source_code.scope import Scene
+from gradlab.doctor.source_code.scope import UserScope
 
 AFTER_TAPE = Cause(
     "after-tape",
@@ -43,11 +43,11 @@ MAX_HELD = 1000
 MAX_ANCESTORS = 500
 
 
-def _captured(run: Run, flow: Flow, scene: Scene) -> list[tuple[str, Any]]:
+def _captured(run: Run, flow: Flow, scope: UserScope) -> list[tuple[str, Any]]:
     """Names of tensors (and arrays) made before the run that the loss used."""
     needed = {k for op in run.trace.ops if op.index in flow.needed for k in op.ins} | set(run.target_keys)
     found = []
-    for name, value in scene.values.items():
+    for name, value in scope.values.items():
         if _uses(run, needed, value):
             found.append((name, value))
         elif hasattr(value, "__dict__") and not callable(value) and not hasattr(value, "handle"):
@@ -70,18 +70,18 @@ def _uses(run: Run, needed: set[int], value: Any) -> bool:
 @rule(NO_PATH, rank=50, cause=BEFORE_TAPE)
 def computed_before_the_run(case: Case) -> Finding | None:
     """The loss used a value that existed before the run, and the text computes that value from the source."""
-    run, flow, source, scene = case.recorded, case.flow, case.asked, case.scope
-    aliases = scene.aliases(source)
-    layers = scene.holders(source.value)
+    run, flow, source, scope = case.recorded, case.flow, case.asked, case.scope
+    aliases = scope.aliases(source)
+    layers = scope.holders(source.value)
     if not aliases and not layers:
         return None
-    for name, value in _captured(run, flow, scene):
+    for name, value in _captured(run, flow, scope):
         if name in aliases and value is source.value:
             continue
         number = isinstance(value, (float, np.ndarray, np.generic))
-        chain = _depends(scene, name, aliases, CHAIN, set())
+        chain = _depends(scope, name, aliases, CHAIN, set())
         if not chain and layers and not number:
-            chain = _depends(scene, name, layers, CHAIN, set(), called=True)
+            chain = _depends(scope, name, layers, CHAIN, set(), called=True)
         if not chain or any(_ran(run, d) for d in chain):
             continue
         used = [o for o in run.trace.ops if o.index in flow.needed and any(run.value(k) is value for k in o.ins)]
@@ -116,13 +116,13 @@ def _cause_by_time(case: Case, value: Any) -> Cause | None:
 def kept_from_earlier(case: Case) -> Finding | None:
     """The loss used a value that the program keeps (in an attribute, a layer, a list, a closure, a global), and the line
     that made it reads the source, or runs what holds it."""
-    run, flow, source, scene = case.recorded, case.flow, case.asked, case.scope
+    run, flow, source, scope = case.recorded, case.flow, case.asked, case.scope
     needed = {k for op in run.trace.ops if op.index in flow.needed for k in op.ins} | set(run.target_keys)
     outside = {k for k in needed if k not in run.trace.producer and not run.is_resource(k)}
     # What a traced function was given as an argument is a placeholder in its graph, and a value in its caller.
-    outside |= {run.key(a) for a in scene.arguments}
-    maker = Maker(scene, source)
-    for thing in kept(scene, lambda value: value is not source.value and run.key(value) in outside):
+    outside |= {run.key(a) for a in scope.arguments}
+    maker = Maker(scope, source)
+    for thing in kept(scope, lambda value: value is not source.value and run.key(value) in outside):
         chain = maker.chain(thing)
         if not chain or any(_ran(run, d) for d in chain):
             continue
@@ -155,7 +155,7 @@ def _ran(run: Run, definition: syntax.Definition) -> bool:
 
 
 def _depends(
-    scene: Scene, name: str, aliases: set[str], depth: int, seen: set[str], called: bool = False
+    scope: UserScope, name: str, aliases: set[str], depth: int, seen: set[str], called: bool = False
 ) -> list[syntax.Definition]:
     """The chain of definitions from a name back to one of the aliases, nearest first; empty if there is none.
 
@@ -164,7 +164,7 @@ def _depends(
     if depth == 0 or name in seen:
         return []
     seen.add(name)
-    for d in reversed(scene.definitions(name)):
+    for d in reversed(scope.definitions(name)):
         reads = syntax.names(d.value) - {name}
         if called:
             if any(_runs(c, aliases) for c in syntax.calls(d.value)):
@@ -175,12 +175,12 @@ def _depends(
         if reads & aliases or any(r.startswith("self.") and r[5:] in own for r in reads):
             return [d]
         for other in sorted(reads):
-            body = scene.body(other)
+            body = scope.body(other)
             if body is not None and (
                 any(_runs(c, aliases) for c in syntax.calls(body)) if called else syntax.names(body) & aliases
             ):
                 return [d]
-            further = _depends(scene, other, aliases, depth - 1, seen, called)
+            further = _depends(scope, other, aliases, depth - 1, seen, called)
             if further:
                 return [d, *further]
     return []
@@ -217,12 +217,12 @@ def another_tensor_of_that_name(case: Case) -> Finding | None:
     """The text makes the source from an object that the loss uses, and nothing that was recorded took the source in."""
     if case.asked.is_variable or case.flow.carriers or not _unused(case):
         return None
-    scene = case.scope
-    known = {n for n, _ in _captured(case.recorded, case.flow, scene)} | {
-        n for n, v in scene.values.items() if hasattr(v, "trainable_variables") or hasattr(v, "handle")
+    scope = case.scope
+    known = {n for n, _ in _captured(case.recorded, case.flow, scope)} | {
+        n for n, v in scope.values.items() if hasattr(v, "trainable_variables") or hasattr(v, "handle")
     }
-    for name in sorted(scene.aliases(case.asked)):
-        for d in reversed(scene.definitions(name)):
+    for name in sorted(scope.aliases(case.asked)):
+        for d in reversed(scope.definitions(name)):
             reads = syntax.names(d.value) - {name}
             related = {r for r in reads if any(r == k or k.startswith(r + ".") or r.startswith(k + ".") for k in known)}
             if related:
@@ -264,14 +264,14 @@ def _handle(run: Run, k: int) -> int:
     return maker.ins[0] if maker is not None and maker.type == "ReadVariableOp" else run.reads.get(k, k)
 
 
-def _copied(run: Run, scene: Scene, source: Source, key: int) -> Place | None:
+def _copied(run: Run, scope: UserScope, source: Source, key: int) -> Place | None:
     """The line that made a copy, which the loss uses, of what holds the source."""
-    for name, thing in scene.values.items():
+    for name, thing in scope.values.items():
         held = getattr(thing, "variables", ()) if is_owner(thing) else (thing,)
         if not any(hasattr(v, "handle") and run.key(v) == key for v in map(unwrap, held)):
             continue
-        originals = scene.aliases(source) | scene.holders(source.value)
-        for d in reversed(scene.definitions(name)):
+        originals = scope.aliases(source) | scope.holders(source.value)
+        for d in reversed(scope.definitions(name)):
             if syntax.names(d.value) & originals - {name}:
                 return d.place
     return None

@@ -15,7 +15,7 @@ from gradlab.doctor.recording.trace import Op
 from gradlab.doctor.rules import NO_PATH, Case, Cause, Finding, Kind, find, rule
 from gradlab.doctor.rules.case import place_of
 from gradlab.doctor.source_code import syntax
-from gradlab.doctor.source_code.scope import Scene, children, class_file
+from gradlab.doctor.source_code.scope import UserScope, children, class_file
 
 UNCONNECTED = Cause(
     "unconnected",
@@ -109,7 +109,7 @@ def _last(run: Run, case: Case, keys: set[int]) -> Op | None:
     )
 
 
-def _owners(scope: Scene) -> Iterator[tuple[str, Any]]:
+def _owners(scope: UserScope) -> Iterator[tuple[str, Any]]:
     """The layers, models and modules that the names around the call mean, or an attribute of one of the user's objects."""
     for name, value in scope.values.items():
         if is_owner(value):

@@ -19,7 +19,8 @@ from gradlab.doctor.recording.trace import Op
 from gradlab.doctor.rules import Case, Cause, Finding, Kind, rule
 from gradlab.doctor.rules.not_watched import NON_TRAINABLE
 from gradlab.doctor.source_code import syntax
-from gradlab.doctor.source_code.scope import Scene, class_file, way_to
+from gradlab.doctor.source_code.nodes import node_of
+from gradlab.doctor.source_code.scope import UserScope, class_file, way_to
 
 EMPTY = Cause(
     "empty-vars",
@@ -45,7 +46,7 @@ class VariableList:
 
     owner: Any  # the layer, model or module; None if it is not known
     before: OwnerState
-    scene: Scene
+    scope: UserScope
     run: Run
     snapshot: Snapshot | None  # the variables from before the run
     sources: list[Source]
@@ -67,17 +68,17 @@ def cases(listing: VariableList, name: str = "trainable_variables", call: Call |
     """One case for each variable that the list lacks, or one for an empty list."""
     if not listing.sources:
         first = listing.lacking[0] if listing.lacking else None
-        return [Case(name, Kind.EMPTY, listing.scene, run=listing.run, listing=listing, variable=first, call=call)]
+        return [Case(name, Kind.EMPTY, listing.scope, run=listing.run, listing=listing, variable=first, call=call)]
     return [
-        Case(_name(v, "variable"), Kind.MISSING, listing.scene, run=listing.run, listing=listing, variable=v, call=call)
+        Case(_name(v, "variable"), Kind.MISSING, listing.scope, run=listing.run, listing=listing, variable=v, call=call)
         for v in listing.lacking
         if not _frozen_layers(listing, v)  # it is not trained, and in no list of what is: nothing is missing
     ]
 
 
-def of_call(call: Call, run: Run, scene: Scene, watched: list[tuple[Any, Any]]) -> list[Case]:
+def of_call(call: Call, run: Run, scope: UserScope, watched: list[tuple[Any, Any]]) -> list[Case]:
     """The case of a recorded call without any source. `watched`: variables that were read, with their gradients."""
-    listing = VariableList(_owner(call, scene), OwnerState(built=False), scene, run, None, [], watched)
+    listing = VariableList(_owner(call, scope), OwnerState(built=False), scope, run, None, [], watched)
     return cases(listing, "sources", call)
 
 
@@ -198,10 +199,10 @@ def not_held(case: Case) -> Finding | None:
     found, listing = case.once(missing), case.listing
     if found is None or listing is None:
         return None
-    variable, scene = case.variable, listing.scene
-    made = scene.definition(Source(str(getattr(variable, "name", "")), variable, variable))
-    names = [n for n, v in scene.values.items() if v is listing.owner]
-    at_owner = any(made == d.place for n in names for d in scene.definitions(n))
+    variable, scope = case.variable, listing.scope
+    made = scope.definition(Source(str(getattr(variable, "name", "")), variable, variable))
+    names = [n for n, v in scope.values.items() if v is listing.owner]
+    at_owner = any(made == d.place for n in names for d in scope.definitions(n))
     first = [made] if made is not None else []
     # Where nothing but the owner itself leads to it, a function that the owner runs holds it: a Lambda layer's, say.
     where = [*found.using, *first] if found.using and (made is None or at_owner) else [*first, *found.using]
@@ -262,18 +263,18 @@ def _of_another(listing: VariableList, variable: Any) -> bool:
     It does if something else that has it is called by name in every line that uses it, and no call of the owner stands
     around that line: what the owner itself calls belongs in its list.
     """
-    scene, owner, key = listing.scene, listing.owner, listing.run.key(variable)
+    scope, owner, key = listing.scope, listing.owner, listing.run.key(variable)
     if owner is None or any(v is variable for v in _own(owner)):
         return False
-    others = {n for n, v in _named_owners(scene) if v is not owner and any(w is variable for w in _own(v))}
-    ours = {n for n, v in _named_owners(scene) if v is owner}
+    others = {n for n, v in _named_owners(scope) if v is not owner and any(w is variable for w in _own(v))}
+    ours = {n for n, v in _named_owners(scope) if v is owner}
     uses = [op for op in listing.run.trace.ops if key in op.ins and op.type != "VarHandleOp" and op.stack]
-    return bool(others and uses) and all(_calls_beside(places(op.stack), others, ours) for op in uses)
+    return bool(others and uses) and all(_calls_beside(op, others, ours) for op in uses)
 
 
-def _named_owners(scene: Scene) -> Iterator[tuple[str, Any]]:
+def _named_owners(scope: UserScope) -> Iterator[tuple[str, Any]]:
     """Layers, models and modules that the user's code can name: by a name, or as an attribute of an object of theirs."""
-    for name, value in scene.values.items():
+    for name, value in scope.values.items():
         if is_owner(value):
             yield name, value
         theirs = hasattr(value, "__dict__") and not isinstance(value, type) and class_file(value)
@@ -281,11 +282,19 @@ def _named_owners(scene: Scene) -> Iterator[tuple[str, Any]]:
         yield from ((f"{name}.{attribute}", v) for attribute, v in held if is_owner(v))
 
 
-def _calls_beside(way: list[Place], others: set[str], ours: set[str]) -> bool:
-    """Is one of the others called on this way, in a line around which no call of the owner stands?"""
-    # A lambda and the call that it is given to may be one statement.
-    statements = dict.fromkeys(s for p in way if (s := syntax.statement_at(p.file, p.line)) is not None)
-    called = [{syntax.dotted(c.func) for c in syntax.calls(s)} for s in statements]
+def _calls_beside(op: Op, others: set[str], ours: set[str]) -> bool:
+    """Is one of the others called on the way to an op, and no call of the owner around it?"""
+    called: list[set[str]] = []
+    searched: list[ast.stmt] = []
+    for level, place in enumerate(places(op.stack)):
+        node = node_of(op.spot, level)
+        if isinstance(node, ast.Call):
+            called.append({syntax.dotted(node.func)})
+            continue
+        statement = syntax.statement_at(place.file, place.line)
+        if statement is not None and statement not in searched:  # a lambda and the call that gets it may be one
+            searched.append(statement)
+            called.append({syntax.dotted(c.func) for c in syntax.calls(statement)})
     for n, names in enumerate(called):
         if names & others:
             return not any(outer & ours for outer in called[n + 1 :])
@@ -309,7 +318,7 @@ def _frozen(listing: VariableList, variable: Any) -> Place | None:
     """The line `x.trainable = False` if the variable belongs to something that was frozen."""
     if not _frozen_layers(listing, variable):
         return None
-    for file, _ in listing.scene.spots:
+    for file, _ in listing.scope.spots:
         tree = syntax.module(file)
         for s in syntax.statements(tree) if tree else ():
             if isinstance(s, ast.Assign) and any(
@@ -331,8 +340,8 @@ LISTS = {"trainable_variables", "trainable_weights", "variables", "weights"}
 
 def _list_line(listing: VariableList) -> Place | None:
     """The line that took the list of an owner which had no variables yet, or the one that made the owner."""
-    names = {n for n, v in listing.scene.values.items() if v is listing.owner}
-    for file, line in listing.scene.spots:
+    names = {n for n, v in listing.scope.values.items() if v is listing.owner}
+    for file, line in listing.scope.spots:
         tree = syntax.module(file)
         for scope in syntax.scopes(tree, line) if tree is not None else ():
             for s in syntax.statements(scope):
@@ -343,13 +352,13 @@ def _list_line(listing: VariableList) -> Place | None:
     anywhere = list(_taken_anywhere(listing))
     if len(anywhere) == 1:
         return anywhere[0]
-    made = [d for n in sorted(names) for d in listing.scene.definitions(n)]
+    made = [d for n in sorted(names) for d in listing.scope.definitions(n)]
     return made[-1].place if made else None
 
 
 def _taken_anywhere(listing: VariableList) -> Iterator[Place]:
     """Lines of the user's files that keep such a list."""
-    for file in dict.fromkeys(file for file, _ in listing.scene.spots):
+    for file in dict.fromkeys(file for file, _ in listing.scope.spots):
         tree = syntax.module(file)
         for s in syntax.statements(tree) if tree is not None else ():
             if isinstance(s, (ast.Assign, ast.AnnAssign, ast.Return)) and s.value is not None:
@@ -378,19 +387,19 @@ def _in_class(file: str, definition: syntax.Definition, name: str) -> bool:
     return False
 
 
-def _owner(call: Call, scene: Scene) -> Any:
+def _owner(call: Call, scope: UserScope) -> Any:
     """The layer, model or module whose list the user's line, or the line that made the list, asks for."""
     for place in call.where[:1]:
         statement = syntax.statement_at(place.file, place.line)
-        found = list(_owners(statement, scene)) if statement is not None else []
+        found = list(_owners(statement, scope)) if statement is not None else []
         for name in sorted(syntax.names(statement)) if statement is not None and not found else ():
             for d in syntax.definitions(place.file, name, place.line)[-1:]:
-                found += _owners(d.value, scene)
+                found += _owners(d.value, scope)
         if found:
             return found[0]
     return None
 
 
-def _owners(node: ast.AST, scene: Scene) -> list[Any]:
+def _owners(node: ast.AST, scope: UserScope) -> list[Any]:
     names = [syntax.dotted(n.value) for n in ast.walk(node) if isinstance(n, ast.Attribute) and n.attr in LISTS]
-    return [scene.values[n] for n in names if is_owner(scene.values.get(n))]
+    return [scope.values[n] for n in names if is_owner(scope.values.get(n))]

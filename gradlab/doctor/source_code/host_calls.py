@@ -78,6 +78,8 @@ def in_text(spots: list[Place]) -> Iterator[tuple[list[Place], str]]:
 def readers(
     tree: ast.Module, file: str, scope: ast.AST, names: set[str], first: int, around: list[Place], depth: int
 ) -> Iterator[tuple[list[Place], str]]:
+    """Host calls in statements of a scope, from line `first` on, that read one of `names`; `depth` functions of the file
+    deep. Each with the calls around it, and its name."""
     function = getattr(scope, "name", "<module>")
     for s in sorted(syntax.statements(scope), key=lambda s: s.lineno):
         if s.lineno < first or not reads(s) & names or is_logging_call(s):

@@ -19,7 +19,7 @@ from typing import Any
 from gradlab.doctor.recording.frames import code_of, is_user_file
 from gradlab.doctor.recording.sources import Eager, Source, is_owner, unwrap
 from gradlab.doctor.source_code import syntax
-from gradlab.doctor.source_code.scope import Scene, children, way_to
+from gradlab.doctor.source_code.scope import UserScope, children, way_to
 from gradlab.doctor.source_code.syntax import Definition
 
 OBJECTS = 20_000  # objects looked at before the search for a value is given up: a large Keras model has some thousands
@@ -39,11 +39,11 @@ class Kept:
     names: dict[str, Any] = field(default_factory=dict)  # what plain names mean there
 
 
-def _environment(scene: Scene) -> Iterator[tuple[str, int, dict[str, Any]]]:
+def _environment(scope: UserScope) -> Iterator[tuple[str, int, dict[str, Any]]]:
     """The places around the call, with what names mean there; the innermost first."""
-    if scene.spots:
-        yield (*scene.spots[0], scene.values)
-    for file, line, local, others in scene.frames:
+    if scope.spots:
+        yield (*scope.spots[0], scope.values)
+    for file, line, local, others in scope.frames:
         yield file, line, {**others, **local} if local is not others else others
 
 
@@ -69,11 +69,11 @@ def _class_files(thing: Any) -> list[tuple[type, str]]:
     return found
 
 
-def kept(scene: Scene, wanted: Callable[[Any], bool]) -> Iterator[Kept]:
+def kept(scope: UserScope, wanted: Callable[[Any], bool]) -> Iterator[Kept]:
     """Where the program keeps values that are wanted, from the names around the call outwards."""
     seen: set[int] = set()
     alive: list[Any] = []  # ids stay true as long as their things live
-    for file, line, names in _environment(scene):
+    for file, line, names in _environment(scope):
         queue: deque[tuple[Any, list[tuple[Any, str]]]] = deque()
         for name, value in list(names.items()):
             queue.append((value, [(names, name)]))
@@ -112,7 +112,7 @@ def _line_of(kind: type, file: str) -> int:
 class Maker:
     """Follows definitions from a kept value back to a source."""
 
-    scene: Scene
+    scope: UserScope
     source: Source
     _holds: dict[int, bool] = field(default_factory=dict)
     _alive: list[Any] = field(default_factory=list)

@@ -71,8 +71,14 @@ def _makes(node: ast.AST, kind: str) -> bool:
     return False
 
 
-def in_line(kind: str, place: Place | None) -> str:
-    """The expression of the line that ran an op of this type; empty if the line has none, or more than one."""
+def in_line(kind: str, place: Place | None, node: ast.AST | None = None) -> str:
+    """The expression of the line that ran an op of this type; empty if the line has none.
+
+    `node` is the expression that was being evaluated, if it is known: it is the answer, or some code that it calls ran
+    the op. Otherwise the text is searched, and more than one candidate is no answer.
+    """
+    if node is not None:
+        return _short(ast.unparse(node)) if _makes(node, kind.lower()) else ""
     statement = syntax.statement_at(place.file, place.line) if place is not None else None
     if statement is None or place is None:
         return ""
@@ -83,11 +89,14 @@ def in_line(kind: str, place: Place | None) -> str:
         if _makes(node, kind.lower()) and node.lineno <= place.line <= (node.end_lineno or node.lineno)  # type: ignore[attr-defined]
     ]
     texts = {ast.unparse(node) for node in nodes}
-    text = texts.pop() if len(texts) == 1 else ""
+    return _short(texts.pop()) if len(texts) == 1 else ""
+
+
+def _short(text: str) -> str:
     return text if len(text) <= MAX_TEXT else ""
 
 
-def named(kind: str, place: Place | None) -> str:
+def named(kind: str, place: Place | None, node: ast.AST | None = None) -> str:
     """The op's type, with what it is in the user's line where that can be told: "Round, `tf.round(h)`,"."""
-    text = in_line(kind, place)
+    text = in_line(kind, place, node)
     return f"`{text}` ({kind})" if text else kind

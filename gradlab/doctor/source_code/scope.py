@@ -18,7 +18,7 @@ from gradlab.doctor.source_code import syntax
 
 
 @dataclass
-class Scene:
+class UserScope:
     """The user's places around one explanation: the loss function and whoever called explain."""
 
     function: Callable[..., Any] | None
@@ -76,7 +76,7 @@ class Scene:
         return found
 
     def definitions(self, name: str, before: bool = True) -> list[syntax.Definition]:
-        """Assignments to a name, seen from the scene's places (those above the place, unless `before` is False)."""
+        """Assignments to a name, seen from the places of the question (those above the place, unless `before` is False)."""
         for file, line in self.spots:
             found = syntax.definitions(file, name, line, before)
             if "." in name:
@@ -167,7 +167,7 @@ class Scene:
         return found[-1].place if found else None
 
 
-def scene(function: Callable[..., Any] | None, caller: FrameType | None) -> Scene:
+def user_scope(function: Callable[..., Any] | None, caller: FrameType | None) -> UserScope:
     """The places to search for a function, and for the frame that asked."""
     spots: list[tuple[str, int]] = []
     code = code_of(function) if function is not None else None
@@ -177,10 +177,11 @@ def scene(function: Callable[..., Any] | None, caller: FrameType | None) -> Scen
         spots.append((caller.f_code.co_filename, caller.f_lineno))
     values = syntax.free_values(function) if function is not None else {}
     frames = [(caller.f_code.co_filename, caller.f_lineno, caller.f_locals, caller.f_globals)] if caller else []
-    return Scene(function, spots, values, frames)
+    return UserScope(function, spots, values, frames)
 
 
 def class_file(thing: Any) -> str | None:
+    """The file of an object's class, if it is the user's."""
     try:
         file = inspect.getfile(type(thing))
     except (TypeError, OSError):

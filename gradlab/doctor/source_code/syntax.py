@@ -16,23 +16,29 @@ Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.Module | ast.C
 
 
 # CPython 3.11 counts the depth of the tree that it makes in one place for all threads, and raises SystemError where two
-# of them parse at the same time. Our own threads wait for each other; one of the learner's may still come between.
-_parsing = threading.Lock()
+# of them parse at the same time. Our own threads wait for each other (whoever parses holds this lock); one of the learner's may still come between.
+parsing = threading.RLock()
 _TRIES = 5
+
+
+def parse(text: str) -> ast.Module:
+    """As `ast.parse`, while no other thread of gradlab's parses."""
+    for _ in range(_TRIES - 1):
+        try:
+            with parsing:
+                return ast.parse(text)
+        except SystemError:
+            continue
+    with parsing:
+        return ast.parse(text)
 
 
 @functools.lru_cache(maxsize=64)
 def _parse(text: str) -> ast.Module | None:
-    for last in (False,) * (_TRIES - 1) + (True,):
-        try:
-            with _parsing:
-                return ast.parse(text)
-        except SyntaxError:
-            return None
-        except SystemError:
-            if last:
-                raise
-    return None
+    try:
+        return parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # source that Python itself would refuse
+        return None
 
 
 def module(file: str) -> ast.Module | None:
@@ -289,6 +295,7 @@ def element(node: ast.AST, steps: list[str]) -> ast.AST:
 
 
 def calls(node: ast.AST) -> Iterator[ast.Call]:
+    """Every call in a part of the text."""
     for n in ast.walk(node):
         if isinstance(n, ast.Call):
             yield n

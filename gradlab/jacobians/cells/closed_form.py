@@ -15,7 +15,7 @@ import numpy as np
 from gradlab.jacobians.backend import Array, Ops
 from gradlab.jacobians.cells import trajectory
 from gradlab.jacobians.cells.activations import SIGMOID, Activation, closed_form
-from gradlab.jacobians.recurrence import Linear, LstmLinear
+from gradlab.jacobians.recurrence import LinearRecurrence, LstmLinear
 
 EXACT = "float64"
 
@@ -24,7 +24,7 @@ EXACT = "float64"
 class Traced:
     """What a cell hands on: its linearisation, and its output sequence (B, T, H) in processing order, float64."""
 
-    linear: Linear
+    linear: LinearRecurrence
     outputs: Array
 
 
@@ -117,18 +117,18 @@ def _mix_in_place(w: _Weights, rows: tuple[tuple[list[Array], list[Array]], ...]
     return made
 
 
-def _keep(masked: Array | None, t: int, new: Array, old: Array, ops: Ops) -> Array:
+def _select_state(masked: Array | None, t: int, new: Array, old: Array, ops: Ops) -> Array:
     return new if masked is None else ops.where(masked[:, t, None], old, new)
 
 
-def _unless(masked: Array | None, ops: Ops, *coefficients: Array) -> list[Array]:
+def _zero_skipped(masked: Array | None, ops: Ops, *coefficients: Array) -> list[Array]:
     """The coefficients, zero where the step was skipped."""
     if masked is None:
         return list(coefficients)
     return [ops.where(masked[..., None], k * 0, k) for k in coefficients]
 
 
-def _hold(masked: Array | None, ops: Ops, like: Array, dtype: str) -> Array | None:
+def _skip_diagonal(masked: Array | None, ops: Ops, like: Array, dtype: str) -> Array | None:
     """What the diagonal of A gains where the step was skipped: one, so that the state stays."""
     return None if masked is None else ops.cast(ops.where(masked[..., None], like * 0 + 1, like * 0), dtype)
 
@@ -148,11 +148,11 @@ def _plain(ops: Ops, masked: Array | None) -> bool:
     return ops.name == "numpy" and masked is None
 
 
-def _dense(w: _Weights, a: Array, b: Array, diagonal: Array | None) -> Linear:
-    return Linear(w.ops, w.dtype, _add_diagonal(w, a, diagonal), b, w.units, slice(0, w.units))
+def _dense(w: _Weights, a: Array, b: Array, diagonal: Array | None) -> LinearRecurrence:
+    return LinearRecurrence(w.ops, w.dtype, _add_diagonal(w, a, diagonal), b, w.units, slice(0, w.units))
 
 
-def _simple(cell: Any, w: _Weights, x: Array, states: list[Array], masked: Array | None) -> Traced:
+def _simple(_cell: Any, w: _Weights, x: Array, states: list[Array], masked: Array | None) -> Traced:
     ops, h = w.ops, states[0]
     driven = x @ w.kernel + w.bias
     if _plain(ops, masked):
@@ -161,17 +161,19 @@ def _simple(cell: Any, w: _Weights, x: Array, states: list[Array], masked: Array
         pre, post = [], []
         for t in range(int(x.shape[1])):
             z = driven[:, t] + h @ w.recurrent
-            h = _keep(masked, t, w.act.value(ops, z), h, ops)
+            h = _select_state(masked, t, w.act.value(ops, z), h, ops)
             pre.append(z)
             post.append(h)
         z, h_all = ops.over_time(pre), ops.over_time(post)
     # recomputed, not h_all: where a step was skipped the two differ, and the slope is dropped there anyway
-    (slope,) = _unless(masked, ops, w.act.slope(ops, z, w.act.value(ops, z) if masked is not None else h_all))
+    (slope,) = _zero_skipped(masked, ops, w.act.slope(ops, z, w.act.value(ops, z) if masked is not None else h_all))
     both = _mix(w, ([slope], w.rows))
-    return Traced(_dense(w, both[..., : w.units], both[..., w.units :], _hold(masked, ops, slope, w.dtype)), h_all)
+    return Traced(
+        _dense(w, both[..., : w.units], both[..., w.units :], _skip_diagonal(masked, ops, slope, w.dtype)), h_all
+    )
 
 
-def _lstm(cell: Any, w: _Weights, x: Array, states: list[Array], masked: Array | None) -> Traced:
+def _lstm(_cell: Any, w: _Weights, x: Array, states: list[Array], masked: Array | None) -> Traced:
     ops, n = w.ops, w.units
     h, c = states
     driven = x @ w.kernel + w.bias
@@ -190,8 +192,8 @@ def _lstm(cell: Any, w: _Weights, x: Array, states: list[Array], masked: Array |
             else:
                 i, f, o = (w.gate.value(ops, z[:, k * n : (k + 1) * n]) for k in (0, 1, 3))
             new_c = f * c + i * w.act.value(ops, z[:, 2 * n : 3 * n])
-            h = _keep(masked, t, o * w.act.value(ops, new_c), h, ops)
-            c = _keep(masked, t, new_c, c, ops)
+            h = _select_state(masked, t, o * w.act.value(ops, new_c), h, ops)
+            c = _select_state(masked, t, new_c, c, ops)
             pre.append(z)
             cells.append(new_c)
             post.append(h)
@@ -202,8 +204,8 @@ def _lstm(cell: Any, w: _Weights, x: Array, states: list[Array], masked: Array |
     zi, zf, zg, zo = (z[..., k * n : (k + 1) * n] for k in range(4))
     ki, kf = g * w.gate.slope(ops, zi, i), c_prev * w.gate.slope(ops, zf, f)
     kg, ko = i * w.act.slope(ops, zg, g), tc * w.gate.slope(ops, zo, o)
-    ki, kf, kg, ko, out = _unless(masked, ops, ki, kf, kg, ko, o * w.act.slope(ops, c_all, tc))
-    hold = _hold(masked, ops, f, w.dtype)
+    ki, kf, kg, ko, out = _zero_skipped(masked, ops, ki, kf, kg, ko, o * w.act.slope(ops, c_all, tc))
+    hold = _skip_diagonal(masked, ops, f, w.dtype)
     forget = ops.cast(f if masked is None else ops.where(masked[..., None], f * 0 + 1, f), w.dtype)
     carry = ops.cast(out, w.dtype)
     on_i, on_f, on_g, on_o = w.rows
@@ -244,7 +246,7 @@ def _gru(cell: Any, w: _Weights, x: Array, states: list[Array], masked: Array | 
             pre = here[:, 2 * n :] + (r * inner if after else (r * h) @ candidate_u)
             hh = w.act.value(ops, pre)
             entering.append(h)
-            h = _keep(masked, t, hh + z * (h - hh), h, ops)
+            h = _select_state(masked, t, hh + z * (h - hh), h, ops)
             pre_gates.append(zr)
             gates.append(zr_value)
             inners.append(inner)
@@ -255,7 +257,7 @@ def _gru(cell: Any, w: _Weights, x: Array, states: list[Array], masked: Array | 
     z, r = gate[..., :n], gate[..., n:]
     reset = inner * w.gate.slope(ops, zr[..., n:], r)  # how the reset gate's own input moves r * inner
     kz, kh = (h_prev - hh) * w.gate.slope(ops, zr[..., :n], z), (1 - z) * w.act.slope(ops, pre, hh)
-    kz, kh = _unless(masked, ops, kz, kh)
+    kz, kh = _zero_skipped(masked, ops, kz, kh)
     keep = ops.cast(z if masked is None else ops.where(masked[..., None], z * 0 + 1, z), w.dtype)
     on_z, on_r, on_h = w.rows
     if after:

@@ -16,7 +16,7 @@ from gradlab.jacobians.cells.closed_form import Traced
 from gradlab.jacobians.cells.fingerprint import fingerprint
 from gradlab.jacobians.cells.traced_cell import CellGraph, state_sizes, without_dropout_masks
 from gradlab.jacobians.keras_layers import refuse
-from gradlab.jacobians.recurrence import Linear
+from gradlab.jacobians.recurrence import LinearRecurrence
 
 __all__ = ["state_sizes", "trace"]
 
@@ -87,7 +87,7 @@ def _assemble(graph: CellGraph, made: Any, jac: Any, masked: Array | None, ops: 
     if masked is not None:
         skip = masked[:, :, None, None]
         a, b = ops.where(skip, ops.eye(size, dtype), a), ops.where(skip, b * 0, b)
-    linear = Linear(ops, dtype, a, b, int(outputs.shape[2]), out)
+    linear = LinearRecurrence(ops, dtype, a, b, int(outputs.shape[2]), out)
     if out is None:
         linear.out_state, linear.out_input = jac[:, :, size:, inputs:], jac[:, :, size:, :inputs]
     return Traced(linear, outputs)

@@ -170,12 +170,12 @@ def without_dropout_masks(cell: Any) -> Iterator[None]:
     inside = [cell, *(getattr(cell, "cells", None) or [])]
     affected = [c for c in inside if hasattr(c, "get_dropout_mask") and not is_legacy(c)]
     for each in affected:
-        each._dropout_mask = each._recurrent_dropout_mask = 1.0
+        each._dropout_mask = each._recurrent_dropout_mask = 1.0  # noqa: SLF001 (no public switch)
     try:
         yield
     finally:
         for each in affected:
-            each._dropout_mask = each._recurrent_dropout_mask = None
+            each._dropout_mask = each._recurrent_dropout_mask = None  # noqa: SLF001
         for each in inside:
             if is_legacy(each) and hasattr(each, "reset_dropout_mask"):
                 each.reset_dropout_mask()

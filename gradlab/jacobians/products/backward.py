@@ -1,7 +1,7 @@
 """The last row of a Jacobian, by carrying cotangents backward: cost T, where the whole tensor costs T²."""
 
 from gradlab.jacobians.backend import Array, Ops
-from gradlab.jacobians.recurrence import Linear, Node, Pair, holders
+from gradlab.jacobians.recurrence import Bidirectional, LinearRecurrence, Node, recurrences
 
 Entering = dict[
     int, Array
@@ -16,24 +16,24 @@ def last_rows(nodes: list[Node], returns_sequences: bool) -> tuple[Array, Enteri
     the last outputs of both directions, the backward one having read everything.
     """
     top = nodes[-1]
-    ops, steps = holders(nodes)[0].ops, holders(nodes)[0].steps
+    ops, steps = recurrences(nodes)[0].ops, recurrences(nodes)[0].steps
     entering: Entering = {}
     height = _height(top)
-    eye = ops.stack([ops.eye(height, holders(nodes)[0].dtype)] * holders(nodes)[0].batch, 0)
+    eye = ops.stack([ops.eye(height, recurrences(nodes)[0].dtype)] * recurrences(nodes)[0].batch, 0)
     cotangents: list[Array | None] = [None] * (steps - 1) + [eye]
     result = _pull(nodes, cotangents, entering, both_ends=not returns_sequences)
     return ops.stack([_or_zero(r, eye, _inputs(nodes[0]), ops) for r in result], 1), entering
 
 
 def _height(node: Node) -> int:
-    if isinstance(node, Linear):
+    if isinstance(node, LinearRecurrence):
         return node.outputs
     sides = _height(node.forward[-1]), _height(node.backward[-1])
     return sum(sides) if node.merge == "concat" else sides[0]
 
 
 def _inputs(node: Node) -> int:
-    return node.inputs if isinstance(node, Linear) else _inputs(node.forward[0])
+    return node.inputs if isinstance(node, LinearRecurrence) else _inputs(node.forward[0])
 
 
 def _or_zero(row: Array | None, like: Array, inputs: int, ops: Ops) -> Array:
@@ -49,7 +49,7 @@ def _pull(
     top down.
     """
     for node in reversed(nodes):
-        if isinstance(node, Pair):
+        if isinstance(node, Bidirectional):
             cotangents = _pull_pair(node, cotangents, entering, both_ends)
         else:
             cotangents = _pull_one(node, cotangents, entering)
@@ -57,7 +57,7 @@ def _pull(
     return cotangents
 
 
-def _pull_one(node: Linear, cotangents: list[Array | None], entering: Entering) -> list[Array | None]:
+def _pull_one(node: LinearRecurrence, cotangents: list[Array | None], entering: Entering) -> list[Array | None]:
     ops = node.ops
     some = next(c for c in cotangents if c is not None)
     rows = int(some.shape[1])
@@ -89,14 +89,16 @@ def _pull_one(node: Linear, cotangents: list[Array | None], entering: Entering) 
     return inputs[::-1] if node.reverse else inputs
 
 
-def _into(state: Array, cotangent: Array, node: Linear) -> Array:
+def _into(state: Array, cotangent: Array, node: LinearRecurrence) -> Array:
     """The state's cotangent with that of the output, rows `out` of the state, added."""
     assert node.out is not None
     a, b = node.out.start, node.out.stop
     return node.ops.concat([state[..., :a], state[..., a:b] + cotangent, state[..., b:]], 2)
 
 
-def _pull_pair(node: Pair, cotangents: list[Array | None], entering: Entering, both_ends: bool) -> list[Array | None]:
+def _pull_pair(
+    node: Bidirectional, cotangents: list[Array | None], entering: Entering, both_ends: bool
+) -> list[Array | None]:
     h = _height(node.forward[-1])
 
     def split(c: Array | None, t: int) -> tuple[Array | None, Array | None]:

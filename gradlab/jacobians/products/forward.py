@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradlab.jacobians.backend import ZERO_EXPONENT, Array, Ops
-from gradlab.jacobians.recurrence import Linear, Node, Pair, holders
+from gradlab.jacobians.recurrence import Bidirectional, LinearRecurrence, Node, recurrences
 
 Window = tuple[int, int]
 _CALM = {"float32": 30, "float64": 250}  # magnitudes within 2**±this are left as they are
@@ -20,14 +20,16 @@ _POWERS = 2.0 ** np.arange(-1022, 1023, dtype=np.float64)
 
 
 @dataclass
-class Row:
+class JacobianRow:
     """One output step: values (B, H, n, w), exponents (B, n) or None."""
 
     values: Array
     exponents: Array | None = None
 
 
-def sweep(nodes: list[Node], kind: str, holder: Linear | None, window: Window, scaled: bool) -> Iterator[Row]:
+def forward(
+    nodes: list[Node], kind: str, holder: LinearRecurrence | None, window: Window, scaled: bool
+) -> Iterator[JacobianRow]:
     """Rows t = 0 .. T-1 (in the order of the layer's output) of d output_t / d source_s for s in the window.
 
     kind "inputs": the source is x_s. "states": the state of `holder` entering the step that reads its input s.
@@ -40,11 +42,16 @@ def sweep(nodes: list[Node], kind: str, holder: Linear | None, window: Window, s
 
 
 def _through(
-    nodes: list[Node], kind: str, holder: Linear | None, window: Window, scaled: bool, rows: Iterator[Row] | None
-) -> Iterator[Row] | None:
+    nodes: list[Node],
+    kind: str,
+    holder: LinearRecurrence | None,
+    window: Window,
+    scaled: bool,
+    rows: Iterator[JacobianRow] | None,
+) -> Iterator[JacobianRow] | None:
     for node in nodes:
-        if isinstance(node, Pair):
-            if rows is not None or kind == "inputs" or any(part is holder for part in holders([node])):
+        if isinstance(node, Bidirectional):
+            if rows is not None or kind == "inputs" or any(part is holder for part in recurrences([node])):
                 rows = _pair(node, kind, holder, window, scaled, rows)
         elif rows is not None:
             rows = _carry(node, rows, window, kind, scaled)
@@ -57,7 +64,7 @@ def _width(window: Window, kind: str) -> int:
     return 1 if kind == "initial_state" else window[1] - window[0]
 
 
-def _seed(node: Linear, kind: str, window: Window, scaled: bool) -> Iterator[Row]:
+def _seed(node: LinearRecurrence, kind: str, window: Window, scaled: bool) -> Iterator[JacobianRow]:
     """The recurrence in which the source is: one new column at each step of the window."""
     ops, last = node.ops, node.steps
     state, out = (node.B, node.D) if kind == "inputs" else (node.A, node.C)
@@ -78,7 +85,9 @@ def _seed(node: Linear, kind: str, window: Window, scaled: bool) -> Iterator[Row
         yield row
 
 
-def _carry(node: Linear, rows: Iterator[Row], window: Window, kind: str, scaled: bool) -> Iterator[Row]:
+def _carry(
+    node: LinearRecurrence, rows: Iterator[JacobianRow], window: Window, kind: str, scaled: bool
+) -> Iterator[JacobianRow]:
     """A recurrence that reads what the one below puts out."""
     if node.reverse:
         whole = [pad(row, _width(window, kind), node.ops) for row in rows]
@@ -91,45 +100,52 @@ def _carry(node: Linear, rows: Iterator[Row], window: Window, kind: str, scaled:
 
 
 def _pair(
-    node: Pair, kind: str, holder: Linear | None, window: Window, scaled: bool, rows: Iterator[Row] | None
-) -> Iterator[Row]:
+    node: Bidirectional,
+    kind: str,
+    holder: LinearRecurrence | None,
+    window: Window,
+    scaled: bool,
+    rows: Iterator[JacobianRow] | None,
+) -> Iterator[JacobianRow]:
     below = None if rows is None else list(rows)
     sides = []
     for nodes in (node.forward, node.backward):
         side = _through(nodes, kind, holder, window, scaled, None if below is None else iter(below))
-        sides.append(None if side is None else [pad(row, _width(window, kind), holders([node])[0].ops) for row in side])
+        sides.append(
+            None if side is None else [pad(row, _width(window, kind), recurrences([node])[0].ops) for row in side]
+        )
     forward, backward = sides
     if backward is not None:
         backward = backward[::-1]
-    for t in range(holders([node])[0].steps):
+    for t in range(recurrences([node])[0].steps):
         yield _merge(node, t, None if forward is None else forward[t], None if backward is None else backward[t])
 
 
-def _merge(node: Pair, t: int, f: Row | None, b: Row | None) -> Row:
-    ops = holders([node])[0].ops
+def _merge(node: Bidirectional, t: int, f: JacobianRow | None, b: JacobianRow | None) -> JacobianRow:
+    ops = recurrences([node])[0].ops
     if f is None or b is None:  # a state of one direction moves that direction's outputs only
         some = f if f is not None else b
         assert some is not None
         other = node.backward_out if b is None else node.forward_out
         shape = [int(some.values.shape[0]), int(other.shape[2]), *(int(n) for n in some.values.shape[2:])]
-        none = Row(
-            ops.zeros(shape, holders([node])[0].dtype),
+        none = JacobianRow(
+            ops.zeros(shape, recurrences([node])[0].dtype),
             None if some.exponents is None else some.exponents * 0 + ZERO_EXPONENT,
         )
         f, b = (some, none) if b is None else (none, some)
     f_values, b_values, exponents = align(f, b, ops)
     if node.merge == "concat":
-        return Row(ops.concat([f_values, b_values], 1), exponents)
+        return JacobianRow(ops.concat([f_values, b_values], 1), exponents)
     if node.merge == "mul":
-        return Row(
+        return JacobianRow(
             f_values * node.backward_out[:, t, :, None, None] + b_values * node.forward_out[:, t, :, None, None],
             exponents,
         )
     total = f_values + b_values
-    return Row(total / 2 if node.merge == "ave" else total, exponents)
+    return JacobianRow(total / 2 if node.merge == "ave" else total, exponents)
 
 
-def align(f: Row, b: Row, ops: Ops) -> tuple[Array, Array, Array | None]:
+def align(f: JacobianRow, b: JacobianRow, ops: Ops) -> tuple[Array, Array, Array | None]:
     """Values of two rows on one common exponent."""
     if f.exponents is None or b.exponents is None:
         return f.values, b.values, None
@@ -141,7 +157,7 @@ def align(f: Row, b: Row, ops: Ops) -> tuple[Array, Array, Array | None]:
     )
 
 
-def pad(row: Row, n: int, ops: Ops, front: bool = False) -> Row:
+def pad(row: JacobianRow, n: int, ops: Ops, front: bool = False) -> JacobianRow:
     """The row with zero columns up to n, after its own ones (or before them)."""
     missing = n - int(row.values.shape[2])
     if missing == 0:
@@ -150,9 +166,9 @@ def pad(row: Row, n: int, ops: Ops, front: bool = False) -> Row:
     zeros = ops.zeros([batch, height, missing, width], _dtype(row.values))
     values = ops.concat([zeros, row.values] if front else [row.values, zeros], 2)
     if row.exponents is None:
-        return Row(values)
+        return JacobianRow(values)
     empty = ops.zeros([batch, missing], "int32") + ZERO_EXPONENT
-    return Row(values, ops.concat([empty, row.exponents] if front else [row.exponents, empty], 1))
+    return JacobianRow(values, ops.concat([empty, row.exponents] if front else [row.exponents, empty], 1))
 
 
 def _dtype(x: Array) -> str:
@@ -170,13 +186,13 @@ def _power(exponents: Array, like: Array, ops: Ops) -> Array:
 class _State:
     """The change of one recurrence's state per source column, and the last output row."""
 
-    def __init__(self, node: Linear, scaled: bool, width: int, front: bool = False) -> None:
+    def __init__(self, node: LinearRecurrence, scaled: bool, width: int, front: bool = False) -> None:
         ops, self.node, self.scaled, self.width = node.ops, node, scaled, width
         self.front = front  # new columns come before the old ones: time runs backwards
         self.values = ops.zeros([node.batch, node.states, 0, width], node.dtype)
         self.exponents = ops.zeros([node.batch, 0], "int32")
         self.output = ops.zeros([node.batch, node.outputs, 0, width], node.dtype)
-        self.last: Row | None = None
+        self.last: JacobianRow | None = None
 
     def append(self, state: Array, output: Array | None = None) -> None:
         """A new source column with its effect on the state (B, S, w) and on this step's output (B, H, w)."""
@@ -189,7 +205,7 @@ class _State:
     def _join(self, old: Array, new: Array, axis: int) -> Array:
         return self.node.ops.concat([new, old] if self.front else [old, new], axis)
 
-    def step(self, t: int, below: Row | None) -> None:
+    def step(self, t: int, below: JacobianRow | None) -> None:
         """One step of the recurrence, driven by the row below (or by nothing)."""
         node = self.node
         if self.scaled:
@@ -205,16 +221,18 @@ class _State:
         if node.out is not None:
             self.output = self.values[:, node.out]
 
-    def _drive(self, t: int, below: Row) -> None:
+    def _drive(self, t: int, below: JacobianRow) -> None:
         node, ops, n = self.node, self.node.ops, int(below.values.shape[2])
-        mine = pad(Row(self.values, self.exponents if self.scaled else None), n, ops)
-        outs = pad(Row(self.output, self.exponents if self.scaled else None), n, ops) if node.out is None else None
+        mine = pad(JacobianRow(self.values, self.exponents if self.scaled else None), n, ops)
+        outs = (
+            pad(JacobianRow(self.output, self.exponents if self.scaled else None), n, ops) if node.out is None else None
+        )
         flat = self._flat(below.values)
         driven = self._grouped(node.B[:, t] @ flat)
-        self.values, driven, exponents = align(mine, Row(driven, below.exponents), ops)
+        self.values, driven, exponents = align(mine, JacobianRow(driven, below.exponents), ops)
         if outs is not None:
             through = self._grouped(node.D[:, t] @ flat)
-            out, through, _ = align(outs, Row(through, below.exponents), ops)
+            out, through, _ = align(outs, JacobianRow(through, below.exponents), ops)
             self.output = out + through
         self.values = self.values + driven
         self.exponents = exponents if exponents is not None else ops.zeros([node.batch, n], "int32")
@@ -239,20 +257,20 @@ class _State:
             self.values = self.values * factor[:, None, :, None]
         self.exponents = self.exponents + shift
 
-    def row(self, t: int) -> Row:
+    def row(self, t: int) -> JacobianRow:
         """This step's output row; where the step was skipped, the row before (or zero)."""
         node, ops = self.node, self.node.ops
-        row = Row(self.output, self.exponents if self.scaled else None)
+        row = JacobianRow(self.output, self.exponents if self.scaled else None)
         if node.masked is None:
             return row
         n = int(row.values.shape[2])
-        before = Row(row.values * 0, None if row.exponents is None else row.exponents * 0 + ZERO_EXPONENT)
+        before = JacobianRow(row.values * 0, None if row.exponents is None else row.exponents * 0 + ZERO_EXPONENT)
         if self.last is not None and not node.zero_masked:
             before = pad(self.last, n, ops, front=self.front)
         skip = node.masked[:, t]
         values = ops.where(skip[:, None, None, None], before.values, row.values)
         exponents = None if row.exponents is None else ops.where(skip[:, None], before.exponents, row.exponents)
-        self.last = Row(values, exponents)
+        self.last = JacobianRow(values, exponents)
         return self.last
 
     def _flat(self, values: Array) -> Array:
@@ -264,14 +282,14 @@ class _State:
         return self.node.ops.reshape(values, (b, s, k // self.width, self.width))
 
 
-def align_all(rows: tuple[Row, ...], ops: Ops) -> Row:
+def align_all(rows: tuple[JacobianRow, ...], ops: Ops) -> JacobianRow:
     """Rows with different sources for the same outputs, side by side in w on common exponents."""
     n = max(int(row.values.shape[2]) for row in rows)
     padded = [pad(row, n, ops) for row in rows]
     if padded[0].exponents is None:
-        return Row(ops.concat([row.values for row in padded], 3))
+        return JacobianRow(ops.concat([row.values for row in padded], 3))
     common = padded[0].exponents
     for row in padded[1:]:
         common = ops.maximum(common, row.exponents)
     values = [row.values * _power(row.exponents - common, row.values, ops)[:, None, :, None] for row in padded]
-    return Row(ops.concat(values, 3), common)
+    return JacobianRow(ops.concat(values, 3), common)

@@ -9,7 +9,7 @@ import itertools
 
 import numpy as np
 
-from gradlab.jacobians.recurrence import Linear, LstmLinear
+from gradlab.jacobians.recurrence import LinearRecurrence, LstmLinear
 from gradlab.jacobians.threads import run_parts, scratch, workers
 
 _SMALL = 1.5e8  # floating-point operations below which a second thread costs more than it gives
@@ -19,14 +19,14 @@ _COLUMNS = (
 _ELEMENTS = 1 << 17
 
 
-def is_simple(node: Linear, kind: str) -> bool:
+def is_simple(node: LinearRecurrence, kind: str) -> bool:
     """Whether the output is the whole state (of an LSTM, its h), with nothing skipped, and the source is one per step."""
     if node.masked is not None or kind not in ("inputs", "states") or node.out is None or node.out.start != 0:
         return False
     return isinstance(node, LstmLinear) or node.outputs == node.states
 
 
-def full(node: Linear, kind: str, threads: int | None = None) -> np.ndarray | None:
+def full(node: LinearRecurrence, kind: str, threads: int | None = None) -> np.ndarray | None:
     """(B, T, H, T, w), columns in processing order; None when this recurrence is not one of the simple shapes."""
     if not is_simple(node, kind):
         return None
@@ -44,7 +44,7 @@ def full(node: Linear, kind: str, threads: int | None = None) -> np.ndarray | No
     return out.reshape(node.batch, node.steps, node.outputs, node.steps, width)
 
 
-def _work(node: Linear, width: int) -> float:
+def _work(node: LinearRecurrence, width: int) -> float:
     return node.batch * node.steps**2 * width * node.states * node.outputs
 
 
@@ -62,7 +62,9 @@ def _windows(steps: int, width: int, batch: int, work: float) -> list[tuple[int,
     return [(a, b) for a, b in itertools.pairwise(edges) if b > a]
 
 
-def _dense(node: Linear, source: np.ndarray, out: np.ndarray, width: int, b: slice, first: int, stop: int) -> None:
+def _dense(
+    node: LinearRecurrence, source: np.ndarray, out: np.ndarray, width: int, b: slice, first: int, stop: int
+) -> None:
     a, rows, own, left = node.A[b], out[b], source[b], first * width
     for t in range(first, node.steps):
         k = min(t, stop) * width

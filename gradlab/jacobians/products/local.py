@@ -1,7 +1,7 @@
 """What needs no products over time: the joint step of stacked recurrences, and an output and its own input."""
 
 from gradlab.jacobians.backend import Array
-from gradlab.jacobians.recurrence import Linear, Node, Pair
+from gradlab.jacobians.recurrence import Bidirectional, LinearRecurrence, Node
 
 
 def joint_step(nodes: list[Node]) -> Array | None:
@@ -11,7 +11,7 @@ def joint_step(nodes: list[Node]) -> Array | None:
     A recurrence that reads what another put out reads its state of the step before, so the joint matrix is block lower
     triangular.
     """
-    chain = [node for node in nodes if isinstance(node, Linear)]
+    chain = [node for node in nodes if isinstance(node, LinearRecurrence)]
     if len(chain) < len(nodes) or any(node.reverse for node in chain[1:]):
         return None
     rows: list[list[Array]] = []
@@ -31,11 +31,11 @@ def joint_step(nodes: list[Node]) -> Array | None:
 
 def feedthrough(nodes: list[Node], kind: str) -> Array | None:
     """d h_t / d x_t (B, T, H, I), when the input of a step reaches its own output by that step only; None otherwise."""
-    if any(isinstance(node, Pair) or node.reverse for node in nodes) or kind != "inputs":
+    if any(isinstance(node, Bidirectional) or node.reverse for node in nodes) or kind != "inputs":
         return None
     total: Array | None = None
     for node in nodes:
-        assert isinstance(node, Linear)
+        assert isinstance(node, LinearRecurrence)
         direct = node.D
         if node.masked is not None:
             direct = node.ops.where(node.masked[:, :, None, None], direct * 0, direct)

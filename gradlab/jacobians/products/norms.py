@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 
 from gradlab.jacobians.backend import Array, Ops
-from gradlab.jacobians.products.forward import Row
+from gradlab.jacobians.products.forward import JacobianRow
 
 _LOG10_2 = float(np.log10(2.0))
 
 
-def log10_norms(row: Row, order: Any, ops: Ops) -> Array:
+def log10_norms(row: JacobianRow, order: Any, ops: Ops) -> Array:
     """log10 of the norm of each block (B, H, n, w) of a row: (B, n), float64; -inf for a zero block, nan for one that
     is not finite.
     """

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradlab.jacobians.products.full_numpy import is_simple
-from gradlab.jacobians.recurrence import Linear, LstmLinear
+from gradlab.jacobians.recurrence import LinearRecurrence, LstmLinear
 from gradlab.jacobians.threads import run_parts, workers
 
 _LOG10_2 = float(np.log10(2.0))
@@ -21,7 +21,9 @@ _COLUMNS = 2600  # columns of one part
 _SAFE = {"float32": 90, "float64": 900}  # and a sum of squares outside of 2**±this may have lost digits
 
 
-def log10_norms(node: Linear, kind: str, threads: int | None = None, progress: bool = True) -> np.ndarray | None:
+def log10_norms(
+    node: LinearRecurrence, kind: str, threads: int | None = None, progress: bool = True
+) -> np.ndarray | None:
     """(B, T, T) float64, columns in processing order: log10 of the Frobenius norms, -inf for zero, nan for what is not
     finite; None when this recurrence is not one of the simple shapes.
     """
@@ -44,7 +46,9 @@ def _windows(steps: int, width: int, least: int) -> list[tuple[int, int]]:
     return [(a, b) for a, b in itertools.pairwise(edges) if b > a]
 
 
-def _part(node: Linear, source: np.ndarray, out: np.ndarray, width: int, b: int, first: int, stop: int) -> None:
+def _part(
+    node: LinearRecurrence, source: np.ndarray, out: np.ndarray, width: int, b: int, first: int, stop: int
+) -> None:
     step = _Lstm(node, b) if isinstance(node, LstmLinear) else _Dense(node, b)
     state = _Columns(node, width, stop - first)
     squares = np.zeros((node.steps - first, stop - first))
@@ -64,7 +68,7 @@ def _part(node: Linear, source: np.ndarray, out: np.ndarray, width: int, b: int,
 class _Dense:
     """A step of a recurrence without structure: one product."""
 
-    node: Linear
+    node: LinearRecurrence
     sample: int
 
     def advance(self, t: int, state: "_Columns") -> None:
@@ -93,7 +97,7 @@ class _Lstm:
 class _Columns:
     """The change of the state per source step: values[:, s * width : (s + 1) * width] * 2**powers[s]."""
 
-    def __init__(self, node: Linear, width: int, sources: int) -> None:
+    def __init__(self, node: LinearRecurrence, width: int, sources: int) -> None:
         self.values, self.spare = np.empty((2, node.states, sources * width), node.dtype)
         self.sources, self.filled = 0, 0
         self._width, self._outputs = width, node.outputs
