@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from gradlab.bptt.target import target
 from gradlab.doctor.frontends.training_step import batch, in_a_replica
 from gradlab.doctor.recording.snapshot import Snapshot
 from gradlab.doctor.recording.sources import unwrap
+from gradlab.runtime.keras_backend import require_tensorflow
 
 
 def through_time(
@@ -70,7 +70,7 @@ def through_time(
     """
     if not hasattr(model, "_flatten_layers") or not hasattr(model, "call"):
         raise TypeError(f"model is a {type(model).__name__}; expected a Keras model or layer, Keras 3 or legacy Keras")
-    _check_backend(model)
+    require_tensorflow(model, "gradlab.through_time")
     given = batch(x, y, sample_weight)
     snapshot = Snapshot(lambda v: id(v.handle))
     try:
@@ -171,13 +171,3 @@ def _chain(item: Watched, calls: list[Call], order: np.ndarray, masked: np.ndarr
 def _wide(gradient: Any) -> Any:
     """float16 holds too few digits to be divided by a loss scale."""
     return tf.float64 if gradient.dtype == tf.float64 else tf.float32
-
-
-def _check_backend(model: Any) -> None:
-    keras = sys.modules.get("keras")
-    legacy = any(k.__module__.split(".")[0] == "tf_keras" for k in type(model).__mro__)
-    if keras is not None and not legacy and keras.backend.backend() != "tensorflow":
-        raise NotImplementedError(
-            f"Keras runs on {keras.backend.backend()} here, whose steps TensorFlow does not record; expected "
-            "KERAS_BACKEND=tensorflow"
-        )

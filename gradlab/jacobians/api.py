@@ -1,6 +1,5 @@
 """gradlab.jacobian: the one entry to everything in this package."""
 
-import sys
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from gradlab.jacobians.backend import Array, NumpyOps, Ops, TensorflowOps
 from gradlab.jacobians.cells import generic
 from gradlab.jacobians.linearise import linearise
 from gradlab.jacobians.result import Jacobian
+from gradlab.runtime.keras_backend import require_tensorflow
 
 _WRT = ("inputs", "initial_state", "states")
 
@@ -47,9 +47,9 @@ def jacobian(
         raise ValueError(f"wrt is {wrt!r}; expected one of {', '.join(map(repr, _WRT))}")
     mask = getattr(inputs, "_keras_mask", None) if mask is None else mask  # what the layer itself would use
     values = _floats(inputs)
+    require_tensorflow(layer[0] if isinstance(layer, (list, tuple)) and layer else layer, "gradlab.jacobian")
     specs = keras_layers.read(layer, with_initial_state=initial_state is not None)
     keras_layers.build(layer, tuple(values.shape))
-    _check_backend(layer)
     dtypes = {keras_layers.dtype_of(spec) for spec in specs}
     if len(dtypes) != 1:
         raise ValueError(f"the layers compute in different dtypes ({', '.join(sorted(dtypes))}): use one")
@@ -103,16 +103,6 @@ def _mask(mask: Any, x: Array) -> np.ndarray | None:
         raise ValueError("mask must be boolean (or 0 and 1): true where a step counts")
     keep = keep.astype(bool)
     return None if keep.all() else keep
-
-
-def _check_backend(layer: Any) -> None:
-    keras = sys.modules.get("keras")
-    first = layer[0] if isinstance(layer, (list, tuple)) else layer
-    if keras is not None and not keras_layers.is_legacy(first) and keras.backend.backend() != "tensorflow":
-        raise ValueError(
-            f"Keras runs on {keras.backend.backend()} here; this works on its TensorFlow backend "
-            f"(KERAS_BACKEND=tensorflow)"
-        )
 
 
 def _check_size(specs: list[keras_layers.Spec], x: Array, dtype: str) -> None:

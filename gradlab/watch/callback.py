@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from gradlab.runtime.keras_backend import require_tensorflow
 from gradlab.watch import rules
 from gradlab.watch.alarm import Alarm
 from gradlab.watch.columns import Column, column
@@ -137,7 +138,7 @@ class Watch(tf.keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Make the train function that records."""
-        _check_backend(self.model)
+        require_tensorflow(self.model, "gradlab.Watch")
         other = _watched.get(self.model)
         if other is not None and other is not self and other.params is self.params:
             raise ValueError(
@@ -346,16 +347,6 @@ def _nothing_seen() -> Alarm:
         "in your own loop call watch.step(gradients, variables, loss)"
     )
     return Alarm("unseen", 1, 1, (), words, "not one call of an optimizer's apply_gradients or apply")
-
-
-def _check_backend(model: Any) -> None:
-    for kind in type(model).__mro__:
-        if kind.__module__.startswith("keras.src.backend.") and "tensorflow" not in kind.__module__:
-            backend = kind.__module__.split(".")[3]
-            raise NotImplementedError(
-                f"Keras runs on {backend!r} here, and Watch sees the TensorFlow training step only; on other backends "
-                "gradlab draws and explains nothing. Set KERAS_BACKEND=tensorflow before Keras is imported"
-            )
 
 
 def _steps_in_one_call(model: Any) -> int:

@@ -117,6 +117,7 @@ assert step(tf.GradientTape).numpy().tolist() == step(gradlab.Tape).numpy().toli
 """
 
 
+@pytest.mark.weekly  # two starts of TensorFlow; above, each name is taken away by itself
 def test_a_program_runs_without_all_of_them_and_its_reports_say_so():
     modules = {"pywrap_tfe": "pywrap_tfe", "execute": "eager.execute", "tape_record": "eager.record"}
     names = [(f"tensorflow.python.{modules[owner]}", name) for owner, name in NAMES if owner in modules]

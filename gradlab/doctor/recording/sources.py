@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from gradlab.doctor.recording.tf_internals import EagerTensor
+from gradlab.runtime.keras_backend import require_tensorflow
 
 Eager = EagerTensor  # the class of every tensor that has a value
 
@@ -72,6 +73,7 @@ def as_source(name: str, thing: Any) -> Source:
             f"source {name!r} belongs to another graph ({value!r}); explain works on eager tensors and variables: "
             "pass the tensor that the loss function uses, not the one of a traced function or model"
         )
+    require_tensorflow(thing, "gradlab's doctor")
     kind = _kind(thing)
     if "KerasTensor" in kind:
         raise TypeError(
