@@ -110,6 +110,24 @@ for name, (table, network, _) in {"plain": plain, "with attention": attending}.i
 # loss reads each state directly. So the gradient of the first state need not pass the later steps.
 
 # %% [markdown]
+# Keep one more number for section 4: do the attention weights of new weights order the words as the saliency does?
+
+
+# %%
+def ranks(values):
+    """0 for the smallest of a row, 1 for the next, and so on."""
+    return values.argsort(axis=1).argsort(axis=1)
+
+
+def agreement(first, second):
+    """Spearman's rank correlation of each row: 1 for the same order, 0 for none in common, -1 for the opposite order."""
+    return np.array([np.corrcoef(a, b)[0, 1] for a, b in zip(ranks(first), ranks(second))])
+
+
+table, network, looks = attending
+middle_before = np.median(agreement(np.array(looks(table(tokens)))[:, 0], saliency(table, network, tokens, answers)))
+
+# %% [markdown]
 # ## 3. Train both
 #
 # Each network is trained until it gives the right verb for 97 of 100 new sentences, three times in a row (at most 500 steps).
@@ -119,7 +137,7 @@ from IPython.display import display
 
 from gradlab.panel.progress import Progress
 
-MOST, EVERY, BATCH = 500, 25, 64  # steps, steps from check to check, sentences in a batch
+MOST, EVERY, BATCH, BATCHES = 500, 25, 64, 62  # steps, steps from check to check, sentences in a batch, batches
 
 
 def right(table, network):
@@ -140,10 +158,11 @@ def train(table, network, bar):
             loss = tf.reduce_mean(losses)
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
 
-    words, wanted, _ = sentences(MOST * BATCH, seed=0)
+    words, wanted, _ = sentences(BATCH * BATCHES, seed=0)
     good = 0
     for number in range(1, MOST + 1):
-        part = slice(BATCH * (number - 1), BATCH * number)
+        first = BATCH * (number % BATCHES)
+        part = slice(first, first + BATCH)
         step(tf.constant(words[part]), tf.constant(wanted[part]))
         if number % EVERY == 0:
             share = right(table, network)
@@ -208,24 +227,15 @@ for name, found in measures.items():
     said = "no answer yet" if my_count[name] == "?" else "as you said" if my_count[name] == band else "not as you said"
     print(f"largest {name} at the noun that decides: {band}; {said}")
 
-
-def ranks(values):
-    """0 for the smallest of a row, 1 for the next, and so on."""
-    return values.argsort(axis=1).argsort(axis=1)
-
-
-def agreement(first, second):
-    """Spearman's rank correlation of each row: 1 for the same order, 0 for none in common, -1 for the opposite order."""
-    return np.array([np.corrcoef(a, b)[0, 1] for a, b in zip(ranks(first), ranks(second))])
-
-
-middle = np.median(agreement(*measures.values()))
-print("the median rank agreement of the two is below 0.9:", bool(middle < 0.9))
+after = np.median(agreement(*measures.values()))
+print("the median rank agreement before training is below 0:", bool(middle_before < 0))
+print("after training it is larger:", bool(after > middle_before))
 
 # %% [markdown]
 # <!-- answers: attention_weight -->
 #
-# **Explain.** The two measures put the words in different orders. They answer different questions. The weight says how much of a *state* goes into the mean. A
+# **Explain.** Weights and saliency need not put the words in the same order. With new weights the order was rather the opposite one, and training brought the
+# two nearer to each other. Neither has the noun that decides at the top here. They answer different questions. The weight says how much of a *state* goes into the mean. A
 # state holds what the LSTM kept of all words before it, so the weight of step 20 can be the weight of the first noun. The saliency says how a very small
 # change of a *row* changes the loss. This is what one network on one task shows. It is no law for all networks with attention.
 
@@ -348,26 +358,30 @@ print(f"{band};", "no answer yet" if my_sums == "?" else "as you said" if my_sum
 # **Explain.** On the way from the baseline the answer does not change slowly. It stays at one end, and changes to the other within a very short piece of the line.
 # Equal steps jump over that piece. The gradients at all 51 points are then near zero, and so is the sum. Without the check this would look like "no word matters".
 #
-# The remedy: put more points where the answer changes. `finer` halves each piece in which the answer changes by more than 0.02, until there is none.
+# The remedy: the check holds for each piece of the line as well. `finer` halves each piece in which the trapezoid rule misses the change of the answer by more
+# than 0.0005, until there is none.
 
 
 # %%
 def finer(n):
-    """Positions on the line between which the answer of sentence n changes by less than 0.02."""
-    alphas = np.linspace(0, 1, 33)
-    for _ in range(20):  # a piece of 1 / 2**25: float32 has no finer ones
-        points = baseline[n] + alphas[:, None, None] * (rows[n] - baseline[n])
-        wide = np.abs(np.diff(probability(tf.constant(points, tf.float32)).numpy())) > 0.02
-        if not wide.any():
+    """Positions on the line such that the check holds in each piece between two of them."""
+    alphas, change = np.linspace(0, 1, 33), rows[n] - baseline[n]
+    for _ in range(20):  # pieces of 1 / 2**25: float32 has no finer ones
+        points = tf.constant(baseline[n] + alphas[:, None, None] * change, tf.float32)
+        along = (slope(points).numpy() * change).sum(axis=(1, 2))
+        summed = (along[1:] + along[:-1]) / 2 * np.diff(alphas)
+        wrong = np.abs(summed - np.diff(probability(points).numpy())) > 0.0005
+        if not wrong.any():
             break
-        alphas = np.sort(np.concatenate([alphas, (alphas[1:] + alphas[:-1])[wide] / 2]))
+        alphas = np.sort(np.concatenate([alphas, (alphas[1:] + alphas[:-1])[wrong] / 2]))
     return alphas
 
 
 lines = [finer(n) for n in range(N)]
 attributions = np.array([attribute(slope, rows[n], baseline[n], lines[n]) for n in range(N)])
 print("all sums right up to 0.05:", all(missing(n, lines[n]) < 0.05 for n in range(N)))
-print("the largest is the noun that decides, in all:", bool((np.abs(attributions).argmax(axis=1) == places[:N]).all()))
+share = np.mean(np.abs(attributions).argmax(axis=1) == places[:N])
+print("the largest is the noun that decides, in more than 4 of 6:", bool(share > 4 / 6))
 
 # %%
 from matplotlib.figure import Figure

@@ -9,6 +9,7 @@ The task is an old one of linguistics, number agreement with nouns of another nu
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import numpy as np
@@ -38,24 +39,24 @@ def sentences(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.nda
     >>> text(tokens[0])[places[0]].endswith("s") == bool(answers[0, 0])
     True
     """
-    draw = np.random.default_rng(seed)
+    draw = random.Random(seed)  # ten times as fast as NumPy's for one word at a time
     tokens, answers, places = (
         np.zeros((count, LENGTH), np.int32),
         np.zeros((count, 1), np.float32),
         np.zeros(count, int),
     )
     for row in range(count):
-        plural = draw.integers(0, 2, size=PHRASES + 1)
-        nouns = [_NOUNS[draw.integers(_MANY)] + "s" * number for number in plural]
-        before = list(draw.choice(_ADJECTIVES, draw.integers(0, 3)))
-        words = ["the", *before, nouns[0]]
+        plural = [draw.randrange(2) for _ in range(PHRASES + 1)]
+        nouns = [draw.choice(_NOUNS) + "s" * number for number in plural]
+        words = ["the", *draw.choices(_ADJECTIVES, k=draw.randrange(3)), nouns[0]]
         answers[row], places[row] = plural[0], len(words) - 1
         longer = (
             LENGTH - len(words) - _SHORTEST * PHRASES
         )  # as many phrases get an adjective, so that the length is right
-        for phrase, adjective in enumerate(draw.permutation(np.arange(PHRASES) < longer), 1):
+        described = draw.sample(range(1, PHRASES + 1), longer)
+        for phrase in range(1, PHRASES + 1):
             words += [draw.choice(_PREPOSITIONS), "the"]
-            words += [draw.choice(_ADJECTIVES)] if adjective else []
+            words += [draw.choice(_ADJECTIVES)] if phrase in described else []
             words.append(nouns[phrase])
         tokens[row] = [_ID[word] for word in words]
     return tokens, answers, places
