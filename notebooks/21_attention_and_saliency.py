@@ -30,10 +30,10 @@ gradlab.start(keras=keras, device=device)
 import numpy as np
 import tensorflow as tf
 
-from gradlab.lab.agreement import LENGTH, WORDS, other_number, sentences, text
+from gradlab.lab.agreement import LENGTH, WORDS, other_number, rank_agreement, sentences, text
 
 tokens, answers, places = sentences(100, seed=1)
-for n in range(3):
+for n in (int(answers.argmin()), int(answers.argmax())):
     print(*text(tokens[n]), "...", "are" if answers[n, 0] else "is")
 
 # %% [markdown]
@@ -110,77 +110,35 @@ for name, (table, network, _) in {"plain": plain, "with attention": attending}.i
 # loss reads each state directly. So the gradient of the first state need not pass the later steps.
 
 # %% [markdown]
-# Keep one more number for section 4: do the attention weights of new weights order the words as the saliency does?
-
+# Keep one more number for section 4: do the attention weights of the new network put the words in the same order as the saliency does? `rank_agreement` is
+# Spearman's rank correlation: 1 for the same order, 0 for none in common, -1 for the opposite order.
 
 # %%
-def ranks(values):
-    """0 for the smallest of a row, 1 for the next, and so on."""
-    return values.argsort(axis=1).argsort(axis=1)
-
-
-def agreement(first, second):
-    """Spearman's rank correlation of each row: 1 for the same order, 0 for none in common, -1 for the opposite order."""
-    return np.array([np.corrcoef(a, b)[0, 1] for a, b in zip(ranks(first), ranks(second))])
-
-
 table, network, looks = attending
-middle_before = np.median(agreement(np.array(looks(table(tokens)))[:, 0], saliency(table, network, tokens, answers)))
+middle_before = np.median(
+    rank_agreement(np.array(looks(table(tokens)))[:, 0], saliency(table, network, tokens, answers))
+)
 
 # %% [markdown]
 # ## 3. Train both
 #
-# Each network is trained until it gives the right verb for 97 of 100 new sentences, three times in a row (at most 500 steps).
+# Each network is trained with Adam on about 4000 sentences, until it gives the right verb for 97 of 100 new ones, three times in a row (at most 500 steps). The loss
+# is the binary cross-entropy.
 
 # %%
 from IPython.display import display
 
+from gradlab.lab.train_on_sentences import MOST, train
 from gradlab.panel.progress import Progress
 
-MOST, EVERY, BATCH, BATCHES = 500, 25, 64, 62  # steps, steps from check to check, sentences in a batch, batches
-
-
-def right(table, network):
-    """The share of the 100 sentences with the right answer."""
-    return float(np.mean((np.array(network(table(tokens))) > 0) == (answers > 0)))
-
-
-def train(table, network, bar):
-    """The number of steps until it has learned."""
-    variables = table.trainable_variables + network.trainable_variables
-    optimizer = tf.keras.optimizers.Adam(0.005, global_clipnorm=0.1)  # clipped: notebook 14
-    optimizer.build(variables)
-
-    @tf.function
-    def step(words, wanted):
-        with tf.GradientTape() as tape:
-            losses = tf.nn.sigmoid_cross_entropy_with_logits(wanted, network(table(words)))
-            loss = tf.reduce_mean(losses)
-        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
-
-    words, wanted, _ = sentences(BATCH * BATCHES, seed=0)
-    good = 0
-    for number in range(1, MOST + 1):
-        first = BATCH * (number % BATCHES)
-        part = slice(first, first + BATCH)
-        step(tf.constant(words[part]), tf.constant(wanted[part]))
-        if number % EVERY == 0:
-            share = right(table, network)
-            bar.show(number, f"{share:.0%} right")
-            good = good + 1 if share >= 0.97 else 0
-            if good == 3:
-                return number
-    return MOST
-
-
-# %%
 for name, (table, network, _) in {"plain": plain, "with attention": attending}.items():
     bar = Progress(MOST, name)
     display(bar)
     with tf.device(device):
-        train(table, network, bar)
+        train(table, network, tokens, answers, bar.show)
     bar.show(MOST, "done")
-    print(f"{name}: it learns the task: {right(table, network) > 0.95}")
+    right = np.mean((np.array(network(table(tokens))) > 0) == (answers > 0))
+    print(f"{name}: it learns the task: {bool(right > 0.95)}")
 
 # %% [markdown]
 # You know the grammar, so you know which word decides. Do the networks use it? Change the number of nouns, and see whether the answer changes: first
@@ -227,7 +185,7 @@ for name, found in measures.items():
     said = "no answer yet" if my_count[name] == "?" else "as you said" if my_count[name] == band else "not as you said"
     print(f"largest {name} at the noun that decides: {band}; {said}")
 
-after = np.median(agreement(*measures.values()))
+after = np.median(rank_agreement(*measures.values()))
 print("the median rank agreement before training is below 0:", bool(middle_before < 0))
 print("after training it is larger:", bool(after > middle_before))
 
@@ -247,6 +205,8 @@ print("after training it is larger:", bool(after > middle_before))
 # How sure is the trained network, and how large is the gradient of its answer *p* (the probability of "are") for the noun that decides?
 
 # %%
+from gradlab.lab.attributions import attribute, bars, check_attributions
+
 N = 6  # sentences to look at
 
 
@@ -294,25 +254,7 @@ def integrated_gradients(gradient, rows, baseline, alphas):
     return np.zeros(len(rows))  # your lines
 
 
-def tried(function):
-    """What is wrong with it, found on a function whose attributions are known: a sum of factor × cube."""
-    draw = np.random.default_rng(0)
-    rows, baseline, factor = draw.standard_normal((3, 5, 2))
-    known = (factor * (rows**3 - baseline**3)).sum(axis=-1)
-    try:
-        for name, alphas in {"equal": np.linspace(0, 1, 401), "unequal": np.linspace(0, 1, 401) ** 2}.items():
-            found = np.asarray(function(lambda points: 3 * factor * np.asarray(points) ** 2, rows, baseline, alphas))
-            if found.shape != known.shape:
-                return f"not yet: the result has shape {found.shape}, expected {known.shape}, a number for each word"
-            if not np.allclose(found, known, atol=1e-3):
-                complete = "complete" if abs(found.sum() - known.sum()) < 1e-3 else "not complete"
-                return f"not yet: with {name} steps the attributions are wrong, and they are {complete}"
-    except Exception as error:
-        return f"not yet: your code raised {type(error).__name__}: {error}"
-    return "right"
-
-
-print(tried(integrated_gradients))
+print(check_attributions(integrated_gradients))
 
 
 # %% tags=["solution"]
@@ -325,7 +267,7 @@ def integrated_gradients(gradient, rows, baseline, alphas):
     return (mean * (rows - baseline)).sum(axis=-1)
 
 
-print(tried(integrated_gradients))
+print(check_attributions(integrated_gradients))
 
 # %% [markdown]
 # ## 6. Let the completeness check tell
@@ -334,14 +276,6 @@ print(tried(integrated_gradients))
 
 # %%
 my_sums = "?"  # your answer
-
-
-def attribute(gradient, rows, baseline, alphas):
-    """Integrated gradients by the trapezoid rule, as in the exercise."""
-    points = baseline + alphas[:, None, None] * (rows - baseline)
-    slopes = np.asarray(gradient(tf.constant(points, tf.float32)))
-    mean = (np.diff(alphas)[:, None, None] * (slopes[1:] + slopes[:-1]) / 2).sum(axis=0)
-    return (mean * (rows - baseline)).sum(axis=-1)
 
 
 def missing(n, alphas):
@@ -384,26 +318,12 @@ share = np.mean(np.abs(attributions).argmax(axis=1) == places[:N])
 print("the largest is the noun that decides, in more than 4 of 6:", bool(share > 4 / 6))
 
 # %%
-from matplotlib.figure import Figure
-
-from gradlab.lab.heatmap import as_picture
-
 shown = {
     "attention": measures["attention weight"][0],
     "saliency": measures["saliency"][0],
     "integrated": attributions[0],
 }
-figure = Figure(figsize=(9, 3.4), layout="constrained")
-axes = figure.subplots(3, 1, sharex=True)
-for ax, (name, values) in zip(axes, shown.items()):
-    ax.bar(range(LENGTH), np.abs(values), color=["black" if i == places[0] else "silver" for i in range(LENGTH)])
-    ax.set_ylabel(name, fontsize=8)
-axes[-1].set_xticks(range(LENGTH), text(tokens[0]), rotation=60, fontsize=8)
-as_picture(
-    figure,
-    "Three rows of bars over the words of one sentence: attention weights, saliency, and the size of integrated gradients. "
-    f"The noun that decides, word {places[0] + 1}, is black.",
-)
+bars(shown, text(tokens[0]), places[0])
 
 # %% [markdown]
 # The baseline is a choice, and the attributions answer a question about *both* sentences: which words make the answer differ from that of the baseline? Words

@@ -1,13 +1,15 @@
 """The notebook about attention and saliency: its task, its exercise, and its attributions against NumPy and finite differences."""
 
 import functools
+import itertools
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from solutions import WHOLE, tags
 
-from gradlab.lab.agreement import LENGTH, PHRASES, WORDS, other_number, sentences, text
+from gradlab.lab.agreement import LENGTH, PHRASES, WORDS, other_number, rank_agreement, sentences, text
+from gradlab.lab.attributions import attribute, check_attributions
 
 NOTEBOOK = next(name for name in WHOLE if name.endswith("attention_and_saliency"))
 
@@ -15,7 +17,7 @@ NOTEBOOK = next(name for name in WHOLE if name.endswith("attention_and_saliency"
 @functools.cache
 def notebook():
     """The names of the notebook, untrained: the sentences, the networks, and the exercise with its solution."""
-    space = {"device": "/CPU:0", "keras": 3}
+    space = {"device": "/CPU:0", "keras": 3, "check_attributions": check_attributions}
     for cell in WHOLE[NOTEBOOK].cells:
         if cell.cell_type == "code" and ("def networks" in cell.source or "sentences(100" in cell.source):
             exec(cell.source, space)
@@ -103,7 +105,7 @@ def test_attributions_agree_with_finite_differences_in_numpy():
 
 def good(gradient, rows, baseline, alphas):
     total, change = 0, rows - baseline
-    for first, second in zip(alphas[:-1], alphas[1:], strict=True):
+    for first, second in itertools.pairwise(alphas):
         middle = baseline + (first + second) / 2 * change
         total = total + (second - first) * np.asarray(gradient(middle[None]))[0]
     return (total * change).sum(axis=-1)
@@ -143,6 +145,7 @@ def that_raises(gradient, rows, baseline, alphas):
     ("function", "words"),
     [
         (good, "right"),
+        (attribute, "right"),
         (with_plain_mean, "not yet: with "),
         (from_zero, "not yet: with equal steps the attributions are wrong, and they are not complete"),
         (without_the_difference, "not yet: with equal steps"),
@@ -154,5 +157,14 @@ def that_raises(gradient, rows, baseline, alphas):
     ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_the_exercise_accepts_good_answers_and_no_others(function, words):
-    said = notebook()["tried"](function)
+    said = check_attributions(function)
     assert said == words if words == "right" else words in said and said.startswith("not yet")
+
+
+def test_rank_agreement_is_spearmans():
+    from scipy.stats import spearmanr
+
+    first, second = np.random.default_rng(0).standard_normal((2, 4, 9))
+    by_scipy = [spearmanr(a, b).statistic for a, b in zip(first, second, strict=True)]
+    np.testing.assert_allclose(rank_agreement(first, second), by_scipy)
+    np.testing.assert_allclose(rank_agreement(first, -first), -1)

@@ -3,6 +3,7 @@
 - `sentences`: any number of them, as token ids, with the answer and the place of the noun that decides.
 - `other_number`: the same sentences with nouns changed from singular to plural and back.
 - `text`: token ids as words.
+- `rank_agreement`: whether two measures put the words in the same order.
 
 The task is an old one of linguistics, number agreement with nouns of another number in between. The grammar is our own.
 """
@@ -76,3 +77,12 @@ def other_number(tokens: Any, places: Any = None) -> np.ndarray:
 def text(tokens: Any) -> list[str]:
     """The words of one sentence."""
     return [WORDS[int(token)] for token in tokens]
+
+
+def rank_agreement(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Spearman's rank correlation of each row of two arrays (sentences, words): (sentences,), from -1 to 1.
+
+    Equal values are ranked in their order. A real measure of a network has none.
+    """
+    ranks = [np.asarray(values).argsort(axis=1).argsort(axis=1) for values in (first, second)]
+    return np.array([np.corrcoef(a, b)[0, 1] for a, b in zip(*ranks, strict=True)])
