@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 14. Clip a gradient that explodes
 #
-# A training loss falls for a while, jumps up by a factor of a thousand, and then every number is `nan`. The usual advice is to **clip** the
+# A training loss jumps up by a factor of a thousand or more, and then every number is `nan`. The usual advice is to **clip** the
 # gradient, which means to make it smaller when it is too large. There are three ways to do it, and they do different things to the
 # *direction* of the gradient. You will watch an explosion, compare the three ways, and write one of them yourself.
 #

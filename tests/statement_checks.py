@@ -5,10 +5,15 @@ Each raises AssertionError if the sentence does not hold here. They are small an
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import tensorflow as tf
+from kerases import HERE
+from solutions import WHOLE
 
 import gradlab
+from gradlab.lab.agreement import other_number, sentences, text
 from gradlab.lab.reading import Kind
 from gradlab.lab.tunable_rnn import GATES, Tunable, inputs_of_size_one, tuned_layer
 
@@ -364,3 +369,193 @@ def vanished_is_not_none():
         y = tf.reduce_sum(layer(x)[:, -1])
     found = tape.gradient(y, x)
     assert found is not None and 0 < np.abs(np.asarray(found)[0, 0]).max() < 1e-15
+
+
+def of_notebook(number, mark):
+    """The names that the first code cell with `mark` in it defines."""
+    name = next(n for n in WHOLE if n.startswith(number) or n.endswith(number))
+    space = {"device": "/CPU:0", "keras": HERE, "np": np, "tf": tf}
+    exec(next(c.source for c in WHOLE[name].cells if c.cell_type == "code" and mark in c.source), space)
+    return space
+
+
+def it_explodes_and_ends_in_nan():
+    losses, norms = of_notebook("14_", "def train(")["train"](lambda g: g, steps=6, rate=0.0003)
+    assert 1e3 < norms[0] < 1e5 and losses[0] < 10
+    assert losses[1] > 1000 * losses[0] and np.isnan(losses[-1])
+
+
+def radius_of_the_exploding_network():
+    rnn, _, _ = of_notebook("14_", "def train(")["make"]()
+    kernel = np.asarray(rnn.cell.recurrent_kernel)
+    np.testing.assert_allclose(np.linalg.eigvals(kernel), 1.05, rtol=1e-6)
+    np.testing.assert_allclose(np.linalg.svd(kernel)[1], 1.05, rtol=1e-6)
+    assert float(tf.nn.relu(1e30)) == np.float32(1e30)
+
+
+def float32_ends_at_3_4e38():
+    assert 3.4e38 < float(np.finfo(np.float32).max) < 3.41e38
+    assert np.isinf((tf.constant(3e38) * 2).numpy())
+
+
+def no_value_is_nan_and_stays():
+    inf = tf.constant(np.inf)
+    assert np.isnan(inf - inf) and np.isnan(0 * inf) and np.isnan(0 * tf.constant(np.nan))
+    assert np.isnan(tf.reduce_sum([1.0, np.nan]))
+    weight = tf.Variable(np.nan)
+    with tf.GradientTape() as tape:
+        loss = (weight - 1.0) ** 2
+    weight.assign_sub(0.1 * tape.gradient(loss, weight))
+    assert np.isnan(weight.numpy())
+
+
+def three_ways_to_clip():
+    gradients = [np.array([3.0, -4.0, 0.5], "float32"), np.array([12.0], "float32")]
+    for g in gradients:
+        assert np.array_equal(tf.clip_by_value(g, -1.0, 1.0), np.clip(g, -1, 1))
+        np.testing.assert_allclose(tf.clip_by_norm(g, 1.0), g / max(1.0, np.linalg.norm(g)), rtol=1e-6)
+    whole = np.sqrt(sum((g**2).sum() for g in gradients))
+    for found, g in zip(tf.clip_by_global_norm(gradients, 1.0)[0], gradients, strict=True):
+        np.testing.assert_allclose(found, g / whole, rtol=1e-6)
+
+
+def clipping_does_not_mend_inf():
+    for bad in (np.inf, np.nan):
+        clipped, norm = tf.clip_by_global_norm([tf.constant([1.0, bad]), tf.constant([1.0])], 1.0)
+        assert not np.isfinite(norm) and all(np.isnan(c).all() for c in clipped)
+
+
+def sigmoid_of_zero_is_half():
+    assert float(tf.sigmoid(0.0)) == 0.5
+
+
+def guessing_is_right_half_of_the_time():
+    _, wanted = of_notebook("15_", "def make(")["batch"](-1, size=1000)
+    assert 0.45 < float(tf.reduce_mean(wanted)) < 0.55
+    np.testing.assert_allclose(tf.nn.sigmoid_cross_entropy_with_logits([0.0, 1.0], [0.0, 0.0]), 0.69, atol=0.005)
+    np.testing.assert_allclose(np.log(2), 0.69, atol=0.005)
+
+
+def first_input_before_training():
+    space = of_notebook("15_", "def make(")
+    x, _ = space["batch"](-2, size=1)
+    rows = [last_row(space["make"](bias)[0], x) for bias in (0.0, 1.0, 4.0)]
+    parts = [row[0] - row[-1] for row in rows]
+    assert -10 < parts[0] < -5 and -4 < parts[1] < -2 and parts[2] >= 0
+
+
+def a_window_stops_the_gradient():
+    space = of_notebook("15_", "def make(")
+    lstm, readout = space["make"](4.0)
+    x, _ = space["batch"](0, size=2)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        total = tf.reduce_sum(space["answer"](lstm, readout, x, 20))
+    found = np.asarray(tape.gradient(total, x))
+    assert not found[:, :20].any() and found[:, 20:].any(axis=2).all()
+    x = x.numpy()
+    moved = np.array(space["answer"](lstm, readout, x + np.eye(40)[0][:, None].astype("float32"), 20))
+    assert (moved != np.array(space["answer"](lstm, readout, x, 20))).any(), "the values are carried across"
+
+
+def embedding_makes_the_mask():
+    layer = tf.keras.layers.Embedding(10, 4, mask_zero=True)
+    assert np.array_equal(layer.compute_mask(np.array([[5, 0, 7, 0]])), [[True, False, True, False]])
+
+
+def padding_with_and_without_a_mask():
+    space = of_notebook("16_", "def make(")
+    for mask_zero in (True, False):
+        table, lstm = space["make"](mask_zero)
+        same = np.allclose(lstm(table(space["short"])), lstm(table(space["padded"])), atol=1e-6)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(lstm(table(space["padded"])) ** 2)
+        row = np.asarray(tf.convert_to_tensor(tape.gradient(loss, table.trainable_variables[0])))[0]
+        assert same == mask_zero and row.any() != mask_zero
+
+
+def zeroed_is_eleven_sixteenths():
+    losses, real = tf.Variable(tf.random.normal((2, 8))), np.ones((2, 8), "float32")
+    real[0, 3:] = 0
+    assert real.size == 16 and real.sum() == 11
+    with tf.GradientTape(persistent=True) as tape:
+        zeroed = tf.reduce_mean(losses**2 * real)
+        right = tf.reduce_sum(losses**2 * real) / tf.reduce_sum(real)
+    np.testing.assert_allclose(tape.gradient(zeroed, losses), 11 / 16 * tape.gradient(right, losses), rtol=1e-5)
+
+
+def a_layer_of_ones_own_drops_the_mask():
+    class Half(tf.keras.layers.Layer):
+        def call(self, x):
+            return 0.5 * x
+
+    space = of_notebook("16_", "def make(")
+    table, lstm = space["make"](mask_zero=True)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        states = [lstm(Half()(table(space[name]))) for name in ("short", "padded")]
+    assert not np.allclose(*states, atol=1e-6)
+    assert any("mask" in str(w.message) for w in said) == (HERE == 3)
+
+
+def a_number_below_the_line():
+    losses, real = tf.constant([2.0, 4.0, 9.0]), tf.constant([0.0, 0.0, 0.0])
+    assert np.isnan(tf.reduce_sum(losses * real) / tf.reduce_sum(real))
+    assert float(tf.reduce_sum(losses * real) / tf.maximum(tf.reduce_sum(real), 1.0)) == 0
+
+
+def first_noun_alone_decides():
+    tokens, answers, places = sentences(50, seed=5)
+    for row, answer, place in zip(tokens, answers[:, 0], places, strict=True):
+        words, changed = text(row), other_number(row) != row
+        assert words[place].endswith("s") == bool(answer) and changed.argmax() == place and changed.sum() == 7
+
+
+def attention_is_a_softmax():
+    states = tf.random.normal((2, 24, 5))
+    found, weights = tf.keras.layers.Attention()([states[:, -1:], states], return_attention_scores=True)
+    scores = np.exp(np.einsum("bu,btu->bt", states[:, -1], states))
+    by_hand = scores / scores.sum(axis=1, keepdims=True)
+    assert weights.shape == (2, 1, 24)
+    np.testing.assert_allclose(weights[:, 0], by_hand, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found[:, 0], np.einsum("bt,btu->bu", by_hand, states), rtol=1e-3, atol=1e-5)
+
+
+def a_late_state_holds_the_first_word():
+    layer = tf.keras.layers.LSTM(8, return_sequences=True)
+    x = tf.constant(inputs_of_size_one(24, 3)[:1], tf.float32)
+    moved = tf.concat([-x[:, :1], x[:, 1:]], axis=1)
+    assert np.abs(layer(moved) - layer(x))[0, 19].max() > 1e-6
+
+
+def through_time_is_the_tapes():
+    model = tf.keras.Sequential([tf.keras.Input((4, 2)), tf.keras.layers.LSTM(3), tf.keras.layers.Dense(1)])
+    x = tf.random.normal((1, 4, 2))
+    found = gradlab.through_time(model, x, maps=False)[0].gradients["h"]
+    assert found.shape == (1, 4, 3)
+    np.testing.assert_allclose(found[0, -1], np.asarray(model.layers[-1].kernel)[:, 0], rtol=1e-5)
+
+
+def equal_steps_jump_over_a_cliff():
+    def answer(a):
+        return 1 / (1 + np.exp(-np.clip(20000 * (a - 0.4137), -500, 500)))
+
+    equal = np.linspace(0, 1, 51)
+    slopes = 20000 * answer(equal) * (1 - answer(equal))
+    assert answer(1.0) - answer(0.0) > 0.99 and slopes.max() < 0.01
+    assert abs((np.diff(equal) * (slopes[1:] + slopes[:-1]) / 2).sum()) < 0.01
+    pieces = equal
+    for _ in range(25):
+        slopes = 20000 * answer(pieces) * (1 - answer(pieces))
+        summed = np.diff(pieces) * (slopes[1:] + slopes[:-1]) / 2
+        wrong = np.abs(summed - np.diff(answer(pieces))) > 0.0005
+        if not wrong.any():
+            break
+        pieces = np.sort(np.concatenate([pieces, ((pieces[1:] + pieces[:-1]) / 2)[wrong]]))
+    assert abs(summed.sum() - 1) < 0.02
+
+
+def saturated_and_yet_it_decides():
+    slope = gradient(lambda v: tf.sigmoid(12 * v), 1.0)
+    assert 0 < float(slope) < 1e-4
+    assert float(tf.sigmoid(12.0) - tf.sigmoid(-12.0)) > 0.99
