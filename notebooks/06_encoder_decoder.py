@@ -596,4 +596,4 @@ print("right" if answers == [[], ["encoder"], ["encoder"]] else f"not yet: {answ
 #   the tape opened.
 # - A falling loss proves nothing about the gradients.
 #
-# Next: [state and control flow](07_state_and_control_flow.ipynb)
+# Next: [state and control flow](07_written_state.ipynb)

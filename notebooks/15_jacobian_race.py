@@ -1,10 +1,10 @@
 # %% [markdown]
-# # 11. Race for a Jacobian
+# # 15. Race for a Jacobian
 #
 # Notebook 4 took Jacobians one state at a time. Here you get *all* of them, `d h_t / d x_s` for every pair of steps. You check them against
 # the definition, see what float32 does to very small ones, and measure what five ways to compute them cost.
 #
-# **Needs**: notebooks [4](04_timestep_jacobian.ipynb) and [10](10_vanishing_and_exploding.ipynb). **Gives**: you can choose a way to a
+# **Needs**: notebooks [4](04_timestep_jacobian.ipynb) and [12](12_vanishing_and_exploding.ipynb). **Gives**: you can choose a way to a
 # Jacobian, and say what it costs. <!-- minutes -->
 #
 # Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
@@ -282,4 +282,4 @@ print("right" if right else f"not yet: expected an array of the shape {wanted.sh
 # - Before you call a method slow, ask how much of the time is tracing.
 # - The fast ways are no approximation. They apply the chain rule step by step, as the network is built.
 #
-# Next: [ask the gradient doctor](12_gradient_doctor.ipynb)
+# Next: [ask the gradient doctor](18_gradient_doctor.ipynb)

@@ -1,11 +1,11 @@
 # %% [markdown]
-# # 15. From the map to training
+# # 14. From the map to training
 #
-# Notebook 10 drew how much the first input of a sequence moves the last state. Does that number matter when a network is trained? Here is a
+# Notebook 12 drew how much the first input of a sequence moves the last state. Does that number matter when a network is trained? Here is a
 # task in which nothing else matters: **remember the first input**. The network reads 40 random numbers, and has to say at the end whether
 # the first of them was positive. You will look at the influence *before* training, predict the accuracy *after* it, and train.
 #
-# **Needs**: notebook [10](10_vanishing_and_exploding.ipynb), above all the *forget gate*. **Gives**: you can tell before training what a
+# **Needs**: notebook [12](12_vanishing_and_exploding.ipynb), above all the *forget gate*. **Gives**: you can tell before training what a
 # network will not learn. <!-- minutes -->
 #
 # Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
@@ -62,7 +62,7 @@ def train(forget_bias, window=STEPS, steps=300):
     """The accuracy on 1000 new sequences after training with Adam."""
     lstm, readout = make(forget_bias)
     weights = lstm.trainable_variables + readout.trainable_variables
-    optimizer = tf.keras.optimizers.Adam(0.01, global_clipnorm=0.1)  # clipped: notebook 14
+    optimizer = tf.keras.optimizers.Adam(0.01, global_clipnorm=0.1)  # section 4 says why
     optimizer.build(weights)
 
     @tf.function

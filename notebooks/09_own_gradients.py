@@ -795,4 +795,4 @@ print("right" if not bad else f"not yet: {', '.join(bad)}")
 # - Inside `tf.py_function` a cut shows as a **zero**, not as `None`.
 # - A custom gradient can give a cut operation a gradient. Graph gradients and forward mode follow the same paths as the tape, and end at the same cuts.
 #
-# Next: [zero and NaN](08_zero_and_nan.ipynb)
+# Next: [zero and NaN](10_zero_and_nan.ipynb)

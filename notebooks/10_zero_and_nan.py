@@ -1,7 +1,7 @@
 # %% [markdown]
-# # 8. Tell zero from NaN from None
+# # 10. Tell zero from NaN from None
 #
-# In notebooks 2 and 7 a gradient was `None`: the tape knew no path from the loss to the weight. There are two more ways for a gradient to be
+# In notebooks 2 and 7 to 9 a gradient was `None`: the tape knew no path from the loss to the weight. There are two more ways for a gradient to be
 # of no use. **Zero** says that the path is there and multiplies by zero somewhere. **NaN** ("not a number") says that the path is there, and
 # that it divides by zero or multiplies zero by infinity somewhere. Each of the three has another cause and another repair.
 #
@@ -469,10 +469,10 @@ print("the gradient:", "right" if slope else "not yet")
 # | you see | it says | look for |
 # | --- | --- | --- |
 # | zero | there is a path, and it multiplies by zero somewhere | clips, ReLUs, masks, signs; NumPy inside `tf.py_function` |
-# | zero, further back more and more of it | the gradient became smaller than float32 can hold (*underflow*) | many time steps: see [notebook 11](11_jacobian_race.ipynb) |
+# | zero, further back more and more of it | the gradient became smaller than float32 can hold (*underflow*) | many time steps: see [notebook 15](15_jacobian_race.ipynb) |
 # | NaN | something infinite met a zero on the way back | logarithms, roots and divisions at 0, also in the branch not taken |
 # | None | the tape knows no path | casts, NumPy, `assign`, another tensor than the one in the loss |
 #
 # A loss that looks fine proves nothing: in section 4 both losses were the same.
 #
-# Next: [the list that is too short](09_the_list_too_short.ipynb)
+# Next: [the list that is too short](03_list_of_variables.ipynb)

@@ -1,11 +1,11 @@
 # %% [markdown]
-# # 14. Clip a gradient that explodes
+# # 13. Clip a gradient that explodes
 #
 # A training loss falls for a while, jumps up by a factor of a thousand, and then every number is `nan`. The usual advice is to **clip** the
 # gradient, which means to make it smaller when it is too large. There are three ways to do it, and they do different things to the
 # *direction* of the gradient. You will watch an explosion, compare the three ways, and write one of them yourself.
 #
-# **Needs**: notebook [10](10_vanishing_and_exploding.ipynb), above all the word *spectral radius*. **Gives**: you can say what each way
+# **Needs**: notebook [12](12_vanishing_and_exploding.ipynb), above all the word *spectral radius*. **Gives**: you can say what each way
 # to clip does to the direction, and write one. <!-- minutes -->
 #
 # Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
@@ -320,7 +320,7 @@ print("every entry is nan after clipping:", bool(np.isnan(flat(tf.clip_by_global
 # %% [markdown]
 # **Exercise.** One batch in ten has a broken measurement in it, an `inf`. Write a `clip` that limits the global norm to 1 *and* leaves the weights as they are
 # when the gradient is not finite. (It runs inside a `tf.function`, so decide with `tf.where` or `tf.cond`, not with a Python `if` on a
-# number. Think of `tf.where` in notebook [8](08_zero_and_nan.ipynb): a factor of 0 is not enough, because 0 × nan is nan.)
+# number. Think of `tf.where` in notebook [10](10_zero_and_nan.ipynb): a factor of 0 is not enough, because 0 × nan is nan.)
 #
 # Hint: First decide whether all gradients are finite: `tf.math.is_finite` of the global norm.
 # Hint: 0 × nan is nan, so the bad numbers have to be replaced, not multiplied.
@@ -376,4 +376,4 @@ else:
 # - In Keras these are `global_clipnorm`, `clipnorm` and `clipvalue`.
 # - Clipping does not repair a gradient that is not finite. Skip the step, and find out why.
 #
-# Next: [from map to training](15_from_map_to_training.ipynb)
+# Next: [from map to training](14_from_map_to_training.ipynb)

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 10. Watch gradients vanish and explode
+# # 12. Watch gradients vanish and explode
 #
 # How far back does a recurrent network look? A popular answer says that the gradient of the last state "reflects the entire
 # sequence". You will draw what it reflects: a map with a row for every state and a column for every input. Then you will
@@ -87,7 +87,7 @@ for kind in ("SimpleRNN", "GRU", "LSTM"):
 # unchanged. The recurrent matrices matter to it too, but less.
 #
 # Note what the map does not show: a `None`. A vanished gradient is a very small number. (If it is smaller than float32 can hold, a tape returns an
-# exact zero. [Notebook 11](11_jacobian_race.ipynb) shows that.)
+# exact zero. [Notebook 15](15_jacobian_race.ipynb) shows that.)
 
 # %%
 gradlab.drawing("two_roads")
@@ -272,5 +272,5 @@ print("right" if right else "not yet: expected the 5 × 3 array that gradlab.jac
 # - A forget gate near 1 passes the gradient on almost unchanged.
 # - A vanished gradient is a small number and not `None`, so no check for `None` finds it.
 #
-# Does it matter for training? [Notebook 15](15_from_map_to_training.ipynb) trains three of these networks.
-# [Notebook 14](14_exploding_and_clipping.ipynb) is about the gradients that explode. Next: [race for a Jacobian](11_jacobian_race.ipynb)
+# Does it matter for training? [Notebook 14](14_from_map_to_training.ipynb) trains three of these networks.
+# [Notebook 13](13_exploding_and_clipping.ipynb) is about the gradients that explode. Next: [race for a Jacobian](15_jacobian_race.ipynb)

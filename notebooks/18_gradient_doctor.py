@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 12. Ask the gradient doctor about your own code
+# # 18. Ask the gradient doctor about your own code
 #
 # Every notebook so far broke *our* code. Now it is about yours: a loss, some weights, and a gradient that is `None`, zero or not what it should
 # be. `gradlab.explain` runs your computation as it is, says for each source what TensorFlow really returns, and if something is
@@ -238,4 +238,4 @@ print(
 # - The status is always what a plain tape gives; the explanation never argues with it.
 # - "No gradient by design", such as behind `tf.stop_gradient`, is worded as that and not as a bug.
 #
-# Next: [five bugs in one script](13_capstone.ipynb)
+# Next: [five bugs in one script](19_capstone.ipynb)
