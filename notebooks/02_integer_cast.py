@@ -350,4 +350,4 @@ print("right" if not bad else f"not yet: {', '.join(bad)}")
 # - A value that goes through NumPy comes back as a constant: the tape does not know how it was computed.
 # - The straight-through estimator keeps the whole number in the loss and uses the gradient of the level.
 #
-# Next: [build or init?](03_list_of_variables.ipynb)
+# Next: [build, init and the list of variables](03_list_of_variables.ipynb)

@@ -475,4 +475,4 @@ print("the gradient:", "right" if slope else "not yet")
 #
 # A loss that looks fine proves nothing: in section 4 both losses were the same.
 #
-# Next: [the list that is too short](03_list_of_variables.ipynb)
+# Next: [vote on popular claims](11_vote_on_claims.ipynb)

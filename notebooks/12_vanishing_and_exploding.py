@@ -60,13 +60,14 @@ import tensorflow as tf
 
 from gradlab.lab.tunable_rnn import Tunable, inputs_of_size_one, tuned_layer
 
-x = inputs_of_size_one(50, 3)
+x, lines = inputs_of_size_one(50, 3), []
 for kind in ("SimpleRNN", "GRU", "LSTM"):
     maker = Tunable(kind, 32, 3)
     powers = [gradlab.jacobian(maker.own(), size * x).norms()[0, -1, 0] for size in (1.0, 0.1)]
     powers += [gradlab.jacobian(maker.tune(radius, 1.0), x).norms()[0, -1, 0] for radius in (0.5, 1.0, 2.0)]
     own, small, *tuned = (f"1e{round(power):+d}" for power in powers)
-    print(f"{kind}: Keras' own {own} (small inputs {small}); radius 0.5, 1, 2: {', '.join(tuned)}")
+    lines.append(f"{kind}: Keras' own {own} (small inputs {small}); radius 0.5, 1, 2: {', '.join(tuned)}")
+gradlab.folded(*lines)
 
 # %% [markdown]
 # **Explain.** From state s to state t the gradient passes t - s steps, and each multiplies it by the Jacobian of one step. For a SimpleRNN that
@@ -172,13 +173,12 @@ gradlab.Panel("far_past", bug=bug, predict=True)
 
 # %% tags=["after"]
 off, on = gradlab.compare("far_past")
-print(gradlab.side_by_side(off, on))
+lines = [gradlab.side_by_side(off, on)]
 for name in off.kinds:
     share = np.linalg.norm(on[name].values - off[name].values) / np.linalg.norm(off[name].values)
-    print(
-        f"{name}: share of the first half",
-        "under 1 in 1000" if share < 1e-3 else "over 1 in 100" if share > 1e-2 else "small",
-    )
+    words = "under 1 in 1000" if share < 1e-3 else "over 1 in 100" if share > 1e-2 else "small"
+    lines.append(f"{name}: share of the first half {words}")
+gradlab.folded(*lines)
 
 # %% [markdown]
 # <!-- answers: far_past -->
@@ -273,4 +273,4 @@ print("right" if right else "not yet: expected the 5 × 3 array that gradlab.jac
 # - A vanished gradient is a small number and not `None`, so no check for `None` finds it.
 #
 # Does it matter for training? [Notebook 14](14_from_map_to_training.ipynb) trains three of these networks.
-# [Notebook 13](13_exploding_and_clipping.ipynb) is about the gradients that explode. Next: [race for a Jacobian](15_jacobian_race.ipynb)
+# Next: [clip a gradient that explodes](13_exploding_and_clipping.ipynb)

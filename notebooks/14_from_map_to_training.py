@@ -228,4 +228,4 @@ else:
 # - A window that is shorter than the distance takes a part of the gradient away. Training goes on with the rest, and gets worse results.
 # - A loss that stays where it is, with gradients that are all there, is a reason to draw the map.
 #
-# Next: [padding as it is](16_padding.ipynb)
+# Next: [race for a Jacobian](15_jacobian_race.ipynb)

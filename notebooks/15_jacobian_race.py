@@ -282,4 +282,4 @@ print("right" if right else f"not yet: expected an array of the shape {wanted.sh
 # - Before you call a method slow, ask how much of the time is tracing.
 # - The fast ways are no approximation. They apply the chain rule step by step, as the network is built.
 #
-# Next: [ask the gradient doctor](18_gradient_doctor.ipynb)
+# Next: [padding as it is](16_padding.ipynb)

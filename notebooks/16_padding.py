@@ -283,4 +283,4 @@ print(
 # - A layer of your own drops the mask unless it sets `supports_masking = True`, without an exception.
 # - Test it: more padding must not change the answer.
 #
-# Next: [five bugs in one script](19_capstone.ipynb), if you have not been there
+# Next: [find what is broken while it trains](17_broken_under_fit.ipynb)

@@ -238,4 +238,4 @@ print(compared(my_loop))
 # - With sound gradients, look at the update relative to the weight.
 # - `stop_on=("nan",)` ends a training at its first NaN, with the report.
 #
-# Next: [five bugs in one script](19_capstone.ipynb), if you have not been there
+# Next: [ask the gradient doctor](18_gradient_doctor.ipynb)

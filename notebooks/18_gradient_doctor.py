@@ -1,12 +1,16 @@
 # %% [markdown]
 # # 18. Ask the gradient doctor about your own code
 #
-# Every notebook so far broke *our* code. Now it is about yours: a loss, some weights, and a gradient that is `None`, zero or not what it should
-# be. `gradlab.explain` runs your computation as it is, says for each source what TensorFlow really returns, and if something is
-# wrong, **which line of your code** did it, why, and what to do. Where it is not certain, it says so.
+# You have a loss, some weights, and a gradient that is `None`, zero or not what it should be. `gradlab.explain` runs your computation as it is,
+# says for each source what TensorFlow returns, and if something is wrong, **which line of your code** did it, why, and what to do. Where
+# it is not certain, it says so.
 #
-# **Needs**: nothing, if you have a gradient that is None; notebooks [1](01_initial_state.ipynb) and [2](02_integer_cast.ipynb) to
-# understand every answer. **Gives**: you can ask which line of your own code lost a gradient. <!-- minutes -->
+# This page can be read first. It needs four words. The **tape** (`tf.GradientTape`) records a computation. The **gradient** says how the loss changes
+# when a weight does. A **source** is what a gradient is asked for, most often a weight. **None** says that the tape found no path from the
+# loss to the source.
+#
+# **Needs**: nothing but a Keras model that you have seen, and a gradient that you do not trust. **Gives**: you can ask which line of your own code lost a
+# gradient. <!-- minutes -->
 #
 # Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 
@@ -23,7 +27,7 @@ gradlab.start(keras=keras, device=device)
 # %% [markdown]
 # ## 1. A loss computed with NumPy
 #
-# A forecaster is trained with a loss of its author's own. Somewhere in it the path is cut. **Predict**: which line?
+# A forecaster is trained with a loss of its author's own. Somewhere in it the path from the loss to the weights is cut. **Predict**: which line?
 
 # %%
 import numpy as np
@@ -84,7 +88,7 @@ print("healthy" if not again.problems else f"not yet: {len(again.problems)} of {
 # %% [markdown]
 # ## 2. A state kept in a variable
 #
-# A layer keeps a running state between calls. This time nobody leaves TensorFlow.
+# A program keeps a running state between calls. This time nothing leaves TensorFlow.
 
 # %%
 state, drive, read = tf.Variable([0.5, 0.5]), tf.Variable([1.0, -1.0]), tf.Variable([0.3, 0.7])
@@ -104,12 +108,14 @@ for row in report.rows:
 print("the state is as it was before:", state.numpy().tolist() == [0.5, 0.5])
 
 # %% [markdown]
-# Both gradients are TensorFlow's own: `read` has one, `drive` has none. The value was written into a variable, and a variable has no past. The
-# last line shows another promise: explaining leaves variables, random generators and layers as they were.
+# Both gradients are TensorFlow's own: `read` has one, `drive` has none. The value was written into a variable with `assign`, and that copies
+# numbers: what is read back has no path to `drive`. The last line shows another promise: explaining leaves variables, random generators and
+# layers as they were.
 #
 # ## 3. Weights that are not in the list
 #
-# `owner` is where a list came from. Then the doctor can say what the list does not have. (Notebook 3: what it says depends on the Keras version.)
+# `owner` is where a list came from. Then the doctor can say what the list does not have. What it says depends on the Keras version: Keras 3 does not list
+# a plain `tf.Variable` of a layer, and legacy Keras does.
 
 
 # %%

@@ -5,8 +5,8 @@
 # There are **five bugs** in it, of five different kinds. You find them with what you know by now; a check at the end says how many are
 # left, and never which.
 #
-# **Needs**: notebooks 1 to 9, or at least [2](02_integer_cast.ipynb), [7](07_written_state.ipynb), [10](10_zero_and_nan.ipynb)
-# and [3](03_list_of_variables.ipynb). **Gives**: you can search a script for lost gradients in an order that works. <!-- minutes -->
+# **Needs**: notebooks 1 to 10, or at least [2](02_integer_cast.ipynb), [3](03_list_of_variables.ipynb), [7](07_written_state.ipynb)
+# and [10](10_zero_and_nan.ipynb). **Gives**: you can search a script for lost gradients in an order that works. <!-- minutes -->
 #
 # Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 #
