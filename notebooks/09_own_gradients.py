@@ -140,30 +140,25 @@ gradlab.check_repair("straight_through", mine)
 #
 # <!-- question: custom_gradient_is_believed -->
 #
-# **Exercise.** Write an operation with a gradient of your own: `limited(v)` returns `v` as it is, and on the way back scales the gradient
-# down so that its norm is at most 1. (This limits what one part of a network sends back, without touching the rest.) A function with
+# **Exercise.** `limited(most)` makes an operation. The operation returns its input `v` as it is, and on the way back it scales the gradient down so
+# that its norm is at most `most`. (This limits what a part of a network sends back, without touching the rest.) A function with
 # `tf.custom_gradient` returns two things: its result, and a function of the gradient that arrives.
 #
-# Hint: The result is `tf.identity(v)`.
-# Hint: The norm is `tf.norm(upstream)`. The factor is 1 where it is at most 1, and `1 / norm` elsewhere.
-# Hint: `tf.minimum(1.0, 1.0 / norm)` divides by zero for a gradient of zeros: `tf.maximum(norm, 1.0)` below the line does not.
+# Hint: Write a function `operation(v)` inside `limited`, with `@tf.custom_gradient` above it, and return it. Its result is `tf.identity(v)`.
+# Hint: The norm is `tf.norm(upstream)`. A gradient that is short enough goes back as it is.
+# Hint: `upstream * most / tf.maximum(norm, most)` does both, and it does not divide by zero for a gradient of zeros.
 
 
 # %% tags=["write"]
-@tf.custom_gradient
-def limited(v):
-    """v itself; the gradient that goes back through it has a norm of at most 1."""
-
-    def back(upstream):
-        return upstream  # your lines
-
-    return tf.identity(v), back
+def limited(most):
+    """An operation with the value of its input; the gradient that goes back through it has a norm of at most `most`."""
+    return tf.identity  # your lines
 
 
 def sent_back(weights):
     v = tf.Variable([0.5, -1.0])
     with tf.GradientTape() as tape:
-        result = limited(v)
+        result = limited(2.0)(v)
         loss = tf.reduce_sum(result * weights)
     return result.numpy().tolist(), tape.gradient(loss, v).numpy()
 
@@ -173,7 +168,7 @@ _, short = sent_back(tf.constant([0.3, 0.4]))
 _, none = sent_back(tf.constant([0.0, 0.0]))
 checks = {
     "the value is as it was": value == [0.5, -1.0],
-    "a long gradient is shortened": np.allclose(long, [0.6, 0.8], atol=1e-6),
+    "a long gradient is shortened": np.allclose(long, [1.2, 1.6], atol=1e-6),
     "a short one is as it was": np.allclose(short, [0.3, 0.4], atol=1e-6),
     "zero stays zero": np.array_equal(none, [0.0, 0.0]),
 }
@@ -182,21 +177,24 @@ print("right" if not bad else f"not yet: {', '.join(bad)}")
 
 
 # %% tags=["solution"]
-@tf.custom_gradient
-def limited(v):
-    """v itself; the gradient that goes back through it has a norm of at most 1."""
+def limited(most):
+    """An operation with the value of its input; the gradient that goes back through it has a norm of at most `most`."""
 
-    def back(upstream):
-        norm = tf.norm(upstream)
-        return upstream / tf.maximum(norm, 1.0)
+    @tf.custom_gradient
+    def operation(v):
+        def back(upstream):
+            norm = tf.norm(upstream)
+            return upstream * most / tf.maximum(norm, most)
 
-    return tf.identity(v), back
+        return tf.identity(v), back
+
+    return operation
 
 
 def sent_back(weights):
     v = tf.Variable([0.5, -1.0])
     with tf.GradientTape() as tape:
-        result = limited(v)
+        result = limited(2.0)(v)
         loss = tf.reduce_sum(result * weights)
     return result.numpy().tolist(), tape.gradient(loss, v).numpy()
 
@@ -206,7 +204,7 @@ _, short = sent_back(tf.constant([0.3, 0.4]))
 _, none = sent_back(tf.constant([0.0, 0.0]))
 checks = {
     "the value is as it was": value == [0.5, -1.0],
-    "a long gradient is shortened": np.allclose(long, [0.6, 0.8], atol=1e-6),
+    "a long gradient is shortened": np.allclose(long, [1.2, 1.6], atol=1e-6),
     "a short one is as it was": np.allclose(short, [0.3, 0.4], atol=1e-6),
     "zero stays zero": np.array_equal(none, [0.0, 0.0]),
 }
@@ -216,7 +214,7 @@ print("right" if not bad else f"not yet: {', '.join(bad)}")
 # %% [markdown]
 # <!-- answers: custom_gradient_is_believed -->
 #
-# **Explain.** Your function has the value of `tf.identity` and another way back. That is useful, and nobody checks it: a slip in a custom gradient is a *wrong*
+# **Explain.** The operation has the value of `tf.identity` and another way back. That is useful, and nobody checks it: a slip in a custom gradient is a *wrong*
 # gradient. Hold it against a finite difference wherever it is meant to be the derivative.
 
 # %% [markdown]

@@ -59,7 +59,7 @@ Test: print the global norm of the gradients at each step, `tf.linalg.global_nor
 | --- | --- |
 | the norm is in the thousands, or grows from step to step: it *explodes* | clip by global norm; see [13](../notebooks/13_exploding_and_clipping.ipynb) |
 | the part of early time steps is tiny beside that of the last ones: it *vanishes* | a larger forget bias, an orthogonal start, shorter paths; see [12](../notebooks/12_vanishing_and_exploding.ipynb) and [14](../notebooks/14_from_map_to_training.ipynb) |
-| the gradient stops at the beginning of a window | a longer window; see [14](../notebooks/14_from_map_to_training.ipynb), section 4 |
+| the gradient stops at the beginning of a window | a longer window; see [14](../notebooks/14_from_map_to_training.ipynb), section 5 |
 | padding takes part in the loss or in the state | a mask, and a mean over real steps; see [16](../notebooks/16_padding.ipynb) |
 """
 
