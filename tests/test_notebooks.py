@@ -123,6 +123,16 @@ def test_the_learners_copy_tells_nothing_and_the_solutions_are_right(script):
 
 
 @each_script
+def test_a_cell_that_tells_what_the_switch_did_folds_it(script):
+    """JupyterLab opens a hidden output when its cell runs: who runs all cells at once must not be told."""
+    for cell in whole(script).cells:
+        if "after" in cell.metadata.get("tags", []):
+            last = cell.source.rstrip().splitlines()[-1]
+            assert not re.search(r"\bprint\(", cell.source), cell.source
+            assert last == ")" or re.match(r"(gradlab\.(folded|side_by_side)\(|votes\.measured\()", last), cell.source
+
+
+@each_script
 def test_a_notebook_can_be_done_in_half_an_hour(script):
     core, _ = core_and_extra(whole(script))
     # The last exercise is a search in a whole script: the review timed it at three quarters of an hour.

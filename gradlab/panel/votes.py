@@ -73,7 +73,7 @@ class Votes(ipywidgets.VBox):
         display(bar)
         for done, name in enumerate(self.scenarios, 1):
             off, on, verdict = self._measure(name)
-            lines.append(f"{done}. {name}: {verdict}. With the switch on: {_effect(on)}. {_losses(off, on)}")
+            lines.append(f"{done}. {name}: {verdict}. With the switch on: {_effect(on)}. {_losses(off, on)}".strip())
             bar.show(done, name)
         return folded(*lines, title="All claims as they were measured (after you have voted)")
 
