@@ -49,7 +49,7 @@ gradlab.folded(f"runs before the gradient: {before}, after it: {len(runs)}", f"t
 # %% [markdown]
 # <!-- answers: record_or_replay -->
 #
-# **Explain.** While your code runs, the tape records which operation made which tensor from which others. Asking for the gradient goes backwards
+# **Explain.** In eager mode each operation runs at once, and the tape records which operation made which tensor from which others. Asking for the gradient goes backwards
 # through this record. Your Python code does not run again.
 
 # %% [markdown]
