@@ -22,7 +22,7 @@ from gradlab.site.pages import HOME
 from gradlab.site.sources import read_notebooks
 
 ROOT = Path(__file__).resolve().parent.parent
-LESSONS = ("00_start_here", "03_list_of_variables")
+LESSONS = ("00_start_here", "07_written_state")
 READY = "[data-state=ready]"
 
 
