@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # to a type checker every public name is what it is, not `obj
     from gradlab.lab.checks import check_break as check_break
     from gradlab.lab.checks import check_prediction as check_prediction
     from gradlab.lab.checks import check_repair as check_repair
+    from gradlab.lab.folded import folded as folded
     from gradlab.lab.heatmap import picture as picture
     from gradlab.lab.measure import compare as compare
     from gradlab.lab.other_keras import other_keras as other_keras
@@ -44,11 +45,13 @@ if TYPE_CHECKING:  # to a type checker every public name is what it is, not `obj
     from gradlab.lines.ipython import unload_ipython_extension as unload_ipython_extension
     from gradlab.panel import Panel as Panel
     from gradlab.panel import start as start
+    from gradlab.panel.votes import Votes as Votes
     from gradlab.watch import Watch as Watch
 
 _WHERE = {
     "Panel": "gradlab.panel",
     "start": "gradlab.panel",
+    "Votes": "gradlab.panel.votes",
     "compare": "gradlab.lab.measure",
     "picture": "gradlab.lab.heatmap",
     "catalogue": "gradlab.authoring.catalogue",
@@ -59,6 +62,7 @@ _WHERE = {
     "check_repair": "gradlab.lab.checks",
     "check_break": "gradlab.lab.checks",
     "side_by_side": "gradlab.lab.side_by_side",
+    "folded": "gradlab.lab.folded",
     "jacobian": "gradlab.jacobians",
     "line_gradients": "gradlab.lines",
     "LineGradients": "gradlab.lines",
@@ -103,7 +107,15 @@ def load(name: str) -> Scenario:
 def __getattr__(name: str) -> object:
     if name not in _WHERE:
         raise AttributeError(f"module 'gradlab' has no attribute {name!r}")
-    if name not in ("Panel", "start", "picture", "drawing", "course"):  # the others import TensorFlow at once
+    if name not in (
+        "Panel",
+        "Votes",
+        "start",
+        "picture",
+        "drawing",
+        "course",
+        "folded",
+    ):  # the others import TensorFlow at once
         from gradlab.runtime import tf_loading
 
         if _WHERE[name].startswith("gradlab.doctor"):

@@ -85,7 +85,7 @@ as_picture(
 # ## Three doors
 #
 # - **I have a None now.** Put your own loss into the next cell, and the weights that you ask about. The *gradient doctor* says which line it was. More in
-#   notebook [12](12_gradient_doctor.ipynb); it can be read first.
+#   notebook [18](18_gradient_doctor.ipynb); it can be read first.
 # - **I want to learn it.** Begin with notebook [1](01_initial_state.ipynb). In each section you read some code, decide for an answer, and flip
 #   a switch: then you see the gradients of real TensorFlow code, with the bug and without.
 # - **I teach it.** The same notebooks with all solutions are in the folder [solutions](solutions). The questions are data, one file each, in

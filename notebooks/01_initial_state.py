@@ -98,71 +98,7 @@ def mine(cell, x):
 gradlab.check_repair("initial_state", mine)
 
 # %% [markdown]
-# ## 2. Make the state before the tape opens (extra)
-#
-# **Claim.** *A state that is created outside the tape stops the gradient from flowing through the RNN.*
-#
-# The state is a constant again. The switch decides whether it is made before the tape opens or inside.
-#
-# <!-- question: state_outside_tape -->
-#
-# Lock your answer in under the code of the panel. Then flip the switch.
-
-# %%
-gradlab.Panel("state_outside_tape", bug=bug, predict=True)
-
-# %% [markdown]
-# **Look.** Look for any difference, with the arrow keys too: they read single values.
-#
-# **Measure, after you have flipped.** Both positions of the switch, side by side.
-
-# %% tags=["after"]
-off, on = gradlab.compare("state_outside_tape")
-gradlab.side_by_side(off, on)
-
-# %% [markdown]
-# <!-- answers: state_outside_tape -->
-#
-# **Explain.** No entry changes. A constant was computed from nothing, so there is nothing before the tape that the tape could have missed.
-
-# %% [markdown]
-# **Exercise.** Can you break it? Change `mine` so that at least one weight gets `None` from `tape.gradient`, while the loss stays the
-# same number, and say why. The check tells an honest break from an exception, and from a `None` that you wrote yourself.
-#
-# Hint: `tape.gradient` answers None where the record has no path from the loss to the weight. What takes a value out of the record?
-# Hint: Section 1 made the state from a NumPy array. What if a state goes *into* one?
-# Hint: Replace `h` in the loss by a constant with the same numbers: `tf.constant(h.numpy())`.
-
-
-# %% tags=["exercise"]
-def mine(cell, x):
-    sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
-    with tf.GradientTape() as tape:
-        h = tf.fill((1, cell.units), 0.5)
-        for t in range(x.shape[1]):
-            h, _ = cell(x[:, t], [h])
-        loss = tf.reduce_mean((h - 1) ** 2)
-    return loss, sources, tape.gradient(loss, sources)
-
-
-gradlab.check_break("state_outside_tape", mine)
-
-
-# %% tags=["solution"]
-def mine(cell, x):
-    sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
-    with tf.GradientTape() as tape:
-        h = tf.fill((1, cell.units), 0.5)
-        for t in range(x.shape[1]):
-            h, _ = cell(x[:, t], [h])
-        loss = tf.reduce_mean((tf.constant(h.numpy()) - 1) ** 2)
-    return loss, sources, tape.gradient(loss, sources)
-
-
-gradlab.check_break("state_outside_tape", mine)
-
-# %% [markdown]
-# ## 3. Compute the state before the tape opens
+# ## 2. Compute the state before the tape opens
 #
 # **Claim.** *A state that is created outside the tape stops the gradient: nothing behind or after it gets one.*
 #
@@ -230,7 +166,7 @@ def mine(encoder, cell, facts, x):
 gradlab.check_repair("computed_state", mine)
 
 # %% [markdown]
-# ## 4. Make the state a learned variable
+# ## 3. Make the state a learned variable
 #
 # **Claim.** *The initial state has to be a variable; otherwise neither it nor the cell's weights get gradients.*
 #
@@ -300,7 +236,7 @@ def mine(cell, learned, fixed, x):
 gradlab.check_repair("learned_state", mine)
 
 # %% [markdown]
-# ## 5. Write it yourself (extra)
+# ## 4. Write it yourself (extra)
 #
 # **Exercise.** One step of the network, without a tape. Write the gradient of the loss with respect to the recurrent kernel U by the
 # chain rule, in NumPy. The formulas are `z = x W + h0 U + b`, `h = tanh(z)` and `loss = mean((h - 1)**2)`; the slope of tanh at z is `1 -

@@ -130,7 +130,7 @@ gradlab.side_by_side(off, on)
 #
 # **Explain.** The result is constant between two jumps. There its derivative is zero, and at a jump it has none. Zero and `None` would both
 # be reasonable answers, and TensorFlow chose for each operation: `tf.round`, `tf.floor` and `tf.argmax` give `None`, while `tf.sign`, which
-# jumps as well, gives zeros ([notebook 8](08_zero_and_nan.ipynb)). Neither the dtype nor the shape of the curve tells you which. Look at
+# jumps as well, gives zeros ([notebook 10](10_zero_and_nan.ipynb)). Neither the dtype nor the shape of the curve tells you which. Look at
 # the gradient.
 
 # %%
@@ -350,4 +350,4 @@ print("right" if not bad else f"not yet: {', '.join(bad)}")
 # - A value that goes through NumPy comes back as a constant: the tape does not know how it was computed.
 # - The straight-through estimator keeps the whole number in the loss and uses the gradient of the level.
 #
-# Next: [build or init?](03_build_vs_init.ipynb)
+# Next: [build, init and the list of variables](03_list_of_variables.ipynb)

@@ -71,11 +71,10 @@ for t in range(len(x)):
         up[t, i] += 1e-6
         down[t, i] -= 1e-6
         differences[t, :, i] = (states(up)[t] - states(down)[t]) / 2e-6
-jacobian = off["d h_t / d x_t"].values[0]
-print("the Jacobian agrees with finite differences:", bool(np.abs(jacobian - differences).max() < 1e-5))
-print(
-    "the stacked gradient is its sum over units:",
-    bool(np.abs(on["d h_t / d x_t"].values[0] - differences.sum(1)).max() < 1e-5),
+jacobian, stacked = (side["d h_t / d x_t"].values[0] for side in (off, on))
+gradlab.folded(
+    f"the Jacobian agrees with finite differences: {bool(np.abs(jacobian - differences).max() < 1e-5)}",
+    f"the stacked gradient is its sum over units: {bool(np.abs(stacked - differences.sum(1)).max() < 1e-5)}",
 )
 
 # %% [markdown]
@@ -179,198 +178,7 @@ share = np.abs(off["share of each step"].values[0]).sum(axis=-1)
 print("right" if step == int(share.argmax()) else "not yet: hint, find the brightest row of 'share of each step'")
 
 # %% [markdown]
-# ## 3. Read the cell state off the layer (extra)
-#
-# **Claim.** *After a call, lstm_layer.cell_state holds the cell state.*
-#
-# An LSTM has two states, `h` and `c`. One listing reads `c` from the layer after calling it.
-#
-# <!-- question: cell_state_attribute -->
-#
-# Lock your answer in under the code of the panel. Then flip the switch.
-
-# %%
-gradlab.Panel("cell_state_attribute", bug=bug, predict=True)
-
-# %% [markdown]
-# **Look.** The exception is shown below the heatmap; unfold it to see the line it comes from.
-#
-# **Measure, after you have flipped.** Both positions of the switch, side by side.
-
-# %% tags=["after"]
-off, on = gradlab.compare("cell_state_attribute")
-gradlab.side_by_side(off, on)
-
-# %% [markdown]
-# <!-- answers: cell_state_attribute -->
-#
-# **Explain.** There is no such attribute, in either Keras. A layer returns its states and keeps none. (One that is `stateful=True` keeps them, in
-# variables, and cuts the gradient by it.)
-
-# %% [markdown]
-# **Exercise.** Get `c` from the layer itself: have it return its states.
-#
-# Hint: A layer returns its states if it is told to.
-# Hint: The argument is called `return_state`. What does an LSTM then return?
-# Hint: `_, _, c = returning(x)`, with `return_state=True` where the layer is made.
-
-
-# %% tags=["exercise"]
-def mine(lstm, x):
-    returning = tf.keras.layers.LSTM(lstm.units)
-    returning(x)
-    returning.set_weights(lstm.get_weights())
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        c = returning(x)
-        loss = tf.reduce_sum(c)
-    sources = {"d c_T / d x": x}
-    return loss, sources, tape.gradient(loss, sources)
-
-
-gradlab.check_repair("cell_state_attribute", mine)
-
-
-# %% tags=["solution"]
-def mine(lstm, x):
-    returning = tf.keras.layers.LSTM(lstm.units, return_state=True)
-    returning(x)
-    returning.set_weights(lstm.get_weights())
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        _, _, c = returning(x)
-        loss = tf.reduce_sum(c)
-    sources = {"d c_T / d x": x}
-    return loss, sources, tape.gradient(loss, sources)
-
-
-gradlab.check_repair("cell_state_attribute", mine)
-
-# %% [markdown]
-# ## 4. Compute the states before the tape (extra)
-#
-# **Claim.** *States computed before the tape opens can be differentiated inside it.*
-#
-# The same state, with the same numbers, computed before the tape opened or inside.
-#
-# <!-- question: states_before_tape -->
-#
-# Lock your answer in under the code of the panel. Then flip the switch.
-
-# %%
-gradlab.Panel("states_before_tape", bug=bug, predict=True)
-
-# %% [markdown]
-# **Look.** Do the numbers of the loss tell you which is which?
-#
-# **Measure, after you have flipped.** Both positions of the switch, side by side.
-
-# %% tags=["after"]
-off, on = gradlab.compare("states_before_tape")
-gradlab.side_by_side(off, on)
-
-# %% [markdown]
-# <!-- answers: states_before_tape -->
-#
-# **Explain.** For the tape, what was computed before is a constant. Watching `x` inside comes too late for what was made of `x` before.
-
-# %% [markdown]
-# **Exercise.** Mend the order.
-#
-# Hint: What does the tape know of the line above it?
-# Hint: Two lines have to change places.
-# Hint: Call `lstm(x)` after `tape.watch(x)`, inside the tape.
-
-
-# %% tags=["exercise"]
-def mine(lstm, x):
-    _, _, c = lstm(x)
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        loss = tf.reduce_sum(c)
-    sources = {"d c_T / d x": x}
-    return loss, sources, tape.gradient(loss, sources)
-
-
-gradlab.check_repair("states_before_tape", mine)
-
-
-# %% tags=["solution"]
-def mine(lstm, x):
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        _, _, c = lstm(x)
-        loss = tf.reduce_sum(c)
-    sources = {"d c_T / d x": x}
-    return loss, sources, tape.gradient(loss, sources)
-
-
-gradlab.check_repair("states_before_tape", mine)
-
-# %% [markdown]
-# ## 5. Ask one tape twice (extra)
-#
-# **Claim.** *One tape gives the gradient of the hidden state and then that of the cell state.*
-#
-# Two questions, one tape.
-#
-# <!-- question: tape_used_twice -->
-#
-# Lock your answer in under the code of the panel. Then flip the switch.
-
-# %%
-gradlab.Panel("tape_used_twice", bug=bug, predict=True)
-
-# %% [markdown]
-# **Look.** Read the exception.
-#
-# **Measure, after you have flipped.** Both positions of the switch, side by side.
-
-# %% tags=["after"]
-off, on = gradlab.compare("tape_used_twice")
-gradlab.side_by_side(off, on)
-
-# %% [markdown]
-# <!-- answers: tape_used_twice -->
-#
-# **Explain.** A tape deletes what it recorded as soon as it has been asked once. `persistent=True` keeps the record.
-
-# %% [markdown]
-# **Exercise.** Answer both questions without a persistent tape.
-#
-# Hint: A tape that is not persistent can be asked once. You need two answers.
-# Hint: Two tapes may be open at the same time.
-# Hint: `with tf.GradientTape() as tape, tf.GradientTape() as other:`, watch `x` with both, and ask each once.
-
-
-# %% tags=["exercise"]
-def mine(lstm, x):
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        _, h, c = lstm(x)
-        hidden, carried = tf.reduce_sum(h), tf.reduce_sum(c)
-    gradients = {"d h_T / d x": tape.gradient(hidden, x), "d c_T / d x": tape.gradient(carried, x)}
-    return hidden + carried, dict.fromkeys(gradients, x), gradients
-
-
-gradlab.check_repair("tape_used_twice", mine)
-
-
-# %% tags=["solution"]
-def mine(lstm, x):
-    with tf.GradientTape() as tape, tf.GradientTape() as other:
-        tape.watch(x)
-        other.watch(x)
-        _, h, c = lstm(x)
-        hidden, carried = tf.reduce_sum(h), tf.reduce_sum(c)
-    gradients = {"d h_T / d x": tape.gradient(hidden, x), "d c_T / d x": other.gradient(carried, x)}
-    return hidden + carried, dict.fromkeys(gradients, x), gradients
-
-
-gradlab.check_repair("tape_used_twice", mine)
-
-# %% [markdown]
-# ## 6. Write it yourself (extra)
+# ## 3. Write it yourself (extra)
 #
 # **Exercise.** Write a Jacobian that needs no tape: `differences(f, x)` moves each entry of the vector `x` up and down by `step`, and
 # returns an array of the shape outputs × inputs. The check compares it with `tape.jacobian`.
@@ -424,6 +232,6 @@ print("right" if right else "not yet: expected a 4 × 3 array that agrees with t
 #
 # - `tape.gradient` of a vector is the gradient of its sum. For one row per unit, ask for a Jacobian.
 # - Slices over time of one gradient are the contributions of the steps; the units are what is lost.
-# - Layers return their states. Compute them inside the tape. To ask one tape twice, make it with `persistent=True`.
+# - To ask one tape for several gradients, make it with `persistent=True`.
 #
 # Next: [the LSTM and the tape](05_lstm_and_the_tape.ipynb)

@@ -45,9 +45,8 @@ gradlab.Panel("watched_state", bug=bug, predict=True)
 import numpy as np
 
 off, on = gradlab.compare("watched_state")
-print(gradlab.side_by_side(off, on))
-for name in ("kernel", "recurrent_kernel", "bias"):
-    print(f"{name}, the same in every bit:", np.array_equal(off[name].values, on[name].values))
+same = {name: np.array_equal(off[name].values, on[name].values) for name in ("kernel", "recurrent_kernel", "bias")}
+gradlab.folded(gradlab.side_by_side(off, on), f"the same in every bit: {same}")
 
 # %% [markdown]
 # <!-- answers: watched_state -->
@@ -98,70 +97,7 @@ gradlab.check_repair("watched_state", mine)
 
 
 # %% [markdown]
-# ## 2. Leave the state inside the layer (extra)
-#
-# **Claim.** *The tape doesn't see the state that a layer passes from step to step, so dependencies are lost.*
-#
-# With the switch off, the LSTM's **cell** (the part that computes one step) is called in a loop that you can read; every state has a
-# name. With the switch on, the layer does the same steps in its own loop.
-#
-# <!-- question: state_inside_layer -->
-#
-# Lock your answer in under the code of the panel. Then flip the switch.
-
-# %%
-gradlab.Panel("state_inside_layer", bug=bug, predict=True)
-
-# %% [markdown]
-# **Look.** Look at x, too: row t is the gradient of the loss with respect to the input at step t.
-#
-# **Measure, after you have flipped.** Both positions side by side. Last, the question that needs no trust in any tape: move `recurrent_kernel` a little and see how
-# much the loss moves (a *finite difference*), then compare with what the gradient says.
-
-# %% tags=["after"]
-off, on = gradlab.compare("state_inside_layer")
-print(gradlab.side_by_side(off, on))
-
-things = gradlab.load("state_inside_layer").setup()
-weight = things["lstm"].cell.recurrent_kernel
-gradient = on["recurrent_kernel"].values
-start, direction = weight.numpy(), gradient / np.linalg.norm(gradient)
-losses = []
-for step in (0.01, -0.01):
-    weight.assign(start + step * direction)
-    losses.append(float(tf.reduce_mean((things["lstm"](things["x"]) - 1) ** 2)))
-weight.assign(start)
-slope = (losses[0] - losses[1]) / 0.02
-print("finite difference and gradient agree to 1 %:", bool(abs(slope / np.linalg.norm(gradient) - 1) < 0.01))
-
-# %% [markdown]
-# <!-- answers: state_inside_layer -->
-#
-# **Explain.** The layer's loop is made of the same operations as yours, and the tape records operations, whoever calls them.
-# Following the gradient back through all steps is called **backpropagation through time**; a layer needs no help for it.
-
-# %% [markdown]
-# **Exercise.** Which step's input moves the loss most, the first (0) or the last (5)? Fill in the number; the check looks at the gradient
-# of x.
-#
-# Hint: The loss looks at the last state. Which input is nearest to it?
-# Hint: Row t of `x` is the gradient with respect to the input at step t.
-# Hint: Print `sizes`, and read where the largest is.
-
-# %% tags=["exercise"]
-strongest_step = None  # your answer
-sizes = np.linalg.norm(on["x"].values[0], axis=-1)
-print("right" if strongest_step == int(sizes.argmax()) else "not yet: hint, find the brightest row of x")
-
-
-# %% tags=["solution"]
-strongest_step = 5
-sizes = np.linalg.norm(on["x"].values[0], axis=-1)
-print("right" if strongest_step == int(sizes.argmax()) else "not yet: hint, find the brightest row of x")
-
-
-# %% [markdown]
-# ## 3. Let the state leave TensorFlow
+# ## 2. Let the state leave TensorFlow
 #
 # **Claim.** *If the tape doesn't capture the state, the gradients of the LSTM's weights are None.*
 #
@@ -188,7 +124,8 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # <!-- answers: state_leaves -->
 #
-# **Explain.** The last step is recorded, and it uses every weight. So every weight gets a gradient: the part of the last step. The parts of
+# **Explain.** The last step is recorded, and it uses every weight. So every weight gets a gradient: the part of the last step. (Following a
+# gradient back through the steps is called **backpropagation through time**.) The parts of
 # all earlier steps are missing. In x only the last row is left. A state that is cut off does not show as `None` here. It gives
 # **wrong numbers** that look like right ones: read the finite differences in the table above.
 
@@ -239,7 +176,7 @@ gradlab.check_repair("state_leaves", mine)
 
 
 # %% [markdown]
-# ## 4. Carry the state from one tape to the next
+# ## 3. Carry the state from one tape to the next
 #
 # **Claim.** *Handing h and c on to the next tape propagates the state properly.*
 #
@@ -260,8 +197,7 @@ gradlab.Panel("two_tapes", bug=bug, predict=True)
 
 # %% tags=["after"]
 off, on = gradlab.compare("two_tapes")
-print(gradlab.side_by_side(off, on))
-print("the same loss with one tape and with two:", off.loss == on.loss)
+gradlab.folded(gradlab.side_by_side(off, on), f"the same loss with one tape and with two: {off.loss == on.loss}")
 
 # %% [markdown]
 # <!-- answers: two_tapes -->
@@ -315,85 +251,13 @@ gradlab.check_repair("two_tapes", mine)
 
 
 # %% [markdown]
-# ## 5. Let the layer keep its state (extra)
-#
-# **Claim.** *A state that the layer keeps for itself between two calls is not captured by the tape.*
-#
-# A layer made with `stateful=True` begins each call where the last one ended. Both calls stand in *one* tape this time.
-#
-# <!-- question: stateful_layer -->
-#
-# Lock your answer in under the code of the panel. Then flip the switch.
-
-# %%
-gradlab.Panel("stateful_layer", bug=bug, predict=True)
-
-# %% [markdown]
-# **Look.** Compare with what you saw in section 4.
-#
-# **Measure, after you have flipped.** Both positions side by side, and whether the values of the state arrived.
-
-# %% tags=["after"]
-off, on = gradlab.compare("stateful_layer")
-print(gradlab.side_by_side(off, on))
-print("the same loss at both positions:", bool(np.isclose(off.loss, on.loss)))
-
-# %% [markdown]
-# <!-- answers: stateful_layer -->
-#
-# **Explain.** The layer keeps its state in variables, and writes them with `assign`. An assignment has no gradient, so the path ends
-# there, although one tape is open all the time. Here the popular answer has a point: between *calls*, kept state is lost to the
-# tape (within a call it is not, as section 2 showed). Its cure would not help; passing the state on by hand does.
-
-# %% [markdown]
-# **Exercise.** Mend the code so that the second call knows where its state came from. (`keeper` is the stateful layer, `plain` the same cell in
-# a layer that returns its states.)
-#
-# Hint: The stateful layer writes its state into variables. Which of the two layers returns it?
-# Hint: Call `plain` on the first window as well.
-# Hint: `_, h, c = plain(x1)`, and `initial_state=[h, c]` for the second call.
-
-
-# %% tags=["exercise"]
-def mine(cell, plain, keeper, x1, x2):
-    sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias, "x1": x1, "x2": x2}
-    for state in keeper.states:
-        state.assign(tf.zeros_like(state))
-    with tf.GradientTape() as tape:
-        tape.watch([x1, x2])
-        keeper(x1)
-        output, _, _ = plain(x2, initial_state=list(keeper.states))
-        loss = tf.reduce_mean((output - 1) ** 2)
-    return loss, sources, tape.gradient(loss, sources)
-
-
-gradlab.check_repair("stateful_layer", mine)
-
-
-# %% tags=["solution"]
-def mine(cell, plain, keeper, x1, x2):
-    sources = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias, "x1": x1, "x2": x2}
-    for state in keeper.states:
-        state.assign(tf.zeros_like(state))
-    with tf.GradientTape() as tape:
-        tape.watch([x1, x2])
-        _, h, c = plain(x1)
-        output, _, _ = plain(x2, initial_state=[h, c])
-        loss = tf.reduce_mean((output - 1) ** 2)
-    return loss, sources, tape.gradient(loss, sources)
-
-
-gradlab.check_repair("stateful_layer", mine)
-
-
-# %% [markdown]
-# ## 6. Write it yourself (extra)
+# ## 4. Write it yourself (extra)
 #
 # **Exercise.** Write truncated backpropagation through time: the loss of the last state, with a gradient that reaches back `window` steps
 # and no further. `tf.stop_gradient` passes a value on and stops the gradient. The check compares a window of all steps with the whole
-# gradient, and a window of one step with that of `state_leaves`, section 3.
+# gradient, and a window of one step with that of `state_leaves`, section 2.
 #
-# Hint: The loop is that of section 3, without `.numpy()`.
+# Hint: The loop is that of section 2, without `.numpy()`.
 # Hint: Before which step does the gradient have to stop? There are `steps - window` steps in front of the window.
 # Hint: `if t == x.shape[1] - window:` then `h, c = tf.stop_gradient(h), tf.stop_gradient(c)`, before the cell is called.
 
@@ -451,7 +315,7 @@ print("one step:", "right" if agrees(1, on) else "not yet")
 #
 # - The weights of an LSTM need no watching, and the state inside a layer's call is on the tape.
 # - Watch a state if you want the gradient with respect to the state.
-# - A state that leaves TensorFlow, goes from one tape to the next or is kept by a stateful layer keeps its values, and the gradient stops at it.
+# - A state that leaves TensorFlow, or goes from one tape to the next, keeps its values, and the gradient stops at it.
 #   The symptom is a *wrong* gradient for the weights, not `None`.
 # - Truncation is a good tool if you chose it.
 #

@@ -24,56 +24,7 @@ gradlab.start(keras=keras, device=device)
 gradlab.drawing("encoder_decoder")
 
 # %% [markdown]
-# ## 1. Ask for every gradient by name (extra)
-#
-# **Claim.** *The gradients of an LSTM encoder-decoder stay inside TensorFlow; they are not exposed one by one.*
-#
-# With the switch off, encoder, decoder and **readout** (the dense layer that turns states into outputs) are called one after the other.
-# With it on, they are parts of one `tf.keras.Model`, and the list is `model.trainable_variables`.
-#
-# <!-- question: encoder_decoder -->
-#
-# Lock your answer in under the code of the panel. Then flip the switch.
-
-# %%
-gradlab.Panel("encoder_decoder", bug=bug, predict=True)
-
-# %% [markdown]
-# **Look.** Eight arrays, each with its name and its shape.
-#
-# **Measure, after you have flipped.** Both positions of the switch, side by side.
-
-# %% tags=["after"]
-off, on = gradlab.compare("encoder_decoder")
-gradlab.side_by_side(off, on)
-
-# %% [markdown]
-# <!-- answers: encoder_decoder -->
-#
-# **Explain.** `tape.gradient(loss, model.trainable_variables)` returns one tensor for each variable, in the order of the list. They are the
-# very tensors that an optimizer takes; looking at them costs nothing more.
-
-# %% [markdown]
-# **Exercise.** Which array has the smallest gradient, measured by its largest entry? Write its name; the check looks it up.
-#
-# Hint: The smallest gradient belongs to the darkest heatmap.
-# Hint: It is one of the encoder's: its gradient has the longest way.
-# Hint: Print `sizes`.
-
-# %% tags=["exercise"]
-smallest = "?"  # your answer
-sizes = {reading.name: reading.largest for reading in on.readings}
-print("right" if smallest == min(sizes, key=sizes.get) else "not yet: hint, the darkest heatmap")
-
-
-# %% tags=["solution"]
-smallest = "encoder recurrent_kernel"
-sizes = {reading.name: reading.largest for reading in on.readings}
-print("right" if smallest == min(sizes, key=sizes.get) else "not yet: hint, the darkest heatmap")
-
-
-# %% [markdown]
-# ## 2. Start an LSTM decoder from one state (extra)
+# ## 1. Start an LSTM decoder from one state (extra)
 #
 # **Claim.** *An LSTM decoder can start from the encoder's output: initial_state=[encoded].*
 #
@@ -93,8 +44,7 @@ gradlab.Panel("one_state_for_two", bug=bug, predict=True)
 from gradlab.runtime.exceptions import place, sentence
 
 off, on = gradlab.compare("one_state_for_two")
-print(sentence(on.error))
-print("raised by:", place(on.error))
+gradlab.folded(sentence(on.error), f"raised by: {place(on.error)}")
 
 # %% [markdown]
 # <!-- answers: one_state_for_two -->
@@ -154,7 +104,7 @@ gradlab.check_repair("one_state_for_two", mine)
 
 
 # %% [markdown]
-# ## 3. Hand over a bidirectional encoder (extra)
+# ## 2. Hand over a bidirectional encoder (extra)
 #
 # **Claim.** *The output of a bidirectional encoder can be the decoder's initial state: initial_state=[encoded, encoded].*
 #
@@ -175,12 +125,14 @@ gradlab.Panel("bidirectional_state", bug=bug, predict=True)
 
 # %% tags=["after"]
 off, on = gradlab.compare("bidirectional_state")
-print(type(on.error).__name__, "raised by:", place(on.error))
 things = gradlab.load("bidirectional_state").setup()
 names = ("encoded", "forward h", "forward c", "backward h", "backward c")
-for name, state in zip(names, things["encoder"](things["x"]), strict=True):
-    print(f"{name}: {tuple(state.shape)}")
-print("the decoder's units:", things["decoder"].units)
+states = zip(names, things["encoder"](things["x"]), strict=True)
+gradlab.folded(
+    f"{type(on.error).__name__} raised by: {place(on.error)}",
+    *(f"{name}: {tuple(state.shape)}" for name, state in states),
+    f"the decoder's units: {things['decoder'].units}",
+)
 
 # %% [markdown]
 # <!-- answers: bidirectional_state -->
@@ -239,12 +191,12 @@ gradlab.check_repair("bidirectional_state", mine)
 
 
 # %% [markdown]
-# ## 4. Leave the decoder without the encoder's state
+# ## 3. Leave the decoder without the encoder's state
 #
 # **Claim.** *The encoder's variables get no gradients.*
 #
-# The claim does not say when, so it is tested twice. Section 1 tested it for a decoder that starts from the encoder's state. Here is the
-# other case: the decoder is given the sequence y and should answer with y reversed, and with the switch on it starts from zeros.
+# The claim does not say when, so it is tested in two cases. The decoder is given the sequence y and should answer with y reversed. With the switch
+# off it starts from the encoder's state, and with the switch on from zeros.
 #
 # <!-- question: ignored_encoder -->
 #
@@ -266,7 +218,7 @@ gradlab.side_by_side(off, on)
 # <!-- answers: ignored_encoder -->
 #
 # **Explain.** In these models the initial state is the only path from the encoder to the loss. The encoder still runs, and nothing fails. So
-# the claim holds for a decoder that ignores the encoder's state, and section 1 contradicts it for one that uses the state: **half true**. An
+# the claim holds for a decoder that ignores the encoder's state, and not for one that uses the state (the switch off): **half true**. An
 # encoder without gradients is a *connection* that is missing, not a limit of TensorFlow. The decoder's own gradients differ from those with
 # the switch off, and they are right: it is another network now.
 
@@ -311,7 +263,7 @@ gradlab.check_repair("ignored_encoder", mine)
 
 
 # %% [markdown]
-# ## 5. Run the encoder before the tape
+# ## 4. Run the encoder before the tape
 #
 # **Claim.** *An encoder that ran before the tape opened gets no gradients, though the decoder uses its state.*
 #
@@ -323,14 +275,13 @@ gradlab.check_repair("ignored_encoder", mine)
 gradlab.Panel("encoder_before_tape", bug=bug, predict=True)
 
 # %% [markdown]
-# **Look.** Compare the loss with that of section 4: which of the two mistakes shows in it?
+# **Look.** Compare the loss with that of section 3: which of the two mistakes shows in it?
 #
 # **Measure, after you have flipped.** Both positions side by side, and whether the loss gives the mistake away.
 
 # %% tags=["after"]
 off, on = gradlab.compare("encoder_before_tape")
-print(gradlab.side_by_side(off, on))
-print("the same loss at both positions:", off.loss == on.loss)
+gradlab.folded(gradlab.side_by_side(off, on), f"the same loss at both positions: {off.loss == on.loss}")
 
 # %% [markdown]
 # <!-- answers: encoder_before_tape -->
@@ -377,7 +328,7 @@ gradlab.check_repair("encoder_before_tape", mine)
 
 
 # %% [markdown]
-# ## 6. Train it: reverse five digits
+# ## 5. Train it: reverse five digits
 #
 # Does a missing gradient matter? The task: read five digits, write them backwards. There are 100 000 such sequences; 500 are **held
 # out**, that is, never trained on, and used to ask how many are answered without a single mistake (**sequence accuracy**).
@@ -494,7 +445,7 @@ Picture(buffer.getvalue(), "Accuracy on held-out sequences over 300 steps, one l
 # it. So the loss falls, the accuracy rises, and neither of them shows the mistake. The gradients show it.
 
 # %% [markdown]
-# ## 7. Hand over half of the state (extra)
+# ## 6. Hand over half of the state (extra)
 #
 # What if one of the two states is handed over? With the switch on, the decoder gets the encoder's h, and zeros in the place of c.
 #
@@ -510,7 +461,7 @@ gradlab.side_by_side(*gradlab.compare("half_the_state"))
 # <!-- answers: half_the_state -->
 
 # %% [markdown]
-# ## 8. Write it yourself (extra)
+# ## 7. Write it yourself (extra)
 #
 # **Exercise.** Write the test that would have found both mistakes before the training: `silent_parts` takes the parts of a model by name
 # and a function that computes the loss, and returns the names of the parts of which no variable has a gradient that is not None and not
@@ -596,4 +547,4 @@ print("right" if answers == [[], ["encoder"], ["encoder"]] else f"not yet: {answ
 #   the tape opened.
 # - A falling loss proves nothing about the gradients.
 #
-# Next: [state and control flow](07_state_and_control_flow.ipynb)
+# Next: [state that is written](07_written_state.ipynb)

@@ -5,7 +5,7 @@
 # **mask** says which steps are real. Keras makes the mask in the `Embedding` layer (`mask_zero=True`, token 0 is padding) and passes it on from
 # layer to layer. Here you test, in one small network, what padding does to the state, to the loss and to the gradients.
 #
-# **Needs**: notebook [8](08_zero_and_nan.ipynb), section 3. **Gives**: you can test whether padding changes the state, the loss or the
+# **Needs**: notebook [10](10_zero_and_nan.ipynb), section 3. **Gives**: you can test whether padding changes the state, the loss or the
 # gradient. <!-- minutes -->
 #
 # Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
@@ -283,4 +283,4 @@ print(
 # - A layer of your own drops the mask unless it sets `supports_masking = True`, without an exception.
 # - Test it: more padding must not change the answer.
 #
-# Next: [five bugs in one script](13_capstone.ipynb), if you have not been there
+# Next: [find what is broken while it trains](17_broken_under_fit.ipynb)

@@ -5,7 +5,7 @@
 # models are trained. One is healthy, and each of the others is broken in its own way. `gradlab.Watch` sees the gradients of the training step itself
 # and says what is wrong.
 #
-# **Needs**: notebooks [8](08_zero_and_nan.ipynb) and [9](09_the_list_too_short.ipynb). **Gives**: you can find what is broken while a model
+# **Needs**: notebooks [10](10_zero_and_nan.ipynb) and [3](03_list_of_variables.ipynb). **Gives**: you can find what is broken while a model
 # trains under `fit`. <!-- minutes -->
 #
 # Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
@@ -238,4 +238,4 @@ print(compared(my_loop))
 # - With sound gradients, look at the update relative to the weight.
 # - `stop_on=("nan",)` ends a training at its first NaN, with the report.
 #
-# Next: [five bugs in one script](13_capstone.ipynb), if you have not been there
+# Next: [ask the gradient doctor](18_gradient_doctor.ipynb)

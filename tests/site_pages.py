@@ -22,7 +22,7 @@ from gradlab.site.pages import HOME
 from gradlab.site.sources import read_notebooks
 
 ROOT = Path(__file__).resolve().parent.parent
-LESSONS = ("00_start_here", "09_the_list_too_short")
+LESSONS = ("00_start_here", "07_written_state")
 READY = "[data-state=ready]"
 
 

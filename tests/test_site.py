@@ -260,3 +260,15 @@ def test_links_are_written_once_and_replaced(tmp_path, capsys):
 def test_a_damaged_panel_says_so_in_python_too():
     with pytest.raises((gzip.BadGzipFile, EOFError, ValueError)):
         unpack(packed([np.zeros(10, "<f4")], [scene([1.0])])[:-30])
+
+
+def test_a_claim_to_vote_on_is_a_panel_that_asks_first():
+    claims = '<details data-claim="python_list"><summary>It&#x27;s &lt;wrong&gt;</summary><pre>code</pre></details>'
+    data = {"text/plain": "1 claims to vote on: python_list", "text/html": claims * 2}
+    cell = {"cell_type": "code", "source": "votes", "metadata": {}, "outputs": [{"output_type": "display_data", "data": data}]}  # fmt: skip
+    notebook = {"cells": [{"cell_type": "markdown", "source": "# T", "metadata": {}}, cell]}
+    text, _ = lesson("11_x", notebook)
+    html = json.loads(text)["cells"][2]["outputs"][0]["data"]["text/html"]
+    assert html.count('data-panel="python_list"') == 2 and html.count('data-predict="1"') == 2
+    assert "<summary>It&#x27;s &lt;wrong&gt;</summary>" in html and "<pre>code</pre>" not in html
+    assert panels_of(notebook) == ["python_list"]

@@ -106,7 +106,7 @@ def test_the_first_screen_is_a_panel_and_a_question(page, site):
 
 
 def test_positions_in_the_browser_are_those_of_a_live_run_bit_for_bit(page, site):
-    for name in ("guide_model", "integer_cast"):
+    for name in ("assigned_state", "integer_cast"):
         opened(page, site, f"scenarios/{name}.html")
         found = read_back(page, name)
         panel = gradlab.Panel(name)
@@ -144,10 +144,10 @@ def test_a_link_restores_a_position_and_every_move_rewrites_it(page, site):
     assert picture(again) == before
     # In a lesson it also goes there; and a link on the same page is followed.
     lesson = f"notebooks/{LESSONS[1]}.html"
-    places = opened(page, site, f"{lesson}#panel=hidden_layer&bug=on&units=8")
+    places = opened(page, site, f"{lesson}#panel=stateful_layer&bug=on&units=8")
     page.wait_for_timeout(300)
     assert 0 <= places[1].bounding_box()["y"] < 200
-    page.evaluate("location.hash = '#panel=guide_model&bug=on'")
+    page.evaluate("location.hash = '#panel=assigned_state&bug=on'")
     expect(places[0].locator(".gl")).to_have_attribute("data-position", "1")
     # A knob that is not there and a value that can't be had are not an error.
     odd = opened(page, site, "scenarios/integer_cast.html#panel=integer_cast&bug=on&steps=999&nothing=1")[0]
@@ -235,16 +235,16 @@ def test_axe_finds_nothing_and_every_text_has_contrast(site, browser, scheme):
 def test_a_damaged_and_a_missing_panel_are_told_in_the_page(page, site, tmp_path):
     broken = tmp_path / "site"
     shutil.copytree(site, broken)
-    file = broken / "_static/panels/guide_model.js"
+    file = broken / "_static/panels/assigned_state.js"
     text = file.read_text(encoding="utf-8")
     packed = re.search(r'= "([^"]+)";', text)[1]
     file.write_text(text.replace(packed, base64.b64encode(base64.b64decode(packed)[:-9]).decode()), encoding="utf-8")
-    (broken / "_static/panels/hidden_layer.js").unlink()
+    (broken / "_static/panels/stateful_layer.js").unlink()
     page.goto(f"{broken.as_uri()}/notebooks/{LESSONS[1]}.html")
     page.evaluate("Promise.all(window.gradlabHosts.map((host) => host.show()))")
     said = page.get_by_role("alert").all_inner_texts()
-    assert "the data of the panel guide_model is damaged" in said[0] and "build the site again" in said[0]
-    assert "the file panels/hidden_layer.js is missing" in said[1]
+    assert "the data of the panel assigned_state is damaged" in said[0] and "build the site again" in said[0]
+    assert "the file panels/stateful_layer.js is missing" in said[1]
     assert page.locator("[data-panel] img").count() == 2, "the picture stands in for it"
     page.complaints.clear()  # the browser names the file that is not there
 

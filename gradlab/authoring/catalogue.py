@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,9 +59,11 @@ def with_table(text: str, table: str) -> str:
 
 
 def notebook_of(name: str, scripts: list[Path]) -> str:
-    """The stem of the first notebook source that opens a panel on the scenario, or ""."""
+    """The stem of the first notebook source that opens a panel on the scenario, or has it voted on; or ""."""
     for script in scripts:
-        if f'Panel("{name}"' in script.read_text(encoding="utf-8"):
+        text = script.read_text(encoding="utf-8")
+        voted_on = any(f'"{name}"' in names for names in re.findall(r"\bVotes\(([^)]*)\)", text))
+        if f'Panel("{name}"' in text or voted_on:
             return script.stem
     return ""
 

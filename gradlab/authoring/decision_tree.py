@@ -24,25 +24,25 @@ class Symptom:
 
 # In the order in which to ask: an exception hides everything else, and NaN spreads over every weight at the next step.
 SYMPTOMS = (
-    Symptom("There is an exception", "read its last line", (Kind.RAISES,), "04_timestep_jacobian"),
+    Symptom("There is an exception", "read its last line", (Kind.RAISES,), "08_control_flow"),
     Symptom(
         "The gradient holds NaN or infinity",
         "`bool(tf.reduce_all(tf.math.is_finite(g)))` is False",
         (Kind.NOT_FINITE,),
-        "08_zero_and_nan",
+        "10_zero_and_nan",
     ),
     Symptom("The gradient is None", "`g is None`", (Kind.NONE, CUT, NO_PATH), "02_integer_cast"),
     Symptom(
         "The gradient is zero everywhere",
         "`bool(tf.reduce_any(g != 0))` is False",
         (Kind.ZERO,),
-        "08_zero_and_nan",
+        "10_zero_and_nan",
     ),
     Symptom(
         "A weight is not in the list",
         "`len(tape.watched_variables())` is not `len(model.trainable_variables)`",
         (Kind.MISSING, Kind.EMPTY),
-        "09_the_list_too_short",
+        "03_list_of_variables",
     ),
     Symptom(
         "All gradients are there, and the numbers are wrong",
@@ -57,9 +57,9 @@ Test: print the global norm of the gradients at each step, `tf.linalg.global_nor
 
 | what it is | what to do |
 | --- | --- |
-| the norm is in the thousands, or grows from step to step: it *explodes* | clip by global norm; see [14](../notebooks/14_exploding_and_clipping.ipynb) |
-| the part of early time steps is tiny beside that of the last ones: it *vanishes* | a larger forget bias, an orthogonal start, shorter paths; see [10](../notebooks/10_vanishing_and_exploding.ipynb) and [15](../notebooks/15_from_map_to_training.ipynb) |
-| the gradient stops at the beginning of a window | a longer window; see [15](../notebooks/15_from_map_to_training.ipynb), section 4 |
+| the norm is in the thousands, or grows from step to step: it *explodes* | clip by global norm; see [13](../notebooks/13_exploding_and_clipping.ipynb) |
+| the part of early time steps is tiny beside that of the last ones: it *vanishes* | a larger forget bias, an orthogonal start, shorter paths; see [12](../notebooks/12_vanishing_and_exploding.ipynb) and [14](../notebooks/14_from_map_to_training.ipynb) |
+| the gradient stops at the beginning of a window | a longer window; see [14](../notebooks/14_from_map_to_training.ipynb), section 5 |
 | padding takes part in the loss or in the state | a mask, and a mean over real steps; see [16](../notebooks/16_padding.ipynb) |
 """
 
@@ -72,7 +72,7 @@ def page() -> str:
         "<!-- made from the doctor's rules by `gradlab tree --into docs/decision_tree.md` -->",
         "",
         "Ask in this order, from 1 to 7, and stop at the first yes. The causes in a table stand in the order in which",
-        "[the doctor](../notebooks/12_gradient_doctor.ipynb) looks for them: `print(gradlab.explain(loss, weights))` does all of it, and names the line.",
+        "[the doctor](../notebooks/18_gradient_doctor.ipynb) looks for them: `print(gradlab.explain(loss, weights))` does all of it, and names the line.",
         "",
     ]
     for number, symptom in enumerate(SYMPTOMS, 1):

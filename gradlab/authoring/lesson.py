@@ -23,6 +23,7 @@ from gradlab.lab.questions import load_question
 # Minutes. A panel and a short exercise as they were timed in a review of the first notebooks; the rates of reading are those of
 # somebody who reads a second language and follows the code, and give the review's times for those notebooks to a few minutes.
 A_PANEL, AN_EXERCISE, A_LONG_ONE = 1.7, 3.5, 8.0
+A_VOTE = 1.0  # a claim, the switched lines of its code and a click: as fifteen words and ten lines take to read; not timed yet
 FIVE_BUGS = 30.0  # the script of the last exercise, as the review timed it
 LONG_ENOUGH = 20  # minutes: a shorter notebook needs no place to stop
 WORDS, LINES = 150, 10  # of prose and of code, read in a minute
@@ -109,6 +110,7 @@ def minutes(cells: list[Any]) -> float:
         prose = re.sub(r"```python.*?```", "", text, flags=re.DOTALL) if cell.cell_type == "markdown" else ""
         total += len(prose.split()) / WORDS + sum(bool(line.strip()) for line in code.splitlines()) / LINES
         total += A_PANEL * len(re.findall(r"Panel\(", code)) + AN_EXERCISE * ("exercise" in tags)
+        total += A_VOTE * sum(names.count('"') // 2 for names in re.findall(r"\bVotes\(([^)]*)\)", code))
         total += A_LONG_ONE * ("write" in tags) + FIVE_BUGS * ("script" in tags)
     return total
 
@@ -188,7 +190,8 @@ def _answers(key: str) -> str:
         f"- **{letter}** is {'right' if answer.right else 'wrong'}: “{answer.text}” {answer.why}"
         for letter, answer in load_question(key).lettered
     )
-    return f"<details><summary>Each answer, after you have flipped</summary>\n\n{lines}\n\n</details>"
+    decided = "flipped" if load_question(key).scenario else "run the cell"  # code without a switch is run, not flipped
+    return f"<details><summary>Each answer, after you have {decided}</summary>\n\n{lines}\n\n</details>"
 
 
 _WRITTEN = {"question": _question, "answers": _answers}

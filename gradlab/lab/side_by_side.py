@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 
+from gradlab.lab.folded import folded
 from gradlab.lab.reading import Reading, Side, format_shape
 
 FOLDED = "Both positions, side by side (after you have flipped)"
@@ -20,14 +20,13 @@ class SideBySide:
     """`off` and `on`, shown as a table of plain text. Two digits of every number, so that it is the same on every machine.
 
     In a notebook the table is folded: who runs all cells at once should still be able to decide before the answer shows.
-    (JupyterLab opens a hidden output when its cell runs, so hiding the output is not enough.)
     """
 
     off: Side
     on: Side
 
     def _repr_html_(self) -> str:
-        return f"<details><summary>{FOLDED}</summary><pre>{escape(repr(self))}</pre></details>"
+        return folded(self, title=FOLDED)._repr_html_()
 
     def __repr__(self) -> str:
         rows: list[tuple[str, ...]] = [("gradient of", "off", "norm", "on", "norm", "cosine", "on / off")]

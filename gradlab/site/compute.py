@@ -19,7 +19,7 @@ from typing import Any
 
 from gradlab.lab.scenario import names
 
-INFLUENCE = "influence"  # the maps of notebook 10, a panel that belongs to no scenario
+INFLUENCE = "influence"  # the maps of notebook 12, a panel that belongs to no scenario
 PACKAGE = Path(__file__).parents[2]
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 

@@ -12,12 +12,15 @@ import base64
 import json
 import re
 from collections.abc import Mapping
-from html import escape
+from html import escape, unescape
 from typing import Any
 
 from gradlab.site.compute import INFLUENCE
 
 _PANEL = re.compile(r"(?:Panel\((\w+), bug=(True|False)\)|(InfluencePanel)\((.*)\))")
+_CLAIM = re.compile(
+    r'<details data-claim="(\w+)"><summary>(.*?)</summary>.*?</details>', re.DOTALL
+)  # of `gradlab.Votes`
 _KEYWORDS = ("bug", "device", "predict", "scenario")
 
 NOTE = """\
@@ -51,9 +54,13 @@ def lesson(name: str, notebook: Mapping[str, Any]) -> tuple[str, dict[str, bytes
 
 def panels_of(notebook: Mapping[str, Any]) -> list[str]:
     """The names of the panels that a notebook shows, in order."""
-    outputs = (o for cell in notebook["cells"] if cell["cell_type"] == "code" for o in cell["outputs"])
-    found = (_PANEL.match(_text(o.get("data", {}).get("text/plain", ""))) for o in outputs)
-    return list(dict.fromkeys(match[1] or INFLUENCE for match in found if match))
+    found = []
+    for output in (o for cell in notebook["cells"] if cell["cell_type"] == "code" for o in cell["outputs"]):
+        data = output.get("data", {})
+        match = _PANEL.match(_text(data.get("text/plain", "")))
+        found += [match[1] or INFLUENCE] if match else []
+        found += [claim[0] for claim in _CLAIM.findall(_text(data.get("text/html", "")))]
+    return list(dict.fromkeys(found))
 
 
 def place(
@@ -89,9 +96,17 @@ def _output(output: Mapping[str, Any], source: str, name: str, pictures: dict[st
     elif "image/png" in data:
         pictures[f"{name}.png"] = base64.b64decode(_text(data["image/png"]))
         html = f'<img src="../_static/pictures/{name}.png" loading="lazy" alt="{escape(words)}">'
+    elif _CLAIM.search(_text(data.get("text/html", ""))):
+        html = _CLAIM.sub(_ballot, _text(data["text/html"]))
     else:
         return output
     return {**output, "data": {"text/html": html, "text/plain": words}}
+
+
+def _ballot(claim: re.Match[str]) -> str:
+    """A claim to vote on, with its panel in the place of its code: the panel's question opens the switch. It loads when unfolded."""
+    panel = place(claim[1], unescape(claim[2]), "../", predict=True)
+    return f'<details class="gradlab-claim"><summary>{claim[2]}</summary>{panel}</details>'
 
 
 def _keywords(source: str) -> dict[str, Any]:

@@ -189,7 +189,7 @@ def reference(helps: Mapping[str, str]) -> dict[str, str]:
 
     names = sorted({*gradlab._WHERE, "Kind", "Reading", "Side", "Scenario", "names", "load"} - {"load_ipython_extension", "unload_ipython_extension"})  # fmt: skip # noqa: SLF001 (our own list of public names)
     groups = {
-        "lab": ["start", "Panel", "names", "load", "compare", "picture", "side_by_side", "catalogue", "other_keras", "Scenario", "Reading", "Side", "Kind"],
+        "lab": ["start", "Panel", "names", "load", "compare", "picture", "side_by_side", "folded", "Votes", "catalogue", "other_keras", "Scenario", "Reading", "Side", "Kind"],
         "exercises": ["check_prediction", "check_repair", "check_break"],
         "doctor": ["explain", "Tape", "last_report", "Report", "assert_gradients"],
         "gradients": ["line_gradients", "LineGradients", "jacobian", "through_time", "ThroughTime", "Watch"],

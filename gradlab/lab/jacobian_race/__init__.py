@@ -1,4 +1,4 @@
-"""The ways to a Jacobian that notebook 11 compares.
+"""The ways to a Jacobian that notebook 15 compares.
 
 `readable` holds the idea in four short functions, `race` measures them against each other and against
 `gradlab.jacobian`, `plots` draws norm maps, races and costs.

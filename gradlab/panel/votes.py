@@ -1,0 +1,150 @@
+"""`Votes`: popular claims on one page. A vote on a claim runs it, and shows beside it what was measured."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets
+
+from gradlab.lab.folded import Folded, folded
+from gradlab.lab.reading import Side
+from gradlab.lab.scenario import Scenario, load
+from gradlab.lab.side_by_side import side_by_side
+from gradlab.lab.verdict import CONFIRMED, REFUTED, changed, in_words, judge
+from gradlab.panel.progress import Progress
+from gradlab.runtime import tf_loading
+from gradlab.runtime.exceptions import sentence
+from gradlab.runtime.tf_environment import chosen_keras
+
+VOTES = {"It is so": True, "It is not so": False}
+RIGHT = {CONFIRMED: True, REFUTED: False}  # of a claim that is half true neither vote is right
+
+
+class Votes(ipywidgets.VBox):
+    """The claims of these scenarios, each with its code folded and two buttons: it is so, it is not so.
+
+    A vote measures both positions of the scenario's switch (`gradlab.compare`) and says what the claim predicts, what was
+    found, and why. Nothing is told before the vote. `found` maps the scenarios that were voted on to (vote, verdict);
+    `measured()` measures all of them. Raises LookupError for an unknown scenario and ValueError without any.
+
+    >>> import gradlab
+    >>> gradlab.Votes("python_list", "python_if")
+    2 claims to vote on: python_list, python_if
+    """
+
+    def __init__(self, *names: str) -> None:
+        if not names:
+            raise ValueError("Votes needs the name of at least one scenario; `gradlab.names()` lists them.")
+        tf_loading.wait()
+        self.scenarios = {name: load(name) for name in names}
+        self.found: dict[str, tuple[bool, str]] = {}
+        self._buttons: dict[str, list[ipywidgets.Button]] = {}
+        self._results: dict[str, ipywidgets.HTML] = {}
+        rows = [self._row(number, name) for number, name in enumerate(names, 1)]
+        self._score = ipywidgets.HTML()
+        super().__init__([*rows, self._score])
+        self._count()
+
+    def vote(self, name: str, so: bool) -> None:
+        """What a click does: lock the vote in, measure, and show what was found. The first vote on a claim counts."""
+        if name in self.found or not self._buttons[name]:
+            return
+        for button in self._buttons[name]:
+            button.disabled = True
+        self._say(name, "measuring …")
+        try:
+            off, on, verdict = self._measure(name)
+        except Exception as error:  # the page says so, and can be asked again
+            self._say(name, f"This could not be measured: {html.escape(sentence(error))}")
+            for button in self._buttons[name]:
+                button.disabled = False
+            return
+        self.found[name] = so, verdict
+        self._say(name, _result(self.scenarios[name], so, off, on, verdict))
+        self._count()
+
+    def measured(self) -> Folded:
+        """Every claim with what was measured, folded: a page that is run at once tells nobody who has not voted yet."""
+        from IPython.display import display
+
+        bar, lines = Progress(len(self.scenarios), "measuring the claims"), []
+        display(bar)
+        for done, name in enumerate(self.scenarios, 1):
+            off, on, verdict = self._measure(name)
+            lines.append(f"{done}. {name}: {verdict}. With the switch on: {_effect(on)}. {_losses(off, on)}".strip())
+            bar.show(done, name)
+        return folded(*lines, title="All claims as they were measured (after you have voted)")
+
+    def _measure(self, name: str) -> tuple[Side, Side, str]:
+        from gradlab.lab.measure import compare
+
+        scenario = self.scenarios[name]
+        off, on = compare(scenario)
+        return off, on, judge(scenario.expected(chosen_keras())[0], on)
+
+    def _row(self, number: int, name: str) -> ipywidgets.VBox:
+        scenario = self.scenarios[name]
+        claim = ipywidgets.HTML(f"<b>{number}.</b> <i>{html.escape(scenario.claim)}</i>{_code(scenario)}")
+        self._results[name] = ipywidgets.HTML()
+        self._buttons[name] = []
+        for words, so in VOTES.items():
+            button = ipywidgets.Button(description=words, tooltip=f"{words}: {scenario.claim}")
+            button.on_click(self._click(name, so))
+            self._buttons[name].append(button)
+        return ipywidgets.VBox([claim, ipywidgets.HBox(self._buttons[name]), self._results[name]])
+
+    def _click(self, name: str, so: bool) -> Callable[[Any], None]:
+        return lambda _: self.vote(name, so)
+
+    def _count(self) -> None:
+        agreed = sum(RIGHT.get(verdict) == so for so, verdict in self.found.values())
+        words = f"{len(self.found)} of {len(self.scenarios)} voted on"
+        if self.found:
+            words += f"; the measurement agrees with {agreed} of your votes"
+        self._score.value = f'<span role="status">{words}.</span>'
+
+    def _say(self, name: str, words: str) -> None:
+        self._results[name].value = f'<div role="status">{words}</div>'
+
+    def __repr__(self) -> str:
+        return f"{len(self.scenarios)} claims to vote on: {', '.join(self.scenarios)}"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        """Without a kernel: the claims and their code. A site puts the live panel of each in its place (`gradlab.site`)."""
+        claims = "\n".join(
+            f'<details data-claim="{name}"><summary>{html.escape(scenario.claim)}</summary>{_pre(scenario)}</details>'
+            for name, scenario in self.scenarios.items()
+        )
+        return {**super()._repr_mimebundle_(**kwargs), "text/plain": repr(self), "text/html": claims}
+
+
+def _result(scenario: Scenario, so: bool, off: Side, on: Side, verdict: str) -> str:
+    right = RIGHT.get(verdict)
+    said = next(words for words, value in VOTES.items() if value == so)
+    first = "Half of it is so." if right is None else "✓ So it is measured." if right == so else "✗ Not as measured."
+    words = f"{first} You said: {said.lower()}. The claim is {verdict}. With the switch on: {_effect(on)}. {_losses(off, on)}"
+    table = f"<details><summary>The numbers</summary><pre>{html.escape(repr(side_by_side(off, on)))}</pre></details>"
+    return f"<b>{html.escape(words)}</b><br>{html.escape(scenario.why)}{table}"
+
+
+def _effect(on: Side) -> str:
+    return in_words(changed(on)) or "every gradient stays as it was"
+
+
+def _losses(off: Side, on: Side) -> str:
+    if off.loss is None or on.loss is None:
+        return ""
+    return f"Loss: off {off.loss:.2g}, on {on.loss:.2g}."
+
+
+def _code(scenario: Scenario) -> str:
+    return f"<details><summary>The code, and its switch</summary>{_pre(scenario)}</details>"
+
+
+def _pre(scenario: Scenario) -> str:
+    import inspect
+
+    off, on = (html.escape(position) for position in scenario.switch)
+    return f"<p>Off: {off}. On: {on}.</p><pre>{html.escape(inspect.getsource(scenario.run))}</pre>"

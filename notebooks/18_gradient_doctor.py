@@ -1,0 +1,247 @@
+# %% [markdown]
+# # 18. Ask the gradient doctor about your own code
+#
+# You have a loss, some weights, and a gradient that is `None`, zero or not what it should be. `gradlab.explain` runs your computation as it is,
+# says for each source what TensorFlow returns, and if something is wrong, **which line of your code** did it, why, and what to do. Where
+# it is not certain, it says so.
+#
+# This page can be read first. It needs four words. The **tape** (`tf.GradientTape`) records a computation. The **gradient** says how the loss changes
+# when a weight does. A **source** is what a gradient is asked for, most often a weight. **None** says that the tape found no path from the
+# loss to the source.
+#
+# **Needs**: nothing but a Keras model that you have seen, and a gradient that you do not trust. **Gives**: you can ask which line of your own code lost a
+# gradient. <!-- minutes -->
+#
+# Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
+
+# %% tags=["parameters"]
+bug = False  # where each switch stands at first
+device = "/CPU:0"  # or "/GPU:0"
+keras = 3  # or 2 for legacy Keras
+
+# %%
+import gradlab
+
+gradlab.start(keras=keras, device=device)
+
+# %% [markdown]
+# ## 1. A loss computed with NumPy
+#
+# A forecaster is trained with a loss of its author's own. Somewhere in it the path from the loss to the weights is cut. **Predict**: which line?
+
+# %%
+import numpy as np
+import tensorflow as tf
+
+tf.keras.utils.set_random_seed(0)
+net = tf.keras.Sequential([tf.keras.layers.LSTM(4), tf.keras.layers.Dense(1)])
+x, target = tf.random.normal((6, 5, 2)), np.ones((6, 1), "float32")
+net(x)
+
+
+def forecast_loss():
+    guess = net(x)
+    error = guess.numpy() - target
+    return tf.reduce_mean(tf.constant(error) ** 2)
+
+
+cell = net.layers[0].cell
+report = gradlab.explain(forecast_loss, {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel})
+for row in report.rows:
+    print(f"{row.name}: {row.status}, because of {row.cause}, at: {row.where[0].code.strip()}")
+
+# %% [markdown]
+# The whole report is for people: the line in its place, the evidence with numbers, one thing to do, and the path from the source to the loss
+# with the gradient's size at each step.
+
+# %% tags=["nbval-ignore-output"]
+report
+
+# %% [markdown]
+# **Exercise.** Mend the loss, and ask again.
+#
+# Hint: The report names the line.
+# Hint: `.numpy()` leaves TensorFlow, and `tf.constant` does not lead back.
+# Hint: `tf.reduce_mean((guess - target) ** 2)`.
+
+
+# %% tags=["exercise"]
+def mended_loss():
+    guess = net(x)
+    error = guess.numpy() - target
+    return tf.reduce_mean(tf.constant(error) ** 2)
+
+
+again = gradlab.explain(mended_loss, {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel})
+print("healthy" if not again.problems else f"not yet: {len(again.problems)} of {len(again.rows)} sources to go")
+
+
+# %% tags=["solution"]
+def mended_loss():
+    guess = net(x)
+    return tf.reduce_mean((guess - target) ** 2)
+
+
+again = gradlab.explain(mended_loss, {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel})
+print("healthy" if not again.problems else f"not yet: {len(again.problems)} of {len(again.rows)} sources to go")
+
+# %% [markdown]
+# ## 2. A state kept in a variable
+#
+# A program keeps a running state between calls. This time nothing leaves TensorFlow.
+
+# %%
+state, drive, read = tf.Variable([0.5, 0.5]), tf.Variable([1.0, -1.0]), tf.Variable([0.3, 0.7])
+
+
+def running_loss():
+    state.assign(tf.tanh(state + drive))
+    return tf.reduce_sum(read * state)
+
+
+report = gradlab.explain(running_loss, {"drive": drive, "read": read})
+for row in report.rows:
+    print(
+        f"{row.name}: {row.status}"
+        + (f", because of {row.cause}, at: {row.where[0].code.strip()}" if row.cause else "")
+    )
+print("the state is as it was before:", state.numpy().tolist() == [0.5, 0.5])
+
+# %% [markdown]
+# Both gradients are TensorFlow's own: `read` has one, `drive` has none. The value was written into a variable with `assign`, and that copies
+# numbers: what is read back has no path to `drive`. The last line shows another promise: explaining leaves variables, random generators and
+# layers as they were.
+#
+# ## 3. Weights that are not in the list
+#
+# `owner` is where a list came from. Then the doctor can say what the list does not have. What it says depends on the Keras version: Keras 3 does not list
+# a plain `tf.Variable` of a layer, and legacy Keras does.
+
+
+# %%
+class Recurrence(tf.keras.layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.w = tf.Variable(tf.ones((2, 2)))
+
+    def call(self, x):
+        h = tf.zeros_like(x[:, 0])
+        for t in range(x.shape[1]):
+            h = tf.tanh(x[:, t] + h @ self.w)
+        return h
+
+
+layer = Recurrence()
+layer(x)
+try:
+    report = gradlab.explain(lambda: tf.reduce_mean(layer(x) ** 2), layer.trainable_variables, owner=layer)
+    for row in report.problems:
+        print(f"{row.status}, because of {row.cause}, at: {row.where[0].code.strip()}")
+    print("nothing to complain of under this Keras" if not report.problems else "that is what to mend")
+except ValueError as error:
+    print("the doctor asks for something else:", error)
+
+# %% [markdown]
+# ## 4. A cell as it stands
+#
+# With `%load_ext gradlab`, the first line `%%explain` turns a cell that uses `tf.GradientTape` into a question. The code stays as it is.
+
+# %%
+# %load_ext gradlab
+
+# %% tags=["nbval-ignore-output"]
+# %%explain
+level = tf.Variable([0.2, 0.9])
+with tf.GradientTape() as tape:
+    steps = tf.round(10 * level)
+    cost = tf.reduce_sum((steps - 5) ** 2)
+tape.gradient(cost, level)
+
+# %% [markdown]
+# Three more ways to ask: `gradlab.Tape` in the place of `tf.GradientTape`, then `tape.report()`; `gradlab.last_report()` after an exception; and in a terminal
+# `gradlab explain script.py`, without changing the script.
+#
+# ## 5. Your own
+#
+# **Exercise.** Paste a loss of yours here, and the weights that worry you. What the doctor can't know it will tell you; a report with *not
+# certain* in it is an invitation to look, not a verdict.
+
+
+# %% tags=["exercise"]
+def my_loss():
+    return tf.reduce_mean(net(x) ** 2)  # yours
+
+
+my_weights = net  # a dict, a list, a layer or a model
+report = gradlab.explain(my_loss, my_weights)
+print(f"{len(report.problems)} of {len(report.rows)} to look at")
+
+# %% [markdown]
+# ## 6. Write it yourself
+#
+# **Exercise.** Write the smallest doctor there is: `status_of` says for each variable whether its gradient is "none", "zero", "not
+# finite" or "ok". It can't name a line, and it can't see a wrong number, but it fits in ten lines, and a test of yours can call it. The
+# check compares with `gradlab.explain`.
+#
+# Hint: One tape, one call of `tape.gradient` with the dict of variables.
+# Hint: Ask in this order: is it None, is it not finite, is it all zeros.
+# Hint: `tf.reduce_all(tf.math.is_finite(g))` and `tf.reduce_any(g != 0)`.
+
+
+# %% tags=["write"]
+def status_of(loss_of, variables):
+    """{name: "none", "zero", "not finite" or "ok"} for a dict of variables."""
+    return {name: "?" for name in variables}  # your lines
+
+
+a, b, c, d = (tf.Variable([0.5, 2.0]) for _ in range(4))
+
+
+def every_kind():
+    return tf.reduce_sum(tf.round(a) + tf.nn.relu(-b) + tf.sqrt(c - c) + d**2)
+
+
+asked = {"a": a, "b": b, "c": c, "d": d}
+wanted = {row.name: str(row.status) for row in gradlab.explain(every_kind, asked).rows}
+print(
+    "right" if status_of(every_kind, asked) == wanted else "not yet: compare with the four kinds that the doctor tells"
+)
+
+
+# %% tags=["solution"]
+def status_of(loss_of, variables):
+    """{name: "none", "zero", "not finite" or "ok"} for a dict of variables."""
+    with tf.GradientTape() as tape:
+        loss = loss_of()
+    found = {}
+    for name, g in tape.gradient(loss, variables).items():
+        if g is None:
+            found[name] = "none"
+        elif not tf.reduce_all(tf.math.is_finite(g)):
+            found[name] = "not finite"
+        else:
+            found[name] = "ok" if tf.reduce_any(g != 0) else "zero"
+    return found
+
+
+a, b, c, d = (tf.Variable([0.5, 2.0]) for _ in range(4))
+
+
+def every_kind():
+    return tf.reduce_sum(tf.round(a) + tf.nn.relu(-b) + tf.sqrt(c - c) + d**2)
+
+
+asked = {"a": a, "b": b, "c": c, "d": d}
+wanted = {row.name: str(row.status) for row in gradlab.explain(every_kind, asked).rows}
+print(
+    "right" if status_of(every_kind, asked) == wanted else "not yet: compare with the four kinds that the doctor tells"
+)
+
+# %% [markdown]
+# ## What you take home
+#
+# - `gradlab.explain(loss, weights)` says what TensorFlow returns, and which of your lines made it so.
+# - The status is always what a plain tape gives; the explanation never argues with it.
+# - "No gradient by design", such as behind `tf.stop_gradient`, is worded as that and not as a bug.
+#
+# Next: [ask which word decided](19_attention_and_saliency.ipynb)

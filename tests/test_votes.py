@@ -1,0 +1,75 @@
+"""The page of votes: nothing is told before a vote, and what is told is what the run gave."""
+
+import re
+
+import pytest
+
+import gradlab
+from gradlab.lab.folded import folded
+from gradlab.panel.votes import Votes
+
+
+def shown(widget):
+    """All HTML that a widget shows."""
+    return getattr(widget, "value", "") + "".join(shown(child) for child in getattr(widget, "children", ()))
+
+
+@pytest.fixture
+def votes():
+    return Votes("python_list", "nested_tapes", "cell_state_attribute")
+
+
+def test_nothing_is_told_before_the_vote(votes):
+    told = shown(votes) + votes._repr_mimebundle_()["text/html"] + repr(votes)
+    assert not re.search(r"refuted|confirmed|measured:|raises for", told)
+    assert not any(gradlab.load(name).why[:30] in told for name in votes.scenarios)
+    assert "0 of 3 voted on" in told and "seen.append(h)" in told
+
+
+def test_a_vote_is_held_against_the_run_and_the_first_one_counts(votes):
+    votes.vote("python_list", True)
+    votes.vote("nested_tapes", True)
+    votes.vote("nested_tapes", False)
+    assert votes.found == {"python_list": (True, "refuted"), "nested_tapes": (True, "confirmed")}
+    told = shown(votes)
+    assert "✗ Not as measured. You said: it is so. The claim is refuted." in told
+    assert "✓ So it is measured. You said: it is so. The claim is confirmed." in told
+    assert "every gradient stays as it was" in told and gradlab.load("python_list").why[:30] in told
+    assert "2 of 3 voted on; the measurement agrees with 1 of your votes" in told
+    assert all(button.disabled for button in votes._buttons["nested_tapes"])
+
+
+def test_a_click_is_a_vote_and_names_its_claim(votes):
+    so, not_so = votes._buttons["cell_state_attribute"]
+    assert gradlab.load("cell_state_attribute").claim in so.tooltip and so.description == "It is so"
+    not_so.click()
+    assert votes.found == {"cell_state_attribute": (False, "refuted")} and "raises for d c_T / d x" in shown(votes)
+
+
+def test_what_cannot_be_measured_is_said_and_can_be_asked_again(votes, monkeypatch):
+    def fails(name):
+        raise ValueError("no memory")
+
+    monkeypatch.setattr(votes, "_measure", fails)
+    votes.vote("python_list", True)
+    assert "no memory" in shown(votes) and not votes.found
+    assert not any(button.disabled for button in votes._buttons["python_list"])
+
+
+def test_all_claims_at_once_are_folded(votes):
+    told = votes.measured()
+    assert repr(told).splitlines()[1].startswith("2. nested_tapes: confirmed.")
+    assert told._repr_html_().startswith("<details><summary>All claims")
+
+
+def test_a_name_that_is_no_scenario_and_no_name_at_all_are_told():
+    with pytest.raises(LookupError, match="python_list"):
+        Votes("python_lits")
+    with pytest.raises(ValueError, match="at least one"):
+        Votes()
+
+
+def test_what_is_folded_is_plain_text_elsewhere():
+    told = folded("a < b:", True, title="T")
+    assert repr(told) == "a < b:\nTrue"
+    assert told._repr_html_() == "<details><summary>T</summary><pre>a &lt; b:\nTrue</pre></details>"
