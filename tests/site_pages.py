@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 from browser import FLAGS, executable
 
 from gradlab.site.build import Built, Options, build
-from gradlab.site.chunks import fingerprint
-from gradlab.site.compute import knobs_of
-from gradlab.site.lessons import panels_of
-from gradlab.site.pages import HOME
-from gradlab.site.sources import read_notebooks
 
 ROOT = Path(__file__).resolve().parent.parent
 LESSONS = ("00_start_here", "09_the_list_too_short")
@@ -27,13 +21,7 @@ READY = "[data-state=ready]"
 
 
 def tiny(folder: Path) -> tuple[Path, Built]:
-    """The site of two lessons with their two panels and that of the first page, and few positions of each.
-
-    What the knobs are is asked in this process, which has TensorFlow, and not in one of its own (`farm.knobs`, weekly).
-    """
-    names = {HOME} | {name for notebook in read_notebooks(ROOT, LESSONS).values() for name in panels_of(notebook)}
-    (folder / "cache").mkdir(exist_ok=True)
-    (folder / "cache" / "knobs.json").write_text(json.dumps({fingerprint(n): knobs_of(n) for n in sorted(names)}))
+    """The site of two lessons with their two panels and that of the first page, and few positions of each."""
     options = Options(folder / "site", ROOT, folder / "cache", jobs=1, most=4, notebooks=LESSONS, reference=False)
     return options.target, build(options, say=lambda line: None)
 

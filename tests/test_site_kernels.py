@@ -37,11 +37,10 @@ def draws():
 
 
 def panels(names):
-    """Two positions of each of these panels, as a site has them."""
-    from gradlab.site.compute import computed, knobs_of
-    from gradlab.site.grid import axes, positions
+    """Each of these panels as a site has it, with its ends and where it starts."""
+    from gradlab.site.compute import panel_computed
 
-    return {name: computed(name, positions(axes(knobs_of(name), 4))[:3:2])["positions"] for name in names}
+    return {name: panel_computed(name, 4)["positions"][::2] for name in names}
 
 
 def with_and_without(names):

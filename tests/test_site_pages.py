@@ -275,7 +275,7 @@ def test_no_page_holds_a_path_of_this_machine_or_asks_a_network(site, folder):
 
 def test_one_file_holds_a_whole_panel(folder, built, tmp_path, browser):
     file = tmp_path / "panel.html"
-    plan = export("integer_cast", file, folder / "cache", jobs=1, most=4, say=lambda line: None)
+    plan = export("integer_cast", file, folder / "cache", most=4, say=lambda line: None)
     assert file.stat().st_size < 1_000_000 and plan.count == 9
     with reader(browser) as page:
         place = opened(page, tmp_path, "panel.html#panel=integer_cast&bug=on")[0]

@@ -28,11 +28,6 @@ class Cost:
     cpu: float = 0.0
 
 
-def missing(chunks: Sequence[Chunk]) -> list[Chunk]:
-    """The chunks whose file is not there or can't be read."""
-    return [chunk for chunk in chunks if head(chunk) is None]
-
-
 def compute(chunks: Sequence[Chunk], jobs: int, say: Callable[[str], None]) -> Cost:
     """Compute what is missing. Files that are done stay, whatever happens: the next call goes on from there.
 
