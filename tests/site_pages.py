@@ -13,7 +13,14 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 from browser import FLAGS, executable
 
+from gradlab.site import answers
 from gradlab.site.build import Built, Options, build
+from gradlab.site.chunks import head, write
+from gradlab.site.compute import panel_computed
+from gradlab.site.lessons import answers_of, panels_of
+from gradlab.site.pages import HOME
+from gradlab.site.plan import chunks
+from gradlab.site.sources import read_notebooks
 
 ROOT = Path(__file__).resolve().parent.parent
 LESSONS = ("00_start_here", "09_the_list_too_short")
@@ -21,7 +28,17 @@ READY = "[data-state=ready]"
 
 
 def tiny(folder: Path) -> tuple[Path, Built]:
-    """The site of two lessons with their two panels and that of the first page, and few positions of each."""
+    """The site of two lessons with their two panels and that of the first page, and few positions of each.
+
+    They are computed in this process, which has TensorFlow already; in processes of its own: `test_site_kernels.py`.
+    """
+    shown = [name for notebook in read_notebooks(ROOT, LESSONS).values() for name in panels_of(notebook)]
+    for chunk in chunks([HOME, *shown], folder / "cache", 4):
+        chunk.file.parent.mkdir(parents=True, exist_ok=True)
+        if head(chunk) is None:
+            write(chunk, panel_computed(chunk.name, chunk.most))
+    for which in (which for notebook in read_notebooks(ROOT, LESSONS).values() for which in answers_of(notebook)):
+        answers.ran(*which, folder / "cache", {}, here=True)
     options = Options(folder / "site", ROOT, folder / "cache", jobs=1, most=4, notebooks=LESSONS, reference=False)
     return options.target, build(options, say=lambda line: None)
 

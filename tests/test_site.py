@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from gradlab import cli
-from gradlab.site import chunks, links, publish
+from gradlab.site import answers, chunks, links, publish
 from gradlab.site.grid import CALLS, FEWEST, LEAST, MOST, axes, every, limit, positions, whole
-from gradlab.site.lessons import lesson, panels_of
+from gradlab.site.lessons import answers_of, lesson, panels_of
 from gradlab.site.pack import in_words, pack, unpack
 from gradlab.site.plan import plans
 from gradlab.site.sources import NoCheckout, read_notebooks
@@ -256,6 +256,16 @@ def test_a_lesson_has_its_panels_and_says_what_its_pictures_show():
         assert part in html
     assert 'alt="A &quot;curve&quot;"' in cells[3]["outputs"][0]["data"]["text/html"]
     assert list(pictures.values()) == [b"png"] and panels_of(notebook) == ["rounding"]
+
+
+def test_a_lesson_has_the_answers_that_its_notebook_lets_one_try():
+    cell = {"cell_type": "code", "metadata": {}, "source": "TryAnswers(_eight_lines.ANSWERS)", "outputs": [{"output_type": "execute_result", "data": {"text/plain": "3 answers to try, by a click"}, "metadata": {}}]}  # fmt: skip
+    notebook = {"cells": [{"cell_type": "markdown", "metadata": {}, "source": "# T"}, cell]}
+    assert answers_of(notebook) == [("_eight_lines", "ANSWERS")]
+    shown = answers.element([{"answer": "A. <b>", "words": "A. 3 of 3", "html": "<table></table>"}])
+    text, _ = lesson("00_x", notebook, {("_eight_lines", "ANSWERS"): shown})
+    html = json.loads(text)["cells"][2]["outputs"][0]["data"]["text/html"]
+    assert "<summary>A. &lt;b&gt;</summary><p>A. 3 of 3</p><table></table>" in html
 
 
 def test_links_are_written_once_and_replaced(tmp_path, capsys):

@@ -18,11 +18,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gradlab.site import bundle, farm
+from gradlab.site import answers, bundle, farm
 from gradlab.site.chunks import fingerprint, sweep
 from gradlab.site.compute import all_names
 from gradlab.site.grid import MOST
-from gradlab.site.lessons import panels_of
+from gradlab.site.lessons import answers_of, panels_of
 from gradlab.site.pages import HOME
 from gradlab.site.plan import Plan, chunks, plans
 from gradlab.site.publish import claim, publish, zipped
@@ -83,7 +83,12 @@ def build(options: Options, say: Callable[[str], None] = print) -> Built:
     files, words = panel_files(planned, options.cache)
     files |= {"_static/gradlab.js": bundle.script().encode(), "_static/gradlab.css": bundle.style().encode()}
     reports, said = (none_reports(options.cache), helps(options.cache)) if options.reference else ({}, None)
-    found = sources(options.root, notebooks, planned, words, reports, said)
+    tried = {
+        which: answers.element(answers.ran(*which, options.cache, _environment()))
+        for notebook in notebooks.values()
+        for which in answers_of(notebook)
+    }
+    found = sources(options.root, notebooks, planned, words, reports, said, tried)
     made_of = {**found, **files}
     write(options.cache / "source", made_of)
     stamp, now = options.cache / "pages.sha256", _digest(made_of)

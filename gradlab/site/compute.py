@@ -13,6 +13,7 @@ import re
 import sys
 import sysconfig
 import threading
+import time
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
@@ -47,20 +48,24 @@ class Failed(RuntimeError):
 
 
 def panel_computed(name: str, most: int) -> dict[str, Any]:
-    """All that a site has of a panel: {"page", "calls", "grid", "positions": [{"scene", "data"}], "trained", "picture"}.
+    """All that a site has of a panel: {"page", "calls", "grid", "positions": [{"scene", "data"}], "trained", "picture", "cpu"}.
 
     `grid` is that of `grid.axes`, with at most `most` positions, or fewer where one costs many `calls`. `data` is the base64
     of the float32 bytes that a notebook's page is sent, without the stamp. The panel is trained where its knobs stand at
-    first, and its static picture, {"png", "words"}, is drawn there. Raises Failed where something can't be measured.
+    first, and its static picture, {"png", "words"}, is drawn there. `cpu`: the seconds that this took and that all positions
+    took, for those who ask where the time goes; nothing depends on it. Raises Failed where something can't be measured.
     """
+    began = time.process_time()
     panel = _tried(name, {}, lambda: panel_of(name))
     try:
         found: dict[str, Any] = _tried(name, panel.knobs, lambda: _once(panel))
         calls = _tried(name, panel.knobs, lambda: _calls(panel))
         grid = axes(panel.page["knobs"], limit(calls, most))
         found |= {"calls": calls, "grid": grid, "positions": []}
+        once = time.process_time()
         for knobs in positions(grid):
             found["positions"].append(_tried(name, knobs, partial(position, panel, knobs)))
+        found["cpu"] = [round(once - began, 2), round(time.process_time() - once, 2)]
     finally:
         panel.close()
     return found

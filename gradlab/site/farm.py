@@ -28,8 +28,16 @@ class Cost:
     cpu: float = 0.0
 
 
-def compute(chunks: Sequence[Chunk], jobs: int, say: Callable[[str], None]) -> Cost:
-    """Compute what is missing. Files that are done stay, whatever happens: the next call goes on from there.
+def workers(jobs: int) -> ProcessPoolExecutor:
+    """Processes that load TensorFlow and keep it."""
+    context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
+    return ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin)
+
+
+def compute(
+    chunks: Sequence[Chunk], jobs: int, say: Callable[[str], None], pool: ProcessPoolExecutor | None = None
+) -> Cost:
+    """Compute what is missing, in `jobs` processes, or in those of `pool`. Files that are done stay, whatever happens: the next call goes on from there.
 
     Raises Failed if a panel can't be measured, OSError if a file can't be written, and passes KeyboardInterrupt on;
     the workers are ended in each case.
@@ -42,8 +50,7 @@ def compute(chunks: Sequence[Chunk], jobs: int, say: Callable[[str], None]) -> C
     for folder in {chunk.file.parent for chunk in wanted}:
         folder.mkdir(parents=True, exist_ok=True)
     say(f"computing {len(wanted)} panels in {jobs} processes ({len(chunks) - len(wanted)} are there already)")
-    context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
-    pool = ProcessPoolExecutor(min(jobs, len(wanted)), mp_context=context, initializer=_begin)
+    pool = pool or workers(min(jobs, len(wanted)))
     try:
         with _bar(len(wanted)) as bar:
             running: dict[Future[tuple[int, float]], Chunk] = {}
@@ -98,6 +105,5 @@ def _work(chunk: Chunk) -> tuple[int, float]:
         gc.collect()
         gc.freeze()  # TensorFlow's and Keras' half a million objects need not be looked through again and again
     found = panel_computed(chunk.name, chunk.most)
-    cpu = time.process_time() - before
-    write(chunk, {**found, "cpu": round(cpu, 2)})
-    return len(found["positions"]), cpu
+    write(chunk, found)
+    return len(found["positions"]), time.process_time() - before

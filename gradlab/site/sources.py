@@ -46,15 +46,16 @@ def sources(
     words: Mapping[str, str],
     reports: Mapping[str, tuple[str, str]],
     helps: Mapping[str, str] | None,
+    tried: Mapping[tuple[str, str], str] | None = None,
 ) -> dict[str, str | bytes]:
     """{path below the source folder: content}, without the panels' own files, which `build` writes.
 
     `words` are those of each panel's static picture; `reports` is {name: (program, what the doctor says)}.
-    `helps` is {command: its help}; without it there are no pages of reference, which load TensorFlow.
+    `tried` is that of `lessons.lesson`. `helps` is {command: its help}; without it there are no pages of reference, which load TensorFlow.
     """
     found: dict[str, str | bytes] = {}
     for stem, notebook in notebooks.items():
-        found[f"notebooks/{stem}.ipynb"], pictures = lesson(stem, notebook)
+        found[f"notebooks/{stem}.ipynb"], pictures = lesson(stem, notebook, tried)
         found |= {f"_static/pictures/{name}": png for name, png in pictures.items()}
     for pattern in BESIDES:
         for file in sorted(root.glob(pattern)):
