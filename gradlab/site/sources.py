@@ -94,6 +94,9 @@ def _linked(path: str, text: str | bytes, pages: Mapping[str, Any], root: Path) 
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
             cell["source"] = _LINK.sub(plain, "".join(cell["source"]))
+        for output in cell.get("outputs", ()):
+            if "text/markdown" in output.get("data", {}):
+                output["data"]["text/markdown"] = _LINK.sub(plain, "".join(output["data"]["text/markdown"]))
     return json.dumps(notebook, indent=1, ensure_ascii=False)
 
 
