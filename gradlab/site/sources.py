@@ -13,6 +13,7 @@ from typing import Any
 
 from gradlab.lab.questions import all_questions
 from gradlab.site import pages
+from gradlab.site.compute import all_names
 from gradlab.site.lessons import lesson, panels_of
 from gradlab.site.plan import Plan
 
@@ -66,7 +67,9 @@ def sources(
         found[f"scenarios/{plan.name}.md"] = pages.scenario(plan, words[plan.name], shown.get(plan.name, ""))
     found["scenarios/index.md"] = pages.scenarios([plan.name for plan in plans])
     found["none.md"] = pages.none(reports)
-    found["questions.md"] = pages.questions(all_questions(), {plan.name for plan in plans})
+    named, whole = {plan.name for plan in plans}, len(plans) == len(all_names())
+    asked = [question for question in all_questions() if whole or question.scenario in named]
+    found["questions.md"] = pages.questions(asked, named)
     found["teach.md"] = pages.teach()
     if helps is not None:
         found |= pages.reference(helps)
