@@ -58,8 +58,12 @@ def chromium():
 
 @contextlib.contextmanager
 def reader(browser: Any, **context: Any):
-    """A page that is offline. What left the disk is in `.left`, what the console complained of in `.complaints`."""
-    opened = browser.new_context(offline=True, **{"viewport": {"width": 1280, "height": 900}, **context})
+    """A page that is offline, and where nothing moves by itself, so that what is drawn can be compared at once.
+
+    What left the disk is in `.left`, what the console complained of in `.complaints`.
+    """
+    settings = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce", **context}
+    opened = browser.new_context(offline=True, **settings)
     page = opened.new_page()
     page.left, page.complaints = [], []
     page.on("request", lambda r: page.left.append(r.url) if not r.url.startswith(("file:", "data:", "blob:")) else None)

@@ -108,7 +108,7 @@ def _output(
     elif "image/png" in data:
         pictures[f"{name}.png"] = base64.b64decode(_text(data["image/png"]))
         html = f'<img src="../_static/pictures/{name}.png" loading="lazy" alt="{escape(words)}">'
-    elif (found := asked(source)) in tried and words:
+    elif (found := asked(source)) is not None and found in tried:
         html = tried[found]
     else:
         return output
