@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,13 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 from browser import FLAGS, executable
 
+from gradlab.site import answers
 from gradlab.site.build import Built, Options, build
-from gradlab.site.chunks import fingerprint
-from gradlab.site.compute import knobs_of
-from gradlab.site.lessons import panels_of
+from gradlab.site.chunks import head, write
+from gradlab.site.compute import panel_computed
+from gradlab.site.lessons import answers_of, panels_of
 from gradlab.site.pages import HOME
+from gradlab.site.plan import chunks
 from gradlab.site.sources import read_notebooks
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,11 +30,15 @@ READY = "[data-state=ready]"
 def tiny(folder: Path) -> tuple[Path, Built]:
     """The site of two lessons with their two panels and that of the first page, and few positions of each.
 
-    What the knobs are is asked in this process, which has TensorFlow, and not in one of its own (`farm.knobs`, weekly).
+    They are computed in this process, which has TensorFlow already; in processes of its own: `test_site_kernels.py`.
     """
-    names = {HOME} | {name for notebook in read_notebooks(ROOT, LESSONS).values() for name in panels_of(notebook)}
-    (folder / "cache").mkdir(exist_ok=True)
-    (folder / "cache" / "knobs.json").write_text(json.dumps({fingerprint(n): knobs_of(n) for n in sorted(names)}))
+    shown = [name for notebook in read_notebooks(ROOT, LESSONS).values() for name in panels_of(notebook)]
+    for chunk in chunks([HOME, *shown], folder / "cache", 4):
+        chunk.file.parent.mkdir(parents=True, exist_ok=True)
+        if head(chunk) is None:
+            write(chunk, panel_computed(chunk.name, chunk.most))
+    for which in (which for notebook in read_notebooks(ROOT, LESSONS).values() for which in answers_of(notebook)):
+        answers.ran(*which, folder / "cache", {}, here=True)
     options = Options(folder / "site", ROOT, folder / "cache", jobs=1, most=4, notebooks=LESSONS, reference=False)
     return options.target, build(options, say=lambda line: None)
 
@@ -53,8 +58,12 @@ def chromium():
 
 @contextlib.contextmanager
 def reader(browser: Any, **context: Any):
-    """A page that is offline. What left the disk is in `.left`, what the console complained of in `.complaints`."""
-    opened = browser.new_context(offline=True, **{"viewport": {"width": 1280, "height": 900}, **context})
+    """A page that is offline, and where nothing moves by itself, so that what is drawn can be compared at once.
+
+    What left the disk is in `.left`, what the console complained of in `.complaints`.
+    """
+    settings = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce", **context}
+    opened = browser.new_context(offline=True, **settings)
     page = opened.new_page()
     page.left, page.complaints = [], []
     page.on("request", lambda r: page.left.append(r.url) if not r.url.startswith(("file:", "data:", "blob:")) else None)

@@ -4,16 +4,18 @@ import base64
 import errno
 import gzip
 import json
+import math
 import shutil
 
 import numpy as np
 import pytest
 
 from gradlab import cli
-from gradlab.site import chunks, farm, links, publish
-from gradlab.site.grid import LEAST, MOST, axes, every, positions, whole
-from gradlab.site.lessons import lesson, panels_of
+from gradlab.site import answers, chunks, links, publish
+from gradlab.site.grid import CALLS, FEWEST, LEAST, MOST, axes, every, limit, positions, whole
+from gradlab.site.lessons import answers_of, lesson, panels_of
 from gradlab.site.pack import in_words, pack, unpack
+from gradlab.site.plan import plans
 from gradlab.site.sources import NoCheckout, read_notebooks
 
 
@@ -50,10 +52,10 @@ def test_a_grid_has_both_ends_the_start_and_every_choice(knobs, most):
             assert values == knob["options"]
         else:
             assert values == sorted(values) and set(values) <= set(every(knob))
-            assert most < MOST or len(values) >= min(LEAST, axis["of"])
+            assert len(values) >= min(LEAST, axis["of"])
             assert values[0] == knob["low"] and values[-1] == pytest.approx(knob["high"])
     count = len(positions(grid))
-    least = np.prod([len(a["values"]) if k["type"] == "choice" else min(3 if most < MOST else LEAST, a["of"]) for a, k in zip(grid, knobs, strict=True)], dtype=int)  # fmt: skip
+    least = np.prod([len(a["values"]) if k["type"] == "choice" else min(LEAST, a["of"]) for a, k in zip(grid, knobs, strict=True)], dtype=int)  # fmt: skip
     assert count <= max(most, least)
     if whole(grid) <= most:
         assert count == whole(grid)
@@ -113,20 +115,37 @@ def test_a_size_is_rounded_as_a_browser_rounds_it():
 
 
 def test_a_chunk_is_kept_until_what_it_depends_on_changes(tmp_path, monkeypatch):
-    points = [{"steps": i} for i in range(chunks.SIZE + 1)]
-    first, second = chunks.chunks_of("rounding", points, tmp_path)
-    assert first.first and not second.first and len(second.positions) == 1
-    assert chunks.read(second) is None
-    chunks.write(second, {"positions": [1]})
-    assert chunks.read(second) == {"positions": [1]} and farm.missing([first, second]) == [first]
-    second.file.write_bytes(second.file.read_bytes()[:-4])  # a copy that was cut short
-    assert chunks.read(second) is None
-    chunks.write(second, {"positions": [1]})
+    chunk = chunks.chunk_of("rounding", 100, tmp_path)
+    assert chunks.chunk_of("rounding", 99, tmp_path).file != chunk.file
+    made = {"page": {"knobs": []}, "grid": [{"name": "steps", "values": [1, 2], "of": 9}], "positions": ["a", {"b": 1}]}
+    assert chunks.head(chunk) is None and chunks.read(chunk) is None
+    with pytest.raises(LookupError, match=r"rounding: the computed positions in .* are gone"):
+        plans([chunk])
+    chunks.write(chunk, made)
+    assert chunks.read(chunk) == made and "positions" not in chunks.head(chunk)
+    (plan,) = plans([chunk])
+    assert (plan.name, plan.count, plan.whole) == ("rounding", 2, 9)
+    chunk.file.write_bytes(chunk.file.read_bytes()[:-4])  # a copy that was cut short
+    assert chunks.head(chunk) is None
+    chunks.write(chunk, {**made, "positions": ["a"]})  # not all that its grid has
+    assert chunks.head(chunk) is None and chunks.read(chunk) is None
+    other = chunks.chunk_of("python_if", 100, tmp_path)
+    chunks.write(chunk, made)
+    chunks.write(other, made)
     monkeypatch.setattr(chunks, "fingerprint", lambda name: "of an edited scenario")
-    (edited, _) = chunks.chunks_of("rounding", points, tmp_path)
-    assert edited.file != first.file
+    edited = chunks.chunk_of("rounding", 100, tmp_path)
+    assert edited.file != chunk.file
     chunks.sweep(tmp_path, {edited.file})
-    assert not second.file.exists()
+    assert not chunk.file.exists() and other.file.exists()
+
+
+def test_a_panel_gets_as_many_positions_as_its_cost_allows():
+    found = [limit(calls) for calls in (0, 10_000, 10**5, 10**6, 10**9)]
+    assert found == sorted(found, reverse=True) and found[0] == MOST and found[-1] == FEWEST
+    assert all(math.isqrt(n) ** 2 == n for n in found)
+    assert 10**5 * limit(10**5) <= CALLS < 10**5 * (math.isqrt(limit(10**5)) + 1) ** 2
+    assert [limit(10**9, most) for most in (1, 9, 500)] == [1, 9, FEWEST]
+    assert limit(10**5, 4 * MOST) > limit(10**5)
 
 
 def test_the_hash_knows_the_scenario_the_code_and_the_versions(tmp_path, monkeypatch):
@@ -237,6 +256,16 @@ def test_a_lesson_has_its_panels_and_says_what_its_pictures_show():
         assert part in html
     assert 'alt="A &quot;curve&quot;"' in cells[3]["outputs"][0]["data"]["text/html"]
     assert list(pictures.values()) == [b"png"] and panels_of(notebook) == ["rounding"]
+
+
+def test_a_lesson_has_the_answers_that_its_notebook_lets_one_try():
+    cell = {"cell_type": "code", "metadata": {}, "source": "TryAnswers(_eight_lines.ANSWERS)", "outputs": [{"output_type": "execute_result", "data": {"text/plain": "3 answers to try, by a click"}, "metadata": {}}]}  # fmt: skip
+    notebook = {"cells": [{"cell_type": "markdown", "metadata": {}, "source": "# T"}, cell]}
+    assert answers_of(notebook) == [("_eight_lines", "ANSWERS")]
+    shown = answers.element([{"answer": "A. <b>", "words": "A. 3 of 3", "html": "<table></table>"}])
+    text, _ = lesson("00_x", notebook, {("_eight_lines", "ANSWERS"): shown})
+    html = json.loads(text)["cells"][2]["outputs"][0]["data"]["text/html"]
+    assert "<summary>A. &lt;b&gt;</summary><p>A. 3 of 3</p><table></table>" in html
 
 
 def test_links_are_written_once_and_replaced(tmp_path, capsys):

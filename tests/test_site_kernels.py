@@ -1,13 +1,18 @@
-"""Prepared ops that are kept over `tf.random.set_seed`: every number is that of a process which throws them away."""
+"""The processes that compute a site: prepared ops are kept over `tf.random.set_seed`, and every number is that of a process
+which throws them away."""
 
-import multiprocessing
-import os
-from concurrent.futures import ProcessPoolExecutor
+import json
+from dataclasses import replace
 
 import pytest
 import tensorflow as tf
 
 import gradlab
+from gradlab.site import farm
+from gradlab.site.chunks import read
+from gradlab.site.compute import panel_of, position
+from gradlab.site.grid import positions
+from gradlab.site.plan import chunks
 
 
 def draws():
@@ -37,38 +42,69 @@ def draws():
 
 
 def panels(names):
-    """Two positions of each of these panels, as a site has them."""
-    from gradlab.site.compute import computed, knobs_of
-    from gradlab.site.grid import axes, positions
+    """Where each of these panels begins and where its sliders end, as a site has it."""
+    from gradlab.site.grid import every
 
-    return {name: computed(name, positions(axes(knobs_of(name), 4))[:3:2])["positions"] for name in names}
+    found = {}
+    for name in names:
+        panel = panel_of(name)
+        ends = {knob["name"]: every(knob)[-1] for knob in panel.page["knobs"] if knob["type"] == "range"}
+        found[name] = [position(panel, knobs) for knobs in (dict(panel.knobs), ends)]
+        panel.close()
+    return found
 
 
 def with_and_without(names):
     """In a process of its own: everything as TensorFlow makes it, then twice with prepared ops kept; what was remembered."""
-    os.environ["GRADLAB_STRICT"] = "1"
     before = draws(), panels(names)
     from gradlab.site.kernels import keep
 
     kept = keep()
+    farm._kept.append(kept)
     after = [(draws(), panels(names)) for _ in range(2)]
     return [before, *after], kept is not None and len(kept.results)
 
 
-def held(names):
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        (before, first, second), remembered = pool.submit(with_and_without, names).result()
+def held(found):
+    (before, first, second), remembered = found
     if remembered is False:
         pytest.skip("this TensorFlow is not as expected, so its prepared ops are thrown away as always")
     assert remembered > 10
     assert before[0] == first[0] == second[0]
-    assert [name for name in names if not before[1][name] == first[1][name] == second[1][name]] == []
+    assert [name for name in before[1] if not before[1][name] == first[1][name] == second[1][name]] == []
 
 
-def test_every_draw_is_that_of_a_process_that_keeps_nothing():
-    held(["hidden_layer"])
+@pytest.fixture(scope="module")
+def pool():
+    """One process for this file: it takes seconds to start."""
+    with farm.workers(1) as pool:
+        yield pool
+
+
+def test_every_draw_is_that_of_a_process_that_keeps_nothing(pool):
+    held(pool.submit(with_and_without, ["hidden_layer"]).result())
+
+
+def test_a_process_computes_what_a_panel_here_shows_and_what_is_there_is_kept(pool, tmp_path):
+    wanted = chunks(["python_if"], tmp_path, 4)
+    first = farm.compute(wanted[:1], 1, lambda line: None, pool)
+    made, panel = read(wanted[0]), panel_of("python_if")
+    live = [position(panel, knobs) for knobs in positions(made["grid"])]
+    assert json.loads(json.dumps(live)) == made["positions"] and (first.computed, first.kept) == (len(live), 0)
+    again = farm.compute(wanted[:1], 1, lambda line: None, pool)
+    assert (again.computed, again.kept) == (0, len(live))
+    panel.close()
 
 
 @pytest.mark.weekly
 def test_every_panel_is_that_of_a_process_that_keeps_nothing():
-    held(gradlab.names())
+    with farm.workers(1) as pool:
+        held(pool.submit(with_and_without, gradlab.names()).result())
+
+
+@pytest.mark.weekly
+def test_a_panel_that_cannot_be_computed_is_named_and_the_workers_end(tmp_path):
+    wanted = chunks(["python_if"], tmp_path, 4)
+    with pytest.raises(farm.Failed, match="no_such: could not be computed"):
+        farm.compute([replace(wanted[0], name="no_such")], 1, lambda line: None)
+    assert farm.compute(wanted, 1, lambda line: None).computed > 1

@@ -27,6 +27,7 @@ class TryAnswers(ipywidgets.VBox):
     def __init__(self, answers: Mapping[str, Callable[[], Any]]) -> None:
         self._answers = dict(answers)
         self.found: dict[str, tuple[int, int]] = {}
+        self._said = ""
         self._words = ipywidgets.HTML(value='<span role="status">Click the answer that you believe.</span>')
         self._page = ipywidgets.HTML()
         buttons = []
@@ -58,9 +59,21 @@ class TryAnswers(ipywidgets.VBox):
         )
         left = [t[:1] for t in self._answers if t not in self.found]
         more = f" Not tried yet: {', '.join(left)}." if left else " You have tried all of them."
+        more = more if len(self._answers) > 1 else ""
         self._say(f"{text[:2]} {lost} of {len(gradients)} gradients are None. {outcome}{more}")
 
+    @property
+    def said(self) -> str:
+        """What became of the answer that was tried last, in words."""
+        return self._said
+
+    @property
+    def shown(self) -> str:
+        """The HTML of its code with the gradients of its lines."""
+        return str(self._page.value)
+
     def _say(self, words: str) -> None:
+        self._said = words
         self._words.value = f'<span role="status">{html.escape(words)}</span>'
 
     def __repr__(self) -> str:

@@ -18,13 +18,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gradlab.site import bundle, farm
+from gradlab.site import answers, bundle, farm
 from gradlab.site.chunks import fingerprint, sweep
 from gradlab.site.compute import all_names
 from gradlab.site.grid import MOST
-from gradlab.site.lessons import panels_of
+from gradlab.site.lessons import answers_of, panels_of
 from gradlab.site.pages import HOME
-from gradlab.site.plan import Plan, plans
+from gradlab.site.plan import Plan, chunks, plans
 from gradlab.site.publish import claim, publish, zipped
 from gradlab.site.sources import read_notebooks, sources, write
 
@@ -76,14 +76,19 @@ def build(options: Options, say: Callable[[str], None] = print) -> Built:
     if options.notebooks is not None:
         shown = {HOME, *(name for notebook in notebooks.values() for name in panels_of(notebook))}
         names = [name for name in names if name in shown]
-    planned = plans(names, options.cache, options.most)
-    chunks = [chunk for plan in planned for chunk in plan.chunks]
-    cost = farm.compute(chunks, options.jobs, say)
-    sweep(options.cache / "positions", {chunk.file for chunk in chunks})
+    wanted = chunks(names, options.cache, options.most)
+    cost = farm.compute(wanted, options.jobs, say)
+    planned = plans(wanted)
+    sweep(options.cache / "positions", {chunk.file for chunk in wanted})
     files, words = panel_files(planned, options.cache)
     files |= {"_static/gradlab.js": bundle.script().encode(), "_static/gradlab.css": bundle.style().encode()}
     reports, said = (none_reports(options.cache), helps(options.cache)) if options.reference else ({}, None)
-    found = sources(options.root, notebooks, planned, words, reports, said)
+    tried = {
+        which: answers.element(answers.ran(*which, options.cache, _environment()))
+        for notebook in notebooks.values()
+        for which in answers_of(notebook)
+    }
+    found = sources(options.root, notebooks, planned, words, reports, said, tried)
     made_of = {**found, **files}
     write(options.cache / "source", made_of)
     stamp, now = options.cache / "pages.sha256", _digest(made_of)
@@ -108,7 +113,7 @@ def panel_files(planned: Sequence[Plan], cache: Path) -> tuple[dict[str, str | b
     folder.mkdir(parents=True, exist_ok=True)
     kept = set()
     for plan in planned:
-        key = hashlib.sha256(repr([c.file.name for c in plan.chunks]).encode() + (HERE / "pack.py").read_bytes())
+        key = hashlib.sha256(plan.chunk.file.name.encode() + (HERE / "pack.py").read_bytes())
         file = folder / f"{plan.name}-{key.hexdigest()[:20]}.json"
         kept.add(file)
         try:

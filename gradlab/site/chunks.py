@@ -1,7 +1,10 @@
-"""Computed positions on disk, in chunks, each under a hash of everything that it depends on.
+"""The computed positions of a panel on disk, under a hash of everything that they depend on.
 
-A chunk is a file of its own, so that a build that was interrupted goes on where it stopped, and a scenario that was edited
-costs no other.
+A file of its own for each panel, so that a build that was interrupted goes on with the panel where it stopped, and a
+scenario that was edited costs no other. The first line is what the panel has once, each further line one position.
+
+- `Chunk`: a panel with the limit of its positions, and the file that holds them or will.
+- `head`: the first line of that file; `read`: all of it; `write`: write it.
 """
 
 from __future__ import annotations
@@ -10,11 +13,12 @@ import gzip
 import hashlib
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import sys
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -32,49 +36,54 @@ MEASURES = (
     "jacobians",
     "runtime",
 )  # the rooms whose code decides what a panel shows
-OWN = ("compute.py", "kernels.py")
-SIZE = 24  # positions of a chunk: some ten seconds of work, so that little is lost and every core has some
+OWN = ("compute.py", "grid.py", "kernels.py")
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some positions of one panel. `first`: also what the panel has once, its page, its picture and its training."""
+    """One panel with at most `most` positions, and its file."""
 
     name: str
-    positions: tuple[tuple[tuple[str, Any], ...], ...]
-    first: bool
+    most: int
     file: Path
 
-    def knobs(self) -> list[dict[str, Any]]:
-        """The positions as dicts."""
-        return [dict(position) for position in self.positions]
+
+def chunk_of(name: str, most: int, folder: Path) -> Chunk:
+    """The chunk of one panel."""
+    key = hashlib.sha256(f"{fingerprint(name)} {most}".encode()).hexdigest()[:20]
+    return Chunk(name, most, folder / f"{name}-{key}.jsonl.gz")
 
 
-def chunks_of(name: str, positions: Sequence[Mapping[str, Any]], folder: Path) -> list[Chunk]:
-    """The chunks of one panel, with the files that hold them or will."""
-    found = []
-    for start in range(0, len(positions), SIZE):
-        part = tuple(tuple(position.items()) for position in positions[start : start + SIZE])
-        key = hashlib.sha256(f"{fingerprint(name)} {part!r} {start == 0}".encode()).hexdigest()[:20]
-        found.append(Chunk(name, part, start == 0, folder / f"{name}-{start // SIZE:03d}-{key}.json.gz"))
-    return found
+def head(chunk: Chunk) -> dict[str, Any] | None:
+    """What `compute.panel_computed` gives, without the positions; None where there is no file, or what is there can't be
+    read: it is computed again."""
+    lines = _lines(chunk)
+    return None if lines is None else lines[0]
 
 
 def read(chunk: Chunk) -> dict[str, Any] | None:
-    """What the file of a chunk holds; None where there is none, or what is there can't be read: it is computed again."""
+    """The same with the positions."""
+    lines = _lines(chunk)
+    return None if lines is None else {**lines[0], "positions": [json.loads(line) for line in lines[1]]}
+
+
+def _lines(chunk: Chunk) -> tuple[dict[str, Any], list[bytes]] | None:
+    """(the first line as it was written, the others as they are)."""
     try:
-        found = json.loads(gzip.decompress(chunk.file.read_bytes()))
-    except (OSError, EOFError, zlib.error, ValueError):
+        first, *rest = gzip.decompress(chunk.file.read_bytes()).splitlines()
+        found = json.loads(first)
+        whole = math.prod(len(axis["values"]) for axis in found["grid"])
+    except (OSError, EOFError, zlib.error, ValueError, LookupError, TypeError):
         return None
-    whole = isinstance(found, dict) and len(found.get("positions", ())) == len(chunk.positions)
-    return found if whole else None
+    return (found, rest) if len(rest) == whole else None
 
 
 def write(chunk: Chunk, found: Mapping[str, Any]) -> None:
     """Write the file of a chunk whole or not at all (OSError)."""
     beside = chunk.file.with_name(f".{chunk.file.name}.{os.getpid()}")
+    lines = [{key: value for key, value in found.items() if key != "positions"}, *found["positions"]]
     try:
-        beside.write_bytes(gzip.compress(json.dumps(found).encode(), 5, mtime=0))
+        beside.write_bytes(gzip.compress("\n".join(json.dumps(line) for line in lines).encode(), 5, mtime=0))
         os.replace(beside, chunk.file)
     finally:
         beside.unlink(missing_ok=True)
@@ -82,9 +91,9 @@ def write(chunk: Chunk, found: Mapping[str, Any]) -> None:
 
 def sweep(folder: Path, keep: set[Path]) -> None:
     """Remove the files of chunks of an older state of the same panels."""
-    names = {path.name.rsplit("-", 2)[0] for path in keep}
-    for path in folder.glob("*.json.gz"):
-        if path not in keep and path.name.rsplit("-", 2)[0] in names:
+    names = {path.name.rpartition("-")[0] for path in keep}
+    for path in folder.glob("*.gz"):
+        if path not in keep and path.name.partition("-")[0] in names:
             path.unlink(missing_ok=True)
 
 

@@ -19,6 +19,9 @@ def configure(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     site.add_argument("--root", type=Path, default=Path("."), help="the clone of the repository (default: this folder)")
     _computing(site)
     site.add_argument(
+        "--jobs", type=_positive, default=os.cpu_count() or 1, help="worker processes (default: one for each core)"
+    )
+    site.add_argument(
         "--notebook", action="append", metavar="NN_NAME", help="only this lesson and its panels (may be repeated)"
     )
     site.add_argument(
@@ -57,13 +60,10 @@ def _computing(parser: argparse.ArgumentParser) -> None:
         help="where computed positions are kept (default .cache/site)",
     )
     parser.add_argument(
-        "--jobs", type=_positive, default=os.cpu_count() or 1, help="worker processes (default: one for each core)"
-    )
-    parser.add_argument(
         "--most",
         type=_positive,
         default=MOST,
-        help=f"positions of a panel above which its knobs are thinned (default {MOST})",
+        help=f"positions of a panel above which its knobs are thinned; it moves all limits (default {MOST})",
     )
 
 
@@ -127,7 +127,7 @@ def _export(chosen: argparse.Namespace) -> int:
         print(f"gradlab export: there is no scenario {chosen.scenario!r}. There are: {', '.join(all_names())}")
         return 2
     try:
-        plan = export(chosen.scenario, chosen.file, chosen.cache, chosen.jobs, chosen.most)
+        plan = export(chosen.scenario, chosen.file, chosen.cache, chosen.most)
     except (OSError, LookupError, Failed) as error:
         print(f"gradlab export: {_words(error)}")
         return 2

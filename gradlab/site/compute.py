@@ -1,7 +1,7 @@
 """Positions of one panel, measured by the panel itself: `gradlab.Panel` without a page.
 
-- `panel_of`: a panel by name, where its knobs stand at first; `knobs_of`: its knobs alone.
-- `computed`: everything that a page draws, at these positions of the knobs.
+- `panel_computed`: everything that a site has of a panel.
+- `panel_of`: a panel by name, where its knobs stand at first; `position`: what its page draws at these knobs.
 
 Runs in the worker processes of `farm`, which have TensorFlow; this file does not import it.
 """
@@ -12,12 +12,15 @@ import base64
 import re
 import sys
 import sysconfig
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+import threading
+import time
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from gradlab.lab.scenario import names
+from gradlab.site.grid import axes, every, limit, positions
 
 INFLUENCE = "influence"  # the maps of notebook 12, a panel that belongs to no scenario
 PACKAGE = Path(__file__).parents[2]
@@ -40,47 +43,86 @@ def panel_of(name: str) -> Any:
     return Panel(name)
 
 
-def knobs_of(name: str) -> list[dict[str, Any]]:
-    """The knobs of a panel as its page describes them, without measuring anything."""
-    if name == INFLUENCE:
-        from gradlab.panel.influence_panel import dials
-
-        return dials()
-    from gradlab.lab.scenario import load
-    from gradlab.panel.panel import _knob
-
-    scenario = load(name)
-    start = scenario.defaults
-    return [_knob(knob, span, start[knob]) for knob, span in scenario.knobs.items()]
+class Failed(RuntimeError):
+    """A position could not be computed; the message names the panel and the position."""
 
 
-def computed(name: str, positions: Sequence[Mapping[str, Any]], trained: bool = False) -> dict[str, Any]:
-    """{"page", "positions": [{"scene", "data"}], "trained", "picture"} at these positions of the knobs.
+def panel_computed(name: str, most: int) -> dict[str, Any]:
+    """All that a site has of a panel: {"page", "calls", "grid", "positions": [{"scene", "data"}], "trained", "picture", "cpu"}.
 
-    `data` is the base64 of the float32 bytes that a notebook's page is sent, without the stamp. With `trained` the panel
-    is trained at its first position too, and its static picture is drawn: {"png", "words"}.
+    `grid` is that of `grid.axes`, with at most `most` positions, or fewer where one costs many `calls`. `data` is the base64
+    of the float32 bytes that a notebook's page is sent, without the stamp. The panel is trained where its knobs stand at
+    first, and its static picture, {"png", "words"}, is drawn there. `cpu`: the seconds that this took and that all positions
+    took, for those who ask where the time goes; nothing depends on it. Raises Failed where something can't be measured.
     """
-    panel = panel_of(name)
-    found: dict[str, Any] = {"positions": [], "trained": {}, "picture": None}
+    began = time.process_time()
+    panel = _tried(name, {}, lambda: panel_of(name))
     try:
-        if hasattr(panel, "find_cut"):
-            panel.find_cut()
-        found["page"] = _stored(panel.page)
-        if trained:
-            if hasattr(panel, "find_cut"):
-                panel.train()
-                found["trained"] = _stored(panel.trained)
-            bundle = panel._repr_mimebundle_()
-            found["picture"] = {"png": bundle["image/png"], "words": bundle["text/plain"].partition("\n")[2]}
-        for knobs in positions:
-            panel.turn(**knobs)
-            if hasattr(panel, "find_cut"):
-                panel.find_cut()
-            data = base64.b64encode(panel.data[4:]).decode("ascii")  # the first number is the stamp
-            found["positions"].append({"scene": {**_stored(panel.scene), "stamp": 0}, "data": data})
+        found: dict[str, Any] = _tried(name, panel.knobs, lambda: _once(panel))
+        calls = _tried(name, panel.knobs, lambda: _calls(panel))
+        grid = axes(panel.page["knobs"], limit(calls, most))
+        found |= {"calls": calls, "grid": grid, "positions": []}
+        once = time.process_time()
+        for knobs in positions(grid):
+            found["positions"].append(_tried(name, knobs, partial(position, panel, knobs)))
+        found["cpu"] = [round(once - began, 2), round(time.process_time() - once, 2)]
     finally:
         panel.close()
     return found
+
+
+def position(panel: Any, knobs: Mapping[str, Any]) -> dict[str, Any]:
+    """{"scene", "data"} of a panel at these knobs."""
+    panel.turn(**knobs)
+    if hasattr(panel, "find_cut"):
+        panel.find_cut()
+    data = base64.b64encode(panel.data[4:]).decode("ascii")  # the first number is the stamp
+    return {"scene": {**_stored(panel.scene), "stamp": 0}, "data": data}
+
+
+def _once(panel: Any) -> dict[str, Any]:
+    """What a page has of a panel once, where its knobs stand at first."""
+    if hasattr(panel, "find_cut"):
+        panel.find_cut()
+        panel.train()
+    bundle = panel._repr_mimebundle_()
+    picture = {"png": bundle["image/png"], "words": bundle["text/plain"].partition("\n")[2]}
+    return {
+        "page": _stored(panel.page),
+        "trained": _stored(panel.trained) if hasattr(panel, "find_cut") else {},
+        "picture": picture,
+    }
+
+
+def _tried(name: str, knobs: Mapping[str, Any], call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except Exception as error:
+        where = ", ".join(f"{k}={v!r}" for k, v in knobs.items()) or "where its knobs stand at first"
+        raise Failed(f"{name}: could not be computed at {where}: {type(error).__name__}: {error}") from error
+
+
+def _calls(panel: Any) -> int:
+    """How many functions are called to measure the panel where its knobs stand at first, a position of middling cost.
+
+    Another position is measured before: the first one in a process also imports modules. A panel without a slider has next to none.
+    """
+    start = dict(panel.knobs)
+    panel.turn(**{knob["name"]: every(knob)[-1] for knob in panel.page["knobs"] if knob["type"] == "range"})
+    count, before = 0, (sys.getprofile(), threading.getprofile())
+
+    def seen(frame: Any, event: str, arg: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    threading.setprofile(seen)  # the margin is measured in a thread of its own
+    sys.setprofile(seen)
+    try:
+        panel.turn(**start)
+    finally:
+        sys.setprofile(before[0])
+        threading.setprofile(before[1])  # type: ignore[arg-type]  # None is what it says where there is none
+    return count
 
 
 def _stored(tree: Any) -> Any:

@@ -10,12 +10,12 @@ from gradlab.authoring.notebooks import write_whole
 from gradlab.site import bundle, farm
 from gradlab.site.grid import MOST
 from gradlab.site.lessons import place
-from gradlab.site.plan import Plan, plans
+from gradlab.site.plan import Plan, chunks, plans
 
 LIMIT = 1_000_000  # bytes: what mail and learning platforms take without asking
 
 
-def export(name: str, file: Path, cache: Path, jobs: int, most: int = MOST, say: Callable[[str], None] = print) -> Plan:
+def export(name: str, file: Path, cache: Path, most: int = MOST, say: Callable[[str], None] = print) -> Plan:
     """Write the panel with its positions to `file`; the plan says which they are.
 
     A file over one megabyte is made again from fewer positions. Raises LookupError for an unknown panel, `farm.Failed`
@@ -24,8 +24,9 @@ def export(name: str, file: Path, cache: Path, jobs: int, most: int = MOST, say:
     write_whole(file.with_name(f".{file.name}.tried"), "")
     file.with_name(f".{file.name}.tried").unlink()
     while True:
-        plan = plans([name], cache, most)[0]
-        farm.compute(plan.chunks, jobs, say)
+        wanted = chunks([name], cache, most)
+        farm.compute(wanted, 1, say)
+        (plan,) = plans(wanted)
         text = page(plan)
         size = len(text.encode())
         if size <= LIMIT or plan.count <= 2:

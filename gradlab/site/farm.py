@@ -1,4 +1,4 @@
-"""All chunks that are not there yet, computed in worker processes, with a progress bar and an estimate."""
+"""All panels that are not there yet, computed in worker processes, with a progress bar and an estimate."""
 
 from __future__ import annotations
 
@@ -12,13 +12,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from dataclasses import dataclass
 from typing import Any
 
-from gradlab.site.chunks import Chunk, read, write
+from gradlab.site.chunks import Chunk, head, write
+from gradlab.site.compute import Failed as Failed
+from gradlab.site.grid import count
 
 _kept: list[Any] = []  # what `kernels.keep` gave, once in each worker
-
-
-class Failed(RuntimeError):
-    """A position could not be computed; the message names the panel and the position."""
 
 
 @dataclass
@@ -30,52 +28,48 @@ class Cost:
     cpu: float = 0.0
 
 
-def knobs(names: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    """{panel: its knobs}, found in a process of its own: this one needs no TensorFlow."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context, initializer=_begin) as pool:
-        return pool.submit(_knobs, list(names)).result()
+def workers(jobs: int) -> ProcessPoolExecutor:
+    """Processes that load TensorFlow and keep it."""
+    context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
+    return ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin)
 
 
-def missing(chunks: Sequence[Chunk]) -> list[Chunk]:
-    """The chunks whose file is not there or can't be read."""
-    return [chunk for chunk in chunks if read(chunk) is None]
-
-
-def compute(chunks: Sequence[Chunk], jobs: int, say: Callable[[str], None]) -> Cost:
-    """Compute what is missing. Files that are done stay, whatever happens: the next call goes on from there.
+def compute(
+    chunks: Sequence[Chunk], jobs: int, say: Callable[[str], None], pool: ProcessPoolExecutor | None = None
+) -> Cost:
+    """Compute what is missing, in `jobs` processes, or in those of `pool`. Files that are done stay, whatever happens: the next call goes on from there.
 
     Raises Failed if a panel can't be measured, OSError if a file can't be written, and passes KeyboardInterrupt on;
     the workers are ended in each case.
     """
-    wanted = missing(chunks)
-    cost = Cost(kept=sum(len(c.positions) for c in chunks) - sum(len(c.positions) for c in wanted))
+    found = {chunk: head(chunk) for chunk in chunks}
+    wanted = [chunk for chunk in chunks if found[chunk] is None]
+    cost = Cost(kept=sum(count(made["grid"]) for made in found.values() if made))
     if not wanted:
         return cost
     for folder in {chunk.file.parent for chunk in wanted}:
         folder.mkdir(parents=True, exist_ok=True)
-    total = sum(len(chunk.positions) for chunk in wanted)
-    say(f"computing {total} positions in {jobs} processes ({cost.kept} are there already)")
-    context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
-    pool = ProcessPoolExecutor(min(jobs, len(wanted)), mp_context=context, initializer=_begin)
+    say(f"computing {len(wanted)} panels in {jobs} processes ({len(chunks) - len(wanted)} are there already)")
+    pool = pool or workers(min(jobs, len(wanted)))
     try:
-        with _bar(total) as bar:
-            running: dict[Future[float], Chunk] = {}
+        with _bar(len(wanted)) as bar:
+            running: dict[Future[tuple[int, float]], Chunk] = {}
             queue = list(reversed(wanted))
             while queue or running:
-                while queue and len(running) < 2 * jobs:  # a few ahead, so that an interrupt need not cancel thousands
+                while queue and len(running) < 2 * jobs:  # a few ahead, so that an interrupt need not cancel them all
                     chunk = queue.pop()
                     running[pool.submit(_work, chunk)] = chunk
                 for done in wait(running, return_when=FIRST_COMPLETED).done:
                     chunk = running.pop(done)
-                    cost.cpu += done.result()
-                    cost.computed += len(chunk.positions)
-                    bar.set_postfix_str(chunk.name, refresh=False)
-                    bar.update(len(chunk.positions))
+                    positions, cpu = done.result()
+                    cost.cpu += cpu
+                    cost.computed += positions
+                    bar.set_postfix_str(f"{cost.computed} positions, {chunk.name}", refresh=False)
+                    bar.update()
         pool.shutdown()
     except BaseException:
         for process in list((pool._processes or {}).values()):  # noqa: SLF001 (a pool can end no worker before Python 3.14)
-            process.terminate()  # a worker is in the middle of ten seconds of work that nobody wants any more
+            process.terminate()  # a worker is in the middle of seconds of work that nobody wants any more
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     return cost
@@ -84,7 +78,7 @@ def compute(chunks: Sequence[Chunk], jobs: int, say: Callable[[str], None]) -> C
 def _bar(total: int) -> Any:
     from tqdm import tqdm
 
-    return tqdm(total=total, unit="pos", desc="positions", file=sys.stderr, mininterval=0.5, dynamic_ncols=True)
+    return tqdm(total=total, unit="panel", desc="panels", file=sys.stderr, mininterval=0.5, dynamic_ncols=True)
 
 
 def _begin() -> None:
@@ -97,16 +91,11 @@ def _begin() -> None:
     tf_loading.begin()
 
 
-def _knobs(names: list[str]) -> dict[str, list[dict[str, Any]]]:
-    from gradlab.site.compute import knobs_of
-
-    return {name: knobs_of(name) for name in names}
-
-
-def _work(chunk: Chunk) -> float:
-    """Compute one chunk and write its file; the CPU seconds that it took."""
+def _work(chunk: Chunk) -> tuple[int, float]:
+    """Compute one panel and write its file; how many positions it has, and the CPU seconds that it took."""
+    before = time.process_time() if _kept else 0.0  # the first panel of a worker pays for loading TensorFlow
     from gradlab.runtime.tf_environment import set_tf_defaults
-    from gradlab.site.compute import computed
+    from gradlab.site.compute import panel_computed
 
     set_tf_defaults()
     if not _kept:
@@ -115,13 +104,6 @@ def _work(chunk: Chunk) -> float:
         _kept.append(keep())
         gc.collect()
         gc.freeze()  # TensorFlow's and Keras' half a million objects need not be looked through again and again
-    before = time.process_time()
-    try:
-        found = computed(chunk.name, chunk.knobs(), trained=chunk.first)
-    except Exception as error:
-        raise Failed(
-            f"{chunk.name}: no position from {dict(chunk.positions[0])} on could be computed: "
-            f"{type(error).__name__}: {error}"
-        ) from error
+    found = panel_computed(chunk.name, chunk.most)
     write(chunk, found)
-    return time.process_time() - before
+    return len(found["positions"]), time.process_time() - before

@@ -1,6 +1,8 @@
 """The positions of a panel's knobs that a site holds: all of them, or an even choice where there are too many.
 
-- `axes`: [{name, values}] for the knobs of a panel's page; `whole`: how many positions the knobs have.
+- `limit`: how many positions a panel gets, by what one of them costs.
+- `axes`: [{name, values}] for the knobs of a panel's page; `count`: its positions; `whole`: those
+  that the knobs have in a notebook.
 - `positions`: the knobs' values at every point of the grid, in the order of the axes, the last one fastest.
 """
 
@@ -11,16 +13,33 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-MOST = 100  # positions of one panel, so that all panels together take minutes: 0.2 to 1.6 CPU seconds each
-LEAST = 7  # values of a slider that stay all the same: both ends and five between them, where it begins among these
+# A panel gets as many positions as `CALLS` pays for, so that all panels together take minutes. What a position costs is
+# counted in calls of Python functions, not timed: so a site has the same positions wherever it is built.
+CALLS = 5_000_000  # calls, some 10 CPU seconds: 50 panels of that are four minutes of two cores, training comes on top
+MOST = 100  # positions of one panel, however cheap they are: more of them make the page's data large and show little
+FEWEST = 16  # positions of one panel, however costly they are: four values of each of two knobs
+LEAST = 3  # values of a slider that stay in any case: both ends, and where it begins
+
+
+def limit(calls: int, most: int = MOST) -> int:
+    """How many positions a panel gets at most, if one costs this many calls of Python functions.
+
+    A square of a whole number, so that a panel with two knobs has as many values of one as of the other, and so that a few
+    calls more or less, as another patch release of a library makes, change nothing as a rule. `most` moves all limits: with
+    twice `MOST` a panel gets twice the calls.
+
+    >>> limit(100_000), limit(500_000), limit(2_000_000), limit(2_000_000, most=4)
+    (49, 16, 16, 4)
+    """
+    paid = math.isqrt(CALLS * most // MOST // max(calls, 1)) ** 2
+    return min(most, max(FEWEST, paid))
 
 
 def axes(knobs: Sequence[Mapping[str, Any]], most: int = MOST) -> list[dict[str, Any]]:
     """[{"name", "values", "of"}] for the knobs of a page: `of` is how many values the knob has in a notebook.
 
     Where the product of all values is more than `most`, it is thinned to `most` or fewer, the longest axis first, evenly,
-    but not below `LEAST` values of an axis; with `most` below `MOST` down to its two ends and where it starts. Choices are
-    never thinned. Raises ValueError for `most` below 1.
+    but not below `LEAST` values of an axis. Choices are never thinned. Raises ValueError for `most` below 1.
 
     >>> knob = {"name": "steps", "type": "range", "low": 1, "high": 9, "step": 1, "start": 4, "options": []}
     >>> axes([knob])[0]["values"], axes([knob], most=4)[0]["values"]
@@ -30,10 +49,9 @@ def axes(knobs: Sequence[Mapping[str, Any]], most: int = MOST) -> list[dict[str,
         raise ValueError(f"a panel needs at least one position; found {most}")
     found = [{"name": k["name"], "values": every(k), "of": len(every(k))} for k in knobs]
     keep = [len(axis["values"]) for axis in found]
-    least = 3 if most < MOST else LEAST
     while math.prod(keep) > most:
         longest = max((i for i, k in enumerate(knobs) if k["type"] == "range"), key=lambda i: keep[i], default=-1)
-        if longest < 0 or keep[longest] <= least:
+        if longest < 0 or keep[longest] <= LEAST:
             break
         keep[longest] -= 1
         found[longest]["values"] = _thinned(every(knobs[longest]), keep[longest], knobs[longest]["start"])
@@ -43,6 +61,11 @@ def axes(knobs: Sequence[Mapping[str, Any]], most: int = MOST) -> list[dict[str,
 def whole(grid: Sequence[Mapping[str, Any]]) -> int:
     """How many positions the knobs have in a notebook."""
     return math.prod(axis["of"] for axis in grid)
+
+
+def count(grid: Sequence[Mapping[str, Any]]) -> int:
+    """How many positions the grid has."""
+    return math.prod(len(axis["values"]) for axis in grid)
 
 
 def positions(grid: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 - `lesson`: one notebook -> its JSON, and the pictures that it shows.
 - `panels_of`: the names of the panels that a notebook shows.
+- `answers_of`: the answers that it lets a learner try.
 - `place`: the HTML in which a panel is drawn.
 """
 
@@ -15,6 +16,7 @@ from collections.abc import Mapping
 from html import escape, unescape
 from typing import Any
 
+from gradlab.site.answers import asked
 from gradlab.site.compute import INFLUENCE
 
 _PANEL = re.compile(r"(?:Panel\((\w+), bug=(True|False)\)|(InfluencePanel)\((.*)\))")
@@ -37,14 +39,19 @@ I have worked through this page. The mark is kept in this browser only.</label><
 """
 
 
-def lesson(name: str, notebook: Mapping[str, Any]) -> tuple[str, dict[str, bytes]]:
-    """(the notebook's JSON, {file name: PNG} of pictures that are no panels). `name` is the stem of its file."""
+def lesson(
+    name: str, notebook: Mapping[str, Any], tried: Mapping[tuple[str, str], str] | None = None
+) -> tuple[str, dict[str, bytes]]:
+    """(the notebook's JSON, {file name: PNG} of pictures that are no panels). `name` is the stem of its file.
+
+    `tried` has the HTML of answers that were run, by what `answers.asked` says of a cell.
+    """
     pictures: dict[str, bytes] = {}
     cells = []
     for number, cell in enumerate(notebook["cells"]):
         cell = dict(cell)
         if cell["cell_type"] == "code":
-            cell["outputs"] = [_output(o, _text(cell["source"]), f"{name}-{number:02d}", pictures) for o in cell["outputs"]]  # fmt: skip
+            cell["outputs"] = [_output(o, _text(cell["source"]), f"{name}-{number:02d}", pictures, tried or {}) for o in cell["outputs"]]  # fmt: skip
             if "parameters" in cell.get("metadata", {}).get("tags", []):
                 cell["metadata"] = {**cell["metadata"], "tags": [*cell["metadata"]["tags"], "hide-input"]}
         cells.append(cell)
@@ -83,7 +90,19 @@ def place(
     )
 
 
-def _output(output: Mapping[str, Any], source: str, name: str, pictures: dict[str, bytes]) -> Mapping[str, Any]:
+def answers_of(notebook: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What `answers.asked` finds in the cells of a notebook."""
+    found = (asked(_text(cell["source"])) for cell in notebook["cells"] if cell["cell_type"] == "code")
+    return [one for one in found if one]
+
+
+def _output(
+    output: Mapping[str, Any],
+    source: str,
+    name: str,
+    pictures: dict[str, bytes],
+    tried: Mapping[tuple[str, str], str],
+) -> Mapping[str, Any]:
     data = output.get("data", {})
     words = _text(data.get("text/plain", ""))
     panel = _PANEL.match(words)
@@ -98,6 +117,8 @@ def _output(output: Mapping[str, Any], source: str, name: str, pictures: dict[st
         html = f'<img src="../_static/pictures/{name}.png" loading="lazy" alt="{escape(words)}">'
     elif _CLAIM.search(_text(data.get("text/html", ""))):
         html = _CLAIM.sub(_ballot, _text(data["text/html"]))
+    elif (found := asked(source)) is not None and found in tried:
+        html = tried[found]
     else:
         return output
     return {**output, "data": {"text/html": html, "text/plain": words}}

@@ -1,22 +1,18 @@
-"""Which positions of which panels a site holds, and the chunks that they are computed in. Needs no TensorFlow itself.
+"""Which positions of which panels a site holds, and where they are kept. Needs no TensorFlow itself.
 
-- `Plan`: one panel: its grid and its chunks.
-- `plans`: those of several panels; what their knobs are is remembered beside the chunks.
+- `Plan`: one panel whose positions are computed.
+- `chunks`: what has to be computed for some panels; `plans`: their plans once that is done.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gradlab.authoring.notebooks import write_whole
-from gradlab.site import farm
-from gradlab.site.chunks import Chunk, chunks_of, fingerprint, read
-from gradlab.site.compute import all_names
-from gradlab.site.grid import MOST, axes, positions, whole
+from gradlab.site.chunks import Chunk, chunk_of, head, read
+from gradlab.site.grid import MOST, count, whole
 from gradlab.site.pack import pack
 
 
@@ -24,15 +20,19 @@ from gradlab.site.pack import pack
 class Plan:
     """One panel of a site."""
 
-    name: str
+    chunk: Chunk
     knobs: list[dict[str, Any]]
     grid: list[dict[str, Any]]
-    chunks: list[Chunk]
+
+    @property
+    def name(self) -> str:
+        """Of the panel."""
+        return self.chunk.name
 
     @property
     def count(self) -> int:
         """How many positions the site holds."""
-        return sum(len(chunk.positions) for chunk in self.chunks)
+        return count(self.grid)
 
     @property
     def whole(self) -> int:
@@ -40,41 +40,30 @@ class Plan:
         return whole(self.grid)
 
     def packed(self) -> tuple[str, dict[str, Any]]:
-        """(the string that `pack` makes, {"png", "words"} of the static picture). LookupError if a chunk is not there."""
-        parts = []
-        for chunk in self.chunks:
-            part = read(chunk)
-            if part is None:
-                raise LookupError(f"{self.name}: the computed positions in {chunk.file} are gone; build the site again")
-            parts.append(part)
+        """(the string that `pack` makes, {"png", "words"} of the static picture). LookupError if the file is gone."""
+        made = read(self.chunk)
+        if made is None:
+            raise _gone(self.chunk)
         start = {knob["name"]: knob["start"] for knob in self.knobs}
-        found = [position for part in parts for position in part["positions"]]
-        text = pack(self.name, parts[0]["page"], self.grid, found, parts[0]["trained"], start)
-        return text, parts[0]["picture"]
+        text = pack(self.name, made["page"], self.grid, made["positions"], made["trained"], start)
+        return text, made["picture"]
 
 
-def plans(names: Sequence[str], cache: Path, most: int = MOST) -> list[Plan]:
-    """The plans of these panels, in this order. Loads TensorFlow in a process of its own where the knobs are not known."""
-    knobs = _knobs(names, cache)
+def chunks(names: Sequence[str], cache: Path, most: int = MOST) -> list[Chunk]:
+    """What has to be computed for these panels, in this order; `farm.compute` does."""
+    return [chunk_of(name, most, cache / "positions") for name in names]
+
+
+def plans(computed: Sequence[Chunk]) -> list[Plan]:
+    """The plans of panels that are computed. LookupError if a file is gone."""
     found = []
-    for name in names:
-        grid = axes(knobs[name], most)
-        found.append(Plan(name, knobs[name], grid, chunks_of(name, positions(grid), cache / "positions")))
+    for chunk in computed:
+        made = head(chunk)
+        if made is None:
+            raise _gone(chunk)
+        found.append(Plan(chunk, made["page"]["knobs"], made["grid"]))
     return found
 
 
-def _knobs(names: Sequence[str], cache: Path) -> Mapping[str, list[dict[str, Any]]]:
-    file = cache / "knobs.json"
-    try:
-        known = dict(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError):  # not there, or cut short: it is found again
-        known = {}
-    wanted = [name for name in names if fingerprint(name) not in known]
-    if wanted:
-        found = farm.knobs(wanted)
-        now = {fingerprint(name) for name in all_names()}  # what belongs to an older state is left out
-        known = {key: knobs for key, knobs in known.items() if key in now}
-        known |= {fingerprint(name): found[name] for name in wanted}
-        cache.mkdir(parents=True, exist_ok=True)
-        write_whole(file, json.dumps(known))
-    return {name: known[fingerprint(name)] for name in names}
+def _gone(chunk: Chunk) -> LookupError:
+    return LookupError(f"{chunk.name}: the computed positions in {chunk.file} are gone; build the site again")

@@ -13,6 +13,7 @@ from typing import Any
 
 from gradlab.lab.questions import all_questions
 from gradlab.site import pages
+from gradlab.site.compute import all_names
 from gradlab.site.lessons import lesson, panels_of
 from gradlab.site.plan import Plan
 
@@ -46,15 +47,16 @@ def sources(
     words: Mapping[str, str],
     reports: Mapping[str, tuple[str, str]],
     helps: Mapping[str, str] | None,
+    tried: Mapping[tuple[str, str], str] | None = None,
 ) -> dict[str, str | bytes]:
     """{path below the source folder: content}, without the panels' own files, which `build` writes.
 
     `words` are those of each panel's static picture; `reports` is {name: (program, what the doctor says)}.
-    `helps` is {command: its help}; without it there are no pages of reference, which load TensorFlow.
+    `tried` is that of `lessons.lesson`. `helps` is {command: its help}; without it there are no pages of reference, which load TensorFlow.
     """
     found: dict[str, str | bytes] = {}
     for stem, notebook in notebooks.items():
-        found[f"notebooks/{stem}.ipynb"], pictures = lesson(stem, notebook)
+        found[f"notebooks/{stem}.ipynb"], pictures = lesson(stem, notebook, tried)
         found |= {f"_static/pictures/{name}": png for name, png in pictures.items()}
     for pattern in BESIDES:
         for file in sorted(root.glob(pattern)):
@@ -65,7 +67,9 @@ def sources(
         found[f"scenarios/{plan.name}.md"] = pages.scenario(plan, words[plan.name], shown.get(plan.name, ""))
     found["scenarios/index.md"] = pages.scenarios([plan.name for plan in plans])
     found["none.md"] = pages.none(reports)
-    found["questions.md"] = pages.questions(all_questions(), {plan.name for plan in plans})
+    named, whole = {plan.name for plan in plans}, len(plans) == len(all_names())
+    asked = [question for question in all_questions() if whole or question.scenario in named]
+    found["questions.md"] = pages.questions(asked, named)
     found["teach.md"] = pages.teach()
     if helps is not None:
         found |= pages.reference(helps)
@@ -93,6 +97,9 @@ def _linked(path: str, text: str | bytes, pages: Mapping[str, Any], root: Path) 
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
             cell["source"] = _LINK.sub(plain, "".join(cell["source"]))
+        for output in cell.get("outputs", ()):
+            if "text/markdown" in output.get("data", {}):
+                output["data"]["text/markdown"] = _LINK.sub(plain, "".join(output["data"]["text/markdown"]))
     return json.dumps(notebook, indent=1, ensure_ascii=False)
 
 

@@ -58,7 +58,7 @@ export class Tiles {
         for (let i = 0; i < heights.length; i += columns) total += Math.max(...heights.slice(i, i + columns)) + GAP;
         if (total - GAP > height) continue;
         const w = Math.min(...this.tiles.map((tile) => this.wide(tile, room, zoom)));
-        const score = Math.min(w, h) + 0.01 * (w + h) - 13 * columns; // ties: fewer columns leave longer names whole
+        const score = Math.min(w, h) + 0.01 * (w + h) - 13 * zoom * columns; // ties: fewer columns leave longer names whole
         if (score > best.score) best = { score, columns, h };
         break;
       }

@@ -13,6 +13,7 @@ nb_ipywidgets_js: dict[
     str, dict[str, str]
 ] = {}  # no require.js and no widget manager from a CDN: the panels are the site's own
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # as the text around it: the tables of a cell's output are tables
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 
