@@ -53,7 +53,7 @@ def _plain(name: str) -> str:
     return name.replace("_", "").lower()
 
 
-def _makes(node: ast.AST, kind: str) -> bool:
+def makes(node: ast.AST, kind: str) -> bool:
     """Can this expression be what ran an op of this type?"""
     if isinstance(node, ast.BinOp):
         return kind in _OPERATORS.get(type(node.op), ())
@@ -80,7 +80,7 @@ def in_line(kind: str, place: Place | None) -> str:
         node
         for head in syntax.headers(statement)
         for node in ast.walk(head)
-        if _makes(node, kind.lower()) and node.lineno <= place.line <= (node.end_lineno or node.lineno)  # type: ignore[attr-defined]
+        if makes(node, kind.lower()) and node.lineno <= place.line <= (node.end_lineno or node.lineno)  # type: ignore[attr-defined]
     ]
     texts = {ast.unparse(node) for node in nodes}
     text = texts.pop() if len(texts) == 1 else ""
