@@ -181,6 +181,8 @@ class TracedCall:
     frames: list[Any] = field(default_factory=list)  # the learner's frames around the call, see Call
     at: int = 0  # operations that the graph had before the call added its own
     own: dict[int, Any] = field(default_factory=dict)  # id of a source -> its variable in this replica
+    contents: dict[int, int] = field(default_factory=dict)  # of a step of fit: checksums of the sources, before it ran
+    unread: str = ""  # why there are none
 
     def __post_init__(self) -> None:
         self.at = self.at or self.tape.now()
@@ -189,7 +191,7 @@ class TracedCall:
         """What the graph tells."""
         at = f" ({self.where[0]})" if self.where else ""
         wrong = graph_functions.fault()
-        notes = [NOTE, *([PUBLIC_NOTE.format(wrong)] if wrong else [])]
+        notes = [NOTE, *([PUBLIC_NOTE.format(wrong)] if wrong else []), *([self.unread] if self.unread else [])]
         return Report(_rows(self), notes, "the traced graph", title=f"tape.{self.what}{at}, inside a tf.function")
 
 
