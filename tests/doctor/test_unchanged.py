@@ -20,7 +20,7 @@ class Own(keras.Model):
         return {"loss": loss}
 
 
-def told(kind, bias, arrays):
+def told(kind, bias, arrays, grouped=False):
     """The rows of the report on a fit of a layer with relu and a head."""
     keras.utils.set_random_seed(56)
     given = keras.Input((2,))
@@ -34,7 +34,7 @@ def told(kind, bias, arrays):
         else:
             net.fit(tf.data.Dataset.from_tensor_slices((x, y)).batch(4), epochs=1, verbose=0)
     (report,) = reports(opened)
-    return report.rows
+    return report.rows if not grouped else str(report)
 
 
 def test_weights_that_plain_fit_leaves_as_they_were_are_told_without_a_verdict_on_the_gradient():
@@ -43,6 +43,12 @@ def test_weights_that_plain_fit_leaves_as_they_were_are_told_without_a_verdict_o
     assert all("has not changed" in r.words and "1 other weight " in r.evidence for r in rest)
     assert all(r.cause is None and "gradlab.explain(model, x, y)" in (r.fix or "") for r in rest)
     assert not head_bias.is_problem
+
+
+def test_weights_of_which_the_same_is_said_are_one_entry():
+    said = told(keras.Model, -50.0, arrays=False, grouped=True)
+    assert said.count("has not changed") == 1
+    assert "and 2 others" in said
 
 
 def test_a_train_step_of_the_users_runs_once_more_and_the_zero_is_explained():
