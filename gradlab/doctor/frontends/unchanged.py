@@ -29,5 +29,5 @@ def tell(report: Report, call: TracedCall, same: list[int]) -> None:
         row.status_text, row.fix = SAID, FIX
         row.evidence = (
             f"it holds the same numbers as before the first step, and {others} other weight{'s' * (others > 1)} of the "
-            "list were moved: its gradient was zero, or too small for its type, in every step"
+            f"list {'were' if others > 1 else 'was'} moved: its gradient was zero, or too small for its type, in every step"
         )
