@@ -111,7 +111,7 @@ def _calls(panel: Any) -> int:
     panel.turn(**{knob["name"]: every(knob)[-1] for knob in panel.page["knobs"] if knob["type"] == "range"})
     count, before = 0, (sys.getprofile(), threading.getprofile())
 
-    def seen(frame: Any, event: str, arg: Any) -> None:
+    def seen(frame: Any, event: str, arg: Any) -> None:  # noqa: ARG001 (what sys.setprofile gives)
         nonlocal count
         count += event in ("call", "c_call")
 
@@ -121,7 +121,7 @@ def _calls(panel: Any) -> int:
         panel.turn(**start)
     finally:
         sys.setprofile(before[0])
-        threading.setprofile(before[1])  # type: ignore[arg-type]  # None is what it says where there is none
+        threading.setprofile(before[1])  # None is what it says where there is none
     return count
 
 

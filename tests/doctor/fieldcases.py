@@ -191,7 +191,7 @@ def judge(case: ModuleType, rows: list[Said], text: str) -> Score:
     if len(got) != len(want) or not all(map(same_word, got, want)):
         score.status = False
         score.faults.append(f"statuses {got}, not {want}")
-    broken = [r for r, w in zip(rows, want, strict=False) if w != "ok" or (case.CAUSE in ("exploding", "vanishing"))]
+    broken = [r for r, w in zip(rows, want, strict=False) if w != "ok" or (case.CAUSE and set(want) == {"ok"})]
     if len(got) != len(want):
         broken = [r for r in rows if r.status != "ok" or r.cause] if case.CAUSE else []
     if case.CAUSE and not broken:

@@ -14,8 +14,10 @@ from traces import Drawn
 from gradlab.doctor.recording import frames
 from gradlab.doctor.recording.frames import Place
 from gradlab.doctor.recording.sources import Source, is_owner
+from gradlab.doctor.recording.trace import Op
 from gradlab.doctor.source_code import host_calls, syntax, value_flow
 from gradlab.doctor.source_code.scope import UserScope, way_to
+from gradlab.doctor.source_code.symbolic_calls import put_in
 
 
 def source(text: str) -> str:
@@ -283,3 +285,26 @@ def test_packages_in_a_folder_of_their_own_are_no_learners_code(tmp_path, monkey
 def test_a_notebook_cells_temporary_file_is_not_shown():
     assert frames.Place("/tmp/ipykernel_1/623068746.py", 7).shown_file == "notebook cell"
     assert frames.Place("train.py", 7).shown_file == "train.py"
+
+
+# --- ops that are put into a model ------------------------------------------------------------------------------------
+
+
+def made_by(text: str) -> str:
+    """The line that put a Floor into a model that `model.fit` runs, by its text."""
+    file = source(text)
+    code = compile("".join(linecache.getlines(file)), file, "exec")
+    ran = Op(0, "Floor", (0,), (1,), ((code, line_of(file)),), frozenset())
+    place = put_in(ran, Place(file, line_of(file)), [ran])
+    return place.code if place is not None else ""
+
+
+def test_the_one_line_that_can_have_put_an_op_into_a_model_is_named():
+    assert made_by("h = ops.floor(h)\nmodel.fit(x)  # here") == "h = ops.floor(h)"
+    assert made_by("h = keras.ops.floor(h)\nmodel.fit(x)  # here") == "h = keras.ops.floor(h)"
+
+
+def test_no_line_is_named_where_two_can_be_meant_or_the_line_itself_ran_the_op():
+    assert made_by("h = ops.floor(h)\nh = ops.floor(2 * h)\nmodel.fit(x)  # here") == ""
+    assert made_by("ops.floor(h)\ny = ops.floor(h)  # here") == ""
+    assert made_by("h = np.floor(h)\nmodel.fit(x)  # here") == ""

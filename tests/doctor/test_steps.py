@@ -20,7 +20,8 @@ from gradlab.lab.reading import Kind
 
 
 def call(line=7):
-    return SimpleNamespace(call=SimpleNamespace(where=[Place("train.py", line)]))
+    call = SimpleNamespace(where=[Place("train.py", line)], what="gradient", target=None)
+    return SimpleNamespace(call=call)
 
 
 def take(lines, variable, gradient, line=7):

@@ -45,12 +45,13 @@ def scratch_graph(outer: Any) -> Iterator[None]:
 
 
 def _by_name(operation: Any, name: str) -> Any:
-    """The graph of the function with this name in the library of an operation's graph, or of one around it."""
+    """The graph of the function with this name in the library of an operation's graph, or of one around it; None if there
+    is none. The functions that TensorFlow defines in the old way (Defun, as inside `tf.nn.ctc_loss`) have no such graph."""
     graph = operation.graph
     while graph is not None:
         function = graph._get_function(name) if hasattr(graph, "_get_function") else None
         if function is not None:
-            return function.graph
+            return getattr(function, "graph", None)
         graph = getattr(graph, "outer_graph", None)
     return None
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
-from gradlab.doctor.recording.steps import Since, Step
+from gradlab.doctor.recording.steps import LOSS_NOT_FINITE, Since, Step
 from gradlab.doctor.recording.tape_calls import Asked
 from gradlab.doctor.report.report import Diagnosis, Report
 from gradlab.doctor.source_code.loops import counters
@@ -56,11 +56,18 @@ def _dated(row: Diagnosis, since: Since, steps: int) -> None:
 
 def _over(step: Step, names: dict[int, str]) -> Iterator[str]:
     """Notes on gradients that were bad for some steps and are not any more."""
+    losses: list[str] = []
     for i, (status, first, last) in step.past.items():
         if i in step.since or i not in names:
             continue
         word = {"none": "None", "zero": "zero"}.get(status, "NaN or infinite")
         at = f"at step {first}" if first == last else f"from step {first} to step {last}"
+        if status == LOSS_NOT_FINITE:
+            told = f"the loss was NaN or infinite {at} of {step.number}; it is not any more"
+            if told not in losses:
+                losses.append(told)
+                yield told
+            continue
         yield f"the gradient of {names[i]} was {word} {at} of {step.number}; it is not any more"
 
 

@@ -16,6 +16,7 @@ from gradlab.doctor.analysis.dataflow import flow
 from gradlab.doctor.frontends import traced
 from gradlab.doctor.frontends.compiled_step import eager_report
 from gradlab.doctor.frontends.first_bad_step import step_report
+from gradlab.doctor.frontends.unchanged import tell, unchanged
 from gradlab.doctor.recording import session
 from gradlab.doctor.recording.backends import recorder, why_not
 from gradlab.doctor.recording.frames import code_of, traceback_places
@@ -58,7 +59,11 @@ def report_on(found: session.Remembered, again: bool = True, contradicted: Colle
         if isinstance(call, TracedCall):
             report = traced.report(call)
             if not report.problems:
-                report = eager_report(found, call, report, again, partial(_of_record, contradicted=(), only=None))
+                static, same = report, unchanged(call)
+                repeat = again or bool(same and call.fitted)
+                report = eager_report(found, call, static, repeat, partial(_of_record, contradicted=(), only=None))
+                if report is static:
+                    tell(report, call, same)
         elif call.record is None:
             report = _without_record(call)
         else:

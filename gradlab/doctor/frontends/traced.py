@@ -44,7 +44,7 @@ def report(call: TracedCall) -> Report:
     """What the graph tells of a call."""
     at = f" ({call.where[0]})" if call.where else ""
     wrong = graph_functions.fault()
-    notes = [NOTE, *([PUBLIC_NOTE.format(wrong)] if wrong else [])]
+    notes = [NOTE, *([PUBLIC_NOTE.format(wrong)] if wrong else []), *([call.unread] if call.unread else [])]
     return Report(_rows(call), notes, "the traced graph", title=f"tape.{call.what}{at}, inside a tf.function")
 
 

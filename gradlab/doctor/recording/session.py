@@ -22,6 +22,7 @@ import tensorflow as tf
 from gradlab.doctor.recording import compiled_steps, hooks, tf_internals
 from gradlab.doctor.recording.backends import available, recorder
 from gradlab.doctor.recording.compiled_steps import CompiledSteps
+from gradlab.doctor.recording.contents import checksums
 from gradlab.doctor.recording.frames import places, stack, user_frame
 from gradlab.doctor.recording.record import MAX_OPS, Record
 from gradlab.doctor.recording.replicas import components, replica
@@ -401,6 +402,11 @@ def ask_traced(
     call.fitted = fitting() if call.running is None else None
     call.frames = frames_around()
     call.own = components(leaves(sources))
+    if call.running is None:
+        try:
+            call.contents = checksums(sources)
+        except Exception as error:  # private functions may fail in any way; the program goes on, and the report says so
+            call.unread = f"weights that stay the same are not noticed ({type(error).__name__}: {error})"
     _thread.tracing = True
     try:
         call.result = plain(target, sources, *args, **kwargs)

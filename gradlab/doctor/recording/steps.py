@@ -27,12 +27,17 @@ LINES = 8  # lines of a thread that are followed: the tapes of one step are abou
 TRAININGS = 4  # trainings of a line that are told apart: a comparison of a few models
 Frame = tuple[str, int, dict[str, Any]]  # file, line, names with a whole number or a text
 OK, THERE = "ok", "there"  # THERE: in a graph that is being traced nothing is known of the values
+LOSS_NOT_FINITE = "loss not finite"  # every gradient is there all the same
 
 
-def statuses(result: Any) -> list[str]:
-    """none, zero, not finite, ok or there for each gradient in what a call gave."""
+def statuses(result: Any, target: Any = None) -> list[str]:
+    """none, zero, not finite, ok or there for each gradient in what a call gave; loss not finite in place of ok where the
+    target is NaN or infinite: the slope of an op can be finite where its value is not."""
     with tf_internals.recording_to(None):
-        return [_status(g) for g in leaves(result)]
+        told = [_status(g) for g in leaves(result)]
+        if OK in told and any(_status(t) == "not finite" for t in leaves(target) if isinstance(t, EagerTensor)):
+            told = [LOSS_NOT_FINITE if status == OK else status for status in told]
+        return told
 
 
 def _status(gradient: Any) -> str:
@@ -117,7 +122,7 @@ class Lines:
         training = line.training({k for k in map(_identity, sources) if k})
         training.calls += 1
         number, seen = training.calls, None
-        told = statuses(result)
+        told = statuses(result, found.call.target if found.call.what == "gradient" else None)
         training.traced = found if THERE in told else None
         for i, status in enumerate(told):
             known = training.since.get(i)

@@ -156,6 +156,8 @@ class TracedCall:
     frames: list[Any] = field(default_factory=list)  # the learner's frames around the call, see Call
     at: int = 0  # operations that the graph had before the call added its own
     own: dict[int, Any] = field(default_factory=dict)  # id of a source -> its variable in this replica
+    contents: dict[int, int] = field(default_factory=dict)  # of a step of fit: checksums of the sources, before it ran
+    unread: str = ""  # why there are none
 
     def __post_init__(self) -> None:
         self.at = self.at or self.tape.now()

@@ -13,8 +13,8 @@ def groups(rows: Iterable[Diagnosis]) -> list[list[Diagnosis]]:
     for row in rows:
         at = row.where[0] if row.where else None
         same = (row.status, row.cause, at, row.fix, row.message, row.words, row.by_design, row.certainty)
-        # Without a place or a cause there is nothing that rows have in common.
-        key = same if at is not None and row.cause else (id(row),)
+        # Without a place or a cause there is nothing that rows have in common, but for words of their own.
+        key = same if (at is not None and row.cause) or (at is None and row.status_text and row.fix) else (id(row),)
         found.setdefault(key, []).append(row)
     return list(found.values())
 

@@ -24,6 +24,7 @@ from gradlab.doctor.recording.trace import Op
 from gradlab.doctor.report.diagnosis import Diagnosis
 from gradlab.doctor.report.path import path_through
 from gradlab.doctor.rules.case import Case as Case
+from gradlab.doctor.source_code.symbolic_calls import put_in
 from gradlab.lab.reading import Kind as Kind
 
 CUT = "cut"  # which op stopped the gradient (`case.cut`), and why?
@@ -169,7 +170,10 @@ def diagnose(case: Case) -> Diagnosis:
     row.cause = cause.label if cause is not None else None
     row.fix = finding.fix or (cause.fix if cause is not None else None)
     row.by_design = finding.by_design if finding.by_design is not None else cause is not None and cause.by_design
-    row.where, row.op, row.evidence = finding.where, finding.op, "; ".join([finding.evidence, *case.remarks])
+    where, op = finding.where, finding.blamed
+    made = put_in(op, where[0], case.run.trace.ops) if where and op is not None and case.run is not None else None
+    row.where = where if made is None else [made, *where]
+    row.op, row.evidence = finding.op, "; ".join([finding.evidence, *case.remarks])
     row.certainty = certainty_of(finding.proofs)
     row.message, row.status_text = finding.message or case.error_message, finding.status_text
     row.norm = finding.norm if finding.norm is not None else row.norm

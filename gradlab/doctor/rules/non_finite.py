@@ -11,6 +11,7 @@ from gradlab.doctor import op_types
 from gradlab.doctor.analysis.cuts import Cut, after, where_not_finite
 from gradlab.doctor.certainty import Proof
 from gradlab.doctor.recording.recorded_run import Run
+from gradlab.doctor.recording.tf_internals import EagerTensor
 from gradlab.doctor.recording.trace import Op
 from gradlab.doctor.rules import Case, Cause, Finding, Kind, rule
 from gradlab.doctor.rules.case import place_of
@@ -157,6 +158,28 @@ def infinite_slope(case: Case) -> Finding | None:
 def not_found(case: Case) -> Finding | None:
     """No op turns a finite gradient into one that is not: then a value of the forward pass is the likeliest reason."""
     return Finding(place_of(case.last_use), "the op that makes it NaN or infinite was not found")
+
+
+@rule(Kind.OK, rank=5, cause=FORWARD)
+def loss_not_finite(case: Case) -> Finding | None:
+    """The slope of an op can be finite where its value is not (the log of a negative number: 1 / x), so every gradient is
+    there and the loss is NaN. The weights move by something that belongs to no loss."""
+    if case.run is None or (case.call is not None and case.call.what != "gradient"):
+        return None  # the Jacobian of an output may hold an infinity on purpose: the logits of masked classes
+    bad = [t for t in case.recorded.targets if isinstance(t, EagerTensor) and _bad(t)]
+    found = value_not_finite(case) if bad else None
+    if found is None:
+        return None
+    word = "NaN" if bool(tf.reduce_any(tf.math.is_nan(bad[0]))) else "infinite"
+    found.status_text = f"a gradient flows, but the loss is {word}"
+    found.evidence = f"`{_code(found)}` gives the first value that is not finite, and its slope is finite"
+    found.norm = case.norm
+    return found
+
+
+def _code(found: Finding) -> str:
+    """The text of the blamed line."""
+    return found.where[0].code if found.where else found.op
 
 
 def _bad(value: Any) -> bool:

@@ -67,6 +67,29 @@ def _uses(run: Run, needed: set[int], value: Any) -> bool:
     return isinstance(value, (np.ndarray, float, np.generic)) and not isinstance(value, bool)
 
 
+@rule(NO_PATH, rank=48, cause=AFTER_TAPE)
+def target_made_later(case: Case) -> Finding | None:
+    """What the tape is asked for was made after it had stopped, from nothing that comes from the source, and the tape
+    did record a use of the source: the call asks for another tensor (a metric's result) than the one computed in it."""
+    call, run = case.call, case.recorded
+    if call is None or not call.where:
+        return None
+    token = call.tape.token
+    inside = [op.index for op in run.trace.ops if token in op.tapes]
+    made = [run.trace.producer.get(k) for k in run.target_keys]
+    if not inside or not made or any(op is None or op.index <= inside[-1] for op in made):
+        return None
+    use = case.last_use
+    if use is None or token not in use.tapes:
+        return None
+    evidence = (
+        "the tensor that the tape is asked for was made after the tape had stopped, and nothing in it comes from this "
+        "source; what the tape recorded of the source ends at " + str(next(iter(places(use.stack)), "an unknown line"))
+    )
+    fix = "ask for the loss that is computed inside the tape: tape.gradient(loss, ...)"
+    return Finding([*call.where, *places(use.stack)], evidence, (Proof.FLOW, Proof.OBJECT), use.type, use, fix=fix)
+
+
 @rule(NO_PATH, rank=50, cause=BEFORE_TAPE)
 def computed_before_the_run(case: Case) -> Finding | None:
     """The loss used a value that existed before the run, and the text computes that value from the source."""

@@ -53,7 +53,7 @@ def _plain(name: str) -> str:
     return name.replace("_", "").lower()
 
 
-def _makes(node: ast.AST, kind: str) -> bool:
+def makes(node: ast.AST, kind: str) -> bool:
     """Can this expression be what ran an op of this type?"""
     if isinstance(node, ast.BinOp):
         return kind in _OPERATORS.get(type(node.op), ())
@@ -78,7 +78,7 @@ def in_line(kind: str, place: Place | None, node: ast.AST | None = None) -> str:
     the op. Otherwise the text is searched, and more than one candidate is no answer.
     """
     if node is not None:
-        return _short(ast.unparse(node)) if _makes(node, kind.lower()) else ""
+        return _short(ast.unparse(node)) if makes(node, kind.lower()) else ""
     statement = syntax.statement_at(place.file, place.line) if place is not None else None
     if statement is None or place is None:
         return ""
@@ -86,7 +86,7 @@ def in_line(kind: str, place: Place | None, node: ast.AST | None = None) -> str:
         node
         for head in syntax.headers(statement)
         for node in ast.walk(head)
-        if _makes(node, kind.lower()) and node.lineno <= place.line <= (node.end_lineno or node.lineno)  # type: ignore[attr-defined]
+        if makes(node, kind.lower()) and node.lineno <= place.line <= (node.end_lineno or node.lineno)  # type: ignore[attr-defined]
     ]
     texts = {ast.unparse(node) for node in nodes}
     return _short(texts.pop()) if len(texts) == 1 else ""

@@ -1,0 +1,33 @@
+"""The report on a call that `fit` traced, where some weights are the same after the training as before."""
+
+from __future__ import annotations
+
+from gradlab.doctor.recording.contents import checksums
+from gradlab.doctor.recording.traced_tape import TracedCall
+from gradlab.doctor.report.report import Report
+
+SAID = "a gradient is there, and the weight has not changed"
+FIX = (
+    "see the values: gradlab.explain(model, x, y) with one batch explains this step, compile(run_eagerly=True) the whole "
+    "fit, and gradlab.Watch shows the norms while fit runs"
+)
+
+
+def unchanged(call: TracedCall) -> list[int]:
+    """The numbers of the sources that hold bit by bit what they held when the step was traced."""
+    now = checksums(call.sources) if call.contents else {}
+    return [i for i, checksum in call.contents.items() if now.get(i) == checksum]
+
+
+def tell(report: Report, call: TracedCall, same: list[int]) -> None:
+    """Say so in the rows of these weights, if others of the same list were moved: so the optimizer did run."""
+    others = len(call.contents) - len(same)
+    if not others or len(report.rows) <= max(same, default=0):
+        return
+    for i in same:
+        row = report.rows[i]
+        row.status_text, row.fix = SAID, FIX
+        row.evidence = (
+            f"it holds the same numbers as before the first step, and {others} other weight{'s' * (others > 1)} of the "
+            f"list {'were' if others > 1 else 'was'} moved: its gradient was zero, or too small for its type, in every step"
+        )
