@@ -213,7 +213,8 @@ def children(thing: Any) -> Iterator[tuple[str, Any]]:
             own = object.__getattribute__(thing, "__dict__")
         except AttributeError:
             return
-        yield from list(own.items()) if isinstance(own, dict) else ()
+        if isinstance(own, dict):  # without what the recording keeps in a tape or a tf.function
+            yield from ((n, v) for n, v in list(own.items()) if not str(n).startswith("_gradlab"))
 
 
 def way_to(owner: Any, variable: Any, limit: int = 20_000) -> list[tuple[Any, str]]:
