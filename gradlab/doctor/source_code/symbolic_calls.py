@@ -14,8 +14,9 @@ from gradlab.doctor.recording.trace import Op
 from gradlab.doctor.source_code import syntax
 from gradlab.doctor.source_code.op_names import makes
 
-# What the functions are called from: `keras.ops.round`, `ops.round`, `tf.keras.ops.round`, `layers.Lambda(tf.round)`.
-_SYMBOLIC = frozenset({"ops", "keras"})
+# The module whose functions take symbolic tensors: `keras.ops.round`, `ops.round`. A layer is no such function: where it
+# is called, the line says what runs.
+_MODULE = "ops"
 
 
 def put_in(op: Op, place: Place, ran: Iterable[Op]) -> Place | None:
@@ -49,7 +50,7 @@ def _mentions(kind: str, statement: ast.stmt | None) -> bool:
 
 
 def _is_symbolic(call: ast.Call) -> bool:
-    return bool(_SYMBOLIC & set(syntax.dotted(call.func).split(".")[:-1]))
+    return syntax.dotted(call.func).split(".")[-2:-1] == [_MODULE]
 
 
 def _function(tree: ast.Module, line: int) -> str:
