@@ -15,6 +15,7 @@ from gradlab.lab.reading import Kind
 
 __all__ = ["Diagnosis", "Report", "Step"]
 PAGE = 120  # characters of a line of names, indent and all
+LONG = 5.0  # seconds from which a page says how long its report took: below, nobody asks, and no two runs agree
 CHEAP = 1.0  # seconds of one run up to which showing a report may run the code once more for its line gradients
 
 
@@ -139,7 +140,8 @@ class Report:
             about=self.title,
             notes=[*self.notes, *([why] if why else [])],
             lines=margin.html() if margin is not None else "",
-            footer=f"{self.ops} ops recorded with {self.recorder}, {self.seconds:.1f} s",
+            footer=f"{self.ops} ops recorded with {self.recorder}"
+            + (f", {self.seconds:.0f} s" if self.seconds >= LONG else ""),
         )
 
 
