@@ -27,10 +27,23 @@ CELL_TIMEOUT = 300
 # The committed outputs are those of Keras 3 with the switches off. Where the environment asks for legacy Keras, one
 # notebook, which shows the difference, is enough to see that the parameter wins.
 COMPARED = SCRIPTS if HERE == 3 else [s for s in SCRIPTS if s.stem == "03_list_of_variables"]
-# Two runs a notebook always: the whole one compared output by output (switches off, Keras 3), and the learner's with the
-# switches on and legacy Keras. Between them each position and each Keras is run; the other two pairs are run weekly.
+# `make test` runs every notebook compared output by output (the whole one, switches off, Keras 3), and of the learners'
+# notebooks with switches on and legacy Keras every third. `make test-all` and a job of the workflow, at every push, run
+# all of them, and with the other two pairs. On another device than the CPU no output is compared, so there all are run.
+SAMPLE = 3
 ALWAYS = (True, 2)
-RUNS = [ALWAYS] + [pytest.param(*pair, marks=pytest.mark.weekly) for pair in ((False, 3), (True, 3), (False, 2))]
+PAIRS = [ALWAYS, (False, 3), (True, 3), (False, 2)]
+
+
+def runs():
+    """Each script with each pair of parameters (bug, keras)."""
+    for n, script in enumerate(SCRIPTS):
+        for pair in PAIRS:
+            often = pair == ALWAYS and (n % SAMPLE == 0 or DEVICE != "/CPU:0")
+            marks = [] if often else [pytest.mark.weekly]
+            yield pytest.param(script, *pair, marks=marks, id=f"{script.stem}-{'on' if pair[0] else 'off'}-{pair[1]}")
+
+
 # The most memory that the kernel itself ever held: unlike getrusage, without what the process that started it had.
 PEAK = """import pathlib
 status = pathlib.Path("/proc/self/status")
@@ -171,8 +184,7 @@ def test_strict_nbval_finds_every_output_as_committed(script):
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
 
 
-@each_script
-@pytest.mark.parametrize(("bug", "keras"), RUNS)
+@pytest.mark.parametrize(("script", "bug", "keras"), runs())
 def test_papermill_runs_it_with_other_parameters(script, bug, keras, tmp_path):
     target, source = tmp_path / "out.ipynb", tmp_path / script.with_suffix(".ipynb").name
     notebook = built(script)

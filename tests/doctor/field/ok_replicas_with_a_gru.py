@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 ORIGIN = "the custom training tutorial of tf.distribute"
+WEEKLY = True
 WAYS = ("tape", "command")
 ALONE = True
 COMPILED = True

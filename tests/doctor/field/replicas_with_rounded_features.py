@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 ORIGIN = "tensorflow/tensorflow#36392; tensorflow/tensorflow#35226, with a cut"
+WEEKLY = True
 WAYS = ("tape", "command")
 ALONE = True  # needs a process of its own: logical devices are made once
 COMPILED = True
