@@ -1,5 +1,6 @@
 """The files around the package: pins, the conda and Binder environment, the workflow, the set-up's own messages."""
 
+import importlib.util
 import json
 import os
 import re
@@ -153,6 +154,16 @@ def test_setting_reaches_jupyterlab() -> None:
         for key, value in values.items():
             read[key] = (found["schema"]["properties"][key]["default"], value)
     assert read and all(found == wanted for found, wanted in read.values()), read
+
+
+@pytest.mark.skipif(
+    not (Path(sys.prefix) / "gradlab.json").exists(), reason="tools/env.py did not make this environment"
+)
+def test_what_is_started_often_is_compiled() -> None:
+    """Each notebook's kernel and each command would compile TensorFlow anew, where PYTHONDONTWRITEBYTECODE is set."""
+    for name in ("tensorflow", "keras", "ipykernel.kernelapp", "matplotlib.pyplot"):
+        found = importlib.util.find_spec(name)
+        assert found is not None and found.cached is not None and Path(found.cached).exists(), name
 
 
 def test_exactly_one_tensorflow_is_installed() -> None:

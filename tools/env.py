@@ -216,7 +216,8 @@ def set_up(kind: str, chosen: dict[str, str]) -> None:
     STAMP.write_text(json.dumps({**stamp, "made": {}}), encoding="utf-8")
     install(kind, chosen)
     say("first import of TensorFlow (some seconds: Python compiles it)")
-    run(PYTHON, "tools/check_env.py", quiet=True)
+    # Where PYTHONDONTWRITEBYTECODE is set, as in many containers, each later start would compile TensorFlow anew: 20 s.
+    run(PYTHON, "tools/check_env.py", quiet=True, PYTHONDONTWRITEBYTECODE="")
     STAMP.write_text(json.dumps({**stamp, "made": {kind: fingerprint(kind)}}), encoding="utf-8")
     say(f"{VENV.name} took {time.monotonic() - began:.0f} s; from now on it is only checked")
 
