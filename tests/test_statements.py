@@ -49,7 +49,14 @@ def test_every_entry_has_a_check_or_says_what_it_is():
         assert all(callable(getattr(statement_checks, name, None)) for name in checks(entry)), (notebook, entry)
 
 
-@pytest.mark.parametrize("name", sorted({name for _, entry in ENTRIES for name in checks(entry)}))
+def named():
+    """Each check once; one that trains for long says `weekly`."""
+    for name in sorted({name for _, entry in ENTRIES for name in checks(entry)}):
+        weekly = getattr(getattr(statement_checks, name, None), "weekly", False)
+        yield pytest.param(name, marks=[pytest.mark.weekly] if weekly else [])
+
+
+@pytest.mark.parametrize("name", named())
 def test_what_the_sentence_says_is_so(name):
     getattr(statement_checks, name)()
 
