@@ -172,7 +172,7 @@ def test_the_answer_is_kept_until_the_prediction_is_locked_in(page, many):
     assert "refuted" not in panel.locator(".gl").inner_text()
     panel.locator(".gl-switch input").nth(1).click()
     shown(panel, 1)
-    expect(panel.locator(".gl-checked")).to_contain_text("Not so: you said none")
+    expect(panel.locator(".gl-checked")).to_contain_text("not so: you said none")
     expect(panel.locator(".gl-checked")).to_contain_text("measured ≠ wrong")
     expect(panel.locator(".gl-verdict")).to_contain_text("refuted")
     assert height(panel) == before
