@@ -184,7 +184,7 @@ def test_strict_nbval_finds_every_output_as_committed(script):
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
 
 
-@pytest.mark.parametrize(("script", "bug", "keras"), runs())
+@pytest.mark.parametrize(("script", "bug", "keras"), list(runs()))
 def test_papermill_runs_it_with_other_parameters(script, bug, keras, tmp_path):
     target, source = tmp_path / "out.ipynb", tmp_path / script.with_suffix(".ipynb").name
     notebook = built(script)

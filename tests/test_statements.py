@@ -56,7 +56,7 @@ def named():
         yield pytest.param(name, marks=[pytest.mark.weekly] if weekly else [])
 
 
-@pytest.mark.parametrize("name", named())
+@pytest.mark.parametrize("name", list(named()))
 def test_what_the_sentence_says_is_so(name):
     getattr(statement_checks, name)()
 

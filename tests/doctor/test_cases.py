@@ -24,7 +24,7 @@ def _params():
         yield pytest.param(path, marks=marks, id=path.stem)
 
 
-@pytest.mark.parametrize("path", _params())
+@pytest.mark.parametrize("path", list(_params()))
 def test_case(path: Path) -> None:
     assert judge(path) == {}
     gc.collect()
