@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
+import os
+import select
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,9 +15,42 @@ from types import ModuleType
 from gradlab import claims
 from gradlab.site import command as site
 
+READER_GONE = 141  # 128 + SIGPIPE, as a shell reports it
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status. An unusable argument ends with 2 and a sentence."""
+    try:
+        try:
+            return _main(arguments)
+        finally:
+            _flush()  # here, and not when Python ends, where nobody could catch it
+    except BrokenPipeError:
+        if not _reader_has_gone():  # another pipe: that of a script, say
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_GONE
+
+
+def _flush() -> None:
+    if sys.stdout is not None and not sys.stdout.closed:
+        sys.stdout.flush()
+
+
+def _reader_has_gone() -> bool:
+    """Is it standard output that nobody reads any more (`gradlab list | head`)?"""
+    if not hasattr(select, "poll"):  # Windows
+        try:
+            _flush()
+        except BrokenPipeError:
+            return True
+        return False
+    asked = select.poll()
+    asked.register(sys.stdout.fileno(), 0)
+    return bool(asked.poll(0))  # an error or a hang-up: nothing else was asked for
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     # The doctor and the line gradients import TensorFlow: only when they are called.
     chosen = _parser(words[0] if words else "")[0].parse_args(words)
@@ -94,6 +129,9 @@ def _tree(chosen: argparse.Namespace) -> int:
 def _with_tensorflow(module: str) -> ModuleType:
     from gradlab.runtime import tf_loading
 
+    # Only on a terminal: what is redirected into a file is the script's own. TensorFlow takes seconds to start.
+    if "tensorflow" not in sys.modules and sys.stderr is not None and sys.stderr.isatty():
+        print("gradlab: starting TensorFlow ...", file=sys.stderr, flush=True)
     tf_loading.plain()  # the user's own program: no settings of gradlab's
     return importlib.import_module(module)
 

@@ -15,6 +15,7 @@ from gradlab.lines.model import LineGradients
 from gradlab.lines.page import document
 from gradlab.lines.text import render
 from gradlab.lines.with_doctor import Ran, run
+from gradlab.runtime.shown_traceback import without_hooks
 
 FOUND, FAILED = 1, 2
 
@@ -72,7 +73,7 @@ def _failed(error: BaseException | None) -> bool:
         return False
     if isinstance(error, SystemExit):
         return error.code not in (None, 0)
-    traceback.print_exception(error)
+    traceback.print_exception(without_hooks(error))
     return True
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -20,6 +23,8 @@ _SILENT = "the doctor was not asked: {}"
 
 def step(model: Any, recorder: Recorder, alarm: Alarm) -> Any:
     """A report on the step that the alarm is about, or a sentence that says why there is none."""
+    if alarm.rule == "unseen":  # not a matter of gradients: the step has them, or does not ask for them
+        return Note(left_out(model, alarm.variables))
     from gradlab.doctor.frontends.training_step import explain_step
 
     replica = min(
@@ -34,7 +39,63 @@ def step(model: Any, recorder: Recorder, alarm: Alarm) -> Any:
         return Note(_SILENT.format("no batch was copied"))
     with _put_in(replica.capture.state if alarm.rule == "nan" and int(replica.capture.taken.numpy()) > 0 else {}):
         report = explain_step(model, data, "quick")  # "full" runs the step again dozens of times
-    return Shortened(report, alarm.variables, odd_inputs(data))
+    notes = [odd_inputs(data), layer_of_zeros(model, alarm.variables) if alarm.rule == "zero" else ""]
+    return Shortened(report, alarm.variables, "\n".join(note for note in notes if note))
+
+
+# Methods of an optimizer that a train_step hands its gradients to.
+APPLIES = ("apply_gradients", "apply", "minimize")
+
+
+def left_out(model: Any, names: tuple[str, ...]) -> str:
+    """Which variables the training step hands to no optimizer, and the lines that hand it the others."""
+    which = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    words = f"train_step hands these variables to no optimizer, so they keep their first values: {which}"
+    lines = _applying_lines(model)
+    if not lines:
+        words += "\nthe line is not known: the source of train_step has no call of apply_gradients, apply or minimize"
+    for place in lines:
+        words += f"\n{place.shown}\n  > {place.code}"
+    return (
+        words
+        + "\nfix: put them into the list whose gradients this call gets, or freeze their layer (trainable = False)"
+    )
+
+
+SHOWN = 8  # names or lines in one sentence
+
+
+def _applying_lines(model: Any) -> list[Any]:
+    """The lines of a model's own train_step that call an optimizer."""
+    from gradlab.doctor.frontends.training_step import own
+    from gradlab.doctor.recording.frames import Place
+
+    if not own(model, "train_step"):
+        return []
+    step = inspect.unwrap(getattr(model.train_step, "__func__", model.train_step))
+    try:
+        lines, first = inspect.getsourcelines(step)
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+    except (OSError, TypeError, SyntaxError):  # typed in at a prompt, or made by exec
+        return []
+    calls = {
+        n.lineno
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and n.func.attr in APPLIES
+    }
+    file = inspect.getsourcefile(step) or ""
+    return [Place(file, first + at - 1, "train_step") for at in sorted(calls)[:SHOWN]]
+
+
+def layer_of_zeros(model: Any, names: tuple[str, ...]) -> str:
+    """The layer nearest to the loss of those whose gradients are all zero: where they become zero, or behind it."""
+    found = ""
+    for layer in getattr(model, "_flatten_layers")(include_self=False, recursive=True):  # noqa: B009
+        mine = {str(getattr(v, "path", None) or v.name).removesuffix(":0") for v in layer.trainable_variables}
+        if mine and mine <= set(names):
+            activation = getattr(getattr(layer, "activation", None), "__name__", "")
+            found = f"{layer.name} ({type(layer).__name__}{', activation ' + activation if activation else ''})"
+    return f"the last layer with a zero gradient, in the model's order: {found}" if found else ""
 
 
 def odd_inputs(data: Any) -> str:

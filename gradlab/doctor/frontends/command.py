@@ -17,6 +17,7 @@ from gradlab.doctor.frontends import keras_warning
 from gradlab.doctor.frontends.call import recorded_tapes, reports
 from gradlab.doctor.report.html import document
 from gradlab.doctor.report.report import Report
+from gradlab.runtime.shown_traceback import without_hooks
 
 FOUND, FAILED = 1, 2
 INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
@@ -106,7 +107,7 @@ def _join() -> None:
 
 def _traceback(error: BaseException) -> None:
     """An exception as Python shows it, without the frames that ran the script."""
-    whole: TracebackType | None = error.__traceback__
+    whole: TracebackType | None = without_hooks(error).__traceback__
     at = whole
     ours = (__file__, runpy.__file__)
     while at is not None and (

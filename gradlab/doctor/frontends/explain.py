@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from functools import partial
 from typing import Any
 
@@ -9,7 +10,7 @@ from gradlab.doctor.frontends.explanation import Explanation
 from gradlab.doctor.frontends.margin import margin
 from gradlab.doctor.recording.frames import user_frame
 from gradlab.doctor.recording.hooks import alone
-from gradlab.doctor.recording.sources import collect, watched
+from gradlab.doctor.recording.sources import collect, members, watched
 from gradlab.doctor.report.report import Report
 from gradlab.doctor.source_code.scope import user_scope
 
@@ -30,7 +31,8 @@ def explain(
     Parameters
     ----------
     fn
-        Zero-argument callable that computes and returns the scalar loss, as it would under a tape. Or a compiled Keras
+        Computes and returns the scalar loss, as it would under a tape. It is called without arguments: of a function that
+        takes some pass `lambda: loss_fn(x, y)`. Or a compiled Keras
         model: then `explain(model, x, y)` explains one training step as `fit` would take it (`training_step`), `x` being
         a batch or a `tf.data.Dataset`, `sample_weight` and `class_weight` those of `fit`.
     sources
@@ -80,16 +82,39 @@ def explain(
         return explain_model(fn, sources, y, sample_weight=sample_weight, class_weight=class_weight, level=level)
     if not callable(fn):
         raise TypeError(
-            f"fn is a {type(fn).__name__}; expected a function without arguments that computes and returns the loss"
+            f"fn is a {type(fn).__name__}; expected a function without arguments that computes and returns the loss: "
+            "explain(lambda: loss_fn(x, y), sources)"
         )
+    check_takes_nothing(fn)
     if level not in ("full", "quick"):
         raise ValueError(f"level is {level!r}; expected 'full' or 'quick'")
     caller = user_frame()
     with alone():
         found, owner = collect(sources, owner)
-        report = Explanation(fn, found, watched(watch, found), owner, level, user_scope(fn, caller)).report()
-    report.look = partial(margin, fn, sources, watch, report)
+        inside = members(sources)
+        report = Explanation(fn, found, watched(watch, found), owner, level, user_scope(fn, caller), inside).report()
+    # Of an empty list there are no line gradients: those of its owner's variables are shown.
+    report.look = partial(margin, fn, sources if found or owner is None else owner, watch, report)
     return report
+
+
+def check_takes_nothing(fn: Any) -> None:
+    """TypeError for a function that cannot be called without arguments."""
+    try:
+        needed = [
+            p.name
+            for p in inspect.signature(fn).parameters.values()
+            if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        ]
+    except (TypeError, ValueError):  # some callables of C have no signature to look at
+        return
+    if needed:
+        name = getattr(fn, "__name__", type(fn).__name__)
+        name = "loss_fn" if name == "<lambda>" else name
+        raise TypeError(
+            f"{name} needs the argument{'s' * (len(needed) > 1)} {', '.join(needed)}, and explain calls it without arguments; "
+            f"expected a function that takes none: explain(lambda: {name}({', '.join(needed)}), sources)"
+        )
 
 
 def _is_model(thing: Any) -> bool:

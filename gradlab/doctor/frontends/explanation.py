@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -89,6 +89,7 @@ class Explanation:
         owner: Any,
         level: str,
         where: UserScope,
+        members: dict[str, Any] | None = None,
     ) -> None:
         self.fn, self.sources, self.watch, self.owner, self.level, self.scope = (
             fn,
@@ -102,6 +103,8 @@ class Explanation:
         self.key = recorder().key
         self.snapshot = Snapshot(self.key)
         self.before = variable_list.state(owner)
+        # Layers inside the list of sources: (name, the layer, its state before the run).
+        self.members = [(n, m, variable_list.state(m)) for n, m in (members or {}).items()]
         self.touched: set[int] = set()
         self.notes: list[str] = []
         self.trace: Trace | None = None
@@ -225,7 +228,8 @@ class Explanation:
             quick=self.run_seconds < QUICK,
             loss=float(np.real(np.asarray(loss).reshape(-1)[0])) if loss.dtype != tf.string else 0.0,
         )
-        variables = [unwrap(v) for v in tape.watched_variables()] if self.owner is not None else []
+        asked = self.owner is not None or self.members
+        variables = [unwrap(v) for v in tape.watched_variables()] if asked else []
         try:
             found = tape.gradient(loss, [*values, *variables])
             plain.gradients = found[: len(values)]
@@ -295,7 +299,25 @@ class Explanation:
                 self.owner, self.before, self.scope, run, self.snapshot, self.sources, plain.watched
             )
             made += [diagnose(case) for case in variable_list.cases(listing)]
+        late = [part for _, _, before in self.members for part in before.unbuilt]  # one sentence names them all
+        for name, member, before in self.members:
+            if member is not self.owner:
+                listing = variable_list.VariableList(
+                    member, before, self.scope, run, self.snapshot, self.sources, plain.watched
+                )
+                made += [
+                    diagnose(case) for case in variable_list.of_member(name, replace(before, unbuilt=late), listing)
+                ]
+                self._still_unbuilt(name, member)
         return made
+
+    def _still_unbuilt(self, name: str, member: Any) -> None:
+        """Note the layers that nothing can be said of, since the loss did not call them either."""
+        late = [str(getattr(part, "name", name)) for part in variable_list.without_weights(member)]
+        if late:
+            self.notes.append(
+                f"not looked at: {', '.join(late)} had no weights yet, and the loss did not call it; call it once or build it"
+            )
 
     def _diagnosed(self, case: Case) -> Diagnosis:
         """The row of a case. A gradient that there is no time left to ask about stays as the tape gives it."""

@@ -46,6 +46,7 @@ def _patch(owner: type, attribute: str, make: Callable[[Any], Any], kept: list[t
 def _conversion(kind: str) -> Callable[[Any], Any]:
     def make(original: Any) -> Any:
         def hooked(self: Any, *args: Any, **kwargs: Any) -> Any:
+            __tracebackhide__ = True  # IPython and pytest leave such frames out of a traceback
             record = local.record
             if record is not None and not record.closed and not getattr(_state, "inside", False):
                 _state.inside = True
@@ -62,6 +63,7 @@ def _conversion(kind: str) -> Callable[[Any], Any]:
 
 def _call(original: Any) -> Any:
     def hooked(self: Any, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
         record = local.record
         if record is None or record.closed or not tf.executing_eagerly() or _of_tensorflow(self):
             return original(self, *args, **kwargs)

@@ -149,6 +149,23 @@ def collect(sources: Any, owner: Any = None) -> tuple[list[Source], Any]:
     return found, owner
 
 
+def members(sources: Any) -> dict[str, Any]:
+    """The layers, models and modules that stand inside a list or dict of sources, by the names of their rows."""
+    if isinstance(sources, Mapping):
+        pairs = [(str(k), v) for k, v in sources.items()]
+    elif isinstance(sources, (list, tuple)):
+        pairs = [(_variable_name(v, i), v) for i, v in enumerate(sources)]
+    else:
+        return {}
+    found: dict[str, Any] = {}
+    for name, thing in pairs:
+        if isinstance(thing, (list, tuple)):
+            found |= {f"{name}/{inner}": v for inner, v in members(thing).items()}
+        elif is_owner(thing) and not isinstance(unwrap(thing), tf.Variable):
+            found[name] = thing
+    return found
+
+
 def watched(watch: Any, sources: list[Source]) -> list[Any]:
     """The tensors to watch: names of sources, or tensors and variables themselves."""
     by_name = {s.name: s for s in sources}

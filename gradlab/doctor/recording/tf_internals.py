@@ -34,7 +34,7 @@ from typing import Any
 
 import tensorflow as tf
 
-name = "replaced op entry points"
+name = "TensorFlow's op calls"
 
 _absent: list[str] = []  # private names that this TensorFlow does not have
 

@@ -36,6 +36,11 @@ def count_of_problems(bad: int, count: int) -> str:
     return f"{bad} of {count} gradient{'s' * (count > 1)} {'have' if bad > 1 else 'has'} a problem"
 
 
+def all_there(count: int) -> str:
+    """What is said where no gradient has a problem."""
+    return "every gradient is there" if count else "there was no gradient to look at"
+
+
 def page(
     bad: list[Diagnosis], healthy: list[Diagnosis], *, about: str, notes: Iterable[str], footer: str, lines: str = ""
 ) -> str:
@@ -43,7 +48,7 @@ def page(
     with its line gradients, folded."""
     what = f"gradlab.explain, {escape(about)}" if about else "gradlab.explain"
     count = len(bad) + len(healthy)
-    head = f"{what}: every source has its gradient" if not bad else f"{what}: {count_of_problems(len(bad), count)}"
+    head = f"{what}: {all_there(count)}" if not bad else f"{what}: {count_of_problems(len(bad), count)}"
     parts = [_STYLE, f'<section class="gl-report" aria-label="Gradient report"><p><strong>{head}</strong></p>']
     parts += [_entry(group, n == 0) for n, group in enumerate(groups(bad))]
     parts += [_entry([r], False) for r in healthy]
@@ -78,7 +83,7 @@ def _entry(group: list[Diagnosis], opened: bool) -> str:
         body.append(_source(place))
     shared = names(group) if len(group) > 1 else ""
     facts = [
-        ("Sources", shared),
+        ("Variables", shared),
         ("What", row.message),
         ("Evidence", row.evidence),
         ("Fix", row.fix or ""),

@@ -119,7 +119,7 @@ class Report:
     def __repr__(self) -> str:
         bad = len(self.problems)
         what = f"gradlab.explain, {self.title}" if self.title else "gradlab.explain"
-        said = html.count_of_problems(bad, len(self.rows)) if bad else "every source has its gradient"
+        said = html.count_of_problems(bad, len(self.rows)) if bad else html.all_there(len(self.rows))
         found = groups(self.problems)
         healthy = [[r] for r in self.rows if not r.is_problem]
         width = max([len(title(g)) for g in (*found, *healthy)], default=0)
@@ -140,8 +140,7 @@ class Report:
             about=self.title,
             notes=[*self.notes, *([why] if why else [])],
             lines=margin.html() if margin is not None else "",
-            footer=f"{self.ops} ops recorded with {self.recorder}"
-            + (f", {self.seconds:.0f} s" if self.seconds >= LONG else ""),
+            footer=f"{self.ops} ops recorded" + (f", {self.seconds:.0f} s" if self.seconds >= LONG else ""),
         )
 
 

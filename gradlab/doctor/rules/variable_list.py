@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -25,10 +25,11 @@ from gradlab.doctor.source_code.scope import UserScope, class_file, way_to
 EMPTY = Cause(
     "empty-vars",
     what="the list of variables is empty or too short",
-    fix="keep the variable where the owner of the list looks: add_weight, or a layer as an attribute of a layer or model "
-    "(or name the variable in the list)",
+    fix="keep the variable where a layer or model looks for its own: make it with add_weight, or keep the layer that has it "
+    "as an attribute; if you made the list yourself, add the variable to it",
 )
 BUILD_FIRST = "call the layer once (or build(input_shape)) before the list is made, or make the list after the call"
+ASK_LATER = "call the layer or model once on a batch, or build it (build(input_shape)), before you ask; it is built now, so ask again"
 MAX_NAMES = 5  # of missing variables in one sentence
 
 
@@ -38,6 +39,7 @@ class OwnerState:
 
     built: bool = True
     count: int = 0
+    unbuilt: list[Any] = field(default_factory=list)  # the owner's layers (or itself) that had no weights yet
 
 
 @dataclass
@@ -160,6 +162,25 @@ def built_in_the_first_call(case: Case) -> Finding | None:
     return _finding(case, where, sentence, Proof.FLOW, Proof.OBJECT, fix=BUILD_FIRST)
 
 
+@rule(Kind.MISSING, Kind.EMPTY, rank=22, cause=EMPTY)
+def built_while_explained(case: Case) -> Finding | None:
+    """The owner has the variable now and had not before the run: it was asked about before it was built."""
+    found, listing = case.once(missing), case.listing
+    if found is None or listing is None or listing.snapshot is None or not found.tracked:
+        return None
+    if listing.snapshot.variable(listing.run.key(case.variable)) is not None:
+        return None
+    late = [f"{type(x).__name__} {getattr(x, 'name', '')!r}" for x in listing.before.unbuilt if _own(x)]
+    late = late or [f"{listing.kind} {getattr(listing.owner, 'name', '')!r}"]
+    more = f" and {len(late) - MAX_NAMES} more" if len(late) > MAX_NAMES else ""
+    sentence = (
+        f"it did not exist yet when you asked: {', '.join(late[:MAX_NAMES])}{more} had no weights before the first call, "
+        "which builds them"
+    )
+    where = [*([found.early] if found.early is not None else []), *found.using]
+    return _finding(case, where, sentence, Proof.OBJECT, fix=ASK_LATER)
+
+
 @rule(Kind.MISSING, Kind.EMPTY, rank=25, cause=EMPTY)
 def made_in_each_call(case: Case) -> Finding | None:
     """An op of the run made the variable, and the owner does not have it: it is a new one at every call."""
@@ -206,7 +227,10 @@ def not_held(case: Case) -> Finding | None:
     first = [made] if made is not None else []
     # Where nothing but the owner itself leads to it, a function that the owner runs holds it: a Lambda layer's, say.
     where = [*found.using, *first] if found.using and (made is None or at_owner) else [*first, *found.using]
-    sentence = "the loss uses it, and the owner of the list does not hold it"
+    if found.tracked:
+        sentence = f"{listing.kind} has it now, and the list was made without it"
+        return _finding(case, where, sentence, Proof.OBJECT, fix=BUILD_FIRST)
+    sentence = f"the loss uses it, and no attribute of {listing.kind} leads to it"
     return _finding(case, where, sentence, Proof.OBJECT)
 
 
@@ -254,7 +278,24 @@ def state(owner: Any) -> OwnerState:
     """Remember whether the owner was built and how many variables it had."""
     if owner is None:
         return OwnerState()
-    return OwnerState(bool(getattr(owner, "built", True)), len(_own(owner)))
+    return OwnerState(bool(getattr(owner, "built", True)), len(_own(owner)), without_weights(owner))
+
+
+def without_weights(owner: Any) -> list[Any]:
+    """The layers of an owner (or itself, if it has none) that are not built yet."""
+    parts = getattr(owner, "layers", None)
+    parts = parts if isinstance(parts, list) and parts else [owner]
+    return [part for part in parts if not getattr(part, "built", True)]
+
+
+def of_member(name: str, before: OwnerState, known: VariableList) -> list[Case]:
+    """The cases of a layer, model or module that stands in a list of sources: what it holds now and the list lacks.
+
+    `known` is the listing of the whole run, with the member as its owner.
+    """
+    mine = {id(v) for v in _own(known.owner)}
+    listing = replace(known, before=before, watched=[(v, g) for v, g in known.watched if id(v) in mine])
+    return cases(listing, name) if listing.lacking else []
 
 
 def _of_another(listing: VariableList, variable: Any) -> bool:

@@ -1,0 +1,41 @@
+"""The user's frames of a traceback stay, gradlab's between them go, and a fault of gradlab's stays whole."""
+
+from __future__ import annotations
+
+import os
+import traceback
+
+from gradlab.runtime import shown_traceback
+from gradlab.runtime.shown_traceback import without_hooks
+
+HOOKS = os.path.join(shown_traceback._OURS, "doctor", "recording", "hooks.py")
+
+
+def raised(text: str, inner: object) -> BaseException:
+    names = {"inner": inner}
+    exec(compile(text, HOOKS, "exec"), names)
+    try:
+        names["hooked"]()
+    except ValueError as error:
+        return error
+    raise AssertionError
+
+
+def users():
+    try:
+        return {}["first"]
+    except KeyError as first:
+        raise ValueError("of the user's") from first
+
+
+def test_recording_frames_go_and_the_users_stay():
+    error = raised("def hooked():\n    return inner()\n", users)
+    assert any("hooks.py" in line for line in traceback.format_exception(error))
+    shown = "".join(traceback.format_exception(without_hooks(error)))
+    assert "hooks.py" not in shown
+    assert "in users" in shown and "in raised" in shown and "KeyError: 'first'" in shown and "of the user's" in shown
+
+
+def test_a_fault_of_gradlabs_own_keeps_its_frames():
+    error = raised("def hooked():\n    raise ValueError('gradlab')\n", None)
+    assert any("hooks.py" in line for line in traceback.format_exception(without_hooks(error)))
