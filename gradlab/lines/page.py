@@ -20,12 +20,12 @@ STYLE = """
 .gradlab-lines table { border-collapse: collapse; font: 12px/1.5 ui-monospace, monospace; text-align: left; }
 .gradlab-lines caption { text-align: left; font: 600 13px system-ui, sans-serif; padding: 4px 0; }
 .gradlab-lines th { font: 11px system-ui, sans-serif; color: #57606a; padding: 0 6px; text-align: left; }
-.gradlab-lines td { padding: 0 6px; white-space: pre; text-align: left; vertical-align: middle; border: 0; background: transparent; }
-.gradlab-lines td.said { white-space: normal; font-family: system-ui, sans-serif; min-width: 14em; }
-.gradlab-lines td.strip { text-align: right; }
-.gradlab-lines td.in { border-left: 4px solid #0969da; }
-.gradlab-lines td.part { border-left: 4px dotted #0969da; }
-.gradlab-lines td.out { border-left: 4px solid transparent; }
+.gradlab-lines.gradlab-lines table td { padding: 0 6px; white-space: pre; text-align: left; vertical-align: middle; border: 0; background: transparent; }
+.gradlab-lines.gradlab-lines table td.said { white-space: normal; font-family: system-ui, sans-serif; min-width: 14em; }
+.gradlab-lines.gradlab-lines table td.strip { text-align: right; }
+.gradlab-lines.gradlab-lines table td.in { border-left: 4px solid #0969da; }
+.gradlab-lines.gradlab-lines table td.part { border-left: 4px dotted #0969da; }
+.gradlab-lines.gradlab-lines table td.out { border-left: 4px solid transparent; }
 .gradlab-lines tr.cut { background: #ffebe9; } .gradlab-lines tr.raised { background: #ffebe9; outline: 2px dashed #a40e26; }
 .gradlab-lines tr.cut td.said, .gradlab-lines tr.raised td.said { color: #82071e; font-weight: 600; }
 .gradlab-lines tr.pale td.code { color: #6b7280; }
@@ -37,7 +37,7 @@ STYLE = """
 .gradlab-lines th, .gradlab-lines .key, .gradlab-lines tr.fold td { color: #9da7b3; }
 .gradlab-lines tr.cut, .gradlab-lines tr.raised { background: #490202; }
 .gradlab-lines tr.cut td.said, .gradlab-lines tr.raised td.said { color: #ffc1ba; }
-.gradlab-lines td.in, .gradlab-lines td.part { border-left-color: #4493f8; }
+.gradlab-lines.gradlab-lines table td.in, .gradlab-lines.gradlab-lines table td.part { border-left-color: #4493f8; }
 .gradlab-lines tr.pale td.code { color: #9198a1; }
 }
 """.strip()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import html.parser
 import json
 import linecache
+import re
+import sys
 
 import pytest
 import tensorflow as tf
@@ -161,3 +163,39 @@ def test_line_gradients_that_cost_too_much_or_fail_are_said_in_words(monkeypatch
     report = gradlab.explain(lambda: tf.reduce_sum(w * w), {"w": w})
     monkeypatch.setattr(report, "look", lambda: 1 / 0)
     assert "no line gradients: ZeroDivisionError" in repr(report) and "ZeroDivisionError" in report._repr_html_()
+
+
+def test_the_path_is_cut_at_the_line_that_the_row_names():
+    w = tf.Variable([1.0, 2.0])
+
+    def loss():
+        guess = w * 2.0
+        error = guess.numpy() - 1.0
+        return tf.reduce_mean(error)
+
+    row = gradlab.explain(loss, {"w": w}).row("w")
+    assert "guess.numpy()" in row.where[0].code
+    assert [s.place.line for s in row.path if s.cut] == [row.where[0].line]
+    assert row.path[0].place.code == "guess = w * 2.0" and not row.path[0].cut
+
+
+def test_last_report_says_that_a_later_exception_is_another_ones(monkeypatch):
+    w = tf.Variable(1.0)
+    monkeypatch.setattr(sys, "last_value", None, raising=False)
+    with gradlab.Tape() as tape:
+        loss = tf.round(w)
+    tape.gradient(loss, w)
+    fresh = gradlab.last_report()
+    assert "test_report.py" in fresh.title and "earlier" not in fresh.title
+    try:
+        exec(compile("{}['other cell']", "<another cell>", "exec"), {})
+    except KeyError as error:
+        sys.last_value = error.with_traceback(error.__traceback__.tb_next)
+    old = gradlab.last_report()
+    assert re.search(r"test_report\.py.*an earlier call, at \d\d:\d\d:\d\d", old.title)
+    assert any("not about the last exception (KeyError)" in note for note in old.notes)
+    try:
+        raise ValueError("of this code")
+    except ValueError as error:
+        sys.last_value = error
+    assert "earlier" not in gradlab.last_report().title

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -44,11 +47,31 @@ def explain_last(contradicted: Collection[str] = ()) -> Report | None:
     if found is None:
         return None
     report = report_on(found, contradicted=contradicted)
+    report = _older_than_an_exception(found, report)
     others = session.other_threads(found) if not found.is_main else []
     if others:
         note = f"{OTHERS}: {', '.join(others)}; tape.report() is about one tape"
         report.notes += [note] if note not in report.notes else []
     return report
+
+
+def _older_than_an_exception(found: session.Remembered, report: Report) -> Report:
+    """The report; if an exception came since the call, out of other code, its title says when the call was.
+
+    Without that a report of an earlier cell is read as one on the exception of this cell.
+    """
+    error = getattr(sys, "last_value", None)
+    if error is None or id(error) == found.raised_before or error is found.call.error:
+        return report
+    files = {frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)}
+    if not found.call.where or any(place.file in files for place in found.call.where):
+        return report  # the exception came out of the code that asked
+    note = (
+        f"this report is not about the last exception ({type(error).__name__}): no recorded tape was asked in that code. Use "
+        "gradlab.Tape or %%explain there"
+    )
+    clock = time.strftime("%H:%M:%S", time.localtime(found.at))
+    return replace(report, title=f"{report.title}, an earlier call, at {clock}", notes=[*report.notes, note])
 
 
 def report_on(found: session.Remembered, again: bool = True, contradicted: Collection[str] = ()) -> Report:

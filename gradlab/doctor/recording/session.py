@@ -9,7 +9,9 @@ value which comes from there can be traced back.
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -72,6 +74,10 @@ class Remembered:
         self.thread_number = threading.get_native_id()  # later threads have larger ones
         self.replica = replica()
         self.report: Any = None
+        self.at = time.time()
+        self.raised_before = id(
+            getattr(sys, "last_value", None)
+        )  # of the exception that Python, or IPython, showed last
         self.step: Step | None = None  # which step of a training the call is
         self.compiled: CompiledSteps | None = None  # the steps of the tf.function in which the call was traced
         self.whole = True  # the record is still there

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gradlab.doctor.analysis.dataflow import Flow
 from gradlab.doctor.op_types import NOT_SHOWN
 from gradlab.doctor.recording.frames import Place
@@ -29,3 +31,20 @@ def path_through(run: Run, flow: Flow, blamed: Op | None) -> list[Step]:
     half = MAX_STEPS // 2
     marked = [s for s in steps[half:-half] if s.cut]
     return [*steps[:half], *marked, *steps[-half:]]
+
+
+def cut_at(steps: list[Step], place: Place, op: str) -> list[Step]:
+    """The same steps with the mark at the line that the row names, so that the picture and the row tell one story.
+
+    The op that stops the gradient may stand in a later line: a number that left TensorFlow comes back there.
+    """
+    marked = next((n for n, s in enumerate(steps) if s.cut), None)
+    if marked is None:
+        return steps
+    here = (place.file, place.line)
+    at = next((n for n, s in enumerate(steps) if (s.place.file, s.place.line) == here), None)
+    plain = [replace(s, cut=False) for s in steps]
+    if at is None:
+        return [*plain[:marked], Step(place, op, None, True), *plain[marked:]]
+    plain[at] = replace(plain[at], cut=True)
+    return plain

@@ -22,7 +22,7 @@ from gradlab.doctor.certainty import of as certainty_of
 from gradlab.doctor.recording.frames import Place
 from gradlab.doctor.recording.trace import Op
 from gradlab.doctor.report.diagnosis import Diagnosis
-from gradlab.doctor.report.path import path_through
+from gradlab.doctor.report.path import cut_at, path_through
 from gradlab.doctor.rules.case import Case as Case
 from gradlab.doctor.source_code.symbolic_calls import put_in
 from gradlab.lab.reading import Kind as Kind
@@ -179,4 +179,6 @@ def diagnose(case: Case) -> Diagnosis:
     row.norm = finding.norm if finding.norm is not None else row.norm
     if case.run is not None and case.source is not None and row.status is not Kind.RAISES and row.is_problem:
         row.path = path_through(case.run, case.flow, finding.blamed)
+        if row.where:
+            row.path = cut_at(row.path, row.where[0], row.op)
     return row
