@@ -12,6 +12,7 @@ import tensorflow as tf
 keras = tf.keras
 L = keras.layers
 HEALTHY, BROKEN = {}, {}
+MISSED = {"unscaled_inputs"}  # every layer's gradient is 1e10 alike, so no rule of sizes against each other sees it
 
 
 @dataclass
@@ -32,6 +33,22 @@ def broken(*rules, begins=1):
         return make
 
     return register
+
+
+def watched(make):
+    """The `Watch` of one training; the doctor is not asked."""
+    from gradlab.watch import Watch
+
+    keras.utils.set_random_seed(0)  # the same start whatever ran before
+    model, x, y, fit = make()
+    watch = Watch(view=None, ask=False)
+    model.fit(x, y, **fit, callbacks=[watch])
+    return watch
+
+
+def right(program, alarms):
+    """The first alarm that is a right answer to a broken program, or None."""
+    return next((a for a in alarms if a.rule in program.rules), None)
 
 
 def rng(seed=0):
