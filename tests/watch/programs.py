@@ -195,6 +195,48 @@ def zero_start_of_the_last_layer():
     return model, x, y, fit()
 
 
+@healthy
+def attention_over_small_embeddings():
+    """Scores begin near zero, so query and key have gradients thousands of times smaller than the head's; Adam evens them out."""
+    r = rng()
+    x = r.randint(0, 300, (128, 12))
+    given = keras.Input((12,), dtype="int32")
+    h = L.Embedding(300, 8)(given)
+    h = L.LayerNormalization()(h + L.MultiHeadAttention(2, 8)(h, h))
+    h = L.Dense(20, "relu")(L.GlobalAveragePooling1D()(h))
+    model = keras.Model(given, L.Dense(2, "softmax")(h))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model, x, (x.mean(1) > 150).astype("int32"), fit(5)
+
+
+class Critic(keras.Model):
+    """The loss of a Wasserstein critic is a difference of its outputs, in which its last bias cancels."""
+
+    def __init__(self):
+        super().__init__()
+        self.inside = keras.Sequential([keras.Input((8,)), L.Dense(8, "tanh"), L.Dense(1)])
+
+    def call(self, x):
+        return self.inside(x)
+
+    def train_step(self, given):
+        x, y = given[:2]
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(self(x)) - tf.reduce_mean(self(x + y))
+        held = self.trainable_variables
+        self.optimizer.apply_gradients(zip(tape.gradient(loss, held), held, strict=True))
+        return {"loss": loss}
+
+
+@healthy
+def critic_whose_last_bias_cancels():
+    x, y = table()
+    model = Critic()
+    model.compile(keras.optimizers.Adam(3e-4))
+    model(x[:1])
+    return model, x, y, fit(3)
+
+
 # --- broken: no gradient ----------------------------------------------------------------------------------------------
 
 

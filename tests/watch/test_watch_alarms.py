@@ -12,7 +12,8 @@ from gradlab.watch.columns import Column
 
 # `make test` runs these: what a threshold is nearest to, one program for each rule, and the one that is missed.
 SAMPLE = {
-    "regression_sgd_large_targets", "attention", "loss_scaling_overflows", "solved_exactly", "zero_start_of_the_last_layer",
+    "regression_sgd_large_targets", "attention_over_small_embeddings", "loss_scaling_overflows", "solved_exactly",
+    "critic_whose_last_bias_cancels",
     "nones_filtered_out", "integer_in_the_middle", "everything_masked", "relu_killed_by_the_learning_rate",
     "nan_in_one_batch", "learning_rate_jumps", "learning_rate_far_too_small", "one_scaled_branch", "unscaled_inputs",
 }  # fmt: skip
