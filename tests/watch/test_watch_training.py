@@ -50,15 +50,23 @@ def test_a_watched_training_ends_in_the_same_bits(name):
     assert [c.step for c in watch.record.columns] == list(range(1, steps + 1))
 
 
-def test_two_replicas_see_the_applied_sum_and_end_in_the_same_bits():
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["two_replicas", "two_replicas_loss_scaled"],
+        pytest.param(["two_replicas_clipped"], marks=pytest.mark.weekly),
+    ],
+    ids=len,
+)
+def test_two_replicas_see_the_applied_sum_and_end_in_the_same_bits(names):
     """In a process of its own: logical CPUs must be made before TensorFlow starts."""
     script = Path(__file__).with_name("replicas.py")
     paths = os.pathsep.join([str(script.parent), str(script.parents[1] / "doctor"), *(p for p in sys.path if p)])
     done = subprocess.run(
-        [sys.executable, str(script)], env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True
+        [sys.executable, str(script), *names], env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.splitlines()[-1] == "3 trainings on two replicas"
+    assert done.stdout.splitlines()[-1] == f"{len(names)} trainings on two replicas"
 
 
 def plain_norms(model, x, y, batch):
