@@ -90,7 +90,9 @@ def programs():
     warnings.simplefilter("ignore")  # Keras warns of missing gradients; the table tells them
     wrong = found = 0
     delays = []
-    print("| program | fault at step | alarm | for step | said at step | steps of delay |\n| --- | --- | --- | --- | --- | --- |")
+    print(
+        "| program | fault at step | alarm | for step | said at step | steps of delay |\n| --- | --- | --- | --- | --- | --- |"
+    )
     for name, make in HEALTHY.items():
         record = watched(make).record
         wrong += bool(record.alarms)

@@ -61,7 +61,9 @@ def _noted(model: Any) -> Iterator[list[Loss]]:
     thread = threading.get_ident()
     plain = tf.GradientTape.gradient
 
-    def gradient(self: Any, target: Any, sources: Any, output_gradients: Any = None, *args: Any, **keywords: Any) -> Any:
+    def gradient(
+        self: Any, target: Any, sources: Any, output_gradients: Any = None, *args: Any, **keywords: Any
+    ) -> Any:
         if threading.get_ident() == thread:
             asked = {id(unwrap(s)) for s in tf.nest.flatten(sources)}
             scale = next((scales[id(t)] for t in tf.nest.flatten(target) if id(t) in scales), 1.0)

@@ -352,7 +352,10 @@ def two_losses_in_one_step():
             near(last, np.asarray(y) * (1.0 if n == 1 else -3.0), 1e-5)
         else:
             assert layer.none["h"].all()
-    assert [note.rpartition("call ")[2] for note in found.notes] == ["1 of 2 of tape.gradient", "2 of 2 of tape.gradient"]
+    assert [note.rpartition("call ")[2] for note in found.notes] == [
+        "1 of 2 of tape.gradient",
+        "2 of 2 of tape.gradient",
+    ]
 
 
 CASES = [

@@ -18,7 +18,9 @@ from gradlab.watch.columns import Column
 from gradlab.watch.variables_text import is_kernel
 
 FACTOR = 1000.0
-PASSED_ON = 100.0  # times in the update relative to the weight; a tenth of FACTOR, for weights differ in size by about ten
+PASSED_ON = (
+    100.0  # times in the update relative to the weight; a tenth of FACTOR, for weights differ in size by about ten
+)
 STEPS = 20  # measured steps in a row
 AFTER = 3  # first steps that do not count: a last layer may start from zeros
 

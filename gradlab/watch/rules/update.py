@@ -75,4 +75,3 @@ class Rule:
 
     def end(self, step: int, names: list[str], listed: set[int]) -> list[Alarm]:
         return []
-
