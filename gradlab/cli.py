@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def helps() -> dict[str, str]:
-    """{command: what it says with --help}, of every command. Loads TensorFlow, as two of them do."""
+    """{command: what it says with --help}, of every command. Loads TensorFlow, as three of them do."""
     return {name: command.format_help() for name, command in _parser("*")[1].items()}
 
 
@@ -50,10 +50,14 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
     explaining.set_defaults(run=_explain)
     annotating = commands.add_parser("annotate", help="run a script and print it with the gradients of its lines")
     annotating.set_defaults(run=_annotate)
+    watching = commands.add_parser("watch", help="run a script and watch the gradients of each model.fit in it")
+    watching.set_defaults(run=_watch)
     if called in ("explain", "*"):
         _with_tensorflow("gradlab.doctor.frontends.command").configure(explaining)
     if called in ("annotate", "*"):
         _with_tensorflow("gradlab.lines.command").configure(annotating)
+    if called in ("watch", "*"):
+        _with_tensorflow("gradlab.watch.command").configure(watching)
     site.configure(commands)
     return parser, commands.choices
 
@@ -104,6 +108,10 @@ def _explain(chosen: argparse.Namespace) -> int:
 
 def _annotate(chosen: argparse.Namespace) -> int:
     return int(_with_tensorflow("gradlab.lines.command").main(chosen))
+
+
+def _watch(chosen: argparse.Namespace) -> int:
+    return int(_with_tensorflow("gradlab.watch.command").run(chosen))
 
 
 def _render(chosen: argparse.Namespace) -> int:

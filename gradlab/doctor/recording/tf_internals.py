@@ -175,8 +175,14 @@ def _copied(thing: Any, record: Any) -> Any:
     return _value(thing, record)
 
 
+def _casts(variable: Any) -> bool:
+    cast = getattr(variable, "_cast_dtype", None)
+    return cast is not None and cast != variable.dtype
+
+
 def _value(variable: Any, record: Any) -> Any:
-    if not isinstance(variable, tf.Variable):  # a Keras variable: TensorFlow converts it, by ops of its own
+    # A Keras variable, also one that legacy Keras casts to float16 when it is used: TensorFlow converts it, by ops of its own.
+    if not isinstance(variable, tf.Variable) or _casts(variable):
         try:
             return tf.convert_to_tensor(variable)
         except Exception:  # the op that follows raises the same, as the learner's own exception
