@@ -19,7 +19,7 @@ import tensorflow as tf
 from gradlab.doctor.op_types import PYTHON
 from gradlab.doctor.recording import tf_internals
 from gradlab.doctor.recording.compiled_steps import State
-from gradlab.doctor.recording.frames import Place, code_of, is_user_file, places, stack
+from gradlab.doctor.recording.frames import Place, Stack, as_before, code_of, is_user_file, places, stack, stack_from
 from gradlab.doctor.recording.sources import Eager, unwrap
 
 
@@ -94,6 +94,7 @@ class Fitted:
     sample_weight: Any
     size: int  # samples in a batch
     takes: Any  # what the step takes, as a structure of tensors of the traced graph
+    around: Stack = ()  # the user's frames around `fit`
     state: State = field(default_factory=list)  # the model's and the optimizer's variables before the first step
 
     def batches(self) -> Iterator[Any]:
@@ -123,7 +124,7 @@ class Fitted:
         """Run the step in eager mode on a batch. The model's attributes are put back; its variables are not."""
         before = dict(vars(self.model))
         try:
-            self.model.train_step(data)
+            as_before(lambda: self.model.train_step(data), self.around)
         finally:
             vars(self.model).clear()
             vars(self.model).update(before)
@@ -159,7 +160,8 @@ def fitting() -> Fitted | None:
             like = [t for t in tf.nest.flatten(data) if t is not None]
             if not like or not all(isinstance(t, tf.Tensor) for t in like):
                 return None
-            return Fitted(own, *given, local.get("batch_size") or 32, data, _state(own))  # 32 is Keras' own
+            size = local.get("batch_size") or 32  # Keras' own
+            return Fitted(own, given[0], given[1], given[2], size, data, stack_from(frame)[0], _state(own))
         frame = frame.f_back
     return None
 

@@ -123,7 +123,7 @@ def _kept_by_keras(sources: list[Source], variables: list[Any]) -> tuple[Any, li
             continue
         if listed != asked:
             continue
-        held = {id(v) for part in layer._flatten_layers() for v in _plain_variables(part)}
+        held = {id(v) for part in _layers(layer) for v in _plain_variables(part)}
         kept = [v for v in variables if id(v) in held]
         if kept:
             return layer, kept
@@ -250,7 +250,7 @@ def a_plain_variable_in_keras_3(case: Case) -> Finding | None:
     listing = case.listing
     if listing is None or listing.owner is None or type(listing.owner) not in _keras_kinds():
         return None
-    for layer in listing.owner._flatten_layers():
+    for layer in _layers(listing.owner):
         held = [v for v in _plain_variables(layer) if v.trainable and (case.variable is None or v is case.variable)]
         mine = {id(v) for v in held}
         names = [n for n, v in vars(layer).items() if any(id(w) in mine for w in _variables_in(v))]
@@ -399,14 +399,16 @@ def _calls_beside(op: Op, others: set[str], ours: set[str]) -> bool:
     return False
 
 
+def _layers(owner: Any) -> list[Any]:
+    """A Keras layer or model and the layers in it; of anything else itself."""
+    flatten = getattr(owner, "_flatten_layers", None)
+    return list(flatten()) if callable(flatten) else [owner]
+
+
 def _frozen_layers(listing: VariableList, variable: Any) -> list[Any]:
     """The frozen ones of the owner and its layers; if a variable is given, those that hold it."""
     owner = listing.owner
-    layers = [owner]
-    flatten = getattr(owner, "_flatten_layers", None)
-    if callable(flatten):
-        layers = list(flatten())
-    frozen = [m for m in layers if getattr(m, "trainable", True) is False]
+    frozen = [m for m in _layers(owner) if getattr(m, "trainable", True) is False]
     if variable is not None:
         frozen = [m for m in frozen if any(unwrap(v) is variable for v in getattr(m, "weights", ()))]
     return frozen
