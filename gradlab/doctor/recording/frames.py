@@ -158,7 +158,7 @@ Stack = tuple[tuple[CodeType, int], ...]
 AGAIN = "again"  # the frame of `as_before`
 
 
-def as_before(run: Callable[[], Any], around: Stack) -> Any:
+def as_before(run: Callable[[], Any], around: Stack) -> Any:  # noqa: ARG001 (read from the frame)
     """`run()` of something of the learner's that runs once more for a report: `around`, the frames that it had around it
     before, stand around it again in place of those that ask for the report."""
     return run()
