@@ -123,6 +123,13 @@ with tf.GradientTape() as tape:
 grads = tape.gradient(loss, model.trainable_variables)
 """
 
+KEPT_BY_HAND = (
+    PLAIN_VARIABLE.replace("  # <--", "")
+    + """
+model.layers[0].gain.assign([0.5, 1.0])
+"""
+)
+
 NOTHING_TO_TRAIN = """
 class Line(keras.Model):
     def __init__(self):
@@ -164,12 +171,13 @@ PROGRAMS: dict[str, tuple[str, list[str], str, str | None]] = {
     "two_tapes": (TWO_TAPES, ["a/kernel", "a/bias"], "zero", "zero-saturated"),
     "first_nan": (FIRST_NAN, ["tower/kernel", "tower/bias"], "not finite", "nan-sqrt-norm"),
     "plain_variable": (PLAIN_VARIABLE, ["gain", "gain"], "missing", "empty-vars"),
+    "kept_by_hand": (KEPT_BY_HAND, [], "ok", None),
     "nothing_to_train": (NOTHING_TO_TRAIN, ["trainable_variables"], "empty", "empty-vars"),
     "compiled": (COMPILED, ["first/kernel", "first/bias", "head/kernel"], "zero", "zero-saturated"),
 }
-KERAS_3 = ("plain_variable", "nothing_to_train")
+KERAS_3 = ("plain_variable", "kept_by_hand", "nothing_to_train")
 # By each of the others one mechanism is tried; these two differ from one of them by what fit was given, or by who wrote the step.
-WEEKLY = ("by_array", "two_tapes")
+WEEKLY = ("by_array", "two_tapes", "kept_by_hand")
 
 
 def told(program: str, folder: Path) -> tuple[list[dict[str, Any]], str]:

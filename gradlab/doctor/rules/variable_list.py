@@ -36,6 +36,7 @@ OWN_KIND = (
     "make it in __init__ or build with self.add_weight(shape=..., initializer=...), or as keras.Variable(...); a tf.Variable "
     "has to be named in the list by hand"
 )
+ASSIGNS = frozenset({"assign", "assign_add", "assign_sub"})  # of a tf.Variable
 BUILD_FIRST = "call the layer once (or build(input_shape)) before the list is made, or make the list after the call"
 MAX_NAMES = 5  # of missing variables in one sentence
 
@@ -144,9 +145,25 @@ def _keras_kinds() -> set[type]:
 
 
 def _plain_variables(layer: Any) -> Iterator[Any]:
-    """The tf.Variables that a layer keeps as attributes, or in a list, tuple or dict that is one."""
-    for value in vars(layer).values():
-        yield from _variables_in(value)
+    """The tf.Variables that a layer keeps as attributes, or in a list, tuple or dict that is one; not those that the
+    user's code assigns to itself (a temperature that is lowered): these are not meant to be trained."""
+    file = class_file(layer)
+    tree = syntax.module(file) if file else None
+    for name, value in vars(layer).items():
+        found = _variables_in(value)
+        if found and not (tree is not None and _assigned_by_hand(tree, name)):
+            yield from found
+
+
+def _assigned_by_hand(tree: ast.Module, attribute: str) -> bool:
+    """Does the file call `x.attribute.assign(...)`, or another of these methods?"""
+    return any(
+        isinstance(node, ast.Attribute)
+        and node.attr in ASSIGNS
+        and isinstance(node.value, ast.Attribute)
+        and node.value.attr == attribute
+        for node in ast.walk(tree)
+    )
 
 
 def _variables_in(value: Any) -> list[Any]:
@@ -252,16 +269,19 @@ def a_plain_variable_in_keras_3(case: Case) -> Finding | None:
         return None
     for layer in _layers(listing.owner):
         held = [v for v in _plain_variables(layer) if v.trainable and (case.variable is None or v is case.variable)]
-        mine = {id(v) for v in held}
+        mine, file = {id(v) for v in held}, class_file(layer)
         names = [n for n, v in vars(layer).items() if any(id(w) in mine for w in _variables_in(v))]
-        file = class_file(layer)
-        lines = [d for n in names for d in syntax.attribute_definitions(file, n)] if file else []
-        lines = [d for d in lines if _in_class(file or "", d, type(layer).__name__)] or lines
+        written = {n: syntax.attribute_definitions(file, n) for n in names} if file else {}
+        written = {
+            n: [d for d in lines if _in_class(file or "", d, type(layer).__name__)] or lines
+            for n, lines in written.items()
+        }
+        lines = [d for n in written for d in written[n]]
         if not lines:
             continue
         found = case.once(missing)
         sentence = (
-            f"`self.{names[0]}` of {type(layer).__name__} is a tf.Variable: Keras 3 lists only the variables that add_weight "
+            f"`self.{next(n for n in written if written[n])}` of {type(layer).__name__} is a tf.Variable: Keras 3 lists only the variables that add_weight "
             "or keras.Variable makes"
         )
         where = [*dict.fromkeys(d.place for d in lines), *(found.using if found is not None else [])]

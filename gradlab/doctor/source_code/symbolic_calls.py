@@ -34,11 +34,7 @@ def put_in(op: Op, place: Place, ran: Iterable[Op]) -> Place | None:
     if tree is None:
         return None
     active = {(code.co_filename, line) for other in ran for code, line in other.stack}
-    found = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and _puts_in(node, op.type.lower())
-    ]
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _puts_in(node, op.type.lower())]
     if len({node.lineno for node in found}) != 1:
         return None
     lines = range(found[0].lineno, (found[0].end_lineno or found[0].lineno) + 1)
