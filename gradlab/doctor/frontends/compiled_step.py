@@ -97,7 +97,10 @@ def eager_report(
     with _kept(steps):
         if suspect is not None and steps is not None:
             repeatable = all(map(op_types.is_repeatable, stateful))
-            tried, why = _steps_to_try(function, steps, suspect, repeatable)
+            try:
+                tried, why = _steps_to_try(function, steps, suspect, repeatable)
+            except Exception as error:  # the user's function may fail in any way; the report says so
+                tried, why = [], f"its steps could not be repeated ({type(error).__name__})"
             for one in tried:
                 restore(one.state)
                 run = partial(function.python_function, *one.taken.args, **one.taken.kwargs)
