@@ -46,8 +46,9 @@ def run(args: argparse.Namespace) -> int:
     with keras_warning.heard() as warned, recorded_tapes() as opened:
         ended, error = run_script(args)
         _join()
-    found = reports(opened, error)
-    told = keras_warning.answer(warned, found)
+    found = reports(opened, error, over=True)
+    told = keras_warning.answer(warned.names, found)
+    found += keras_warning.of_idle(warned.idle)
     status = _show(found, args)
     if told:
         say("\n".join(told), sys.stderr if args.json else sys.stdout)

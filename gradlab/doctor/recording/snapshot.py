@@ -76,7 +76,10 @@ class Snapshot:
             for handle in handles:
                 if handle in self._values:
                     variable, value = self._values[handle]
-                    variable.assign(value, read_value=False)
+                    try:
+                        variable.assign(value, read_value=False)
+                    except tf.errors.InvalidArgumentError:
+                        continue  # left behind by a trace that failed: its handle has another shape than its value
         random.setstate(self._python)
         np.random.set_state(self._numpy)
 
