@@ -139,9 +139,9 @@ for forget_bias in BIASES:
 # %% [markdown]
 # ## 4. How the training was chosen
 #
-# The three networks are trained alike, with settings that were found by trying: Adam with a learning rate of 0.01, 300 steps, and each gradient clipped
-# to a global norm of 0.1 (notebook [13](13_exploding_and_clipping.ipynb)). With Keras' own learning rate, 0.001, 300 steps are too few. With 0.01 they
-# are enough, and the clipping is needed. Take it away, and nothing else.
+# The three networks are trained alike, with settings that were found by trying: Adam with a learning rate of 0.01, 300 steps, and each gradient
+# clipped to a global norm of 0.1 (notebook [13](13_exploding_and_clipping.ipynb)). With Keras' own learning rate, 0.001, 300 steps are too few.
+# With 0.01 they are enough, and the clipping is needed. The next cell takes the clipping away, and nothing else.
 #
 # **Predict.** A forget bias of 4, and no clipping. Does it guess, does it learn, or something between the two?
 
@@ -197,17 +197,17 @@ print(
 )
 
 # %% [markdown]
-# **Explain.** The weights are the same at all steps. So the last 20 steps teach the network to keep what is in its state, and it does so in the first
-# 20 steps as well: a trace of the first input arrives. But no gradient reaches the step at which that input is written into the state, so
-# nothing teaches the network to write it more strongly than the 39 others. The accuracy ends between guessing and learning, and the loss looks as
-# if it only needed more time. (Compare the encoder before the tape in notebook [6](06_encoder_decoder.ipynb).)
+# **Explain.** The weights are the same at all steps. So the last 20 steps teach the network to keep what is in its state, and it does so in the
+# first 20 steps as well: a small part of the first input arrives. But no gradient reaches the step at which that input is written into the state,
+# so nothing teaches the network to write it more strongly than the 39 others. The accuracy ends between guessing and learning. The loss alone does
+# not show why. (Compare the encoder before the tape in notebook [6](06_encoder_decoder.ipynb).)
 
 # %% [markdown]
 # ## 6. Write it yourself
 #
-# **Exercise.** Find the influence that training needs, without training. Write a function that returns the *smallest* forget bias, in steps of a half from 0
-# to 6, at which the first input moves the last state at least a tenth as much as the last input does. (About ten lines: `make`, `gradlab.jacobian`, and the
-# last row of `norms`, which holds powers of ten.)
+# **Exercise.** Write a function that returns the *smallest* forget bias, in steps of a half from 0 to 6, at which the first input moves the last
+# state at least a tenth as much as the last input does. (About ten lines: `make`, `gradlab.jacobian`, and the last row of `norms`, which holds
+# powers of ten.)
 #
 # Hint: `last_row(bias)` gives the powers of ten for each input.
 # Hint: A tenth is a difference of one in the powers: first minus last is at least -1.
@@ -265,10 +265,10 @@ else:
 # %% [markdown]
 # ## What you take home
 #
-# - An influence that is small before training predicts what the network can't learn, before a step is taken.
-# - The forget bias is a cheap way to change it. So are the start of the recurrent matrix, and layers with shorter paths.
-# - The map says what can't be learned. That a training succeeds takes a learning rate and a clipping that fit as well.
-# - A window that is shorter than the distance takes a part of the gradient away. Training goes on with the rest, and gets worse results.
-# - A loss that stays where it is, with gradients that are all there, is a reason to draw the map.
+# - A small influence before training shows what the network will not learn.
+# - The forget bias changes the influence, and costs nothing.
+# - A large influence does not promise that the training succeeds. The learning rate and the clipping have to fit as well.
+# - A window that is shorter than the distance leaves a part of the gradient out. Training goes on with the rest, and its results are worse.
+# - If the loss stays where it is, and no gradient is None, zero or NaN, draw the map.
 #
 # Next: [race for a Jacobian](15_jacobian_race.ipynb)
