@@ -510,7 +510,9 @@ gradlab.side_by_side(off, on)
 # %% tags=["exercise"]
 class Outer(tf.keras.layers.Layer):
     def call(self, x):
-        return tf.keras.layers.Dense(4, kernel_initializer=tf.keras.initializers.GlorotUniform(seed=1))(x)  # repair this
+        return tf.keras.layers.Dense(4, kernel_initializer=tf.keras.initializers.GlorotUniform(seed=1))(
+            x
+        )  # repair this
 
 
 outer = Outer()

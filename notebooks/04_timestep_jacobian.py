@@ -159,8 +159,8 @@ gradlab.side_by_side(off, on)
 # <!-- answers: summed_over_units -->
 #
 # **Explain.** The slices of the gradient over time *are* the shares of the single steps, added up over the units. The units can't be told apart any
-# more, because they were added up. The earlier a step, the smaller its share is here. This is the vanishing gradient, and notebook
-# [12](12_vanishing_and_exploding.ipynb) is about it.
+# more, because they were added up. Here the shares of the early steps are smaller than those of the late ones. This is the vanishing gradient, and
+# notebook [12](12_vanishing_and_exploding.ipynb) is about it.
 
 # %% [markdown]
 # **Exercise.** Which step has the largest share in the last state? Answer with its number, counted from 0.

@@ -345,9 +345,10 @@ gradlab.folded(*(f"loss times {scale:g}: the gradient is {gradient(scale):.1e}" 
 # %% [markdown]
 # <!-- answers: loss_scaling -->
 #
-# **Explain.** The smallest positive number in float16 is about 6e-8. A gradient that becomes smaller than half of that in the backward pass is zero. A **loss
-# scale** multiplies the loss by a large number, and divides the gradients by it at the end, in float32. With the policy `mixed_float16`, `compile` puts a
-# `LossScaleOptimizer` around your optimizer, which does both. In a loop of your own you call its methods yourself. bfloat16 has nearly the range of float32, so it needs no loss scale.
+# **Explain.** The smallest positive number in float16 is about 6e-8. A gradient that becomes smaller than half of that in the backward pass is
+# zero. A **loss scale** multiplies the loss by a large number, and divides the gradients by it at the end, in float32. With the policy
+# `mixed_float16`, `compile` puts a `LossScaleOptimizer` around your optimizer, which does both. In a loop of your own you call its methods
+# yourself. The type bfloat16 has nearly the range of float32, so it needs no loss scale.
 #
 # ## 7. Freeze a variable (extra)
 #

@@ -426,7 +426,7 @@ def three_ways_to_clip():
         np.testing.assert_allclose(found, g / whole, rtol=1e-6)
 
 
-def clipping_does_not_mend_inf():
+def clipping_does_not_repair_inf():
     for bad in (np.inf, np.nan):
         clipped, norm = tf.clip_by_global_norm([tf.constant([1.0, bad]), tf.constant([1.0])], 1.0)
         assert not np.isfinite(norm) and all(np.isnan(c).all() for c in clipped)

@@ -46,7 +46,7 @@ def a_cell_of_ones_own():
     x = tf.random.stateless_normal((1, 4, 3), seed=(0, 0))
     full = np.asarray(gradlab.jacobian(tf.keras.layers.RNN(Cell(), return_sequences=True), x).full)
     layer = tf.keras.layers.RNN(Cell(), return_sequences=True)
-    with tf.GradientTape() as tape:
+    with tf.GradientTape(persistent=True) as tape:
         tape.watch(x)
         y = layer(x)
     np.testing.assert_allclose(full, tape.batch_jacobian(y, x, experimental_use_pfor=False), atol=1e-5)
@@ -151,6 +151,7 @@ def watched_and_unwatched_end_in_the_same_bits():
     space = under_fit()
     layers, weights = space["layers"], []
     for callbacks in ([], [gradlab.Watch(view=None)]):
+        tf.keras.utils.set_random_seed(0)
         model = space["network"](layers.Dense(8, "tanh", name="first"))
         model.fit(space["x"], space["y"], epochs=1, batch_size=16, shuffle=False, verbose=0, callbacks=callbacks)
         weights.append([np.array(w) for w in model.get_weights()])
@@ -160,20 +161,11 @@ def watched_and_unwatched_end_in_the_same_bits():
 FIRST = {"detached": "none", "left out": "unseen", "dead": "zero", "root": "nan", "fast": "update", "slow": "update"}
 
 
-def first_alarms(*names):
-    space = under_fit()
-    return {name: space["train"](space["models"][name], epochs=8).record.alarms[0] for name in names}
-
-
-def detached_names_its_line():
-    alarm = first_alarms("detached")["detached"]
-    assert alarm.rule == "none" and alarm.step == 1
-    assert "stop_gradient" in alarm.report.rows[0].where[0].code
-
-
 def six_broken_models():
-    found = first_alarms(*FIRST)
+    space = under_fit()
+    found = {name: space["train"](space["models"][name], epochs=8).record.alarms[0] for name in FIRST}
     assert {name: alarm.rule for name, alarm in found.items()} == FIRST
+    assert "stop_gradient" in found["detached"].report.rows[0].where[0].code
     assert "sqrt" in found["root"].report.rows[0].where[0].code
     assert all(alarm.variables and alarm.step for alarm in found.values())
 
@@ -201,6 +193,71 @@ def names_of_the_alarms():
         gradlab.Watch(view=None, stop_on=(name,))
     with pytest.raises(ValueError, match="stop_on"):
         gradlab.Watch(view=None, stop_on=("no such alarm",))
+
+
+def fit_compiles_its_step():
+    eager = []
+
+    class Told(tf.keras.layers.Layer):
+        def call(self, x):
+            eager.append(tf.executing_eagerly())
+            return x
+
+    model = tf.keras.Sequential([tf.keras.Input((2,)), Told(), tf.keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    eager.clear()
+    model.fit(tf.ones((8, 2)), tf.ones((8, 1)), batch_size=2, epochs=3, verbose=0)
+    assert 0 < len(eager) < 12 and not any(eager)  # 12 batches
+
+
+def python_runs_while_tracing():
+    runs = []
+
+    @tf.function
+    def step(values, factor):
+        runs.append(1)
+        return values * factor
+
+    for values, factor, wanted in (
+        (tf.ones(2), 1.0, 1),
+        (tf.ones(2), 1.0, 1),
+        (tf.ones(2), 2.0, 2),
+        (tf.ones(3), 2.0, 3),
+        (tf.ones(3), tf.constant(5.0), 4),
+        (tf.ones(3), tf.constant(6.0), 4),
+        (tf.ones(3, tf.float64), tf.constant(6.0, tf.float64), 5),
+    ):
+        step(values, factor)
+        assert len(runs) == wanted
+
+
+def ends_of_float16():
+    assert 5.9e-8 < 2.0**-24 < 6e-8 and float(np.float16(2.0**-24)) == 2.0**-24
+    assert float(np.float16(0.49 * 2.0**-24)) == 0.0 < float(np.float16(0.51 * 2.0**-24))
+    assert float(tf.cast(tf.constant(1e-30), tf.bfloat16)) > 0 and float(tf.cast(tf.constant(1e-30), tf.float16)) == 0
+
+
+def mixed_precision_of_keras():
+    policy = tf.keras.mixed_precision
+    before = policy.global_policy() if HERE == 2 else policy.dtype_policy()
+    try:
+        policy.set_global_policy("mixed_float16")
+        layer = tf.keras.layers.Dense(1)
+        model = tf.keras.Sequential([tf.keras.Input((2,)), layer])
+        model.compile("sgd", "mse")
+        assert layer(tf.ones((1, 2))).dtype == tf.float16 and "float32" in str(layer.kernel.dtype)
+        assert type(model.optimizer).__name__.startswith("LossScaleOptimizer")
+    finally:
+        policy.set_global_policy(before)
+
+
+def freezing_a_layer():
+    layer = tf.keras.layers.Dense(1)
+    layer.build((None, 2))
+    layer.trainable = False
+    with tf.GradientTape() as tape:
+        layer(tf.ones((1, 2)))
+    assert layer.trainable_variables == [] and len(tape.watched_variables()) == 2
 
 
 # ---- 18
@@ -304,7 +361,12 @@ def nan_comes_first_because_it_spreads():
 
 def four_parts_read_one_thing_each():
     data = the_script()["data"]
-    assert [tuple(data[name].shape[1:]) for name in ("past", "weather", "events", "weekday")] == [(7, 3), (4,), (2,), ()]
+    assert [tuple(data[name].shape[1:]) for name in ("past", "weather", "events", "weekday")] == [
+        (7, 3),
+        (4,),
+        (2,),
+        (),
+    ]
 
 
 def a_layer_has_no_weights_before_it_is_built():
