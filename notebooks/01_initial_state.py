@@ -33,6 +33,10 @@ gradlab.start(keras=keras, device=device)
 #
 # <!-- question: initial_state -->
 #
+# How to read the code: `cell(x_t, [h])` computes one step. It takes the input of the step and a list of the states before it, and returns the output
+# and a list of the states after it. A SimpleRNN has one state, so the list has one entry. This state is also the output. That is why the code keeps
+# the output in `h` and gives the second result the name `_`.
+#
 # Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%

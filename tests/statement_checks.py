@@ -43,6 +43,13 @@ def cell_formula():
     np.testing.assert_allclose(found, by_hand, atol=1e-6)
 
 
+def a_step_returns_output_and_states():
+    cell = tf.keras.layers.SimpleRNNCell(4)
+    output, states = cell(tf.random.normal((1, 3)), [tf.zeros((1, 4))])
+    (after,) = states if isinstance(states, list | tuple) else (states,)
+    assert np.array_equal(output, after)
+
+
 def zero_state_then_not():
     cell = tf.keras.layers.SimpleRNNCell(4)
     h = tf.zeros((1, 4))
