@@ -195,7 +195,7 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # <!-- answers: learned_state -->
 #
-# **Explain.** A tape **watches** trainable variables by itself, and tensors only when told to by `tape.watch(tensor)`. The constant state was not
+# **Explain.** A tape **watches** trainable variables by itself. It watches a tensor only after `tape.watch(tensor)`. The constant state was not
 # watched, so asking for its gradient gives `None`. The weights are variables and have their gradients either way.
 
 # %% [markdown]

@@ -401,7 +401,7 @@ gradlab.side_by_side(off, on)
 #
 # Hint: Three of them are containers that Keras knows.
 # Hint: Keras does not look into objects of your own classes, and not into functions.
-# Hint: Run the cell: what was measured stands behind each name.
+# Hint: Run the cell. It prints what was measured for each name.
 
 # %% tags=["exercise"]
 import functools

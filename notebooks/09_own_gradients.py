@@ -280,7 +280,8 @@ def mine(weights, x):
 gradlab.check_repair("numpy_function", mine)
 
 # %% [markdown]
-# **Exercise.** Behind `tf.py_function`, a *matrix* of numbers fares differently than the single number of section 1. Which exception does the cell below end in? Write its name.
+# **Exercise.** Behind `tf.py_function`, a *matrix* of numbers does not get a zero as the single number of section 1 does. The cell below ends in an
+# exception. Which one? Write its name.
 #
 # Hint: What comes back from the Python function in the place of a gradient? How many numbers is it?
 # Hint: It is a single zero, and the matrix product before it needs a matrix.

@@ -128,10 +128,10 @@ for forget_bias in BIASES:
     )
 
 # %% [markdown]
-# **Explain.** The loss says whether the answer was right. To use that, the gradient has to tell the weights what to do with the *first* input, and
-# it reaches that step multiplied by the influence. With a forget bias of 0 or 1 this part is thousands or millions of times smaller than the part
-# of the last steps, whose inputs are noise here. Adam divides each gradient by its usual size, but it can't separate a small signal from a large
-# noise. With a forget bias of 4 the first input has at least as much influence as the last.
+# **Explain.** The loss says whether the answer was right. To use that, the weights need the part of the gradient that comes from the *first* input.
+# This part is multiplied by the influence of the first input on the last state. With a forget bias of 0 or 1 this part is thousands or millions of
+# times smaller than the part of the last steps, whose inputs are noise here. Adam divides each gradient by its usual size, but it can't separate a
+# small signal from a large noise. With a forget bias of 4 the first input has at least as much influence as the last.
 #
 # Nothing was `None`, zero or `nan`, and the loss of the first two networks stays near ln 2 = 0.69, the loss of guessing. The map shows the reason
 # before a single step is taken.
@@ -163,11 +163,11 @@ print(
 )
 
 # %% [markdown]
-# **Explain.** The influence of the first input is what it was. The loss falls to about 0.5 at first, and later it goes back to ln 2: the network loses
-# what it had learned. What differs is the size of the gradients. Most have a norm near 0.2 in this run, and one has nearly 20, a hundred times
-# as much. Such a gradient moves the weights far, and it makes Adam's later steps small, because Adam divides by a size that it remembers.
-# Whether such a batch comes is chance: with two other random starts the accuracy without clipping was 0.66 and 0.97, and with clipping 0.98 and
-# 0.97.
+# **Explain.** The influence of the first input is the same as before. The loss falls to about 0.5 at first, and later it goes back to ln 2: the
+# network loses what it had learned. What differs is the size of the gradients. Most have a norm near 0.2 in this run, and one has nearly 20, a
+# hundred times as much. Such a gradient moves the weights far, and it makes Adam's later steps small, because Adam divides by a size that it
+# remembers. Whether such a batch comes is chance: with two other random starts the accuracy without clipping was 0.66 and 0.97, and with clipping
+# 0.98 and 0.97.
 #
 # So the map tells what a network *can't* learn. It does not promise that a training succeeds: that takes steps of a sensible size as well.
 #

@@ -9,8 +9,8 @@
 # when a weight does. A **source** is what a gradient is asked for, most often a weight. **None** says that the tape found no path from the
 # loss to the source.
 #
-# **Needs**: nothing but a Keras model that you have seen, and a gradient that you do not trust. **Gives**: you can ask which line of your own code lost a
-# gradient. <!-- minutes -->
+# **Needs**: nothing but a Keras model that you have seen, and a gradient that you do not trust. **Gives**: you can find the line of your own code
+# at which a path ends. <!-- minutes -->
 #
 # Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 
