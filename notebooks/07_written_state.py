@@ -170,6 +170,31 @@ except Exception as error:
 #
 # <!-- question: state_within_a_call -->
 #
+# Decide for an answer. Then run the next cell.
+
+# %% tags=["after"]
+import numpy as np
+
+cell, memory = tf.keras.layers.SimpleRNNCell(4), tf.Variable(tf.zeros((1, 4)))
+x = tf.random.stateless_normal((1, 3, 2), seed=(0, 0))
+
+
+def call(x):
+    h = memory.read_value()
+    for t in range(x.shape[1]):
+        h, _ = cell(x[:, t], [h])
+    memory.assign(h)
+    return h
+
+
+call(x)  # the first call: its last state is kept
+with tf.GradientTape() as tape:
+    tape.watch(x)
+    loss = tf.reduce_sum(call(x) ** 2)
+steps = np.abs(tape.gradient(loss, x)).sum(axis=(0, 2))
+gradlab.folded(*(f"step {t}: {'zero' if size == 0 else 'not zero'}" for t, size in enumerate(steps)))
+
+# %% [markdown]
 # **Exercise.** Write such a layer, and see. `Carrying` begins each call where the last one ended. Within a call the gradient has to reach back to the
 # first step. `reset()` sets the state back to zeros.
 #
@@ -179,9 +204,6 @@ except Exception as error:
 
 
 # %% tags=["write"]
-import numpy as np
-
-
 class Carrying:
     """A recurrent layer that begins each call where the last one ended."""
 
@@ -223,9 +245,6 @@ except Exception as error:
 
 
 # %% tags=["solution"]
-import numpy as np
-
-
 class Carrying:
     """A recurrent layer that begins each call where the last one ended."""
 

@@ -147,6 +147,17 @@ gradlab.check_repair("branch_condition", mine)
 #
 # <!-- question: one_branch_in_the_record -->
 #
+# Decide for an answer. Then run the next cell.
+
+# %% tags=["after"]
+v = tf.Variable(2.0)
+with tf.GradientTape() as tape:
+    y = v
+    for _ in range(3):
+        y = y * v if y < 5 else y + v
+gradlab.folded(f"the value: {float(y):g}", f"the gradient: {float(tape.gradient(y, v)):g}")
+
+# %% [markdown]
 # **Exercise.** Write the backward pass of a tape. `Number` below records what each operation made: for each input the input itself, and the slope
 # of the result with respect to it. Your function `slope(y, x)` goes through `record` from its end and returns d y / d x.
 #

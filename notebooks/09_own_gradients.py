@@ -84,6 +84,7 @@ gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Exercise.** Here the function for the backward pass is wrong. Write it so that the weights get the gradients of the version without the cast.
+# (Finite differences are not the measure in this exercise: those of a staircase are zero.)
 #
 # Hint: The second function is the one for the backward pass. What does it do to the gradient that arrives?
 # Hint: It multiplies by 0. As if the cast were not there, it would multiply by 1.
@@ -142,6 +143,21 @@ gradlab.check_repair("straight_through", mine)
 #
 # <!-- question: custom_gradient_is_believed -->
 #
+# Decide for an answer. Then run the next cell.
+
+
+# %% tags=["after"]
+@tf.custom_gradient
+def double(v):
+    return 2 * v, lambda upstream: 5 * upstream
+
+
+v = tf.Variable(1.0)
+with tf.GradientTape() as tape:
+    y = double(v)
+gradlab.folded(f"the value: {float(y):g}", f"the gradient: {float(tape.gradient(y, v)):g}")
+
+# %% [markdown]
 # **Exercise.** `limited(most)` makes an operation. The operation returns its input `v` as it is. In the backward pass it scales the gradient down
 # so that its norm is at most `most`. (This limits the gradient of one part of a network, and not the others.) A function with `tf.custom_gradient`
 # returns two things: its result, and a function of the gradient that arrives.
@@ -281,11 +297,11 @@ gradlab.check_repair("numpy_function", mine)
 
 # %% [markdown]
 # **Exercise.** Behind `tf.py_function`, a *matrix* of numbers does not get a zero as the single number of section 1 does. The cell below ends in an
-# exception. Which one? Write its name.
+# exception. Is it a `ValueError`, a `TypeError` or an `InvalidArgumentError`? Write its name.
 #
 # Hint: What comes back from the Python function in the place of a gradient? How many numbers is it?
 # Hint: It is a single zero, and the matrix product before it needs a matrix.
-# Hint: Run the cell with `print(name)` at its end.
+# Hint: The matrix product of TensorFlow is given an argument of a wrong shape.
 
 # %% tags=["exercise"]
 expected_exception = "?"  # your answer

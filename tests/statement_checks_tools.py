@@ -317,6 +317,24 @@ def no_gradient_by_design():
     assert "design" in str(report)
 
 
+def an_empty_list_has_a_status():
+    layer = raw_layer()
+    report = gradlab.explain(lambda: layer.w**2, layer.trainable_variables, owner=layer)
+    assert [str(row.status) for row in report.rows] == (["empty"] if HERE == 3 else ["ok"])
+
+
+def a_training_step_is_explained():
+    tf.keras.utils.set_random_seed(0)
+    model = tf.keras.Sequential([tf.keras.Input((2,)), tf.keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x, y = tf.ones((4, 2)), tf.ones((4, 1))
+    assert [str(row.status) for row in gradlab.explain(model, x, y).rows] == ["ok", "ok"]
+    gradlab.assert_gradients(model, x, y)
+    model.layers[-1].kernel.assign([[np.nan], [1.0]])
+    with pytest.raises(AssertionError):
+        gradlab.assert_gradients(model, x, y)
+
+
 # ---- 20
 
 

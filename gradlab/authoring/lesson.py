@@ -142,9 +142,9 @@ def _tell_the_time(notebook: Any) -> None:
     half = minutes(core) / 2
     place = min(sections[1:-1], key=lambda place: abs(minutes(core[:place]) - half))  # the last one is the summary
     done, left = _about(core[:place]), _about(core[place:])
+    without = "Without the extra sections a" if extra else "A"
     core[place].source = (
-        f"> A good place to stop. Without the extra sections about {done} minutes are done, {left} are left.\n\n"
-        f"{core[place].source}"
+        f"> A good place to stop. {without}bout {done} minutes are done, {left} are left.\n\n{core[place].source}"
     )
 
 
