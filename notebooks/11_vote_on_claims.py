@@ -97,7 +97,13 @@ cases = {
     "times zero": (lambda v: 0 * v, {"a": "zero", "b": "zero"}),
 }
 for name, (change, wanted) in cases.items():
-    print(f"{name}:", "right" if effect(plain, program(change)) == wanted else "not yet")
+    try:
+        found = effect(plain, program(change))
+    except Exception as error:
+        found = f"{type(error).__name__}: {error}"
+    print(f"{name}:", "right" if found == wanted else f"not yet: expected {wanted}, found {found}")
+both_zero = effect(program(lambda v: 0 * v), program(lambda v: 0 * v))
+print("zero before and after:", "right" if both_zero == {"a": "the same", "b": "the same"} else "not yet")
 
 # %% tags=["solution"]
 import numpy as np
@@ -138,7 +144,13 @@ cases = {
     "times zero": (lambda v: 0 * v, {"a": "zero", "b": "zero"}),
 }
 for name, (change, wanted) in cases.items():
-    print(f"{name}:", "right" if effect(plain, program(change)) == wanted else "not yet")
+    try:
+        found = effect(plain, program(change))
+    except Exception as error:
+        found = f"{type(error).__name__}: {error}"
+    print(f"{name}:", "right" if found == wanted else f"not yet: expected {wanted}, found {found}")
+both_zero = effect(program(lambda v: 0 * v), program(lambda v: 0 * v))
+print("zero before and after:", "right" if both_zero == {"a": "the same", "b": "the same"} else "not yet")
 
 # %% [markdown]
 # Which claim do you believe? Put a `change` of your own into `cases`, with what you expect of it.

@@ -40,6 +40,7 @@ def test_a_vote_is_held_against_the_run_and_the_first_one_counts(votes):
     assert "✗ Not as measured. You said: it is so. The claim is refuted." in told
     assert "✓ So it is measured. You said: it is so. The claim is confirmed." in told
     assert "every gradient stays as it was" in told and gradlab.load("python_list").why[:30] in told
+    assert "inside the outer <code>with</code>" in told
     assert "2 of 3 voted on; the measurement agrees with 1 of your votes" in told
     assert all(button.disabled for button in votes._buttons["nested_tapes"])
 

@@ -31,7 +31,7 @@ WORDS, LINES = 150, 10  # of prose and of code, read in a minute
 _MARK = re.compile(r"<!-- (question|answers): (\w+) -->")
 # Code, links, headings, tags, tables, claims in quotation and what is folded: no word in them is made a link
 _NOT_PROSE = re.compile(
-    r"(```.*?```|<details>.*</details>|`[^`\n]*`|\[[^\]]*\]\([^)]*\)|^#[^\n]*$|^\|[^\n]*$|^\*\*Claim[^\n]*$|<[^>\n]*>)",
+    r"(```.*?```|<details>.*</details>|`[^`\n]*(?:\n[^`\n]+)*`|\[[^\]]*\]\([^)]*\)|^#[^\n]*$|^\|[^\n]*$|^\*\*Claim[^\n]*$|<[^>\n]*>)",
     re.DOTALL | re.MULTILINE,
 )
 _HINTS = re.compile(r"(?:^Hint: .+(?:\n(?!Hint: )\S.*)*\n*)+", re.MULTILINE)
@@ -143,7 +143,9 @@ def _tell_the_time(notebook: Any) -> None:
     place = min(sections[1:-1], key=lambda place: abs(minutes(core[:place]) - half))  # the last one is the summary
     done, left = _about(core[:place]), _about(core[place:])
     without = "Without the extra sections a" if extra else "A"
-    core[place].source = (
+    core[
+        place
+    ].source = (
         f"> A good place to stop. {without}bout {done} minutes are done, {left} are left.\n\n{core[place].source}"
     )
 

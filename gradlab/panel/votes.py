@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -100,7 +101,7 @@ class Votes(ipywidgets.VBox):
 
     def _row(self, number: int, name: str) -> ipywidgets.VBox:
         scenario = self.scenarios[name]
-        claim = ipywidgets.HTML(f"<b>{number}.</b> <i>{html.escape(scenario.claim)}</i>{_code(scenario)}")
+        claim = ipywidgets.HTML(f"<b>{number}.</b> <i>{_with_code(scenario.claim)}</i>{_code(scenario)}")
         self._results[name] = ipywidgets.HTML()
         self._buttons[name] = []
         for words, so in VOTES.items():
@@ -140,7 +141,12 @@ def _result(scenario: Scenario, so: bool, off: Side, on: Side, verdict: str) -> 
     first = "Half of it is so." if right is None else "✓ So it is measured." if right == so else "✗ Not as measured."
     words = f"{first} You said: {said.lower()}. The claim is {verdict}. With the switch on: {_effect(on)}. {_losses(off, on)}"
     table = f"<details><summary>The numbers</summary><pre>{html.escape(repr(side_by_side(off, on)))}</pre></details>"
-    return f"<b>{html.escape(words)}</b><br>{html.escape(scenario.why)}{table}"
+    return f"<b>{_with_code(words)}</b><br>{_with_code(scenario.why)}{table}"
+
+
+def _with_code(text: str) -> str:
+    """As HTML; what stands between backticks is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
 def _not_measured(error: BaseException) -> str:
