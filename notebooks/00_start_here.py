@@ -47,11 +47,16 @@ from gradlab.panel.try_answers import TryAnswers
 TryAnswers(_eight_lines.ANSWERS)
 
 # %% [markdown]
-# Below your answer you see its code. Each line has a cell in the margin: the gradient of the loss for the value that this line made. A ∅ is a
-# `None`: the tape knows no path from the loss back to this value. Read from the last line up: **at which line does the path end?** Then try the
-# other two answers.
+# Below your answer you see its code. Each line has a cell in the margin: the gradient of the loss for the value that this line made. Hatched, or ∅,
+# is a `None`: the tape knows no path from the loss back to this value. Read from the last line up: **at which line does the path end?** Then try
+# the other two answers.
 #
-# The first question of notebook [2](02_integer_cast.ipynb) explains it.
+# <details><summary>At which line, after you have tried all three</summary>
+#
+# The path ends at the line with `tf.round`: what it makes has a gradient, and what goes into it has none. Without `tf.round`, every weight has a
+# gradient. Notebook [2](02_integer_cast.ipynb) says why, and how to keep the whole number.
+#
+# </details>
 #
 # ## A mistake that shows no None
 #
@@ -75,7 +80,7 @@ for (version, curve), style in zip(measured["curves"].items(), ("-", ":", "--"))
     axes.plot(steps, [100 * share for share in curve], style, color="black", label=version)
     ends[version] = f"{100 * curve[-1]:.0f} %"
 axes.set(xlabel="step of training", ylabel="right, %", ylim=(-3, 103))
-figure.legend(loc="outside lower center", ncols=3)
+figure.legend(loc="outside lower center", ncols=2)
 as_picture(
     figure, "Share of sequences without a mistake at the end: " + "; ".join(f"{k}: {v}" for k, v in ends.items())
 )

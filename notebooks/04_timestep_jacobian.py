@@ -2,8 +2,9 @@
 # # 4. Take one Jacobian per time step
 #
 # How does the hidden state at step t depend on the input at step s? The answer is a **Jacobian**: an array with one entry for every pair of an
-# output and an input. For states of H units and inputs of I numbers, `d h_t / d x_s` has the shape H × I, for every t and s. Popular code on the
-# web claims to compute it. You will see what that code computes.
+# output and an input. For example, y = (2 x, x²) has two outputs and one input. At x = 3 its Jacobian is an array of shape 2 × 1 with the entries 2
+# and 6. For states of H units and inputs of I numbers, `d h_t / d x_s` has the shape H × I, for every t and s. Popular code on the web claims to
+# compute it. You will see what that code computes.
 #
 # **Needs**: notebook [1](01_initial_state.ipynb), and to know what a partial derivative is. **Gives**: you can say what the gradient of a
 # vector is, and take a Jacobian for each time step. <!-- minutes -->

@@ -5,8 +5,8 @@
 # draw what it reflects: a map with a row for every state and a column for every input. Then you stop the gradient before the first half of the
 # sequence, and see whether it changes.
 #
-# **Needs**: notebook [4](04_timestep_jacobian.ipynb). **Gives**: you can draw how far back a network looks, and say which weights decide
-# it. <!-- minutes -->
+# **Needs**: notebook [4](04_timestep_jacobian.ipynb), and to have met the eigenvalues of a matrix once. **Gives**: you can draw how far back a
+# network looks, and say which weights decide it. <!-- minutes -->
 #
 # Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 
@@ -203,6 +203,8 @@ if ratio < 0.5:
     print("not yet: the first input has too little influence; hint: which gate keeps the cell state?")
 elif ratio > 20:
     print("too much: the influence explodes; hint: a smaller radius")
+elif forget_bias <= 1:
+    print("not yet: this radius makes the gradient nearly explode; hint: leave the radius, and change the gate")
 else:
     print("right: it looks back to the first input")
 
@@ -214,6 +216,8 @@ if ratio < 0.5:
     print("not yet: the first input has too little influence; hint: which gate keeps the cell state?")
 elif ratio > 20:
     print("too much: the influence explodes; hint: a smaller radius")
+elif forget_bias <= 1:
+    print("not yet: this radius makes the gradient nearly explode; hint: leave the radius, and change the gate")
 else:
     print("right: it looks back to the first input")
 

@@ -54,6 +54,17 @@ def eight_lines_give_none_three_times():
     assert [program() for program in _eight_lines.ANSWERS.values()] == [[None] * 3] * 3
 
 
+def rounding_is_what_ends_the_path():
+    from gradlab.scenarios import _eight_lines
+
+    with tf.GradientTape(persistent=True) as tape:
+        rating = 5 * _eight_lines.readout(_eight_lines.lstm(_eight_lines.films))
+        guess = tf.round(rating)
+        rounded, plain = (tf.reduce_mean((g - _eight_lines.stars) ** 2) for g in (guess, rating))
+    assert tape.gradient(rounded, guess) is not None and tape.gradient(rounded, rating) is None
+    assert all(g is not None for g in tape.gradient(plain, _eight_lines.lstm.trainable_variables))
+
+
 def curves_of_reversing():
     """`test_first_page.py` trains them again (weekly)."""
     file = Path(gradlab.__file__).parent / "lab" / "reversing.json"
@@ -97,6 +108,13 @@ def gradient_of_a_vector_is_that_of_its_sum():
     assert rows.shape == (4, 3)
     for found in (tape.gradient(y, v), tape.gradient(total, v)):
         np.testing.assert_allclose(found, tf.reduce_sum(rows, axis=0), rtol=1e-12)
+
+
+def a_small_jacobian():
+    x = tf.Variable(3.0)
+    with tf.GradientTape() as tape:
+        y = tf.stack([2 * x, x**2])
+    assert tape.jacobian(y, x).numpy().tolist() == [2.0, 6.0]
 
 
 def one_unit_is_its_own_sum():
