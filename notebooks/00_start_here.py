@@ -95,8 +95,8 @@ as_picture(
 #   the cause. Notebook [18](18_gradient_doctor.ipynb) says more, and can be read first.
 # - **I want to learn it.** Begin with notebook [1](01_initial_state.ipynb). In each section you read some code, choose an answer, and flip a
 #   switch. Then you see the gradients that TensorFlow computes, with the bug and without it.
-# - **I teach it.** The same notebooks with all solutions are in the folder [solutions](solutions). Each question is a file of its own in
-#   `gradlab/questions`.
+# - **I teach it.** [Teach with gradlab](../docs/teaching.md) has plans for 45, 90 and 180 minutes, and questions to print. The same notebooks with
+#   all solutions are in the folder [solutions](solutions).
 
 # %%
 import tensorflow as tf
