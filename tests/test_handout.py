@@ -11,7 +11,9 @@ TWO = ["integer_cast", "two_targets"]
 
 def test_the_sheet_has_code_and_letters_and_tells_nothing():
     page = handout(TWO)
-    assert page.count("```python") == 2 and page.index("## 1. Cast to an integer") < page.index("## 2. A list of losses")
+    assert page.count("```python") == 2 and page.index("## 1. Cast to an integer") < page.index(
+        "## 2. A list of losses"
+    )
     for name in TWO:
         question = load_question(name)
         assert question.question in page and all(f"**{k}.** {a.text}" in page for k, a in question.lettered)
