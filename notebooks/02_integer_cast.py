@@ -251,7 +251,8 @@ gradlab.side_by_side(off, on)
 # <!-- answers: numpy_roundtrip -->
 #
 # **Explain.** The tape records what TensorFlow computes. A NumPy array holds numbers and not how they were computed. So a constant made from it has
-# no path to the weights. The same happens with `float(...)`, `np.mean(...)` and `model.predict(...)`.
+# no path to the weights. The same happens with `float(...)` and `np.mean(...)`. And `model.predict(...)` returns a NumPy array: call `model(...)`
+# inside a tape.
 
 # %% [markdown]
 # **Exercise.** Here the loss itself is computed in NumPy. Repair it: compute it in TensorFlow.
