@@ -40,6 +40,10 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
     tree = commands.add_parser("tree", help="from symptom to test to cause: the page to print, from the doctor's rules")
     tree.add_argument("--into", type=Path, help="write it into this Markdown file (docs/decision_tree.md)")
     tree.set_defaults(run=_tree)
+    asking = commands.add_parser("questions", help="multiple-choice questions to print for a class, or the key to them")
+    asking.add_argument("names", nargs="*", help="which, by name, in this order; default: all")
+    asking.add_argument("--key", action="store_true", help="the right letters and the reasons")
+    asking.set_defaults(run=_questions)
     rendering = commands.add_parser("render", help="build notebooks from their percent scripts")
     rendering.add_argument("scripts", nargs="*", type=Path, help="scripts; default: all in the folder notebooks/")
     rendering.add_argument("--jobs", type=_at_least_one, default=2, help="how many at a time (default 2)")
@@ -92,6 +96,17 @@ def _tree(chosen: argparse.Namespace) -> int:
         return 0
     chosen.into.write_text(page, encoding="utf-8")
     print(f"wrote the decision tree into {chosen.into}")
+    return 0
+
+
+def _questions(chosen: argparse.Namespace) -> int:
+    from gradlab.authoring.handout import handout, key
+
+    try:
+        print((key if chosen.key else handout)(chosen.names))
+    except LookupError as error:
+        print(f"gradlab questions: {error.args[0]}")
+        return 2
     return 0
 
 

@@ -43,6 +43,13 @@ def cell_formula():
     np.testing.assert_allclose(found, by_hand, atol=1e-6)
 
 
+def a_step_returns_output_and_states():
+    cell = tf.keras.layers.SimpleRNNCell(4)
+    output, states = cell(tf.random.normal((1, 3)), [tf.zeros((1, 4))])
+    (after,) = states if isinstance(states, list | tuple) else (states,)
+    assert np.array_equal(output, after)
+
+
 def zero_state_then_not():
     cell = tf.keras.layers.SimpleRNNCell(4)
     h = tf.zeros((1, 4))
@@ -426,7 +433,7 @@ def three_ways_to_clip():
         np.testing.assert_allclose(found, g / whole, rtol=1e-6)
 
 
-def clipping_does_not_mend_inf():
+def clipping_does_not_repair_inf():
     for bad in (np.inf, np.nan):
         clipped, norm = tf.clip_by_global_norm([tf.constant([1.0, bad]), tf.constant([1.0])], 1.0)
         assert not np.isfinite(norm) and all(np.isnan(c).all() for c in clipped)
