@@ -68,7 +68,7 @@ def never_called(model: Any) -> list[str]:
 
 def _own_build(layer: Any) -> bool:
     """Whether its class makes variables when it is built: Dropout and the like do not."""
-    base = next(kind for kind in type(layer).__mro__ if kind.__name__ == "Layer" and "keras" in kind.__module__)
+    base: Any = next(kind for kind in type(layer).__mro__ if kind.__name__ == "Layer" and "keras" in kind.__module__)
     return getattr(type(layer).build, "__wrapped__", type(layer).build) is not getattr(
         base.build, "__wrapped__", base.build
     )
