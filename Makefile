@@ -40,7 +40,9 @@ test: env-test  ## lint, types, unit tests, notebooks, browser (ARGS='-k name': 
 	[ -n "$$browser" ] || echo "gradlab: !!! NO CHROMIUM WAS FOUND: THE BROWSER TESTS DID NOT RUN"; \
 	[ -e node_modules/axe-core ] || echo "gradlab: !!! NO npm, OR IT REACHED NO REGISTRY: axe-core DID NOT CHECK ACCESSIBILITY"
 
-test-all:  ## the same with the longer forms of the sampled tests (marked weekly)
+test-all: env-test  ## the same with the longer forms of the sampled tests (marked weekly), and in Voilà and marimo
+	@$(PY) -c "import voila, marimo" 2>/dev/null || $(PY) -m pip install voila==0.5.* marimo==0.25.* || \
+	echo "gradlab: !!! NO VOILÀ OR NO marimo: THE PANEL WAS NOT TRIED THERE"
 	@$(MAKE) --no-print-directory test ARGS="-m '' $(ARGS)"
 
 check: env-test  ## ruff, mypy and, where npm is found, the types of the panel's JavaScript (npm also brings axe-core)

@@ -59,12 +59,13 @@ def panel_computed(name: str, most: int) -> dict[str, Any]:
     panel = _tried(name, {}, lambda: panel_of(name))
     try:
         found: dict[str, Any] = _tried(name, panel.knobs, lambda: _once(panel))
-        calls = _tried(name, panel.knobs, lambda: _calls(panel))
+        calls, known = _tried(name, panel.knobs, lambda: _calls(panel))
         grid = axes(panel.page["knobs"], limit(calls, most))
         found |= {"calls": calls, "grid": grid, "positions": []}
         once = time.process_time()
         for knobs in positions(grid):
-            found["positions"].append(_tried(name, knobs, partial(position, panel, knobs)))
+            here = known.get(_key(knobs)) or _tried(name, knobs, partial(position, panel, knobs))
+            found["positions"].append(here)
         found["cpu"] = [round(once - began, 2), round(time.process_time() - once, 2)]
     finally:
         panel.close()
@@ -102,13 +103,15 @@ def _tried(name: str, knobs: Mapping[str, Any], call: Callable[[], Any]) -> Any:
         raise Failed(f"{name}: could not be computed at {where}: {type(error).__name__}: {error}") from error
 
 
-def _calls(panel: Any) -> int:
+def _calls(panel: Any) -> tuple[int, dict[Any, dict[str, Any]]]:
     """How many functions are called to measure the panel where its knobs stand at first, a position of middling cost.
 
-    Another position is measured before: the first one in a process also imports modules. A panel without a slider has next to none.
+    Another position is measured before: the first one in a process also imports modules. A panel without a slider has next
+    to none. Both positions are in every grid, so they are given back, by `_key`.
     """
     start = dict(panel.knobs)
-    panel.turn(**{knob["name"]: every(knob)[-1] for knob in panel.page["knobs"] if knob["type"] == "range"})
+    ends = {**start, **{knob["name"]: every(knob)[-1] for knob in panel.page["knobs"] if knob["type"] == "range"}}
+    known = {_key(ends): position(panel, ends)}
     count, before = 0, (sys.getprofile(), threading.getprofile())
 
     def seen(frame: Any, event: str, arg: Any) -> None:  # noqa: ARG001 (what sys.setprofile gives)
@@ -122,7 +125,12 @@ def _calls(panel: Any) -> int:
     finally:
         sys.setprofile(before[0])
         threading.setprofile(before[1])  # None is what it says where there is none
-    return count
+    known[_key(start)] = position(panel, start)  # measured already; only the row on the cut is looked for
+    return count, known
+
+
+def _key(knobs: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    return tuple(sorted(knobs.items()))
 
 
 def _stored(tree: Any) -> Any:

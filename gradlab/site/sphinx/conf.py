@@ -6,6 +6,7 @@ copyright = author
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
 exclude_patterns = ["_static"]
+templates_path = ["templates"]
 suppress_warnings = ["config.cache"]
 
 nb_execution_mode = "off"  # the notebooks were executed when they were rendered
