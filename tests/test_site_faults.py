@@ -26,11 +26,21 @@ PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+
 
 
 def notebook(panel=HOME):
-    output = {"output_type": "display_data", "metadata": {}, "data": {"text/plain": f"Panel({panel}, bug=False)\nwords"}}
+    output = {
+        "output_type": "display_data",
+        "metadata": {},
+        "data": {"text/plain": f"Panel({panel}, bug=False)\nwords"},
+    }
     return {
         "cells": [
             {"cell_type": "markdown", "id": "a", "metadata": {}, "source": "# A page"},
-            {"cell_type": "code", "id": "b", "metadata": {}, "source": f'gradlab.Panel("{panel}")', "outputs": [output]},
+            {
+                "cell_type": "code",
+                "id": "b",
+                "metadata": {},
+                "source": f'gradlab.Panel("{panel}")',
+                "outputs": [output],
+            },
         ],
         "metadata": {},
         "nbformat": 4,
@@ -108,11 +118,17 @@ def test_a_disk_that_takes_nothing_is_told_and_costs_nothing(site, capsys, monke
         next((cache / "positions").glob("*.gz")).unlink()
         monkeypatch.setattr(building.farm, "compute", lambda *_: (_ for _ in ()).throw(said))
     elif where == "html":
-        monkeypatch.setattr(building, "sphinx", lambda cache: (_ for _ in ()).throw(building.SphinxFailed(f"Sphinx made no clean site:\n{said}")))
+        monkeypatch.setattr(
+            building,
+            "sphinx",
+            lambda cache: (_ for _ in ()).throw(building.SphinxFailed(f"Sphinx made no clean site:\n{said}")),
+        )
         (cache / "pages.sha256").unlink()
     elif where == "site":
         copy = building.publish.__globals__["shutil"].copyfile
-        monkeypatch.setattr(building.publish.__globals__["shutil"], "copyfile", lambda a, b: refuse(copy, ".site.new")(b) or copy(a, b))
+        monkeypatch.setattr(
+            building.publish.__globals__["shutil"], "copyfile", lambda a, b: refuse(copy, ".site.new")(b) or copy(a, b)
+        )
     elif where == "zip":
         monkeypatch.setattr(building, "zipped", lambda *_: (_ for _ in ()).throw(said))
     else:
