@@ -11,6 +11,7 @@ import importlib.metadata
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -190,7 +191,16 @@ def helps(cache: Path) -> dict[str, str]:
 
 
 def sphinx(cache: Path) -> None:
-    """Run Sphinx, every warning an error. What did not change is not made again."""
+    """Run Sphinx, every warning an error. What did not change is not made again, unless our settings or a version did.
+
+    Sphinx goes by the times of templates, and a checkout gives a file whatever time it likes.
+    """
+    settings, now = cache / "settings.sha256", _settings()
+    if not settings.is_file() or settings.read_text(encoding="utf-8") != now:
+        settings.unlink(missing_ok=True)
+        for folder in (cache / "doctrees", cache / "html"):
+            shutil.rmtree(folder, ignore_errors=True)
+        write_whole(settings, now)
     command = [
         sys.executable,
         "-m",
@@ -222,7 +232,16 @@ def _digest(made_of: Mapping[str, str | bytes]) -> str:
     digest = hashlib.sha256()
     for path, content in sorted(made_of.items()):
         digest.update(path.encode() + b"\0" + (content.encode() if isinstance(content, str) else content) + b"\0")
-    for file in (*sorted(HERE.parent.rglob("*.py")), *sorted((HERE / "sphinx").rglob("*.html"))):
+    for file in sorted(HERE.parent.rglob("*.py")):
+        digest.update(file.read_bytes())
+    digest.update(_settings().encode())
+    return digest.hexdigest()
+
+
+def _settings() -> str:
+    """A hash of Sphinx's settings and templates, and of the versions of it."""
+    digest = hashlib.sha256()
+    for file in sorted(f for f in (HERE / "sphinx").rglob("*") if f.suffix in (".py", ".html")):
         digest.update(file.read_bytes())
     for package in ("sphinx", "myst-nb", "pydata-sphinx-theme"):
         digest.update(importlib.metadata.version(package).encode())
