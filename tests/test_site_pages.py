@@ -153,7 +153,8 @@ def test_a_lesson_is_worked_through_with_the_keyboard_alone(page, site):
     assert page.locator("#gradlab-done").is_checked()
     page.locator("#gradlab-done").uncheck()
     assert worked["switch"] == worked["lock in"] == len(places) == worked["prediction"]
-    assert worked["knob"] == len(places) and worked["heatmap"] >= 2 and worked["strip"] == len(places)
+    knobs, tiles = (page.locator(f"[data-panel] {what}").count() for what in ("input[type=range]", ".gl-tiles canvas"))
+    assert worked["knob"] >= knobs > 0 and worked["heatmap"] >= tiles > 0 and worked["strip"] >= len(places)
     assert worked["mark as done"] == 1
     assert page.complaints == []
 
