@@ -82,10 +82,15 @@ def browser(home: Path):
             context.close()
 
 
-def run_all(page, address: str, notebook: str) -> None:
-    """Open a notebook in JupyterLab and run all of its cells, by the menu as a learner would."""
+def open_notebook(page, address: str, notebook: str) -> None:
+    """Open a notebook in JupyterLab and wait for its kernel."""
     page.goto(f"{address}/lab/tree/{notebook}?reset")
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=120_000)
+
+
+def run_all(page, address: str, notebook: str) -> None:
+    """Open a notebook in JupyterLab and run all of its cells, by the menu as a learner would."""
+    open_notebook(page, address, notebook)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
+from samples import sampled
 
 import gradlab
 from gradlab.lab.measure import compare, measure, to_array
@@ -25,7 +26,7 @@ def flipped(_, gradient):
     return gradient if gradient is None else tf.constant(-to_array(gradient))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sampled(NAMES, 2))
 def test_flipped_gradients_are_noticed_at_both_positions(name):
     scenario = gradlab.load(name)
     off = measure(changed_run(scenario, flipped), False, None, {})

@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 from kerases import COMPARED, DIFFERENCES, GROUP, scenarios_there, under_the_other_keras
 from oracle.differences import contradictions
+from samples import sampled
 
 import gradlab
 
@@ -36,7 +37,7 @@ def test_finite_differences_confirm_all_other_scenarios_under_the_other_keras():
     assert under_the_other_keras(DIFFERENCES % rest) == {name: [] for name in rest}
 
 
-@pytest.mark.parametrize("name", RECURRENT)
+@pytest.mark.parametrize("name", sampled(RECURRENT, 2))
 def test_the_same_network_in_jax_has_the_same_gradients(name):
     pytest.importorskip("jax", reason="JAX is not installed: THE SECOND ORACLE DID NOT RUN")
     from oracle.in_jax import gaps

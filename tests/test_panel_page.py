@@ -229,3 +229,28 @@ def test_one_column_at_400_pixels_without_sideways_scroll(page, cast):
         assert panel.evaluate("p => p.scrollWidth <= 400 && p.querySelector('.gl').scrollWidth <= 400")
     finally:
         page.set_viewport_size(size)
+
+
+def test_a_flip_draws_the_lines_that_change_and_no_other(page, cast):
+    panel = add(page, {**traits(cast), "seen": [0, 1]})
+    pictures = (
+        "p => [...p.querySelectorAll('canvas')].filter(c => c.style.visibility !== 'hidden').map(c => c.toDataURL())"
+    )
+    fresh = panel.evaluate(pictures)
+    page.evaluate("""() => {
+      const plain = CanvasRenderingContext2D.prototype.clearRect;
+      window.cleared = new Set();
+      CanvasRenderingContext2D.prototype.clearRect = function (...box) {
+        const row = this.canvas.closest('.gl-line');
+        if (row) cleared.add(Number(row.querySelector('.gl-number').textContent));
+        return plain.apply(this, box);
+      };
+    }""")
+    switch = panel.locator(".gl-switch input")
+    switch.nth(1 - cast.position).click()
+    off, on = (side["margin"] for side in cast.scene["sides"])
+    changed = {int(line) for line in {**off, **on} if off.get(line) != on.get(line)}
+    assert changed and set(page.evaluate("() => [...cleared]")) == changed
+    assert panel.evaluate(pictures) != fresh
+    switch.nth(cast.position).click()
+    assert panel.evaluate(pictures) == fresh, "what was left undrawn is still as it was"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import Counter
+from collections import Counter, defaultdict
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -46,15 +47,20 @@ def test_every_cause_has_words_and_a_fix_and_a_rule():
                 assert used[node.targets[0].id] > 1, f"no rule finds {node.targets[0].id}"
 
 
+@lru_cache
+def spelled():
+    """{text: the places where the code of the doctor spells it}."""
+    found = defaultdict(list)
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found[node.value].append(f"{path.name}:{node.lineno}")
+    return found
+
+
 @pytest.mark.parametrize("label", causes())
 def test_a_label_is_spelled_in_one_place_only(label):
-    spelled = [
-        f"{path.name}:{node.lineno}"
-        for path in FILES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Constant) and node.value == label
-    ]
-    assert len(spelled) == 1
+    assert len(spelled()[label]) == 1, spelled()[label]
 
 
 def case(**known):

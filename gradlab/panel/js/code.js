@@ -13,7 +13,10 @@ export class Code {
   constructor(lines, kinds, name, say) {
     this.say = say; this.data = lines; this.kinds = kinds; this.picked = "";
     this.at = { line: -1, cell: 0 };
+    /** @type {import("./colour.js").Scale|undefined} */ this.scale = undefined;
     this.open = false;
+    /** What stands in the margin of each line now, so that a flip draws only the lines that change. @type {string[]} */ this.drawn = [];
+    /** @type {WeakMap<object, string>} */ this.texts = new WeakMap();
     this.box = make("div", { class: "gl-code", role: "region", tabindex: "0", "aria-label": `Code of ${name} with the gradients in its margin` });
     keepKeys(this.box);
     this.lines = lines.map((line, i) => this.line(line, i));
@@ -42,23 +45,36 @@ export class Code {
    * @param {boolean} told whether the cut may be shown
    */
   show(scene, position, scale, told) {
-    this.scene = scene; this.position = position; this.scale = scale;
-    const sides = scene.sides.map((side) => side.margin), margin = sides[position];
+    this.scene = scene; this.position = position;
+    const margin = scene.sides[position].margin, zoom = this.zoom;
     let first = true;
+    if (this.scale !== scale) this.drawn = [];
+    this.scale = scale;
     this.box.classList.toggle("gl-stale", Boolean(scene.stale));
     this.data.forEach((line, i) => {
       const m = margin[line.number], { row, canvas, tape, tags } = this.lines[i];
+      const cells = m ? m.cells : [], focused = document.activeElement === canvas, now = `${told} ${zoom} ${this.text(m)}`;
+      canvas.tabIndex = cells.length && first ? 0 : -1;
+      if (cells.length) first = false;
+      if (this.drawn[i] === now && !focused) return;
+      this.drawn[i] = now;
       tape.className = `gl-tape gl-tape-${m?.bracket || "none"}`;
       row.classList.toggle("gl-cut", Boolean(told && m?.cut));
       row.classList.toggle("gl-raised", Boolean(m?.raised));
       tags.replaceChildren(...(m ? this.tags(m, told) : []));
-      const cells = m ? m.cells : [];
-      canvas.tabIndex = cells.length && first ? 0 : -1;
-      if (cells.length) { first = false; canvas.setAttribute("aria-label", this.summary(line, cells)); }
+      if (cells.length) canvas.setAttribute("aria-label", this.summary(line, cells));
       canvas.style.visibility = cells.length ? "visible" : "hidden";
-      this.paint(i, document.activeElement === canvas);
+      this.paint(i, focused, zoom);
     });
     this.mark();
+  }
+
+  /** All that the margin of one line says, as a text to compare. @param {import("./types.js").Margin|undefined} m */
+  text(m) {
+    if (!m) return "";
+    let text = this.texts.get(m);
+    if (text === undefined) this.texts.set(m, (text = JSON.stringify(m)));
+    return text;
   }
 
   /** @param {import("./types.js").Margin} m @param {boolean} told */
@@ -87,9 +103,9 @@ export class Code {
     return `Line ${line.number}, ${cells.length} ${cells.length === 1 ? "visit" : "visits"}: ${[...count].map(([k, n]) => `${n} ${k}`).join(", ")}. Arrow keys read single visits.`;
   }
 
-  /** @param {number} i @param {boolean} [focused] */
-  paint(i, focused = false) {
-    const cells = this.cells(i), zoom = this.zoom, width = Math.round(WIDTH * zoom), height = Math.round(HEIGHT * zoom);
+  /** @param {number} i @param {boolean} [focused] @param {number} [zoom] read once for all lines: a style read after a change is computed anew */
+  paint(i, focused = false, zoom = this.zoom) {
+    const cells = this.cells(i), width = Math.round(WIDTH * zoom), height = Math.round(HEIGHT * zoom);
     if (!this.scale) return;
     const ctx = surface(this.lines[i].canvas, width, height);
     strip(ctx, this.scale, cells, width, height, zoom);

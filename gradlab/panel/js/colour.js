@@ -124,10 +124,13 @@ export function absent(ctx, name, x, y, w, h) {
  * @param {HTMLCanvasElement} canvas @param {number} width @param {number} height
  */
 export function surface(canvas, width, height) {
-  const scale = window.devicePixelRatio || 1;
-  canvas.width = Math.round(width * scale); canvas.height = Math.round(height * scale);
-  canvas.style.width = `${width}px`; canvas.style.height = `${height}px`;
+  const scale = window.devicePixelRatio || 1, wide = Math.round(width * scale), high = Math.round(height * scale);
   const ctx = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  ctx.scale(scale, scale);
+  if (canvas.width !== wide || canvas.height !== high) { // a new size costs a new buffer, and a layout of the page
+    canvas.width = wide; canvas.height = high;
+    canvas.style.width = `${width}px`; canvas.style.height = `${height}px`;
+  }
+  ctx.setTransform(scale, 0, 0, scale, 0, 0);
+  ctx.clearRect(0, 0, width, height);
   return ctx;
 }

@@ -38,7 +38,7 @@ export function unique(stem) {
   return `gl-${stem}-${bytes[0].toString(36)}${bytes[1].toString(36)}`;
 }
 
-/** @param {Element} node @param {string} text */
+/** A text, written only where it changes: a text that is written again is laid out again. @param {Element} node @param {string} text */
 export function say(node, text) {
   if (node.textContent !== text) node.textContent = text; // a live region speaks only of what changed
 }

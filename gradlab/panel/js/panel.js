@@ -19,7 +19,7 @@ class View {
   constructor(model, el) {
     this.model = model;
     /** @type {import("./types.js").Page} */ this.page = model.get("page");
-    this.picked = ""; this.view = "size"; this.zoom = 1; this.sources = 0;
+    this.picked = ""; this.view = "size"; this.zoom = 1; this.sources = 0; this.bar = "";
     const { page } = this;
     this.live = make("div", { class: "gl-cursor", role: "status", "aria-live": "polite" });
     this.heard = make("div", { class: "gl-said", role: "status", "aria-live": "polite" }); // for ears: it would move the page
@@ -110,6 +110,7 @@ class View {
     this.scene = scene; this.numbers = numbers.subarray(1);
     this.colours = new Scale(scene.low, scene.high, new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
     this.tiles.build(scene);
+    this.bar = "";
     this.sources = Math.max(this.sources, scene.tiles.length);
     this.keys.replaceChildren(key(this.page, scene));
     this.show();
@@ -125,7 +126,9 @@ class View {
     this.root.dataset.position = String(position);
     this.switch.set(position);
     this.switch.enable(!locked);
-    this.scale.replaceChildren(scaleBar(scene, this.colours, this.view !== "size"));
+    const bar = this.view === "size" ? "size" : "signed";
+    if (this.bar !== bar) this.scale.replaceChildren(scaleBar(scene, this.colours, this.view !== "size"));
+    this.bar = bar;
     this.tiles.show(position, this.numbers, this.colours, this.view);
     this.code?.show(scene, position, this.colours, this.told);
     const other = 1 - this.start;

@@ -1,6 +1,6 @@
 // One source as a heatmap: read by mouse, by arrow keys and in words. Blocks, square maps and single numbers included.
 import { absent, cell, hatch, map, surface } from "./colour.js";
-import { keepKeys, make, short, still } from "./dom.js";
+import { keepKeys, make, say, short, still } from "./dom.js";
 
 /** @type {Record<string, string>} */
 const NO_VALUE = { none: "None", missing: "not in the list of variables", raises: "no value: an exception was raised" };
@@ -56,10 +56,10 @@ export class Tile {
     const part = (/** @type {import("./types.js").Entry} */ x) => x.offset < 0 ? null : numbers.subarray(x.offset, x.offset + x.rows * x.columns);
     this.numbers = view === "difference" ? subtract(part(this.data.entries[1]), part(this.data.entries[0])) : part(e);
     this.flat = Math.min(this.flat, e.rows * e.columns - 1);
-    this.name.textContent = `${this.data.name} ${e.size}`;
+    say(this.name, `${this.data.name} ${e.size}`);
     this.name.title = `${this.data.name} ${e.size}: light up the lines on its way`;
     const value = this.scalar && this.numbers ? ` ${short(this.numbers[0])}` : "";
-    this.state.textContent = view === "difference" ? (this.numbers ? "on − off" : "nothing to subtract") : `${e.mark} ${e.kind}${value}`;
+    say(this.state, view === "difference" ? (this.numbers ? "on − off" : "nothing to subtract") : `${e.mark} ${e.kind}${value}`);
     this.state.title = e.word + (e.note ? `; ${e.note}` : "");
     this.canvas.dataset.kind = e.kind;
     const zeros = this.numbers ? this.numbers.reduce((n, v) => n + (v === 0 ? 1 : 0), 0) : 0;
@@ -97,7 +97,8 @@ export class Tile {
     if (!this.scale) return;
     const ctx = surface(this.canvas, width, height);
     this.canvas.classList.toggle("gl-missing", e.kind === "missing");
-    [this.rows.textContent, this.columns.textContent] = this.data.axes.length ? [this.data.axes[0], `${this.data.axes[1]} →`] : ["", ""];
+    say(this.rows, this.data.axes.length ? this.data.axes[0] : "");
+    say(this.columns, this.data.axes.length ? `${this.data.axes[1]} →` : "");
     if (!this.numbers) absent(ctx, this.view === "difference" ? "" : e.hatch, 0, 0, width, height);
     else if (this.scalar) this.bar(ctx, width, height);
     else if (e.blocks) this.blocks(ctx, sliding);

@@ -11,6 +11,7 @@ export class Tiles {
     this.say = say; this.choose = choose;
     this.box = make("div", { class: "gl-tiles" });
     /** @type {Tile[]} */ this.tiles = [];
+    this.fitted = false;
     this.grown = new ResizeObserver(() => this.fit());
     this.grown.observe(this.box);
   }
@@ -21,6 +22,7 @@ export class Tiles {
    */
   build(scene) {
     const same = this.tiles.length === scene.tiles.length && this.tiles.every((t, i) => t.data.name === scene.tiles[i].name);
+    this.fitted = false;
     if (same) { this.tiles.forEach((tile, i) => { tile.data = scene.tiles[i]; }); return; }
     this.tiles = scene.tiles.map((data) => new Tile(data, this.say, this.choose, (row) => this.light(row)));
   }
@@ -28,7 +30,8 @@ export class Tiles {
   /** @param {number} position @param {Float32Array} numbers @param {import("./colour.js").Scale} scale @param {string} view */
   show(position, numbers, scale, view) {
     this.tiles.forEach((tile) => tile.set(position, numbers, scale, view));
-    this.fit();
+    if (this.fitted) this.tiles.forEach((tile) => tile.fit(tile.size.w, tile.size.h)); // the size is the same at both positions
+    else this.fit();
   }
 
   /** The same row of every square map: what moved that state. @param {number} row */
@@ -48,6 +51,7 @@ export class Tiles {
   fit() {
     const style = getComputedStyle(this.box), width = this.box.clientWidth - 22, height = this.box.clientHeight - 8;
     if (width < 40 || height < 30 || !this.tiles.length) return;
+    this.fitted = true;
     const zoom = parseFloat(style.getPropertyValue("--gl-zoom")) || 1;
     let best = { score: -1e9, columns: 1, h: 1 };
     for (let columns = 1; columns <= Math.min(this.tiles.length, 4); columns++) {
