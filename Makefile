@@ -7,6 +7,7 @@ ARGS ?=
 WORKERS ?= 2
 SITE ?= build/site
 TORCH ?= torch==2.13.0
+MANAGER ?= @jupyter-widgets/html-manager@1.0.15 requirejs@2.3.8
 
 PY = $(VENV)/bin/python
 START = notebooks/00_start_here.ipynb
@@ -40,7 +41,11 @@ test: env-test  ## lint, types, unit tests, notebooks, browser (ARGS='-k name': 
 	[ -n "$$browser" ] || echo "gradlab: !!! NO CHROMIUM WAS FOUND: THE BROWSER TESTS DID NOT RUN"; \
 	[ -e node_modules/axe-core ] || echo "gradlab: !!! NO npm, OR IT REACHED NO REGISTRY: axe-core DID NOT CHECK ACCESSIBILITY"
 
-test-all:  ## the same with the longer forms of the sampled tests (marked weekly)
+test-all: env-test  ## the same with the longer forms of the sampled tests (marked weekly), and the panel in other hosts
+	@$(PY) -c "import voila, marimo" 2>/dev/null || $(PY) -m pip install voila==0.5.* marimo==0.25.* || \
+	echo "gradlab: !!! NO VOILÀ OR NO marimo: THE PANEL WAS NOT TRIED THERE"
+	@npm install --no-save --no-package-lock --no-audit --no-fund --silent $(MANAGER) || \
+	echo "gradlab: !!! NO npm, OR IT REACHED NO REGISTRY: THE PANEL WAS NOT TRIED IN THE WIDGET MANAGER OF COLAB AND VS CODE"
 	@$(MAKE) --no-print-directory test ARGS="-m '' $(ARGS)"
 
 check: env-test  ## ruff, mypy and, where npm is found, the types of the panel's JavaScript (npm also brings axe-core)

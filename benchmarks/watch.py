@@ -1,17 +1,26 @@
 """What `gradlab.Watch` costs: blocks of steps of a watched training beside blocks of a plain one, alternating.
 
-    python benchmarks/watch.py [--pairs 30] [--steps 10] [--only lstm]
+    python benchmarks/watch.py [--pairs 30] [--steps 10] [--only lstm] [--fit]
+    python benchmarks/watch.py --programs
 
 Two models of each kind are made alike, plain and watched, and their train functions are called directly, without what
-`fit` does beside. The order within a pair alternates. Printed: the median paired difference in percent of the plain
-block, with quartiles; first that of plain beside plain, which says what cannot be resolved.
+`fit` does beside; with `--fit` each block is one call of `fit`. The order within a pair alternates. Printed: the median
+paired difference in percent of the plain block, with quartiles; first that of plain beside plain, which says what cannot
+be resolved.
+
+`--programs` trains the healthy and the broken programs of `tests/watch/programs.py` and prints which alarm each raises,
+how many steps after the fault, and the share that is found.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
+import sys
 import time
+import warnings
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -64,6 +73,45 @@ def stepper(make, every, **compiled):
     return watched
 
 
+def fitter(make, every, **compiled):
+    """The same by `fit`: what a user's training costs, with the callbacks and the reading of the data."""
+    keras.utils.set_random_seed(0)
+    model, x, y = make(**compiled)
+    batches = tf.data.Dataset.from_tensors((x, y)).repeat().prefetch(4)
+    callbacks = [] if every is None else [Watch(every, view=None)]
+    return lambda n: model.fit(batches, steps_per_epoch=n, verbose=0, callbacks=callbacks)
+
+
+def programs():
+    """What `Watch` says of each program, as a table in Markdown."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "watch"))
+    from programs import BROKEN, HEALTHY, right, watched
+
+    warnings.simplefilter("ignore")  # Keras warns of missing gradients; the table tells them
+    wrong = found = 0
+    delays = []
+    print(
+        "| program | fault at step | alarm | for step | said at step | steps of delay |\n| --- | --- | --- | --- | --- | --- |"
+    )
+    for name, make in HEALTHY.items():
+        record = watched(make).record
+        wrong += bool(record.alarms)
+        said = ", ".join(a.rule for a in record.alarms) or f"none in {record.steps} steps"
+        print(f"| {name} (healthy) | | {said} | | | |", flush=True)
+    for name, program in BROKEN.items():
+        alarm = right(program, watched(program.make).record.alarms)
+        if alarm is None:
+            print(f"| {name} | {program.begins} | not found | | | |", flush=True)
+            continue
+        found += 1
+        delays.append(alarm.seen - program.begins)
+        print(f"| {name} | {program.begins} | {alarm.rule} | {alarm.step} | {alarm.seen} | {delays[-1]} |", flush=True)
+    print(
+        f"\n{len(HEALTHY)} healthy programs, {wrong} with an alarm; {found} of {len(BROKEN)} broken programs found "
+        f"({found / len(BROKEN):.0%}), median delay {statistics.median(delays):.0f} steps, at most {max(delays)}"
+    )
+
+
 def pairs(plain, other, count, steps):
     """Paired differences in percent, and the plain block's milliseconds for one step."""
     plain(5), other(5)
@@ -85,15 +133,22 @@ def main():
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--only", choices=["lstm", "transformer"])
     parser.add_argument("--jit", choices=["both", "no", "yes"], default="both")
+    parser.add_argument("--fit", action="store_true", help="each block is one call of fit")
+    parser.add_argument("--programs", action="store_true", help="the healthy and the broken programs instead")
     given = parser.parse_args()
+    if given.programs:
+        return programs()
+    made = fitter if given.fit else stepper
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    print(f"{os.cpu_count()} logical CPUs, load average {load:.1f}; each block has {given.steps} steps")
     print(f"TensorFlow {tf.__version__}; median paired difference in percent [quartiles], {given.pairs} pairs")
     for make in (lstm, transformer):
         if given.only not in (None, make.__name__):
             continue
         for jit in {"both": (False, True), "no": (False,), "yes": (True,)}[given.jit]:
-            plain = stepper(make, None, jit_compile=jit)
+            plain = made(make, None, jit_compile=jit)
             for every in (None, 1, 10):
-                other = stepper(make, every, jit_compile=jit)
+                other = made(make, every, jit_compile=jit)
                 found, step = pairs(plain, other, given.pairs, given.steps)
                 low, middle, high = statistics.quantiles(found, n=4)
                 what = "plain beside plain" if every is None else f"every={every}"

@@ -58,7 +58,7 @@ def _main(arguments: Sequence[str] | None) -> int:
 
 
 def helps() -> dict[str, str]:
-    """{command: what it says with --help}, of every command. Loads TensorFlow, as two of them do."""
+    """{command: what it says with --help}, of every command. Loads TensorFlow, as three of them do."""
     return {name: command.format_help() for name, command in _parser("*")[1].items()}
 
 
@@ -75,6 +75,10 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
     tree = commands.add_parser("tree", help="from symptom to test to cause: the page to print, from the doctor's rules")
     tree.add_argument("--into", type=Path, help="write it into this Markdown file (docs/decision_tree.md)")
     tree.set_defaults(run=_tree)
+    asking = commands.add_parser("questions", help="multiple-choice questions to print for a class, or the key to them")
+    asking.add_argument("names", nargs="*", help="which, by name, in this order; default: all")
+    asking.add_argument("--key", action="store_true", help="the right letters and the reasons")
+    asking.set_defaults(run=_questions)
     rendering = commands.add_parser("render", help="build notebooks from their percent scripts")
     rendering.add_argument("scripts", nargs="*", type=Path, help="scripts; default: all in the folder notebooks/")
     rendering.add_argument("--jobs", type=_at_least_one, default=2, help="how many at a time (default 2)")
@@ -85,10 +89,14 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
     explaining.set_defaults(run=_explain)
     annotating = commands.add_parser("annotate", help="run a script and print it with the gradients of its lines")
     annotating.set_defaults(run=_annotate)
+    watching = commands.add_parser("watch", help="run a script and watch the gradients of each model.fit in it")
+    watching.set_defaults(run=_watch)
     if called in ("explain", "*"):
         _with_tensorflow("gradlab.doctor.frontends.command").configure(explaining)
     if called in ("annotate", "*"):
         _with_tensorflow("gradlab.lines.command").configure(annotating)
+    if called in ("watch", "*"):
+        _with_tensorflow("gradlab.watch.command").configure(watching)
     site.configure(commands)
     return parser, commands.choices
 
@@ -126,6 +134,17 @@ def _tree(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def _questions(chosen: argparse.Namespace) -> int:
+    from gradlab.authoring.handout import handout, key
+
+    try:
+        print((key if chosen.key else handout)(chosen.names))
+    except LookupError as error:
+        print(f"gradlab questions: {error.args[0]}")
+        return 2
+    return 0
+
+
 def _with_tensorflow(module: str) -> ModuleType:
     from gradlab.runtime import tf_loading
 
@@ -142,6 +161,10 @@ def _explain(chosen: argparse.Namespace) -> int:
 
 def _annotate(chosen: argparse.Namespace) -> int:
     return int(_with_tensorflow("gradlab.lines.command").main(chosen))
+
+
+def _watch(chosen: argparse.Namespace) -> int:
+    return int(_with_tensorflow("gradlab.watch.command").run(chosen))
 
 
 def _render(chosen: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Start here: why is my gradient None?
 #
-# Click into the first cell and press Shift+Enter to run it and go to the next, again and again. Nothing here can break anything.
+# Click into the first cell and press Shift+Enter to run it and go to the next, again and again. Nothing that you do here can break anything.
 # *Kernel > Restart Kernel* begins anew.
 
 # %% tags=["parameters"]
@@ -17,8 +17,9 @@ gradlab.start(keras=keras, device=device)
 # %% [markdown]
 # ## Eight lines
 #
-# A small network rates films. An **LSTM** reads six numbers about each film, one after the other, and a dense layer makes a rating of its last
-# state. The **tape** records the computation. Then it is asked for the **gradient**: for each weight, how the loss changes when the weight does.
+# A small network rates films. An **LSTM** reads each film as a sequence of six steps with three numbers each, and a dense layer makes a rating of
+# its last state. The **tape** records the computation. Then it is asked for the **gradient**: for each weight, how the loss changes when the weight
+# does.
 #
 # ```python
 # lstm, readout = tf.keras.layers.LSTM(4), tf.keras.layers.Dense(1)
@@ -37,7 +38,7 @@ from gradlab.scenarios import _eight_lines
 print(_eight_lines.as_it_stands())
 
 # %% [markdown]
-# Three times `None`: none of the LSTM's weights can be trained. There was no exception. These are three answers that people get on the web.
+# All three are `None`, so none of the LSTM's weights can be trained. There was no exception. Here are three answers that people get on the web.
 # **Click the one that you believe.** It is run at once.
 
 # %%
@@ -46,15 +47,21 @@ from gradlab.panel.try_answers import TryAnswers
 TryAnswers(_eight_lines.ANSWERS)
 
 # %% [markdown]
-# Below your answer stands its code. In the margin there is one cell for each line, by the gradient of what the line made. A ∅ is a
-# `None`: no path from this value to the loss. Read from the bottom up: **behind which line does the path end?** Then try the other two answers.
+# Below your answer you see its code. Each line has a cell in the margin: the gradient of the loss for the value that this line made. Hatched, or ∅,
+# is a `None`: the tape knows no path from the loss back to this value. Read from the last line up: **at which line does the path end?** Then try
+# the other two answers.
 #
-# You will be able to say why in ten minutes: it is the first question of notebook [2](02_integer_cast.ipynb).
+# <details><summary>At which line, after you have tried all three</summary>
 #
-# ## A quieter mistake
+# The path ends at the line with `tf.round`: what it makes has a gradient, and what goes into it has none. Without `tf.round`, every weight has a
+# gradient. Notebook [2](02_integer_cast.ipynb) says why, and how to keep the whole number.
 #
-# A `None` can be seen. Here are three versions of one network, which learns to write five digits backwards. They differ by one line.
-# The picture shows how many sequences each of them answers without a mistake.
+# </details>
+#
+# ## A mistake that shows no None
+#
+# A `None` can be seen. The next mistake can't. Here are three versions of one network that learns to write five digits backwards. The versions
+# differ in one line. The picture shows how many sequences each of them answers without a mistake, while it is trained.
 
 # %%
 import json
@@ -73,23 +80,23 @@ for (version, curve), style in zip(measured["curves"].items(), ("-", ":", "--"))
     axes.plot(steps, [100 * share for share in curve], style, color="black", label=version)
     ends[version] = f"{100 * curve[-1]:.0f} %"
 axes.set(xlabel="step of training", ylabel="right, %", ylim=(-3, 103))
-figure.legend(loc="outside lower center", ncols=3)
+figure.legend(loc="outside lower center", ncols=2)
 as_picture(
     figure, "Share of sequences without a mistake at the end: " + "; ".join(f"{k}: {v}" for k, v in ends.items())
 )
 
 # %% [markdown]
-# The dashed one reaches a good half. **It never trained half of its weights, and nothing complained**: its loss falls, its curve rises. You train
-# all three yourself in notebook [6](06_encoder_decoder.ipynb), where these curves come from.
+# The dashed version ends at 58 %. **About half of its weights were never trained, and there was no exception and no warning**: the loss falls, and
+# the curve rises. In notebook [6](06_encoder_decoder.ipynb) you train all three versions yourself. These curves were measured with its code.
 #
-# ## Three doors
+# ## Three ways to go on
 #
-# - **I have a None now.** Put your own loss into the next cell, and the weights that you ask about. The *gradient doctor* says which line it was. More in
-#   notebook [18](18_gradient_doctor.ipynb); it can be read first.
-# - **I want to learn it.** Begin with notebook [1](01_initial_state.ipynb). In each section you read some code, decide for an answer, and flip
-#   a switch: then you see the gradients of real TensorFlow code, with the bug and without.
-# - **I teach it.** The same notebooks with all solutions are in the folder [solutions](solutions). The questions are data, one file each, in
-#   `gradlab/questions`.
+# - **I have a None now.** Put your own loss into the next cell, and the weights that you ask about. The *gradient doctor* names the line that is
+#   the cause. Notebook [18](18_gradient_doctor.ipynb) says more, and can be read first.
+# - **I want to learn it.** Begin with notebook [1](01_initial_state.ipynb). In each section you read some code, choose an answer, and flip a
+#   switch. Then you see the gradients that TensorFlow computes, with the bug and without it.
+# - **I teach it.** [Teach with gradlab](../docs/teaching.md) has plans for 45, 90 and 180 minutes, and questions to print. The same notebooks with
+#   all solutions are in the folder [solutions](solutions).
 
 # %%
 import tensorflow as tf
@@ -106,7 +113,8 @@ gradlab.explain(my_loss, {"weight": weight})  # your weights, by name
 # %% [markdown]
 # ## The map of the course
 #
-# An arrow leads from a notebook to those that need it. Each has a core, and some have sections marked *extra*: the minutes of these come second.
+# An arrow leads from a notebook to those that need it. Each notebook has a core. The sections marked *extra* can be left out; their minutes stand
+# second.
 
 # %%
 course = gradlab.course()
@@ -118,7 +126,7 @@ course
 # %% [markdown]
 # ## All switches
 #
-# Each scenario is one claim found on the web, and one switch to test it with. `gradlab.Panel("name")` opens any of them.
+# A scenario is a claim found on the web, and a small program with one switch to test it. `gradlab.Panel("name")` opens a scenario by its name.
 
 # %%
 gradlab.catalogue()

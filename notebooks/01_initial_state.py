@@ -1,15 +1,15 @@
 # %% [markdown]
 # # 1. Start from a state, and ask who gets a gradient
 #
-# A recurrent network needs a state to start from. Popular answers blame this state for gradients that are `None`: it
-# should be a variable, they say, or it should be made inside the tape. You will test each of these answers with one switch.
+# A recurrent network needs a state to start from. Popular answers say that this state is the reason for gradients that are `None`: it should be a
+# variable, or it should be made inside the tape. You test each of these answers with one switch.
 #
 # Some words first. A **tape** (`tf.GradientTape`) records what TensorFlow computes while it is open. A **gradient** is
 # d loss / d source, an array of the source's shape; the **sources** here are the weights of a SimpleRNN cell, which computes
 # `h = tanh(x @ kernel + h_before @ recurrent_kernel + bias)` at every time step.
 #
-# **Needs**: a little Python, and to have seen a neural network once. **Gives**: you can say which sources a tape answers for, and tell
-# zero from None. <!-- minutes -->
+# **Needs**: a little Python, and to have seen a neural network once. **Gives**: you can say for which sources a tape has a gradient, and tell zero
+# from None. <!-- minutes -->
 #
 # Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 
@@ -33,6 +33,10 @@ gradlab.start(keras=keras, device=device)
 #
 # <!-- question: initial_state -->
 #
+# How to read the code: `cell(x_t, [h])` computes one step. It takes the input of the step and a list of the states before it, and returns the output
+# and a list of the states after it. A SimpleRNN has one state, so the list has one entry. This state is also the output. That is why the code keeps
+# the output in `h` and gives the second result the name `_`.
+#
 # Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
@@ -51,10 +55,9 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # <!-- answers: initial_state -->
 #
-# **Explain.** Nothing is `None`. With zeros, one gradient is *exactly zero*, and that is right: in the first step the recurrent kernel
-# multiplies the initial state, so its gradient is the outer product of that state and the error behind it. A state of zeros makes it
-# zero. From the second step on the state is no longer zero. A finite difference agrees: move the weight a little, and the loss does
-# not change.
+# **Explain.** Nothing is `None`. With zeros, one gradient is *exactly zero*, and that is right: in the first step the recurrent kernel multiplies
+# the initial state, so its gradient is the outer product of that state and the error that arrives from the loss. A state of zeros makes it zero.
+# From the second step on the state is no longer zero. A finite difference agrees: move the weight a little, and the loss does not change.
 
 # %% [markdown]
 # **Exercise.** One step, and the state must stay a constant. Give the recurrent kernel a gradient that is not zero.
@@ -129,7 +132,7 @@ gradlab.side_by_side(off, on)
 # train made it*.
 
 # %% [markdown]
-# **Exercise.** Mend this one so that all five sources get their gradients.
+# **Exercise.** Repair this one so that all five sources get their gradients.
 #
 # Hint: Which line makes the state, and is the tape open by then?
 # Hint: The encoder's call has to be in the record. The order of two lines is wrong.
@@ -140,7 +143,7 @@ gradlab.side_by_side(off, on)
 def mine(encoder, cell, facts, x):
     sources = {"encoder kernel": encoder.kernel, "encoder bias": encoder.bias}
     sources |= {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
-    h = encoder(facts)  # mend this
+    h = encoder(facts)  # repair this
     with tf.GradientTape() as tape:
         for t in range(x.shape[1]):
             h, _ = cell(x[:, t], [h])
@@ -192,14 +195,14 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # <!-- answers: learned_state -->
 #
-# **Explain.** A tape **watches** trainable variables by itself, and tensors only when told to by `tape.watch(tensor)`. The constant state was not
+# **Explain.** A tape **watches** trainable variables by itself. It watches a tensor only after `tape.watch(tensor)`. The constant state was not
 # watched, so asking for its gradient gives `None`. The weights are variables and have their gradients either way.
 
 # %% [markdown]
-# **Exercise.** Leave the state a constant tensor, and get its gradient all the same. One line is enough.
+# **Exercise.** Keep the state a constant tensor, and get its gradient as well. One more line is enough.
 #
 # Hint: The constant takes part in the loss. What does the tape need in order to follow it?
-# Hint: A variable is watched unasked, a tensor is not.
+# Hint: A tape watches a trainable variable by itself. It does not watch a tensor by itself.
 # Hint: Write `tape.watch(h0)` as the first line inside the tape.
 
 
@@ -208,7 +211,7 @@ def mine(cell, learned, fixed, x):
     h0 = fixed  # leave this
     sources = {"initial state": h0}
     sources |= {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
-    with tf.GradientTape() as tape:  # mend below
+    with tf.GradientTape() as tape:  # repair below
         h = tf.identity(h0)
         for t in range(x.shape[1]):
             h, _ = cell(x[:, t], [h])

@@ -1,11 +1,10 @@
 # %% [markdown]
 # # 2. Integers, indices and NumPy
 #
-# Popular answers on the web say that three things "detach" a tensor from the tape, which means that no gradient passes them: **casting**
-# it to an integer type, **indexing** with integers, and going through **NumPy**. You will test all three, each with one switch.
+# Popular answers on the web say that three things "detach" a tensor from the tape, which means that no gradient passes them: **casting** it to an
+# integer type, **indexing** with integers, and going through **NumPy**. You test all three, each with one switch.
 #
-# **Needs**: to have seen `tf.GradientTape` once. **Gives**: you can say which ways through integers and NumPy end a path, and go around
-# them. <!-- minutes -->
+# **Needs**: to have seen `tf.GradientTape` once. **Gives**: you can say where a path ends at an integer or at NumPy, and avoid it. <!-- minutes -->
 #
 # Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 
@@ -54,10 +53,10 @@ gradlab.side_by_side(off, on)
 # (An operation for which TensorFlow has *no* gradient function is another case. There the tape raises a `LookupError`.)
 
 # %% [markdown]
-# **Exercise.** This code rates how far the level is from 5, in whole steps. Repair it so that every weight gets its gradient. There are two
-# honest ways. Work with the level itself. Or keep the whole number in the loss and give it the gradient of the level:
-# `level + tf.stop_gradient(whole - level)` has the value of `whole` and the gradient of `level`. That is the *straight-through
-# estimator*. The check accepts both, and no loss that leaves the network out.
+# **Exercise.** This code rates how far the level is from 5, in whole steps. Repair it so that every weight gets its gradient. There are two right
+# ways. Work with the level itself. Or keep the whole number in the loss and give it the gradient of the level: `level + tf.stop_gradient(whole -
+# level)` has the value of `whole` and the gradient of `level`. That is the *straight-through estimator*. The check accepts both. It does not accept
+# a loss that leaves the network out.
 #
 # Hint: Which operation ends the path? It is the one that gives the level its integer type.
 # Hint: One way: leave the two casts out and work with `10 * h`.
@@ -240,7 +239,7 @@ print("right" if rows_with_gradient == measured else "not yet: hint, look for th
 gradlab.Panel("numpy_roundtrip", bug=bug, predict=True)
 
 # %% [markdown]
-# **Look.** Compare the two losses in the training table: equal at the first step, and then?
+# **Look.** Train both versions and compare the two losses: they are equal at the first step. And after that?
 #
 # **Measure, after you have flipped.** Both positions of the switch, side by side.
 
@@ -251,11 +250,12 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # <!-- answers: numpy_roundtrip -->
 #
-# **Explain.** The tape records what TensorFlow computes. A NumPy array holds numbers and does not know how they were computed, so the
-# constant made of it is a new beginning for the tape. The same happens with `float(...)`, `np.mean(...)` and `model.predict(...)`.
+# **Explain.** The tape records what TensorFlow computes. A NumPy array holds numbers and not how they were computed. So a constant made from it has
+# no path to the weights. The same happens with `float(...)` and `np.mean(...)`. And `model.predict(...)` returns a NumPy array: call `model(...)`
+# inside a tape.
 
 # %% [markdown]
-# **Exercise.** Here the loss itself is computed in NumPy. Mend it without leaving TensorFlow.
+# **Exercise.** Here the loss itself is computed in NumPy. Repair it: compute it in TensorFlow.
 #
 # Hint: Which line leaves TensorFlow?
 # Hint: There is a function of TensorFlow for each part of it: the mean, the square, the difference.
@@ -293,9 +293,9 @@ gradlab.check_repair("numpy_roundtrip", mine)
 # %% [markdown]
 # ## 5. Write it yourself (extra)
 #
-# **Exercise.** A tool for your own code. A program is a list of functions, each applied to the result of the one before. Write
-# `first_cut`: the number of the first function after which the gradient with respect to the input is None, or None if the path is whole.
-# The check tries three programs.
+# **Exercise.** Write a tool for your own code. A program is here a list of functions, each applied to the result of the one before. Write
+# `first_cut`: the number of the first function after which the gradient with respect to the input is None, or None if the path is whole. The check
+# tries three programs.
 #
 # Hint: Watch `x`, since it is a tensor.
 # Hint: One persistent tape is enough: apply the functions inside it, and keep every result in a list.

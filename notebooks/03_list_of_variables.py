@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 3. Build, init and the list of variables
 #
-# `layer.trainable_variables` is the list that `fit` and most training loops go through. A weight that is not in it is *missing*: it is not
-# trained, and there is no `None` to warn you. Popular answers say that weights must be made in `build` and not in `__init__`. You will see
-# what decides, and what `fit` and the optimizer say when weights are missing.
+# `layer.trainable_variables` is the list that `fit` and most training loops go through. A weight that is not in it is *missing*: it is not trained,
+# and there is no `None` to warn you. Popular answers say that weights must be made in `build` and not in `__init__`. You will see what decides, and
+# what `fit` and the optimizer do when weights are missing.
 #
 # Two lists matter here. **Tracked**: what the layer or the model lists as its variables. **Watched**: what the tape saw being read
 # (`tape.watched_variables()`). The panels show both.
@@ -57,15 +57,15 @@ gradlab.other_keras("raw_variable")
 # %% [markdown]
 # <!-- answers: raw_variable -->
 #
-# **Explain.** The kind decides, not the place, and it depends on the Keras version. Keras 3 lists its own kind of variable. A raw
-# `tf.Variable` is an attribute like any other to it. Legacy Keras lists every trainable `tf.Variable`. Where the list is empty, a loop that
-# goes through the list changes nothing.
+# **Explain.** The kind decides, not the place, and it depends on the Keras version. Keras 3 lists its own kind of variable. For Keras 3 a raw
+# `tf.Variable` is an ordinary attribute. Legacy Keras lists every trainable `tf.Variable`. Where the list is empty, a loop that goes through the
+# list changes nothing.
 
 # %%
 gradlab.drawing("watched_tracked")
 
 # %% [markdown]
-# **Exercise.** Mend this layer so that its weight is in the list under both Keras versions.
+# **Exercise.** Repair this layer so that its weight is in the list under both Keras versions.
 #
 # Hint: Compare with the version of the switch off. How does it make its weight?
 # Hint: The place is not what matters under this Keras. The kind of variable is.
@@ -79,7 +79,7 @@ import tensorflow as tf
 class Mine(tf.keras.layers.Layer):
     def __init__(self):
         super().__init__()
-        self.w = tf.Variable(tf.ones((3, 2)), name="w")  # mend this
+        self.w = tf.Variable(tf.ones((3, 2)), name="w")  # repair this
 
     def call(self, x):
         return tf.tanh(x @ self.w)
@@ -174,8 +174,8 @@ gradlab.folded(*(f"{make.__name__}: {fit(make())}" for make in (Listed, Plain)))
 # %% [markdown]
 # <!-- answers: nothing_to_train -->
 #
-# **Explain.** Under Keras 3 the list of `Plain` is empty. The epochs go by and the loss stays where it was. What is said is one warning, easily
-# lost among others. Under legacy Keras both variables are in the list, and `Plain` trains. A model that is frozen has an empty list under either
+# **Explain.** Under Keras 3 the list of `Plain` is empty. The epochs go by and the loss stays where it was. There is one warning, which is easy to
+# miss among others. Under legacy Keras both variables are in the list, and `Plain` trains. A model that is frozen has an empty list under either
 # Keras.
 
 # %% [markdown]
@@ -227,11 +227,11 @@ gradlab.folded(
 # <!-- answers: some_gradients_none -->
 #
 # **Explain.** When *all* gradients are None, the optimizer raises an exception. An empty list is treated differently by the two Keras versions:
-# Keras 3 raises an exception, legacy Keras does not; run the notebook with `keras = 2` to see it. The dangerous case is the last one:
-# training goes on with the other weights, and a warning is all that is said.
+# Keras 3 raises an exception, legacy Keras does not; run the notebook with `keras = 2` to see it. The dangerous case is the last one: training goes
+# on with the other weights, and there is a warning and no exception.
 #
-# **Exercise.** Write an update that tells you: it must raise for each variable that the tape watched and that gets no gradient, whether
-# because it is None or because it is not in the list.
+# **Exercise.** Write a check for a training loop. It must raise an exception if a variable that the tape watched gets no gradient, because its
+# gradient is None or because the variable is not in the list.
 #
 # Hint: There are two ways to lose a gradient: the variable is not in the list, or its gradient is None.
 # Hint: Compare `len(tape.watched_variables())` with the number of variables.
@@ -330,7 +330,7 @@ gradlab.side_by_side(off, on)
 # `None` in it, and no warning.
 
 # %% [markdown]
-# **Exercise.** Mend the order of lines.
+# **Exercise.** Repair the order of lines.
 #
 # Hint: When does an LSTM make its weights?
 # Hint: Print `variables` before and after a first call.
@@ -338,7 +338,7 @@ gradlab.side_by_side(off, on)
 
 # %% tags=["exercise"]
 fresh = tf.keras.layers.LSTM(4)
-variables = fresh.trainable_variables  # mend this
+variables = fresh.trainable_variables  # repair this
 
 
 def mine(layer, early, late, x):
@@ -370,7 +370,7 @@ gradlab.check_repair("unbuilt_layer", mine, owner=fresh)
 #
 # **Claim.** *Variables that are hidden from the model are not seen by the tape, so they get None.*
 #
-# The first of two layers is put into a small Python object, as one does to keep things tidy, and the object on the model.
+# The first of two layers is kept in a small Python object, and the object is an attribute of the model.
 #
 # <!-- question: hidden_layer -->
 #
@@ -391,9 +391,9 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # <!-- answers: hidden_layer -->
 #
-# **Explain.** The tape watches every trainable variable that is read, wherever it is kept. The *model* looks for layers in its attributes and in a few kinds of
-# containers. Note the danger: with the switch on the loss falls too, because the outer layer learns. No curve tells you that the inner one
-# stands still; how far each weight moved does.
+# **Explain.** The tape watches every trainable variable that is read, wherever it is kept. The *model* looks for layers in its attributes and in a
+# few kinds of containers. Note the danger: with the switch on the loss falls too, because the outer layer learns. The loss does not show that the
+# inner layer is not trained. How far each weight moved shows it.
 
 # %% [markdown]
 # **Exercise.** Which containers does the model look into? Write `True` or `False` behind each, then run. (Three more are measured for
@@ -401,7 +401,7 @@ gradlab.side_by_side(off, on)
 #
 # Hint: Three of them are containers that Keras knows.
 # Hint: Keras does not look into objects of your own classes, and not into functions.
-# Hint: Run the cell: what was measured stands behind each name.
+# Hint: Run the cell. It prints what was measured for each name.
 
 # %% tags=["exercise"]
 import functools
@@ -496,11 +496,11 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # <!-- answers: layer_in_call -->
 #
-# **Explain.** Tracking and watching are two things. The tape watched the hidden weights, and their gradients are right; the layer just does not
-# list them. (They are also thrown away after every call, so training them would be pointless.)
+# **Explain.** Tracking and watching are two things. The tape watched the inner weights, and their gradients are right. The layer does not list
+# them. (They are also thrown away after every call, so training them would be pointless.)
 
 # %% [markdown]
-# **Exercise.** Mend the layer so that both weights are in its list.
+# **Exercise.** Repair the layer so that both weights are in its list.
 #
 # Hint: Where does the inner layer live between two calls?
 # Hint: What is set as an attribute of the layer is in its list.
@@ -510,7 +510,9 @@ gradlab.side_by_side(off, on)
 # %% tags=["exercise"]
 class Outer(tf.keras.layers.Layer):
     def call(self, x):
-        return tf.keras.layers.Dense(4, kernel_initializer=tf.keras.initializers.GlorotUniform(seed=1))(x)  # mend this
+        return tf.keras.layers.Dense(4, kernel_initializer=tf.keras.initializers.GlorotUniform(seed=1))(
+            x
+        )  # repair this
 
 
 outer = Outer()
@@ -634,16 +636,16 @@ for kind in (Early, Built, Late):
 
 # %% [markdown]
 # Between `__init__` and `build` it makes no difference: `add_weight` puts the weight into the list in both. (`build` has one advantage: the shape
-# of the input is known there.) `call` is another matter. Keras 3 counts a layer as built once its first call has begun, and then refuses a new
+# of the input is known there.) In `call` it is different. Keras 3 counts a layer as built once its first call has begun, and then refuses a new
 # weight: a `ValueError` says so. Legacy Keras puts the weight into the list there too.
 
 # %% [markdown]
 # ## What you take home
 #
 # - **Missing is not None.** A weight that is not in the list has no entry at all, and nothing warns you.
-# - *Watched* and *tracked* are two lists. Compare their lengths, and you know at once whether weights are missing.
+# - *Watched* and *tracked* are two lists. Compare their lengths to see whether weights are missing.
 # - Make weights with `add_weight`, in `__init__` or in `build`. Keep layers in attributes, lists, tuples or dicts. Ask for the list after the first
 #   call.
-# - `fit` goes on with nothing to train, and an optimizer goes on with half of it. Make your own loop stop.
+# - `fit` goes on with nothing to train, and an optimizer goes on if some gradients are None. Make your own loop raise an exception.
 #
 # Next: [one Jacobian per time step](04_timestep_jacobian.ipynb)

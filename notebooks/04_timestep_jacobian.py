@@ -1,9 +1,10 @@
 # %% [markdown]
 # # 4. Take one Jacobian per time step
 #
-# How does the hidden state at step t depend on the input at step s? The answer is a **Jacobian**: an array with one entry for
-# every pair of an output and an input. For states of H units and inputs of I numbers, `d h_t / d x_s` has the shape
-# H × I, for every t and s. Popular listings claim to compute it. You will see what each of them computes.
+# How does the hidden state at step t depend on the input at step s? The answer is a **Jacobian**: an array with one entry for every pair of an
+# output and an input. For example, y = (2 x, x²) has two outputs and one input. At x = 3 its Jacobian is an array of shape 2 × 1 with the entries 2
+# and 6. For states of H units and inputs of I numbers, `d h_t / d x_s` has the shape H × I, for every t and s. Popular code on the web claims to
+# compute it. You will see what that code computes.
 #
 # **Needs**: notebook [1](01_initial_state.ipynb), and to know what a partial derivative is. **Gives**: you can say what the gradient of a
 # vector is, and take a Jacobian for each time step. <!-- minutes -->
@@ -25,8 +26,8 @@ gradlab.start(keras=keras, device=device)
 #
 # **Claim.** *Stacking tape.gradient(h_t, x)[:, t] over time gives d h_t / d x_t, of shape (batch, time, units, inputs).*
 #
-# The switch chooses between `tape.batch_jacobian` and `tape.gradient`, each taken of every state and stacked. The tape is
-# **persistent**, which means that it may be asked more than once.
+# The switch chooses between `tape.batch_jacobian` and `tape.gradient`. Each is taken of every state, and the results are stacked over time. The
+# tape is **persistent**, which means that it may be asked more than once.
 #
 # <!-- question: timestep_jacobian -->
 #
@@ -36,7 +37,7 @@ gradlab.start(keras=keras, device=device)
 gradlab.Panel("timestep_jacobian", bug=bug, predict=True)
 
 # %% [markdown]
-# **Look.** Compare the shapes. Then set `units` to 1. What do you see?
+# **Look.** Compare the shapes. Then set `units` to 1. What changes in the picture?
 #
 # **Measure, after you have flipped.** Both positions of the switch, side by side.
 
@@ -45,8 +46,8 @@ off, on = gradlab.compare("timestep_jacobian")
 gradlab.side_by_side(off, on)
 
 # %% [markdown]
-# **Check it yourself.** Nothing above should be believed because a tape says so. Move one input a little, up and down, and look at
-# the state: that is the derivative by its definition, here in double precision with NumPy alone.
+# **Check it yourself.** Do not believe a number only because a tape gives it. Move one input a little up and a little down, and look at the state.
+# That is the derivative by its definition, called a *finite difference*. The cell computes it in double precision, with NumPy alone.
 
 # %% tags=["after"]
 import numpy as np
@@ -80,11 +81,12 @@ gradlab.folded(
 # %% [markdown]
 # <!-- answers: timestep_jacobian -->
 #
-# **Explain.** A gradient is taken of *one* number. Of a vector, the tape takes the gradient of the sum of its entries: all units added up, one
-# axis gone. With a single unit the sum is the unit, and the two agree.
+# **Explain.** A gradient is taken of *one* number. Of a vector, the tape takes the gradient of the sum of its entries. So all units are added up,
+# and there is no axis for the units. With a single unit the sum is that unit, and the two results agree.
 
 # %% [markdown]
-# **Exercise.** Make the folk version right without `batch_jacobian`: take one gradient for every unit, and stack them on the axis of units.
+# **Exercise.** Repair the version with `tape.gradient`, without `batch_jacobian`: take one gradient for each unit, and stack them on an axis for
+# the units.
 #
 # Hint: `tape.gradient(h, x)` adds up the units. What would it give for one unit alone?
 # Hint: `each_unit` is a list with one tensor for each unit. Take one gradient of each.
@@ -135,7 +137,7 @@ gradlab.check_repair("timestep_jacobian", mine)
 #
 # **Claim.** *The gradient of the last state reflects the whole sequence at once, not the contribution of each step.*
 #
-# Here the last state is differentiated with respect to the whole sequence, by one gradient or by the Jacobian. You look for two
+# Here the last state is differentiated with respect to the whole sequence: by the Jacobian, or with the switch on by one gradient. You look for two
 # things in the result: the share of each *step*, and the share of each *unit*.
 #
 # <!-- question: summed_over_units -->
@@ -157,11 +159,12 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # <!-- answers: summed_over_units -->
 #
-# **Explain.** The slices of the gradient over time *are* the contributions of the single steps, added up over units. What the sum has lost is the
-# units. The early steps contribute less and less: that is the vanishing gradient, and it has a notebook of its own.
+# **Explain.** The slices of the gradient over time *are* the shares of the single steps, added up over the units. The units can't be told apart any
+# more, because they were added up. Here the shares of the early steps are smaller than those of the late ones. This is the vanishing gradient, and
+# notebook [12](12_vanishing_and_exploding.ipynb) is about it.
 
 # %% [markdown]
-# **Exercise.** Which step contributes most to the last state? Answer with its number, counted from 0.
+# **Exercise.** Which step has the largest share in the last state? Answer with its number, counted from 0.
 #
 # Hint: The rows of `share of each step` are the steps.
 # Hint: The brightest row belongs to the input that moves the last state most.
@@ -230,8 +233,8 @@ print("right" if right else "not yet: expected a 4 × 3 array that agrees with t
 # %% [markdown]
 # ## What you take home
 #
-# - `tape.gradient` of a vector is the gradient of its sum. For one row per unit, ask for a Jacobian.
-# - Slices over time of one gradient are the contributions of the steps; the units are what is lost.
+# - `tape.gradient` of a vector is the gradient of its sum. For one row for each unit, ask for a Jacobian.
+# - Slices of one gradient over time are the shares of the steps. The units are added up in them.
 # - To ask one tape for several gradients, make it with `persistent=True`.
 #
 # Next: [the LSTM and the tape](05_lstm_and_the_tape.ipynb)

@@ -1,12 +1,12 @@
 # %% [markdown]
 # # 5. Follow the LSTM's state across the tape
 #
-# An **LSTM** carries two arrays from step to step: the **hidden state** h, which is also its output, and the **cell state** c, its
-# longer memory. A popular answer says that `tf.GradientTape` loses sight of them, that the weights then get `None`, and that
-# watching h and c is the cure. Each part of that answer gets a switch here, and so does the case in which state really is lost.
+# An **LSTM** carries two arrays from step to step: the **hidden state** h, which is also its output, and the **cell state** c, its longer memory. A
+# popular answer says that `tf.GradientTape` does not see them, that the weights then get `None`, and that watching h and c helps. You test each
+# part of this answer with a switch. You also meet the cases in which the path of a state really ends.
 #
-# **Needs**: notebooks [1](01_initial_state.ipynb) and [4](04_timestep_jacobian.ipynb). **Gives**: you can follow a state across steps,
-# windows and calls, and find gradients that are wrong and not None. <!-- minutes -->
+# **Needs**: notebooks [1](01_initial_state.ipynb) and [4](04_timestep_jacobian.ipynb). **Gives**: you can follow a state across steps, windows and
+# calls, and say which steps the gradients of the weights contain. <!-- minutes -->
 #
 # Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 
@@ -51,12 +51,12 @@ gradlab.folded(gradlab.side_by_side(off, on), f"the same in every bit: {same}")
 # %% [markdown]
 # <!-- answers: watched_state -->
 #
-# **Explain.** A **trainable variable** is watched by every open tape without being asked. All operations on it are recorded, those
-# inside an LSTM included. What `watch` buys is the gradient with respect to the watched tensor itself, here d loss / d h and
-# d loss / d c. You need that if you want to *learn* an initial state, or to ask how much the past matters.
+# **Explain.** A **trainable variable** is watched by every open tape without being asked. All operations on it are recorded, those inside an LSTM
+# included. What `watch` adds is the gradient with respect to the watched tensor itself, here d loss / d h and d loss / d c. You need that if you
+# want to *learn* an initial state, or to ask how much the past matters. Call `watch` before the tensor is used.
 
 # %% [markdown]
-# **Exercise.** Somebody forgot half of the watching. Mend the code so that all five sources get a gradient.
+# **Exercise.** This code watches one of the two states and forgets the other. Repair it so that all five sources get a gradient.
 #
 # Hint: Which two sources are tensors?
 # Hint: One of them is watched already.
@@ -112,8 +112,8 @@ gradlab.check_repair("watched_state", mine)
 gradlab.Panel("state_leaves", bug=bug, predict=True)
 
 # %% [markdown]
-# **Look.** Watch x first, then the loss (it does not change), then the weights. With `steps` at 1, what do you
-# expect, and why? Last, train both versions for 30 steps.
+# **Look.** Look at x first, then at the loss (it does not change), then at the weights. What do you expect with `steps` at 1, and why? Last, train
+# both versions for 30 steps.
 #
 # **Measure, after you have flipped.** For each gradient, a finite difference of the same run says whether it is right.
 
@@ -124,18 +124,19 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # <!-- answers: state_leaves -->
 #
-# **Explain.** The last step is recorded, and it uses every weight. So every weight gets a gradient: the part of the last step. (Following a
-# gradient back through the steps is called **backpropagation through time**.) The parts of
-# all earlier steps are missing. In x only the last row is left. A state that is cut off does not show as `None` here. It gives
-# **wrong numbers** that look like right ones: read the finite differences in the table above.
+# **Explain.** The last step is recorded, and it uses every weight. So every weight gets a gradient: the share of the last step. (Following a
+# gradient back through the steps is called **backpropagation through time**.) The shares of all earlier steps are missing. In the gradient of x
+# only the last row is not zero. So a path that ends at a state does not show as `None` here. It gives **wrong numbers** that look like right ones:
+# read the finite differences under the table above.
 
 # %%
 gradlab.drawing("unrolled")
 
 # %% [markdown]
-# **Exercise.** This code keeps its states in a NumPy array "for later". Mend it: keep the record, and keep the path.
+# **Exercise.** This code keeps its states in a NumPy array, `record`, for later. Repair it: `record` must still be filled, and the path must be
+# whole.
 #
-# Hint: The record itself does no harm. Which line brings it back into the network?
+# Hint: Filling `record` does no harm. Which line brings a number from it back into the network?
 # Hint: The state that the next step gets is made from a NumPy array.
 # Hint: Delete the line that sets `h` to a constant.
 
@@ -148,9 +149,9 @@ def mine(cell, x):
         tape.watch(x)
         h = c = tf.zeros((1, cell.units))
         for t in range(x.shape[1]):
+            h = tf.constant(record[t - 1 : t]) if t > 0 else h
             _, [h, c] = cell(x[:, t], [h, c])
             record[t] = h[0]
-            h = tf.constant(record[t : t + 1])
         loss = tf.reduce_mean((h - 1) ** 2)
     return loss, sources, tape.gradient(loss, sources)
 
@@ -180,7 +181,7 @@ gradlab.check_repair("state_leaves", mine)
 #
 # **Claim.** *Handing h and c on to the next tape propagates the state properly.*
 #
-# Long sequences are often cut into windows, with a tape for each. x1 is the first window and x2 the second; the loss is that of the
+# Long sequences are often divided into windows, with a tape for each window. x1 is the first window and x2 the second. The loss is that of the
 # second window.
 #
 # <!-- question: two_tapes -->
@@ -191,7 +192,7 @@ gradlab.check_repair("state_leaves", mine)
 gradlab.Panel("two_tapes", bug=bug, predict=True)
 
 # %% [markdown]
-# **Look.** Which of the two windows is still there? Note that the loss is the same number at both positions.
+# **Look.** Which of the two windows still has a gradient? Note that the loss is the same number at both positions.
 #
 # **Measure, after you have flipped.** Both positions side by side, and whether the values of the state arrived.
 
@@ -202,16 +203,15 @@ gradlab.folded(gradlab.side_by_side(off, on), f"the same loss with one tape and 
 # %% [markdown]
 # <!-- answers: two_tapes -->
 #
-# **Explain.** The values of the state reach the second window. The gradient stops there: for the second tape h and c are two constants. The
-# weights get the second window's part of the gradient, which is *wrong* as the gradient of this loss. Training with it is called
-# **truncated backpropagation through time**: it saves memory, and its gradient contains nothing about steps that lie more than one window
-# back.
+# **Explain.** The values of the state reach the second window. The gradient stops there: for the second tape h and c are two constants. The weights
+# get the share of the second window alone, which is *wrong* as the gradient of this loss. Training with it is called **truncated backpropagation
+# through time**: it saves memory, and its gradient contains nothing about steps before the window.
 
 # %%
 gradlab.drawing("windows")
 
 # %% [markdown]
-# **Exercise.** The usual loop over windows. Mend it so that the loss of the second window reaches back to the first.
+# **Exercise.** The usual loop over windows. Repair it so that the loss of the second window reaches back to the first.
 #
 # Hint: How many tapes are there? How many windows?
 # Hint: One tape has to see both windows.
@@ -253,9 +253,8 @@ gradlab.check_repair("two_tapes", mine)
 # %% [markdown]
 # ## 4. Write it yourself (extra)
 #
-# **Exercise.** Write truncated backpropagation through time: the loss of the last state, with a gradient that reaches back `window` steps
-# and no further. `tf.stop_gradient` passes a value on and stops the gradient. The check compares a window of all steps with the whole
-# gradient, and a window of one step with that of `state_leaves`, section 2.
+# **Exercise.** Write truncated backpropagation through time: the loss of the last state, with a gradient that reaches back `window` steps and no
+# further. `tf.stop_gradient` passes a value on and stops the gradient. The check tries windows of 1, 3 and all steps.
 #
 # Hint: The loop is that of section 2, without `.numpy()`.
 # Hint: Before which step does the gradient have to stop? There are `steps - window` steps in front of the window.
@@ -268,19 +267,10 @@ def truncated(cell, x, window):
     return None  # your lines
 
 
+from gradlab.lab.truncated import check_truncated
+
 things = gradlab.load("state_leaves").setup()
-cell, x = things["cell"], things["x"]
-off, on = gradlab.compare("state_leaves")
-names = ("kernel", "recurrent_kernel", "bias")
-
-
-def agrees(window, side):
-    mine = truncated(cell, x, window)
-    return mine is not None and all(np.allclose(g, side[n].values, atol=1e-6) for g, n in zip(mine, names))
-
-
-print("all steps:", "right" if agrees(x.shape[1], off) else "not yet")
-print("one step:", "right" if agrees(1, on) else "not yet")
+print(check_truncated(truncated, things["cell"], things["x"]))
 
 
 # %% tags=["solution"]
@@ -296,27 +286,18 @@ def truncated(cell, x, window):
     return tape.gradient(loss, cell.trainable_variables)
 
 
+from gradlab.lab.truncated import check_truncated
+
 things = gradlab.load("state_leaves").setup()
-cell, x = things["cell"], things["x"]
-off, on = gradlab.compare("state_leaves")
-names = ("kernel", "recurrent_kernel", "bias")
-
-
-def agrees(window, side):
-    mine = truncated(cell, x, window)
-    return mine is not None and all(np.allclose(g, side[n].values, atol=1e-6) for g, n in zip(mine, names))
-
-
-print("all steps:", "right" if agrees(x.shape[1], off) else "not yet")
-print("one step:", "right" if agrees(1, on) else "not yet")
+print(check_truncated(truncated, things["cell"], things["x"]))
 
 # %% [markdown]
 # ## What you take home
 #
 # - The weights of an LSTM need no watching, and the state inside a layer's call is on the tape.
 # - Watch a state if you want the gradient with respect to the state.
-# - A state that leaves TensorFlow, or goes from one tape to the next, keeps its values, and the gradient stops at it.
-#   The symptom is a *wrong* gradient for the weights, not `None`.
-# - Truncation is a good tool if you chose it.
+# - A state that leaves TensorFlow, or goes from one tape to the next, keeps its values, and the path ends there. The weights then get a *wrong*
+#   gradient, and not `None`.
+# - Truncated backpropagation through time is useful where you chose it. Where you did not, the gradient is wrong.
 #
 # Next: [the encoder and the decoder](06_encoder_decoder.ipynb)

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 6. Connect an encoder and a decoder
 #
-# An **encoder** reads a sequence and stores it in its last state; a **decoder** starts from that state and writes another sequence. Popular
-# answers make claims about the gradients of such a model, and print models to copy. You will test the claims and the models, one by
-# one. At the end you train three versions of a network that has to reverse sequences of digits.
+# An **encoder** reads a sequence and stores it in its last state; a **decoder** starts from that state and writes another sequence. Popular answers
+# make claims about the gradients of such a model, and give code to copy. You test the claims and the code one by one. At the end you train three
+# versions of a network that has to reverse sequences of digits.
 #
 # **Needs**: notebook [5](05_lstm_and_the_tape.ipynb). **Gives**: you can connect an encoder to a decoder, and see what a missing
 # connection does to training. <!-- minutes -->
@@ -36,7 +36,7 @@ gradlab.drawing("encoder_decoder")
 gradlab.Panel("one_state_for_two", bug=bug, predict=True)
 
 # %% [markdown]
-# **Look.** The red box says what was raised, and by which line of the code below it.
+# **Look.** The red box says which exception was raised, and by which line of the code.
 #
 # **Measure, after you have flipped.** What is raised with the switch on, and by which line: while the model is built, or when it is called?
 
@@ -49,13 +49,13 @@ gradlab.folded(sentence(on.error), f"raised by: {place(on.error)}")
 # %% [markdown]
 # <!-- answers: one_state_for_two -->
 #
-# **Explain.** An LSTM carries two states, so its initial state is a list of two, `[h, c]`. A list with one entry leaves c without a value.
-# Legacy Keras compares the list with what the cell needs while the model is *built* and says what it expected. Keras 3 builds the
-# model and fails when it is *called*, with an index error from inside the layer; you have to know what was missing. (Set
-# `keras = 2` in the first code cell, restart, and see the other one.)
+# **Explain.** An LSTM carries two states, so its initial state is a list of two, `[h, c]`. A list with one entry leaves c without a value. Legacy
+# Keras compares the list with what the cell needs while the model is *built*, and says what it expected. Keras 3 builds the model and raises an
+# `IndexError` when it is *called*. That error does not say which state is missing. (To see the error of legacy Keras, set `keras = 2` in the first
+# code cell and restart.)
 
 # %% [markdown]
-# **Exercise.** Mend the model.
+# **Exercise.** Repair the model.
 #
 # Hint: How many states does an LSTM carry?
 # Hint: The encoder returns three things: its output, h and c.
@@ -119,7 +119,7 @@ gradlab.check_repair("one_state_for_two", mine)
 gradlab.Panel("bidirectional_state", bug=bug, predict=True)
 
 # %% [markdown]
-# **Look.** Read the error for other numbers of units: which two numbers don't fit?
+# **Look.** Change the number of units, and read the error again: which two numbers do not agree?
 #
 # **Measure, after you have flipped.** What is raised, by which line, and the shapes of all that the encoder returns.
 
@@ -137,15 +137,15 @@ gradlab.folded(
 # %% [markdown]
 # <!-- answers: bidirectional_state -->
 #
-# **Explain.** Joined, the two directions are twice as wide as the decoder's states. Legacy Keras compares the widths while the model is
-# built; Keras 3 finds out in the first matrix product. There are two remedies: bring the joined states to the decoder's width
-# (as here), or give the decoder twice the units. And `encoded` is the joined h; putting it in c's place as well would run
-# in a wide decoder, and would hand over the wrong thing.
+# **Explain.** Side by side, the two directions are twice as wide as the decoder's states. Legacy Keras compares the widths while the model is
+# built. Keras 3 raises in the first matrix product that does not fit. There are two repairs: bring the joined states to the decoder's width (as
+# here), or give the decoder twice the units. Note also that `encoded` is the joined h. In a decoder with twice the units, `[encoded, encoded]`
+# would run without an exception, with h in the place of c.
 
 # %% [markdown]
-# **Exercise.** Mend the model with the layers that are there: `join` puts tensors side by side, `fit_h` and `fit_c` change their width.
+# **Exercise.** Repair the model with the layers that are there: `join` puts tensors side by side, `fit_h` and `fit_c` change their width.
 #
-# Hint: Which two widths don't fit?
+# Hint: Which two widths do not agree?
 # Hint: `fit_h` and `fit_c` are dense layers with as many units as the decoder.
 # Hint: `start = [fit_h(join([forward_h, backward_h])), fit_c(join([forward_c, backward_c]))]`.
 
@@ -217,15 +217,15 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # <!-- answers: ignored_encoder -->
 #
-# **Explain.** In these models the initial state is the only path from the encoder to the loss. The encoder still runs, and nothing fails. So
-# the claim holds for a decoder that ignores the encoder's state, and not for one that uses the state (the switch off): **half true**. An
-# encoder without gradients is a *connection* that is missing, not a limit of TensorFlow. The decoder's own gradients differ from those with
-# the switch off, and they are right: it is another network now.
+# **Explain.** In these models the initial state is the only path from the encoder to the loss. The encoder still runs, and nothing fails. So the
+# claim holds for a decoder that ignores the encoder's state, and not for one that uses the state (the switch off): **half true**. An encoder
+# without gradients means that a *connection* is missing. It is not a limit of TensorFlow. The decoder's own gradients differ from those with the
+# switch off, and they are right: it is another network now.
 
 # %% [markdown]
-# **Exercise.** Here the state is "cleaned" before it is handed over. Mend the code.
+# **Exercise.** Here the encoder's state is replaced by zeros before it is handed over. Repair the code.
 #
-# Hint: What is left of h after it was cleaned?
+# Hint: What does `start` still have of h?
 # Hint: `tf.zeros_like(h)` has the shape of h, and no path to it.
 # Hint: `start = [h, c]`.
 
@@ -277,7 +277,7 @@ gradlab.Panel("encoder_before_tape", bug=bug, predict=True)
 # %% [markdown]
 # **Look.** Compare the loss with that of section 3: which of the two mistakes shows in it?
 #
-# **Measure, after you have flipped.** Both positions side by side, and whether the loss gives the mistake away.
+# **Measure, after you have flipped.** Both positions side by side, and whether the loss shows the mistake.
 
 # %% tags=["after"]
 off, on = gradlab.compare("encoder_before_tape")
@@ -286,11 +286,11 @@ gradlab.folded(gradlab.side_by_side(off, on), f"the same loss at both positions:
 # %% [markdown]
 # <!-- answers: encoder_before_tape -->
 #
-# **Explain.** A tape records what happens while it is open. A state that was computed earlier enters it as two constants. The loss is the same,
-# because the values are; only the past is missing, and with it every gradient of the encoder.
+# **Explain.** A tape records what happens while it is open. A state that was computed before it opened is two constants for it. The loss is the
+# same, because the values are the same. How they were computed is not recorded, so no weight of the encoder gets a gradient.
 
 # %% [markdown]
-# **Exercise.** Mend the code by moving one line.
+# **Exercise.** Repair the code by moving one line.
 #
 # Hint: Which line runs before the tape opens?
 # Hint: It must be in the record.
@@ -330,8 +330,8 @@ gradlab.check_repair("encoder_before_tape", mine)
 # %% [markdown]
 # ## 5. Train it: reverse five digits
 #
-# Does a missing gradient matter? The task: read five digits, write them backwards. There are 100 000 such sequences; 500 are **held
-# out**, that is, never trained on, and used to ask how many are answered without a single mistake (**sequence accuracy**).
+# Does a missing gradient matter? The task: read five digits, write them backwards. There are 100 000 such sequences. 500 of them are **held out**:
+# they are never trained on. The **sequence accuracy** is the share of these 500 that is answered without a single mistake.
 
 # %%
 import numpy as np
@@ -343,8 +343,8 @@ print("asked ", held_out[0])
 print("answer", held_out[0][::-1])
 
 # %% [markdown]
-# While it is trained, the decoder is given the right digits so far and must name the next one (this is called **teacher forcing**). When it
-# is tested, it goes on from the digits that it chose itself. `how` is the switch, with three positions; look for it in the code.
+# While it is trained, the decoder is given the right digits so far and has to name the next one (this is called **teacher forcing**). When it is
+# tested, it goes on from the digits that it chose itself. `how` is the switch. It has three positions: look for it in the code.
 
 # %%
 RIGHT, IGNORED, EARLY = "encoder inside the tape", "decoder ignores the encoder", "encoder before the tape"
@@ -396,12 +396,15 @@ def make(how):
 
 
 # %% [markdown]
-# Now train all three, 300 steps of 128 sequences each. It takes some ten seconds for each.
+# **Predict.** Each of the three is trained for 300 steps of 128 sequences. Which sequence accuracy will each of them reach? Write "almost all" (95
+# % or more), "almost none" (below 1 %) or "between" behind each. Then run the cell. It takes some ten seconds for each.
 
 # %%
 from IPython.display import display
 
 from gradlab.panel.progress import Progress
+
+expected = {RIGHT: "?", IGNORED: "?", EARLY: "?"}  # your answers
 
 STEPS = 300
 curves = {}
@@ -418,9 +421,10 @@ for how in (RIGHT, IGNORED, EARLY):
             train(seen[choose.integers(len(seen), size=128)])
     curves[how] = curve
 
-print(f"{RIGHT}: at least 95 %:", curves[RIGHT][-1] >= 0.95)
-print(f"{IGNORED}: still under 1 %:", curves[IGNORED][-1] < 0.01)
-print(f"{EARLY}: between the two:", curves[IGNORED][-1] < curves[EARLY][-1] < curves[RIGHT][-1])
+for how, curve in curves.items():
+    found = "almost all" if curve[-1] >= 0.95 else "almost none" if curve[-1] < 0.01 else "between"
+    said = expected[how]
+    print(f"{how}: {found};", "no answer yet" if said == "?" else "as you said" if said == found else "not as you said")
 
 # %%
 import io
@@ -440,16 +444,18 @@ figure.savefig(buffer, format="png", dpi=100)
 Picture(buffer.getvalue(), "Accuracy on held-out sequences over 300 steps, one line for each of the three versions.")
 
 # %% [markdown]
-# **Explain.** The decoder without the encoder's state can only guess: 1 in 100 000 would be chance. The third version is more surprising.
-# Its encoder is not trained. Yet a state that random weights compute still contains part of the sequence, and the decoder learns to read
-# it. So the loss falls, the accuracy rises, and neither of them shows the mistake. The gradients show it.
+# **Explain.** The decoder without the encoder's state can only guess, and 1 of 100 000 guesses is right. The third version surprises most people.
+# Its encoder is not trained. But a state that random weights compute still contains a part of the sequence, and the decoder learns to read it. So
+# the loss falls and the accuracy rises, and neither of them shows the mistake. The gradients show it.
 
 # %% [markdown]
 # ## 6. Hand over half of the state (extra)
 #
-# What if one of the two states is handed over? With the switch on, the decoder gets the encoder's h, and zeros in the place of c.
+# What if only one of the two states is handed over? With the switch on, the decoder gets the encoder's h, and zeros in the place of c.
 #
 # <!-- question: half_the_state -->
+#
+# Lock your answer in under the code of the panel. Then flip the switch.
 
 # %%
 gradlab.Panel("half_the_state", bug=bug, predict=True)
@@ -542,9 +548,8 @@ print("right" if answers == [[], ["encoder"], ["encoder"]] else f"not yet: {answ
 # ## What you take home
 #
 # - Every variable of an encoder-decoder has its gradient, by name. Look at them before you train.
-# - An LSTM starts from `[h, c]`, two states of its own width; join and fit what comes from two directions.
-# - An encoder without gradients is one that the loss can't be traced back to: its state is not handed over, or was computed before
-#   the tape opened.
+# - An LSTM starts from `[h, c]`, two states as wide as the LSTM. Join the states of two directions, and bring them to that width.
+# - An encoder without gradients has no path from the loss: its state is not handed over, or was computed before the tape opened.
 # - A falling loss proves nothing about the gradients.
 #
 # Next: [state that is written](07_written_state.ipynb)

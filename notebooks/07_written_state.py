@@ -2,8 +2,8 @@
 # # 7. State that is written
 #
 # A **state** is a set of numbers that a program keeps and uses again: the hidden state of a recurrent cell, a running mean, a counter. In
-# TensorFlow there are two ways to keep one. A Python **name** can be given to a new tensor. A `tf.Variable` can be **written** with `assign`.
-# For the numbers the two are the same. For the tape they are not.
+# TensorFlow there are two ways to keep one. A Python **name** can be given to a new tensor. A `tf.Variable` can be **written** with `assign`. Both
+# give the same numbers. For the tape they are different.
 #
 # **Needs**: notebook [2](02_integer_cast.ipynb), above all what `None` means there. **Gives**: you can keep a state in a variable without
 # losing a gradient that you need. <!-- minutes -->
@@ -51,7 +51,7 @@ gradlab.side_by_side(off, on)
 # variable. A Python name is different: `h` stands for the tensor itself, and the tensor is in the record with all that it was computed from.
 
 # %% [markdown]
-# **Exercise.** This version passes the state on through the variable. Mend it: the variable may still be written to, for the next call, as long as the
+# **Exercise.** This version passes the state on through the variable. Repair it: the variable may still be written to, for the next call, as long as the
 # loss does not depend on what is read back.
 #
 # Hint: Which line brings the state back, and where does its path begin?
@@ -113,14 +113,14 @@ gradlab.folded(f"the gradient: {tape.gradient(loss, w)}", f"w is a tf.Variable: 
 # %% [markdown]
 # <!-- answers: overwritten_variable -->
 #
-# **Explain.** Python's `=` gives a name to a thing. It writes nothing into a variable. After `w = w + 1.0` the name belongs to a tensor, and the
+# **Explain.** Python's `=` gives a name to an object. It writes nothing into a variable. After `w = w + 1.0` the name belongs to a tensor, and the
 # variable that you made is still 2, without a name. The methods `assign`, `assign_add` and `assign_sub` write into a variable.
 #
-# **Exercise.** The same slip in a training loop. The first step works, and the second one ends in an exception. Mend it: the loss has to fall to
-# less than a tenth in 10 steps.
+# **Exercise.** The same mistake in a training loop. The first step works, and the second one ends in an exception. Repair it: the loss has to fall
+# to less than a tenth in 10 steps.
 #
 # Hint: What is `w` after the first step, a variable or a tensor?
-# Hint: Which line gives the name `w` to another thing?
+# Hint: Which line gives the name `w` to another object?
 # Hint: `w.assign_sub(0.1 * gradient)`.
 
 
@@ -170,6 +170,31 @@ except Exception as error:
 #
 # <!-- question: state_within_a_call -->
 #
+# Decide for an answer. Then run the next cell.
+
+# %% tags=["after"]
+import numpy as np
+
+cell, memory = tf.keras.layers.SimpleRNNCell(4), tf.Variable(tf.zeros((1, 4)))
+x = tf.random.stateless_normal((1, 3, 2), seed=(0, 0))
+
+
+def call(x):
+    h = memory.read_value()
+    for t in range(x.shape[1]):
+        h, _ = cell(x[:, t], [h])
+    memory.assign(h)
+    return h
+
+
+call(x)  # the first call: its last state is kept
+with tf.GradientTape() as tape:
+    tape.watch(x)
+    loss = tf.reduce_sum(call(x) ** 2)
+steps = np.abs(tape.gradient(loss, x)).sum(axis=(0, 2))
+gradlab.folded(*(f"step {t}: {'zero' if size == 0 else 'not zero'}" for t, size in enumerate(steps)))
+
+# %% [markdown]
 # **Exercise.** Write such a layer, and see. `Carrying` begins each call where the last one ended. Within a call the gradient has to reach back to the
 # first step. `reset()` sets the state back to zeros.
 #
@@ -179,9 +204,6 @@ except Exception as error:
 
 
 # %% tags=["write"]
-import numpy as np
-
-
 class Carrying:
     """A recurrent layer that begins each call where the last one ended."""
 
@@ -223,9 +245,6 @@ except Exception as error:
 
 
 # %% tags=["solution"]
-import numpy as np
-
-
 class Carrying:
     """A recurrent layer that begins each call where the last one ended."""
 
@@ -275,15 +294,15 @@ except Exception as error:
 # %% [markdown]
 # <!-- answers: state_within_a_call -->
 #
-# **Explain.** The state that is read at the beginning of a call is a constant of that call. Behind it there is nothing that the tape could follow. All steps
-# of the call itself are recorded.
+# **Explain.** The state that is read at the beginning of a call is a constant of that call. No path leads from it to anything before. All steps of
+# the call itself are recorded.
 
 # %% [markdown]
 # ## 4. Let the layer keep its state (extra)
 #
 # **Claim.** *A state that the layer keeps for itself between two calls is not captured by the tape.*
 #
-# Long sequences are often cut into windows, `x1` and `x2` here. A layer made with `stateful=True` begins each call where the last one ended.
+# Long sequences are often divided into windows, `x1` and `x2` here. A layer made with `stateful=True` begins each call where the last one ended.
 # Both calls stand inside *one* tape.
 #
 # <!-- question: stateful_layer -->
@@ -307,11 +326,11 @@ gradlab.folded(gradlab.side_by_side(off, on), f"the same loss at both positions:
 # <!-- answers: stateful_layer -->
 #
 # **Explain.** The layer keeps its state in variables, and writes them with `assign`. So the path ends there, although one tape is open all the
-# time. Within a call the layer computes with tensors, and the path is whole. Between two *calls* it is not. Where you need it, pass the state on by
-# hand.
+# time. Within a call the layer computes with tensors, and the path is whole. Between two *calls* it is not. Where you need a path between the
+# calls, pass the state on yourself.
 
 # %% [markdown]
-# **Exercise.** Mend the code so that the second call knows where its state came from. (`keeper` is the stateful layer, `plain` the same cell in
+# **Exercise.** Repair the code so that there is a path from the second call back to `x1`. (`keeper` is the stateful layer, `plain` the same cell in
 # a layer that returns its states.)
 #
 # Hint: The stateful layer writes its state into variables. Which of the two layers returns it?
@@ -354,8 +373,8 @@ gradlab.check_repair("stateful_layer", mine)
 # ## What you take home
 #
 # - `assign` copies numbers. What is read back afterwards has no path to what was written.
-# - `=` gives a name to another thing. It writes into no variable.
+# - `=` gives a name to another object. It writes into no variable.
 # - Read a kept state once, at the beginning, and write it once, at the end. Compute with names in between.
-# - Which gradient ends at a kept state is your choice, if you know where it is written.
+# - The path ends where a state is written and read back. Choose that place on purpose.
 #
 # Next: [control flow, and what the tape records](08_control_flow.ipynb)

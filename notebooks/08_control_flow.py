@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 8. Control flow, and what the tape records
 #
-# Popular answers say that `tf.GradientTape` "replays" the program. If that were so, lists, `if` and loops would be dangerous: the second run
-# could go another way than the first. Here you find out what a tape keeps, and you write one yourself.
+# Popular answers say that `tf.GradientTape` "replays" the program. If that were so, lists, `if` and loops would be dangerous: the second run could
+# go another way than the first. Here you find out what a tape keeps, and you write a small one yourself.
 #
 # **Needs**: notebook [2](02_integer_cast.ipynb), above all what `None` means there. **Gives**: you can say what a tape keeps of a program with
 # branches and loops, and what it can't learn from them. <!-- minutes -->
@@ -71,8 +71,8 @@ gradlab.folded(f"the gradient: {tape.gradient(loss, w):g}")
 # %% [markdown]
 # <!-- answers: assign_in_tape -->
 #
-# **Explain.** The record holds the numbers that an operation was given. That is why a tape needs memory: it keeps the values of all operations until
-# it is asked or goes away.
+# **Explain.** The record holds the numbers that an operation was given. That is why a tape needs memory: it keeps values of the operations until it
+# is asked or deleted.
 
 # %% [markdown]
 # ## 3. Learn the threshold of an if
@@ -105,7 +105,7 @@ gradlab.side_by_side(off, on)
 # gradually, such as a sigmoid (a smooth step from 0 to 1). The same holds for the number of steps of a loop: it is an integer.
 
 # %% [markdown]
-# **Exercise.** Mend the choice so that the threshold is learnable. Any smooth step will do. The check asks finite differences of your own loss: two more
+# **Exercise.** Repair the choice so that the threshold is learnable. Any smooth step will do. The check asks finite differences of your own loss: two more
 # runs, with the source moved a little up and down.
 #
 # Hint: True and False can't change by a little. Which function of `h - threshold` can?
@@ -147,8 +147,19 @@ gradlab.check_repair("branch_condition", mine)
 #
 # <!-- question: one_branch_in_the_record -->
 #
-# **Exercise.** Write the way back of a tape. `Number` below records what each operation made: for each input the input itself, and the slope of
-# the result with respect to it. Your function `slope(y, x)` goes through `record` from its end and returns d y / d x.
+# Decide for an answer. Then run the next cell.
+
+# %% tags=["after"]
+v = tf.Variable(2.0)
+with tf.GradientTape() as tape:
+    y = v
+    for _ in range(3):
+        y = y * v if y < 5 else y + v
+gradlab.folded(f"the value: {float(y):g}", f"the gradient: {float(tape.gradient(y, v)):g}")
+
+# %% [markdown]
+# **Exercise.** Write the backward pass of a tape. `Number` below records what each operation made: for each input the input itself, and the slope
+# of the result with respect to it. Your function `slope(y, x)` goes through `record` from its end and returns d y / d x.
 #
 # Hint: Keep a dict from the `id` of a number to d y / d (that number). It begins with 1 for `y` itself.
 # Hint: For each `(result, inputs)` of the reversed record: what arrives at the result, times the slope, is *added* to what has arrived at the input.
@@ -252,7 +263,7 @@ print("no path:", "right" if slope(y, alone) is None else "not yet")
 gradlab.Panel("states_before_tape", bug=bug, predict=True)
 
 # %% [markdown]
-# **Look.** Do the numbers of the loss tell you which is which?
+# **Look.** Does the loss show at which position the state was computed before the tape?
 #
 # **Measure, after you have flipped.** Both positions of the switch, side by side.
 
@@ -263,10 +274,10 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # <!-- answers: states_before_tape -->
 #
-# **Explain.** For the tape, what was computed before is a constant. Watching `x` inside comes too late for what was made of `x` before.
+# **Explain.** What was computed before the tape opened is a constant for it. `tape.watch(x)` has no effect on what was computed from `x` before.
 
 # %% [markdown]
-# **Exercise.** Mend the order.
+# **Exercise.** Repair the order.
 #
 # Hint: What does the tape know of the line above it?
 # Hint: Two lines have to change places.
@@ -324,7 +335,7 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # <!-- answers: tape_used_twice -->
 #
-# **Explain.** A tape deletes what it recorded as soon as it has been asked once. `persistent=True` keeps the record.
+# **Explain.** A tape deletes its record when it has been asked once. `persistent=True` keeps the record.
 
 # %% [markdown]
 # **Exercise.** Answer both questions without a persistent tape.

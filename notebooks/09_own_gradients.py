@@ -1,12 +1,12 @@
 # %% [markdown]
 # # 9. Leave TensorFlow, and write a gradient of your own
 #
-# TensorFlow has operations that call a Python function: `tf.py_function` and `tf.numpy_function`. It also lets you say yourself what the
-# gradient of a function is: `tf.custom_gradient`. Popular answers send you to these three when a gradient is `None`. You will see what each of
-# them gives back.
+# TensorFlow has operations that call a Python function: `tf.py_function` and `tf.numpy_function`. It also lets you say yourself what the gradient
+# of a function is: `tf.custom_gradient`. Popular answers advise these three when a gradient is `None`. You will see which gradient each of them
+# gives.
 #
-# **Needs**: notebook [2](02_integer_cast.ipynb), above all the cast to an integer. **Gives**: you can find a gradient that foreign code lost, and
-# write a gradient yourself. <!-- minutes -->
+# **Needs**: notebook [2](02_integer_cast.ipynb), above all the cast to an integer. **Gives**: you can find a gradient that is lost in code outside
+# TensorFlow, and write a gradient yourself. <!-- minutes -->
 #
 # Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 
@@ -47,16 +47,17 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # <!-- answers: py_function_numpy -->
 #
-# **Explain.** Inside the Python function the path is cut. `tf.py_function` has to give a tensor back for the gradient, and it gives a zero. A finite
-# difference shows the cut: it is not zero, as the note under the table says.
+# **Explain.** Inside the Python function the path ends. `tf.py_function` has to return a tensor as the gradient, and it returns a zero. A finite
+# difference shows that this zero is wrong, as the note under the table says.
 
 # %% [markdown]
-# ## 2. Mend a cast with a gradient of your own
+# ## 2. Repair a cast with a gradient of your own
 #
 # **Claim.** *A custom gradient is a way out where TensorFlow's own is None, as for a cast to an integer.*
 #
-# A cast to an integer cuts the path behind it. Here the cast is wrapped in `tf.custom_gradient`: a function that returns its result
-# and, second, a function for the way back. This one hands the gradient on as if the cast were not there: the *straight-through estimator*.
+# The path ends at a cast to an integer. Here the cast is inside a function with `tf.custom_gradient`. Such a function returns two things: its
+# result, and a function for the backward pass. Here the second function passes the gradient on as if the cast were not there. This is the
+# *straight-through estimator*.
 #
 # <!-- question: straight_through -->
 #
@@ -66,7 +67,7 @@ gradlab.side_by_side(off, on)
 gradlab.Panel("straight_through", bug=bug, predict=True)
 
 # %% [markdown]
-# **Look.** Set the knob `backward` to what TensorFlow does by itself. Train with either.
+# **Look.** Set the knob `backward` to what TensorFlow does by itself. Train with both settings.
 #
 # **Measure, after you have flipped.** Both positions of the switch, side by side.
 
@@ -77,13 +78,15 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # <!-- answers: straight_through -->
 #
-# **Explain.** The loss is computed from whole numbers and the gradients are those of the version without the cast. They are not the derivative
-# of a staircase, which is zero wherever it does not jump. They point the right way here, and training works: press the training button of the panel.
+# **Explain.** The loss is computed from whole numbers and the gradients are those of the version without the cast. They are not the derivative of a
+# staircase, which is zero wherever it does not jump. Here they have a direction that lowers the loss, and training works: press the training button
+# of the panel.
 
 # %% [markdown]
-# **Exercise.** The cast is back. Write the way back so that the weights get the gradients of the version without it.
+# **Exercise.** Here the function for the backward pass is wrong. Write it so that the weights get the gradients of the version without the cast.
+# (Finite differences are not the measure in this exercise: those of a staircase are zero.)
 #
-# Hint: The second function is the way back. What does it do to the gradient that arrives?
+# Hint: The second function is the one for the backward pass. What does it do to the gradient that arrives?
 # Hint: It multiplies by 0. As if the cast were not there, it would multiply by 1.
 # Hint: `lambda upstream: upstream`.
 
@@ -140,9 +143,24 @@ gradlab.check_repair("straight_through", mine)
 #
 # <!-- question: custom_gradient_is_believed -->
 #
-# **Exercise.** `limited(most)` makes an operation. The operation returns its input `v` as it is, and on the way back it scales the gradient down so
-# that its norm is at most `most`. (This limits what a part of a network sends back, without touching the rest.) A function with
-# `tf.custom_gradient` returns two things: its result, and a function of the gradient that arrives.
+# Decide for an answer. Then run the next cell.
+
+
+# %% tags=["after"]
+@tf.custom_gradient
+def double(v):
+    return 2 * v, lambda upstream: 5 * upstream
+
+
+v = tf.Variable(1.0)
+with tf.GradientTape() as tape:
+    y = double(v)
+gradlab.folded(f"the value: {float(y):g}", f"the gradient: {float(tape.gradient(y, v)):g}")
+
+# %% [markdown]
+# **Exercise.** `limited(most)` makes an operation. The operation returns its input `v` as it is. In the backward pass it scales the gradient down
+# so that its norm is at most `most`. (This limits the gradient of one part of a network, and not the others.) A function with `tf.custom_gradient`
+# returns two things: its result, and a function of the gradient that arrives.
 #
 # Hint: Write a function `operation(v)` inside `limited`, with `@tf.custom_gradient` above it, and return it. Its result is `tf.identity(v)`.
 # Hint: The norm is `tf.norm(upstream)`. A gradient that is short enough goes back as it is.
@@ -214,8 +232,8 @@ print("right" if not bad else f"not yet: {', '.join(bad)}")
 # %% [markdown]
 # <!-- answers: custom_gradient_is_believed -->
 #
-# **Explain.** The operation has the value of `tf.identity` and another way back. That is useful, and nobody checks it: a slip in a custom gradient is a *wrong*
-# gradient. Hold it against a finite difference wherever it is meant to be the derivative.
+# **Explain.** The operation has the value of `tf.identity` and another gradient. That is useful, and nothing checks it: a mistake in a custom
+# gradient gives a *wrong* gradient. Compare it with a finite difference wherever it is meant to be the derivative.
 
 # %% [markdown]
 # ## 4. Call NumPy through `tf.numpy_function` (extra)
@@ -232,7 +250,7 @@ print("right" if not bad else f"not yet: {', '.join(bad)}")
 gradlab.Panel("numpy_function", bug=bug, predict=True)
 
 # %% [markdown]
-# **Look.** The loss is the same. What does the margin of the code show behind the line with NumPy?
+# **Look.** The loss is the same. What does the margin of the code show at the line with NumPy, and at the lines above it?
 #
 # **Measure, after you have flipped.** Both positions of the switch, side by side.
 
@@ -244,12 +262,12 @@ gradlab.side_by_side(off, on)
 # <!-- answers: numpy_function -->
 #
 # **Explain.** `tf.numpy_function` gives an array to NumPy and takes an array back. It has no derivative for what happened there, and the gradient
-# is `None`. Compare with section 1: the two functions differ in how a cut shows.
+# is `None`. Compare with section 1: behind `tf.numpy_function` the end of the path shows as `None`, behind `tf.py_function` as a zero.
 
 # %% [markdown]
-# **Exercise.** Mend this one, which rates the activity in NumPy.
+# **Exercise.** Repair this one, which rates the activity in NumPy.
 #
-# Hint: Which line hands the activity to NumPy?
+# Hint: Which line gives the activity to NumPy?
 # Hint: There is a function of TensorFlow for each part of it.
 # Hint: `tf.reduce_mean((y - 1) ** 2)`.
 
@@ -278,11 +296,12 @@ def mine(weights, x):
 gradlab.check_repair("numpy_function", mine)
 
 # %% [markdown]
-# **Exercise.** Behind `tf.py_function`, a *matrix* of numbers fares differently than the single number of section 1. Which exception does the cell below end in? Write its name.
+# **Exercise.** Behind `tf.py_function`, a *matrix* of numbers does not get a zero as the single number of section 1 does. The cell below ends in an
+# exception. Is it a `ValueError`, a `TypeError` or an `InvalidArgumentError`? Write its name.
 #
 # Hint: What comes back from the Python function in the place of a gradient? How many numbers is it?
 # Hint: It is a single zero, and the matrix product before it needs a matrix.
-# Hint: Run the cell with `print(name)` at its end.
+# Hint: The matrix product of TensorFlow is given an argument of a wrong shape.
 
 # %% tags=["exercise"]
 expected_exception = "?"  # your answer
@@ -321,8 +340,9 @@ print(
 # %% [markdown]
 # ## What you take home
 #
-# - A path ends where numbers go to other code. Behind `tf.numpy_function` the gradient is `None`; behind NumPy inside `tf.py_function` it is a **zero**.
-# - A custom gradient gives a cut operation a gradient. TensorFlow believes what you write.
-# - The straight-through estimator is such a gradient: the value jumps, and the way back acts as if it did not.
+# - A path ends where numbers go to code outside TensorFlow. Behind `tf.numpy_function` the gradient is `None`; behind NumPy inside `tf.py_function`
+#   it is a **zero**.
+# - A custom gradient gives a gradient to an operation that has none. TensorFlow does not check what you write.
+# - The straight-through estimator is such a gradient: the value jumps, and the gradient is computed as if it did not.
 #
 # Next: [zero, NaN and None](10_zero_and_nan.ipynb)

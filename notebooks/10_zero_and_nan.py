@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 10. Tell zero from NaN from None
 #
-# In notebooks 2 and 7 to 9 a gradient was `None`: the tape knew no path from the loss to the weight. There are two more ways for a gradient to be
-# of no use. **Zero** says that the path is there and multiplies by zero somewhere. **NaN** ("not a number") says that the path is there, and
-# that it divides by zero or multiplies zero by infinity somewhere. Each of the three has another cause and another repair.
+# In notebook 2 a gradient was `None`: the tape knew no path from the loss to the weight. There are two more ways for a gradient to be of no use.
+# **Zero** says that there is a path, and that it multiplies by zero somewhere. **NaN** ("not a number") says that there is a path, and that zero is
+# divided by zero or multiplied by infinity somewhere on it. Each of the three has its own cause and its own repair.
 #
 # **Needs**: notebook [2](02_integer_cast.ipynb). **Gives**: you can find the cause of a zero, of a NaN and of a None, and repair each.
 # <!-- minutes -->
@@ -25,8 +25,7 @@ gradlab.start(keras=keras, device=device)
 #
 # **Claim.** *A clip or a sign detaches what comes before it, as a cast to an integer does.*
 #
-# The level is a number between -10 and 10. With the switch on it is *clipped*: whatever is below 20 becomes 20, whatever is above 30
-# becomes 30.
+# The level is a number between -10 and 10. With the switch on it is *clipped*: what is below 20 becomes 20, and what is above 30 becomes 30.
 #
 # <!-- question: flat_function -->
 #
@@ -36,7 +35,7 @@ gradlab.start(keras=keras, device=device)
 gradlab.Panel("flat_function", bug=bug, predict=True)
 
 # %% [markdown]
-# **Look.** Black is exactly zero; hatched would be None. Try `sign` as well (the knob `op`).
+# **Look.** Black is exactly zero, and hatched would be None. Try `sign` as well (the knob `op`).
 #
 # **Measure, after you have flipped.** Both positions of the switch, side by side.
 
@@ -51,10 +50,11 @@ gradlab.side_by_side(off, on)
 # differences agree: zero is the right gradient of this loss. The bug is the range.
 
 # %% [markdown]
-# **Exercise.** Choose a range that lets most levels through, so that the gradients come back. (A leaky clip will do as well: one that adds a
-# tenth of what it cut off. The check asks finite differences of your own loss, and compares it with the loss without a clip.)
+# **Exercise.** Choose a range in which most levels lie, so that the weights get gradients that are not zero. (With such a range a leaky clip is
+# right as well: outside its range it still rises, by a tenth of the level. The check takes finite differences of your own loss, and compares your
+# loss with the one without a clip.)
 #
-# Hint: The level is between -10 and 10. Which range lets it through?
+# Hint: The level is between -10 and 10. Which range contains that?
 # Hint: Outside its range a clip is flat.
 # Hint: `tf.clip_by_value(10 * h, -8.0, 8.0)`, for example.
 
@@ -97,8 +97,8 @@ gradlab.check_repair("flat_function", mine)
 #
 # **Claim.** *A unit that has gone dead recovers: its bias still gets a gradient that pulls it back.*
 #
-# A *ReLU* (rectified linear unit) passes positive numbers on and makes zero of the others. A large negative bias puts every example below
-# zero. With the switch off it is a *leaky* ReLU, which passes a fifth of a negative number on.
+# A *ReLU* (rectified linear unit) passes positive numbers on, and gives zero for the others. With a large negative bias every example is below
+# zero. With the switch off it is a *leaky* ReLU, which passes on a fifth of a negative number.
 #
 # <!-- question: dead_relu -->
 #
@@ -108,7 +108,7 @@ gradlab.check_repair("flat_function", mine)
 gradlab.Panel("dead_relu", bug=bug, predict=True)
 
 # %% [markdown]
-# **Look.** Drag `offset` upwards: at which bias does the ReLU come alive? Train both versions.
+# **Look.** Drag `offset` upwards: from which bias on does the ReLU have a gradient that is not zero? Then train both versions.
 #
 # **Measure, after you have flipped.** Both positions of the switch, side by side.
 
@@ -119,11 +119,12 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # <!-- answers: dead_relu -->
 #
-# **Explain.** Below zero the ReLU is flat, for the bias as for the kernel. Nothing pulls it back, and so it stays where it is: *dead*.
+# **Explain.** Below zero the ReLU is flat, for the bias as for the kernel. Both get zeros, so no training step moves them. Such a unit is called
+# *dead*.
 
 # %% [markdown]
-# **Exercise.** Keep the plain ReLU, and mend this by hand: change the bias (with `assign`, before the tape) so that at least one unit is alive for
-# some example.
+# **Exercise.** Keep the plain ReLU and change the bias (with `assign`, before the tape), so that at least one unit is above zero for some example.
+# Then kernel and bias get gradients that are not zero.
 #
 # Hint: `x @ kernel` is seldom above 2. What does the bias add to it?
 # Hint: The sum has to be above zero, at one unit, for one example.
@@ -140,9 +141,14 @@ def mine(kernel, bias, x):
     return loss, sources, tape.gradient(loss, sources)
 
 
-loss, _, gradients = mine(**gradlab.load("dead_relu").setup())
+things = gradlab.load("dead_relu").setup()
+loss, _, gradients = mine(**things)
 alive = {name: bool(tf.reduce_any(gradient != 0)) for name, gradient in gradients.items()}
-print("alive" if all(alive.values()) else f"not yet: hint, x @ kernel is seldom above 2 ({alive})")
+plain = tf.reduce_mean((tf.nn.relu(things["x"] @ things["kernel"] + things["bias"]) - 1) ** 2)
+if abs(float(loss - plain)) > 1e-5:
+    print("not yet: the loss is not that of a plain ReLU with this bias")
+else:
+    print("alive" if all(alive.values()) else f"not yet: hint, x @ kernel is seldom above 2 ({alive})")
 
 
 # %% tags=["solution"]
@@ -155,17 +161,22 @@ def mine(kernel, bias, x):
     return loss, sources, tape.gradient(loss, sources)
 
 
-loss, _, gradients = mine(**gradlab.load("dead_relu").setup())
+things = gradlab.load("dead_relu").setup()
+loss, _, gradients = mine(**things)
 alive = {name: bool(tf.reduce_any(gradient != 0)) for name, gradient in gradients.items()}
-print("alive" if all(alive.values()) else f"not yet: hint, x @ kernel is seldom above 2 ({alive})")
+plain = tf.reduce_mean((tf.nn.relu(things["x"] @ things["kernel"] + things["bias"]) - 1) ** 2)
+if abs(float(loss - plain)) > 1e-5:
+    print("not yet: the loss is not that of a plain ReLU with this bias")
+else:
+    print("alive" if all(alive.values()) else f"not yet: hint, x @ kernel is seldom above 2 ({alive})")
 
 # %% [markdown]
 # ## 3. Mask every step of a sequence (extra)
 #
 # **Claim.** *Weights that have no part in the result get None.*
 #
-# A *mask* says which steps of a sequence are real and which are padding. An LSTM skips padded steps: it hands its old state on. Here
-# every step is padding, as it happens when an empty text is put into a batch.
+# A *mask* says which steps of a sequence are real and which are padding. At a padded step an LSTM keeps its old state. Here every step is padding,
+# as it is for an empty text in a batch.
 #
 # <!-- question: all_masked -->
 #
@@ -184,7 +195,8 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # <!-- answers: all_masked -->
 #
-# **Explain.** The LSTM computes every step and *then* chooses the old state. So there is a path to every weight, and a zero on it at every step.
+# **Explain.** The LSTM computes every step and *then* chooses the old state. So there is a path to every weight, and it is multiplied by zero at
+# every step.
 
 # %% [markdown]
 # **Exercise.** How many real steps does it take until the *recurrent* kernel gets a gradient that is not zero? Fill in your answer, then run. (The
@@ -229,8 +241,8 @@ print("right" if steps_needed == needed else "not yet: hint, print recurrent_gra
 #
 # **Claim.** *`tf.where` chooses a branch, so what the other branch would have given can do no harm.*
 #
-# The loss is a mean of logarithms of probabilities. Padded steps have probability 0, whose logarithm is minus infinity, so `tf.where`
-# puts 0 there.
+# The loss is a mean of logarithms of probabilities. A padded step has the probability 0, whose logarithm is minus infinity. So `tf.where` puts a 0
+# in its place.
 #
 # <!-- question: where_over_log -->
 #
@@ -240,7 +252,7 @@ print("right" if steps_needed == needed else "not yet: hint, print recurrent_gra
 gradlab.Panel("where_over_log", bug=bug, predict=True)
 
 # %% [markdown]
-# **Look.** Compare the losses of the two curves before the first step: are they different? Then set `padding` to 0.
+# **Look.** Train both versions and compare the two losses before the first step: are they different? Then set `padding` to 0.
 #
 # **Measure, after you have flipped.** Both positions of the switch, side by side.
 
@@ -251,11 +263,12 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # <!-- answers: where_over_log -->
 #
-# **Explain.** `tf.where` computes both sides and picks afterwards. On the way back the side that was not picked gets a gradient of 0, which is multiplied
-# by the slope of the logarithm at 0, infinity: 0 × ∞ is NaN. The weights are shared by all steps, so all are lost.
+# **Explain.** `tf.where` is given both sides, already computed, and chooses between them. In the backward pass the side that was not chosen gets a
+# gradient of 0. It is multiplied by the slope of the logarithm at 0, which is infinite, and 0 × ∞ is NaN. All steps share the weights, so the
+# gradient of every weight is NaN.
 
 # %% [markdown]
-# **Exercise.** Mend it: make the *argument* of the logarithm safe before it is taken.
+# **Exercise.** Repair it: make the *argument* of the logarithm safe before it is taken.
 #
 # Hint: The logarithm is taken of every `p`, also of those that are zero.
 # Hint: A second `tf.where` can put a harmless number in their place, before the logarithm.
@@ -292,8 +305,8 @@ gradlab.check_repair("where_over_log", mine)
 #
 # **Claim.** *A pair of equal states adds nothing to the gradient; the rest of the batch trains on.*
 #
-# Three pairs of states should be 1 apart. The first pair comes from two equal inputs, so its distance is 0. `tf.norm` is the length of a
-# vector, the square root of the sum of its squares.
+# The loss wants the two states of each of three pairs to have a distance of 1. The first pair comes from two equal inputs, so its distance is 0.
+# `tf.norm` is the length of a vector: the square root of the sum of its squares.
 #
 # <!-- question: norm_at_zero -->
 #
@@ -303,7 +316,7 @@ gradlab.check_repair("where_over_log", mine)
 gradlab.Panel("norm_at_zero", bug=bug, predict=True)
 
 # %% [markdown]
-# **Look.** Move `distance` a little away from 0. Train from 0: how many steps does it take to lose everything?
+# **Look.** Move `distance` a little away from 0. Then train from 0: after how many steps is every weight NaN?
 #
 # **Measure, after you have flipped.** Both positions of the switch, side by side.
 
@@ -314,12 +327,12 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # <!-- answers: norm_at_zero -->
 #
-# **Explain.** The square root is infinitely steep at 0. Infinity × 0 is NaN, and a sum with one NaN in it is NaN: one pair spoils the batch, and one
-# step later every weight is NaN. A small number under the root makes the slope at zero finite.
+# **Explain.** The slope of the square root is infinite at 0. Infinity × 0 is NaN, and a sum with one NaN in it is NaN. So one pair makes the
+# gradient of the whole batch NaN, and after one step every weight is NaN. A small number under the root makes the slope at zero finite.
 
 # %% [markdown]
-# **Exercise.** Here the length is written out. Mend it in any way that leaves the loss nearly as it is. (The small number under the root is one; a
-# `tf.where` that makes the root's argument safe, as in the last section, is another.)
+# **Exercise.** Here the length is written with `tf.sqrt`. Repair it in any way that leaves the loss as it is, up to a hundredth. (A small number
+# under the root is one way. Another is a `tf.where` that makes the argument of the root safe, as in section 4.)
 #
 # Hint: Where is the slope of a square root infinite?
 # Hint: A small number under the root moves it away from there.
@@ -354,7 +367,7 @@ def mine(cell, first, second):
 gradlab.check_repair("norm_at_zero", mine)
 
 # %% [markdown]
-# ## 6. Ask for a slice that the loss never saw (extra)
+# ## 6. Ask for a slice that the loss did not use (extra)
 #
 # **Claim.** *Slicing again gives the same numbers, so it gives the same gradient.*
 #
@@ -378,11 +391,11 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # <!-- answers: slice_after_loss -->
 #
-# **Explain.** Every slice is a new tensor. The second has the same numbers as the first, and the loss was not made of it: no path, so None. Not zero:
-# zero would say that moving it changes nothing *although there is a path*.
+# **Explain.** Every slice is a new tensor. The second has the same numbers as the first, but the loss was not computed from it. There is no path,
+# so the answer is None. It is not zero: a zero would say that there is a path, and that moving the slice changes nothing.
 
 # %% [markdown]
-# **Exercise.** Mend it without computing anything twice.
+# **Exercise.** Repair it without computing anything twice.
 #
 # Hint: The gradient is asked for the tensor that the loss was *not* made of.
 # Hint: Give the slice a name before the loss uses it.
@@ -416,8 +429,8 @@ gradlab.check_repair("slice_after_loss", mine)
 # %% [markdown]
 # ## 7. Write it yourself (extra)
 #
-# **Exercise.** Write `unit_rows(v)`: each row of a matrix divided by its length, and a row of zeros stays a row of zeros. Neither the
-# result nor the gradient may hold a NaN. Use what sections 4 and 5 taught.
+# **Exercise.** Write `unit_rows(v)`: each row of a matrix divided by its length, and a row of zeros stays a row of zeros. Neither the result nor
+# the gradient may hold a NaN. Use what you learned in sections 4 and 5.
 #
 # Hint: The length of a row is the root of the sum of its squares. What is the slope of the root at 0?
 # Hint: Make the *argument* of the root safe with `tf.where`, and choose again after the division.
@@ -441,8 +454,12 @@ with tf.GradientTape() as tape:
 gradient = tape.gradient(loss, v)
 value = np.allclose(rows, [[0.6, 0.8], [0.0, 0.0], [-1.0, 0.0]], atol=1e-6)
 slope = gradient is not None and bool(np.isfinite(gradient).all()) and np.allclose(gradient[2], [0.0, 6.0], atol=1e-5)
+large = slope and float(tf.norm(gradient[1])) > 100
 print("the value:", "right" if value else "not yet")
-print("the gradient:", "right" if slope else "not yet")
+print(
+    "the gradient:",
+    "not yet: that of the row of zeros is finite, but very large" if large else "right" if slope else "not yet",
+)
 
 
 # %% tags=["solution"]
@@ -460,8 +477,12 @@ with tf.GradientTape() as tape:
 gradient = tape.gradient(loss, v)
 value = np.allclose(rows, [[0.6, 0.8], [0.0, 0.0], [-1.0, 0.0]], atol=1e-6)
 slope = gradient is not None and bool(np.isfinite(gradient).all()) and np.allclose(gradient[2], [0.0, 6.0], atol=1e-5)
+large = slope and float(tf.norm(gradient[1])) > 100
 print("the value:", "right" if value else "not yet")
-print("the gradient:", "right" if slope else "not yet")
+print(
+    "the gradient:",
+    "not yet: that of the row of zeros is finite, but very large" if large else "right" if slope else "not yet",
+)
 
 # %% [markdown]
 # ## What you take home
@@ -470,9 +491,9 @@ print("the gradient:", "right" if slope else "not yet")
 # | --- | --- | --- |
 # | zero | there is a path, and it multiplies by zero somewhere | clips, ReLUs, masks, signs; NumPy inside `tf.py_function` |
 # | zero, further back more and more of it | the gradient became smaller than float32 can hold (*underflow*) | many time steps: see [notebook 15](15_jacobian_race.ipynb) |
-# | NaN | something infinite met a zero on the way back | logarithms, roots and divisions at 0, also in the branch not taken |
+# | NaN | something infinite was multiplied by zero in the backward pass | logarithms, roots and divisions at 0, also in the branch not taken |
 # | None | the tape knows no path | casts, NumPy, `assign`, another tensor than the one in the loss |
 #
-# A loss that looks fine proves nothing: in section 4 both losses were the same.
+# A loss that looks right proves nothing about the gradient: in section 4 both losses were the same.
 #
 # Next: [vote on popular claims](11_vote_on_claims.ipynb)

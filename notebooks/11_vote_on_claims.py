@@ -4,8 +4,8 @@
 # Thirteen sentences from popular answers, on one page. For each of them there is a small program with a switch: with the switch on, the program
 # does what the sentence speaks of. You vote, the program runs in both positions, and you see what was measured.
 #
-# **Needs**: notebook [1](01_initial_state.ipynb), above all the words *tape* and *source*. **Gives**: you can hold a sentence about gradients
-# against a measurement of your own. <!-- minutes -->
+# **Needs**: notebook [1](01_initial_state.ipynb), above all the words *tape* and *source*. **Gives**: you can test a sentence about gradients by a
+# measurement of your own. <!-- minutes -->
 #
 # Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 
@@ -22,7 +22,8 @@ gradlab.start(keras=keras, device=device)
 # %% [markdown]
 # ## 1. Vote
 #
-# Unfold the code of a claim, look for its switch, and decide: *It is so*, or *It is not so*. The first vote counts. Nothing is told before it.
+# Unfold the code of a claim, look for its switch, and decide: *It is so*, or *It is not so*. Your first vote counts. The page shows what was
+# measured after it.
 
 # %%
 votes = gradlab.Votes(
@@ -43,7 +44,7 @@ votes = gradlab.Votes(
 votes
 
 # %% [markdown]
-# To turn the knobs of one, open its panel: `gradlab.Panel("python_list")`. The names stand in the cell above, in the order of the claims.
+# To turn the knobs of one, open its panel: `gradlab.Panel("python_list")`. The names are in the cell above, in the order of the claims.
 #
 # **Measure, after you have voted.** All claims once more.
 
@@ -52,8 +53,9 @@ votes.measured()
 
 # %% [markdown]
 # **Explain.** Most of these sentences name something that looks dangerous: a list that changes, an `if`, a loop without a fixed length, a state
-# inside a layer. For the tape there are operations on tensors, and the programs make the same tensors by the same operations in both positions. The
-# sentences that hold say that there are other ways to the same gradient. Two are about something else: what a layer keeps, and what a model lists.
+# inside a layer. But the tape records operations on tensors, and in both positions these programs make the same tensors by the same operations. The
+# sentences that are confirmed say that there are other ways to the same gradient. Two sentences are about something else: what a layer keeps, and
+# what a model lists.
 
 # %% [markdown]
 # ## 2. Write it yourself
@@ -95,7 +97,13 @@ cases = {
     "times zero": (lambda v: 0 * v, {"a": "zero", "b": "zero"}),
 }
 for name, (change, wanted) in cases.items():
-    print(f"{name}:", "right" if effect(plain, program(change)) == wanted else "not yet")
+    try:
+        found = effect(plain, program(change))
+    except Exception as error:
+        found = f"{type(error).__name__}: {error}"
+    print(f"{name}:", "right" if found == wanted else f"not yet: expected {wanted}, found {found}")
+both_zero = effect(program(lambda v: 0 * v), program(lambda v: 0 * v))
+print("zero before and after:", "right" if both_zero == {"a": "the same", "b": "the same"} else "not yet")
 
 # %% tags=["solution"]
 import numpy as np
@@ -136,16 +144,22 @@ cases = {
     "times zero": (lambda v: 0 * v, {"a": "zero", "b": "zero"}),
 }
 for name, (change, wanted) in cases.items():
-    print(f"{name}:", "right" if effect(plain, program(change)) == wanted else "not yet")
+    try:
+        found = effect(plain, program(change))
+    except Exception as error:
+        found = f"{type(error).__name__}: {error}"
+    print(f"{name}:", "right" if found == wanted else f"not yet: expected {wanted}, found {found}")
+both_zero = effect(program(lambda v: 0 * v), program(lambda v: 0 * v))
+print("zero before and after:", "right" if both_zero == {"a": "the same", "b": "the same"} else "not yet")
 
 # %% [markdown]
 # Which claim do you believe? Put a `change` of your own into `cases`, with what you expect of it.
 
 # %% [markdown]
-# ## 3. Break one that holds still (extra)
+# ## 3. Make a gradient None on purpose (extra)
 #
-# **Exercise.** In claim 6 a state is made outside the tape. Can you break that program? Change `mine` so that at least one weight gets `None` from `tape.gradient`, while the loss stays the
-# same number, and say why. The check tells an honest break from an exception, and from a `None` that you wrote yourself.
+# **Exercise.** In claim 6 a state is made outside the tape. Change that program so that at least one weight gets `None` from `tape.gradient`, while
+# the loss stays the same number, and say why. The check does not accept an exception, and no `None` that you wrote yourself.
 #
 # Hint: `tape.gradient` answers None where the record has no path from the loss to the weight. What takes a value out of the record?
 # Hint: A state may be made from a NumPy array. What if a state goes *into* one?
@@ -180,11 +194,11 @@ def mine(cell, x):
 gradlab.check_break("state_outside_tape", mine)
 
 # %% [markdown]
-# ## 4. Mend a gradient of a gradient (extra)
+# ## 4. Repair a gradient of a gradient (extra)
 #
 # Claim 2 is about a tape inside a tape.
 #
-# **Exercise.** This penalty on steep functions has no gradient: the inner tape is asked where the outer tape no longer records. Mend it.
+# **Exercise.** This penalty on steep functions has no gradient: the inner tape is asked where the outer tape no longer records. Repair it.
 #
 # Hint: Asking the inner tape is a computation. Which tape has to record it?
 # Hint: Look at the indentation of the line that begins with `slope`.
@@ -267,7 +281,7 @@ gradlab.check_repair("cell_state_attribute", mine)
 # ## What you take home
 #
 # - A sentence about gradients can be tested in ten lines: two programs, one difference, and the gradients of both.
-# - What matters is which operations ran on which tensors. How the code around them looks does not matter.
-# - Nobody is sure who has not measured. The [table of claims](../docs/claims.md) holds each sentence with its numbers, under both versions of Keras.
+# - What matters is which operations ran on which tensors. How the code around them is written does not matter.
+# - Measure before you believe. The [table of claims](../docs/claims.md) has each sentence with its numbers, under both versions of Keras.
 #
 # Next: [vanishing and exploding](12_vanishing_and_exploding.ipynb)

@@ -1,12 +1,12 @@
 # %% [markdown]
 # # 12. Watch gradients vanish and explode
 #
-# How far back does a recurrent network look? A popular answer says that the gradient of the last state "reflects the entire
-# sequence". You will draw what it reflects: a map with a row for every state and a column for every input. Then you will
-# remove the first half of the sequence from the gradient, and see whether it changes.
+# How far back does a recurrent network look? A popular answer says that the gradient of the last state "reflects the entire sequence". You will
+# draw what it reflects: a map with a row for every state and a column for every input. Then you stop the gradient before the first half of the
+# sequence, and see whether it changes.
 #
-# **Needs**: notebook [4](04_timestep_jacobian.ipynb). **Gives**: you can draw how far back a network looks, and say which weights decide
-# it. <!-- minutes -->
+# **Needs**: notebook [4](04_timestep_jacobian.ipynb), and to have met the eigenvalues of a matrix once. **Gives**: you can draw how far back a
+# network looks, and say which weights decide it. <!-- minutes -->
 #
 # Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 
@@ -27,9 +27,9 @@ gradlab.start(keras=keras, device=device)
 # *Frobenius norm*: the root of the sum of all squared entries.) An input can't move an earlier state, so everything above
 # the diagonal is exactly zero, and black. Follow one row from the diagonal to the left: you see how the influence changes with distance.
 #
-# Three kinds of layers stand side by side, with 32 units each: **SimpleRNN** (one matrix and tanh), **GRU** and **LSTM** (with gates, which
-# are numbers between 0 and 1 that scale a state). The inputs are random numbers of size 1. One position of the switch shows the weights that
-# **Keras makes** for a new layer. The other shows the weights that two knobs make of them:
+# Three kinds of layers stand side by side, with 32 units each: **SimpleRNN** (one matrix and tanh), **GRU** and **LSTM** (with gates, which are
+# numbers between 0 and 1 that scale a state). The inputs are random numbers of size 1. One position of the switch uses the weights that **Keras
+# makes** for a new layer. The other position changes these weights by two knobs:
 #
 # - `radius` is the **spectral radius**: the largest |eigenvalue| of a matrix. The knob scales *every* recurrent matrix of *all three* layers to
 #   it, in GRU and LSTM the matrix of each gate. (Keras gives a SimpleRNN a radius of exactly 1, and the gates of GRU and LSTM about 0.5 to 0.7.)
@@ -44,7 +44,7 @@ from gradlab.panel.influence_panel import InfluencePanel
 InfluencePanel(bug=bug)
 
 # %% [markdown]
-# **Toggle.** Look at Keras' own weights first. Then switch to the knobs, and find
+# **Look.** Look at Keras' own weights first. Then switch to the knobs, and find
 #
 # - a radius at which the SimpleRNN's first column grows downwards: its gradients **explode**;
 # - a forget bias at which the LSTM's map is nearly one colour below the diagonal: the first input moves the last state as much as the last one;
@@ -80,14 +80,14 @@ gradlab.folded(*lines)
 #   from unit to unit, so a radius below 1 promises nothing, and a radius above 1 makes an **explosion** possible, not certain. The exercise
 #   below shows it.
 #
-# That is why the size of the inputs matters. Keras gives a SimpleRNN an orthogonal matrix: all singular values are 1. With inputs of a
-# tenth of the size the mean slope is above 0.95, and the first input reaches the last state almost undiminished. With inputs of size 1
-# the mean slope is below 0.85, and the product of 49 steps leaves about 1e-5.
+# That is why the size of the inputs matters. Keras gives a SimpleRNN an orthogonal matrix: all singular values are 1. With inputs of a tenth of the
+# size the mean slope is above 0.95, and the entry for the first input and the last state is still above 0.1. With inputs of size 1 the mean slope
+# is below 0.85, and the product of 49 steps leaves about 1e-5.
 #
 # An LSTM adds a second path: along the cell state, each step multiplies by the forget gate, and a gate near 1 passes the gradient on almost
 # unchanged. The recurrent matrices matter to it too, but less.
 #
-# Note what the map does not show: a `None`. A vanished gradient is a very small number. (If it is smaller than float32 can hold, a tape returns an
+# Note that there is no `None` in the map. A vanished gradient is a very small number. (If it is smaller than float32 can hold, a tape returns an
 # exact zero. [Notebook 15](15_jacobian_race.ipynb) shows that.)
 
 # %%
@@ -154,8 +154,8 @@ print(f"|d h_60 / d x_1| is about 1e{round(power):+d}:", "right, it explodes" if
 #
 # **Claim.** *The gradient of the last state reflects the influence of the entire sequence.*
 #
-# If that were so, the gradients of the weights would change when the path to the first half of the sequence is cut. The switch does that
-# with `tf.stop_gradient`, which passes a value on and stops the gradient. The radius is 0.5 and the forget bias 2.
+# If that were so, the gradients of the weights would change when the path to the first half of the sequence ends halfway. The switch does that with
+# `tf.stop_gradient`, which passes a value on and stops the gradient. The radius is 0.5 and the forget bias 2.
 #
 # <!-- question: far_past -->
 #
@@ -183,13 +183,13 @@ gradlab.folded(*lines)
 # %% [markdown]
 # <!-- answers: far_past -->
 #
-# **Explain.** The claim is about all networks, and it holds for some. In the SimpleRNN with small recurrent weights the first ten steps add
-# nothing that can be measured. In the LSTM they matter. How much of the sequence the gradient reflects depends on the weights and the
-# inputs. The map shows it for *your* network.
+# **Explain.** The claim is about all networks, and it holds for some. In the SimpleRNN with small recurrent weights the first ten steps add nothing
+# that a finite difference can find. In the LSTM they do. How much of the sequence the gradient reflects depends on the weights and the inputs. The
+# map shows it for *your* network.
 
 # %% [markdown]
-# **Exercise.** Build an LSTM that looks back: choose a radius and a forget bias such that the first of 20 inputs moves the last state at
-# least half as much as the last input does. The check draws the map and compares two entries of its last row.
+# **Exercise.** Make an LSTM that looks back: choose a radius and a forget bias such that the first of 20 inputs moves the last state at least half
+# as much as the last input does. The check draws the map and compares two entries of its last row.
 #
 # Hint: Which gate keeps the cell state?
 # Hint: sigmoid(1) is 0.73, and 0.73 multiplied 19 times by itself is little.
@@ -203,6 +203,8 @@ if ratio < 0.5:
     print("not yet: the first input has too little influence; hint: which gate keeps the cell state?")
 elif ratio > 20:
     print("too much: the influence explodes; hint: a smaller radius")
+elif forget_bias <= 1:
+    print("not yet: this radius makes the gradient nearly explode; hint: leave the radius, and change the gate")
 else:
     print("right: it looks back to the first input")
 
@@ -214,6 +216,8 @@ if ratio < 0.5:
     print("not yet: the first input has too little influence; hint: which gate keeps the cell state?")
 elif ratio > 20:
     print("too much: the influence explodes; hint: a smaller radius")
+elif forget_bias <= 1:
+    print("not yet: this radius makes the gradient nearly explode; hint: leave the radius, and change the gate")
 else:
     print("right: it looks back to the first input")
 

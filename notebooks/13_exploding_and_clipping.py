@@ -24,8 +24,8 @@ gradlab.start(keras=keras, device=device)
 # ## 1. Watch it explode
 #
 # The network reads 40 random numbers and has to answer with their mean. Its units are *ReLUs*, which have no upper end, and its recurrent matrix
-# starts as 1.05 times the identity matrix, so its spectral radius is 1.05. It is trained by plain gradient descent. Here is all of the code.
-# `clip` is what you will exchange: a function that takes the list of gradients and returns another list.
+# starts as 1.05 times the identity matrix, so its spectral radius is 1.05. It is trained by plain gradient descent. Here is all of the code. `clip`
+# is the switch: a function that takes the list of gradients and returns another list.
 
 # %%
 import numpy as np
@@ -89,7 +89,7 @@ found = "nan" if np.isnan(losses).any() else "jumps" if losses.max() > 10 * loss
 print("no answer yet" if expected == "?" else "as you said" if expected == found else f"it {found}, read on")
 
 # %% [markdown]
-# **Explain.** Three things happen one after the other.
+# **Explain.** Three things happen, one after the other.
 #
 # 1. **The spike.** The gradient passes 40 steps, and each of them stretches it, so its norm is in the thousands. The step is the learning rate times
 #    that. It carries the weights far away from where the gradient was taken, and the loss is much larger there.
@@ -144,17 +144,17 @@ for name, clip in ways.items():
     print(f"   whole: {said(whole[name], together > 0.9999)}; each tensor: {said(each[name], single > 0.9999)}")
 
 # %% [markdown]
-# **Explain.** Scaling keeps a direction, limiting single entries does not.
+# **Explain.** Scaling keeps a direction. Limiting single entries does not.
 #
-# - By value, large entries are cut and small ones stay as they are. The result points more to the corners of the range, and it is as long as the
-#   number of its entries allows: the limit says nothing about the length of the step.
-# - By norm, each tensor keeps its direction, and the *balance* between the tensors is lost: those that were large become equal in length. The whole
-#   gradient points elsewhere.
+# - By value, large entries become smaller and small ones stay as they are, so the direction changes. The limit is one for each entry: with many
+#   entries the step can still be long.
+# - By norm, each tensor keeps its direction, and the *balance* between the tensors changes: those that were longer than the limit become equal in
+#   length. So the whole gradient has another direction.
 # - By global norm there is one factor for all. The direction stays, and the step has a known largest length: learning rate × limit.
 
 # %% [markdown]
-# **Exercise.** Write clipping by global norm from its definition, without `tf.clip_by_global_norm`. Mind two cases: a gradient that is short enough must stay
-# as it is, and one gradient in the list may be `None`.
+# **Exercise.** Write clipping by global norm from its definition, without `tf.clip_by_global_norm`. Note two cases: a gradient that is short enough
+# must stay as it is, and one gradient in the list may be `None`.
 #
 # Hint: The global norm is the root of the sum of the squares of *all* entries.
 # Hint: The factor is `limit / norm` where the norm is larger than the limit, and 1 elsewhere.
@@ -216,7 +216,7 @@ print("right" if all(answers.values()) else f"not yet: {', '.join(name for name,
 #
 # Hint: The name says it: a value, a norm, the global norm.
 # Hint: `clipnorm` looks at one variable at a time.
-# Hint: Run the cell with a guess, and exchange what is not right.
+# Hint: Run the cell with a guess, and change what is not right.
 
 # %% tags=["exercise"]
 argument = {"by value": "?", "by norm": "?", "by global norm": "?"}  # your answers
@@ -257,7 +257,8 @@ for name, clip in ways.items():
 # %% [markdown]
 # ## 3. Train with each of them
 #
-# The same network, the same data, a learning rate of 0.01 and 200 steps, four times (some seconds).
+# The same network, the same data, a learning rate of 0.01 and 200 steps, four times: without clipping, and with each of the three ways. Which of
+# the four trainings will end in `nan`? Decide, then run the cell (some seconds).
 
 # %%
 from IPython.display import display
@@ -304,8 +305,8 @@ Picture(
 )
 
 # %% [markdown]
-# **Explain.** Here all three ways save the training, because all three limit the step. Which of them is better depends on the network. The direction is
-# the reason to prefer the global norm if nothing else decides.
+# **Explain.** Here the training succeeds with each of the three ways, because each of them limits the step. Which way is better depends on the
+# network. The global norm is a good first choice, because it keeps the direction.
 #
 # ## 4. What clipping can't do (extra)
 #

@@ -128,10 +128,10 @@ for forget_bias in BIASES:
     )
 
 # %% [markdown]
-# **Explain.** The loss says whether the answer was right. To use that, the gradient has to tell the weights what to do with the *first* input, and
-# it reaches that step multiplied by the influence. With a forget bias of 0 or 1 this part is thousands or millions of times smaller than the part
-# of the last steps, whose inputs are noise here. Adam divides each gradient by its usual size, but it can't separate a small signal from a large
-# noise. With a forget bias of 4 the first input has at least as much influence as the last.
+# **Explain.** The loss says whether the answer was right. To use that, the weights need the part of the gradient that comes from the *first* input.
+# This part is multiplied by the influence of the first input on the last state. With a forget bias of 0 or 1 this part is thousands or millions of
+# times smaller than the part of the last steps, whose inputs are noise here. Adam divides each gradient by its usual size, but it can't separate a
+# small signal from a large noise. With a forget bias of 4 the first input has at least as much influence as the last.
 #
 # Nothing was `None`, zero or `nan`, and the loss of the first two networks stays near ln 2 = 0.69, the loss of guessing. The map shows the reason
 # before a single step is taken.
@@ -139,9 +139,9 @@ for forget_bias in BIASES:
 # %% [markdown]
 # ## 4. How the training was chosen
 #
-# The three networks are trained alike, with settings that were found by trying: Adam with a learning rate of 0.01, 300 steps, and each gradient clipped
-# to a global norm of 0.1 (notebook [13](13_exploding_and_clipping.ipynb)). With Keras' own learning rate, 0.001, 300 steps are too few. With 0.01 they
-# are enough, and the clipping is needed. Take it away, and nothing else.
+# The three networks are trained alike, with settings that were found by trying: Adam with a learning rate of 0.01, 300 steps, and each gradient
+# clipped to a global norm of 0.1 (notebook [13](13_exploding_and_clipping.ipynb)). With Keras' own learning rate, 0.001, 300 steps are too few.
+# With 0.01 they are enough, and the clipping is needed. The next cell takes the clipping away, and nothing else.
 #
 # **Predict.** A forget bias of 4, and no clipping. Does it guess, does it learn, or something between the two?
 
@@ -163,11 +163,11 @@ print(
 )
 
 # %% [markdown]
-# **Explain.** The influence of the first input is what it was. The loss falls to about 0.5 at first, and later it goes back to ln 2: the network loses
-# what it had learned. What differs is the size of the gradients. Most have a norm near 0.2 in this run, and one has nearly 20, a hundred times
-# as much. Such a gradient moves the weights far, and it makes Adam's later steps small, because Adam divides by a size that it remembers.
-# Whether such a batch comes is chance: with two other random starts the accuracy without clipping was 0.66 and 0.97, and with clipping 0.98 and
-# 0.97.
+# **Explain.** The influence of the first input is the same as before. The loss falls to about 0.5 at first, and later it goes back to ln 2: the
+# network loses what it had learned. What differs is the size of the gradients. Most have a norm near 0.2 in this run, and one has nearly 20, a
+# hundred times as much. Such a gradient moves the weights far, and it makes Adam's later steps small, because Adam divides by a size that it
+# remembers. Whether such a batch comes is chance: with two other random starts the accuracy without clipping was 0.66 and 0.97, and with clipping
+# 0.98 and 0.97.
 #
 # So the map tells what a network *can't* learn. It does not promise that a training succeeds: that takes steps of a sensible size as well.
 #
@@ -197,17 +197,17 @@ print(
 )
 
 # %% [markdown]
-# **Explain.** The weights are the same at all steps. So the last 20 steps teach the network to keep what is in its state, and it does so in the first
-# 20 steps as well: a trace of the first input arrives. But no gradient reaches the step at which that input is written into the state, so
-# nothing teaches the network to write it more strongly than the 39 others. The accuracy ends between guessing and learning, and the loss looks as
-# if it only needed more time. (Compare the encoder before the tape in notebook [6](06_encoder_decoder.ipynb).)
+# **Explain.** The weights are the same at all steps. So the last 20 steps teach the network to keep what is in its state, and it does so in the
+# first 20 steps as well: a small part of the first input arrives. But no gradient reaches the step at which that input is written into the state,
+# so nothing teaches the network to write it more strongly than the 39 others. The accuracy ends between guessing and learning. The loss alone does
+# not show why. (Compare the encoder before the tape in notebook [6](06_encoder_decoder.ipynb).)
 
 # %% [markdown]
 # ## 6. Write it yourself
 #
-# **Exercise.** Find the influence that training needs, without training. Write a function that returns the *smallest* forget bias, in steps of a half from 0
-# to 6, at which the first input moves the last state at least a tenth as much as the last input does. (About ten lines: `make`, `gradlab.jacobian`, and the
-# last row of `norms`, which holds powers of ten.)
+# **Exercise.** Write a function that returns the *smallest* forget bias, in steps of a half from 0 to 6, at which the first input moves the last
+# state at least a tenth as much as the last input does. (About ten lines: `make`, `gradlab.jacobian`, and the last row of `norms`, which holds
+# powers of ten.)
 #
 # Hint: `last_row(bias)` gives the powers of ten for each input.
 # Hint: A tenth is a difference of one in the powers: first minus last is at least -1.
@@ -265,10 +265,10 @@ else:
 # %% [markdown]
 # ## What you take home
 #
-# - An influence that is small before training predicts what the network can't learn, before a step is taken.
-# - The forget bias is a cheap way to change it. So are the start of the recurrent matrix, and layers with shorter paths.
-# - The map says what can't be learned. That a training succeeds takes a learning rate and a clipping that fit as well.
-# - A window that is shorter than the distance takes a part of the gradient away. Training goes on with the rest, and gets worse results.
-# - A loss that stays where it is, with gradients that are all there, is a reason to draw the map.
+# - A small influence before training shows what the network will not learn.
+# - The forget bias changes the influence, and costs nothing.
+# - A large influence does not promise that the training succeeds. The learning rate and the clipping have to fit as well.
+# - A window that is shorter than the distance leaves a part of the gradient out. Training goes on with the rest, and its results are worse.
+# - If the loss stays where it is, and no gradient is None, zero or NaN, draw the map.
 #
 # Next: [race for a Jacobian](15_jacobian_race.ipynb)

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 15. Race for a Jacobian
 #
-# Notebook 4 took Jacobians one state at a time. Here you get *all* of them, `d h_t / d x_s` for every pair of steps. You check them against
-# the definition, see what float32 does to very small ones, and measure what five ways to compute them cost.
+# Notebook 4 took Jacobians one state at a time. Here you get *all* of them: `d h_t / d x_s` for every pair of steps. You check them against the
+# definition, see what float32 does to very small numbers, and measure the time of five ways to compute them.
 #
 # **Needs**: notebooks [4](04_timestep_jacobian.ipynb) and [12](12_vanishing_and_exploding.ipynb). **Gives**: you can choose a way to a
 # Jacobian, and say what it costs. <!-- minutes -->
@@ -22,8 +22,8 @@ gradlab.start(keras=keras, device=device)
 # %% [markdown]
 # ## 1. Ask for all Jacobians at once
 #
-# `gradlab.jacobian(layer, inputs)` takes any recurrent Keras layer. The shapes below use B for batch, T for time steps, H for units and I
-# for inputs.
+# `gradlab.jacobian(layer, inputs)` takes a recurrent Keras layer: SimpleRNN, GRU, LSTM, or an RNN with a cell of your own.
+# ([Limits](../docs/limits.md) lists what it refuses.) In the shapes below B stands for batch, T for time steps, H for units and I for inputs.
 
 # %%
 import numpy as np
@@ -40,8 +40,8 @@ print("step, d state_t / d state_t-1 (B, T, S, S):", jac.step.shape, "with S = H
 print("norms, log10 |d h_t / d x_s|  (B, T, T):   ", jac.norms().shape)
 
 # %% [markdown]
-# **Check it.** Move one input a little, up and down, and look at all states: that is the derivative by its definition. In double
-# precision, so that little can be small.
+# **Check it.** Move one input a little up and a little down, and look at all states. That is the derivative by its definition, a *finite
+# difference*. The cell computes it in double precision, so that the move can be very small.
 
 # %%
 exact_layer = tf.keras.layers.LSTM(6, return_sequences=True, dtype="float64")
@@ -62,8 +62,8 @@ print("an input never moves an earlier state:", not full[:, 3, :, 4:].any())
 # %% [markdown]
 # ## 2. See how far back a network looks
 #
-# The map of norms has a row for every state and a column for every input. `norms` gives powers of ten, and computes them without
-# holding the tiny numbers themselves. That matters, because `float32` has a smallest number: TensorFlow replaces everything below about
+# The map of norms has a row for every state and a column for every input. `norms` gives powers of ten (their exponents), and computes them without
+# ever storing the very small numbers themselves. That matters, because `float32` has a smallest number: TensorFlow replaces results below about
 # 1.2e-38 by an exact zero. This is called **underflow**. So a gradient that is not zero in mathematics can be zero on the tape.
 
 # %%
@@ -108,9 +108,9 @@ print("all of them are the early ones:", bool(zeros[: zeros.sum()].all()))
 print("and the map says that none of them is zero:", bool(np.isfinite(logs[-1][zeros]).all()))
 
 # %% [markdown]
-# ## 3. Let five ways race
+# ## 3. Measure five ways
 #
-# Here they are, from what a learner writes to what gradlab does. All but the last stand in one small file; read them.
+# Four of the five ways are in one small file. Read them. The fifth is `gradlab.jacobian`.
 
 # %%
 import inspect
@@ -126,8 +126,13 @@ for function in (
     print(inspect.getsource(function))
 
 # %% [markdown]
-# **Predict.** Which one is wrong, whatever it costs? How many times faster is the fastest right one than `batch_jacobian` per step, called as it
-# stands: about 2, 20, 200 or 2000 times? Then run the race (some seconds; bars are medians on a logarithmic scale, and your machine decides).
+# **Predict.** Which of the five does not compute the Jacobian? And of the right ones: how many times faster is the fastest than `batch_jacobian`
+# for each step: about 2, 20, 200 or 2000 times? Then run the next cell (some seconds). The bars are medians on a logarithmic scale. They depend on
+# your machine.
+
+# %%
+not_the_jacobian = "?"  # your answer: the name of one of the four functions, or "gradlab.jacobian"
+times_faster = "?"  # your answer: 2, 20, 200 or 2000
 
 # %% tags=["nbval-ignore-output"]
 from gradlab.lab.jacobian_race import race
@@ -142,17 +147,23 @@ as_picture(figure, "Race: " + "; ".join(f"{lane.name}: {1000 * lane.median:.1f} 
 # %%
 wrong = [lane.name for lane in lanes if lane.error is None or lane.error > 1e-4]
 print("not the Jacobian:", ", ".join(wrong))
-print(
-    "the slowest right way takes over ten times as long as gradlab.jacobian:",
-    bool(
-        max(lane.median for lane in lanes if lane.name not in wrong)
-        > 10 * min(lane.median for lane in lanes if lane.name == "gradlab.jacobian")
-    ),
-)
+medians = {lane.name: lane.median for lane in lanes if lane.name not in wrong}
+ratio = medians["batch_jacobian per step"] / min(medians.values())
+print("batch_jacobian for each step takes over ten times as long as the fastest right way:", bool(ratio > 10))
+
+
+def said(answer, measured):
+    return "no answer yet" if answer == "?" else "as you said" if answer == measured else "not as you said"
+
+
+nearest = min((2, 20, 200, 2000), key=lambda n: abs(np.log10(ratio / n)))
+print("which is not the Jacobian:", said(not_the_jacobian, wrong[0].partition(" (")[0].replace(" ", "_")))
+print("how many times faster:", said(times_faster, nearest))
 
 # %% [markdown]
-# **Explain.** Most of what the slow ways wait for is not mathematics. `batch_jacobian` *traces*: before it computes anything, it builds a graph
-# for the rows of the Jacobian, at every call. The next cell takes that out, by calling it inside a `tf.function`, which traces once.
+# **Explain.** Most of the time of the slow ways is not mathematics. `batch_jacobian` *traces*: before it computes anything, it builds a graph for
+# the rows of the Jacobian, at every call. The next cell calls it inside a `tf.function`, which traces at the first call and not again for the same
+# shapes.
 
 # %% tags=["nbval-ignore-output"]
 from time import perf_counter
@@ -179,16 +190,16 @@ for name, call in {
     print(f"{name}: first call {first:.0f} ms, later calls {later:.2g} ms")
 
 # %% [markdown]
-# What is left after that is a smaller difference, and it is mathematics. The fast ways use what a recurrent network is. One forward pass gives
-# all states. Then the Jacobians of all *single* steps are taken at once: A_t = d state_t / d state_t-1 and B_t = d state_t / d x_t, small
-# matrices with a formula. Everything else is products of them, by the **chain rule**: d h_t / d x_s = A_t · ... · A_s+1 · B_s. And they need no
-# tracing.
+# The difference that remains is smaller, and it comes from the mathematics. The fast ways use the structure of a recurrent network. One forward
+# pass gives all states. Then the Jacobians of all *single* steps are taken at once: A_t = d state_t / d state_t-1 and B_t = d state_t / d x_t,
+# which are small matrices with a formula. All other Jacobians are products of them, by the **chain rule**: d h_t / d x_s = A_t · ... · A_s+1 · B_s.
+# No tracing is needed.
 #
 # ## 4. See what it costs
 #
-# The full tensor and the map have T × T blocks; diagonal and single steps have T. The cell below measures the time for growing T and fits
-# the exponent: 2 means four times the work for twice the length, 1 twice the work. (The fixed cost of a call pulls the exponent down,
-# arrays that no longer fit the processor's cache push it up.)
+# The full tensor and the map have T × T blocks. The diagonal and the single steps have T blocks. The cell below measures the time for growing T,
+# and fits the exponent: 2 means four times the time for twice the length, and 1 means twice the time. (The fixed cost of a call makes the exponent
+# smaller. Arrays that no longer fit into the processor's cache make it larger.)
 
 # %% tags=["nbval-ignore-output"]
 from gradlab.lab.jacobian_race import cost
@@ -277,9 +288,10 @@ print("right" if right else f"not yet: expected an array of the shape {wanted.sh
 # %% [markdown]
 # ## What you take home
 #
-# - `gradlab.jacobian(layer, x)` is exact, for any recurrent layer, at the price of a few matrix products.
+# - `gradlab.jacobian(layer, x)` gives the Jacobians of a recurrent layer. They are no approximation: they agree with finite differences up to
+#   rounding.
 # - A vanished gradient is a small number, until it is smaller than float32 can hold. Then the tape returns an exact zero.
-# - Before you call a method slow, ask how much of the time is tracing.
-# - The fast ways are no approximation. They apply the chain rule step by step, as the network is built.
+# - Before you call a method slow, measure how much of its time is tracing.
+# - The fast ways apply the chain rule to the Jacobians of single steps.
 #
 # Next: [padding as it is](16_padding.ipynb)

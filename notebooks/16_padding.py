@@ -21,7 +21,7 @@ import gradlab
 gradlab.start(keras=keras, device=device)
 
 # %% [markdown]
-# ## 1. Does the last state know about the padding?
+# ## 1. Does padding change the last state?
 #
 # Two sentences of three words, one of them padded to eight steps. `mask_zero` is the switch.
 
@@ -68,9 +68,9 @@ for mask_zero in (True, False):
         )
 
 # %% [markdown]
-# **Explain.** With a mask the LSTM keeps its old state at every padded step, so the last state is that of the last real word, and nothing goes back to
-# the padding's row. Without a mask, padding is a word like any other: it changes the state, its row is trained, and the gradient of the real words
-# has five more steps to pass.
+# **Explain.** With a mask the LSTM keeps its old state at every padded step, so the last state is that of the last real word, and nothing goes back
+# to the padding's row. Without a mask, padding is a word like the others: it changes the state, its row is trained, and the gradient of the real
+# words passes five more steps.
 
 # %% [markdown]
 # ## 2. Average a loss over padding
@@ -131,15 +131,15 @@ for name, mean in means.items():
 print("no answer yet" if "?" in expected.values() else "as you said" if expected == found else "not as you said")
 
 # %% [markdown]
-# **Explain.** Nothing is None, zero or NaN here, and yet two of the three are not the gradient of the mean over real words. *Zeroed* is exactly 11/16 of it: a
-# smaller learning rate, which changes from batch to batch with the share of padding. *All* contains the errors at padded steps: there the state stands still,
-# and the network is trained to say something about nothing.
+# **Explain.** Nothing is None, zero or NaN here, and yet two of the three are not the gradient of the mean over real words. *Zeroed* is exactly
+# 11/16 of it: a smaller learning rate, which changes from batch to batch with the share of padding. *All* contains the errors at padded steps.
+# There the state does not change, and the network is trained on answers at steps without a word.
 
 # %% [markdown]
-# ## 3. Lose the mask in a layer of your own
+# ## 3. Put a layer of your own behind the Embedding
 #
-# Between `Embedding` and LSTM stands a layer that scales its input. It is ten lines of code, and the mask does not get through it, unless the layer
-# says that it passes masks on.
+# Between `Embedding` and LSTM there is a layer that scales its input. Which of the three networks below still ignores the padding: without this
+# layer, with `ScaleWithMask`, with `Scale`? Decide, then run the cell.
 
 # %%
 
@@ -171,8 +171,8 @@ for name, scale in {"no layer": None, "ScaleWithMask": ScaleWithMask(), "Scale":
         print(f"{name} between: padding is ignored: {padded_equals_short(scale)}, warnings: {bool(said)}")
 
 # %% [markdown]
-# **Explain.** A layer that does not declare `supports_masking` drops the mask. There is no exception for it. Keras 3 says so in one warning, which is easily lost
-# among others; legacy Keras says nothing. The LSTM gets no mask, and runs over the padding as in section 1 with `mask_zero=False`.
+# **Explain.** A layer that does not declare `supports_masking` drops the mask. There is no exception for it. Keras 3 says so in one warning, which
+# is easy to miss among others. Legacy Keras says nothing. The LSTM gets no mask, and runs over the padding as in section 1 with `mask_zero=False`.
 
 # %% [markdown]
 # **Exercise.** Write a test for your own networks: a function that says whether padding changes the answer. It gets a function `network`, from tokens to a state,
@@ -279,7 +279,7 @@ print(
 # ## What you take home
 #
 # - With a mask, the state stays as it is at padded steps, and the padding's row of the table gets zero.
-# - Divide the loss by the number of *real* steps. Setting padded losses to zero scales the gradient; leaving them in turns it.
+# - Divide the loss by the number of *real* steps. Setting padded losses to zero makes the gradient shorter. Leaving them in changes its direction.
 # - A layer of your own drops the mask unless it sets `supports_masking = True`, without an exception.
 # - Test it: more padding must not change the answer.
 #

@@ -1,16 +1,16 @@
 # %% [markdown]
 # # 18. Ask the gradient doctor about your own code
 #
-# You have a loss, some weights, and a gradient that is `None`, zero or not what it should be. `gradlab.explain` runs your computation as it is,
-# says for each source what TensorFlow returns, and if something is wrong, **which line of your code** did it, why, and what to do. Where
-# it is not certain, it says so.
+# You have a loss, some weights, and a gradient that is `None`, zero, or another number than you expect. `gradlab.explain` runs your computation as
+# it is, and says for each source what TensorFlow returns. If something is wrong, it says **which line of your code** is the cause, why, and what to
+# do. It also says how sure it is of the cause: *certain*, *likely* or *possible*.
 #
 # This page can be read first. It needs four words. The **tape** (`tf.GradientTape`) records a computation. The **gradient** says how the loss changes
 # when a weight does. A **source** is what a gradient is asked for, most often a weight. **None** says that the tape found no path from the
 # loss to the source.
 #
-# **Needs**: nothing but a Keras model that you have seen, and a gradient that you do not trust. **Gives**: you can ask which line of your own code lost a
-# gradient. <!-- minutes -->
+# **Needs**: nothing but a Keras model that you have seen, and a gradient that you do not trust. **Gives**: you can find the line of your own code
+# at which a path ends. <!-- minutes -->
 #
 # Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 
@@ -27,7 +27,8 @@ gradlab.start(keras=keras, device=device)
 # %% [markdown]
 # ## 1. A loss computed with NumPy
 #
-# A forecaster is trained with a loss of its author's own. Somewhere in it the path from the loss to the weights is cut. **Predict**: which line?
+# A network that makes forecasts is trained with a loss of your own. At one line of it the path from the loss to the weights ends. **Predict**:
+# which line?
 
 # %%
 import numpy as np
@@ -51,14 +52,13 @@ for row in report.rows:
     print(f"{row.name}: {row.status}, because of {row.cause}, at: {row.where[0].code.strip()}")
 
 # %% [markdown]
-# The whole report is for people: the line in its place, the evidence with numbers, one thing to do, and the path from the source to the loss
-# with the gradient's size at each step.
+# The whole report shows the line in its place, the evidence with numbers, one thing to do, and the code with the size of the gradient at each line.
 
 # %% tags=["nbval-ignore-output"]
 report
 
 # %% [markdown]
-# **Exercise.** Mend the loss, and ask again.
+# **Exercise.** Repair the loss, and ask again.
 #
 # Hint: The report names the line.
 # Hint: `.numpy()` leaves TensorFlow, and `tf.constant` does not lead back.
@@ -66,29 +66,40 @@ report
 
 
 # %% tags=["exercise"]
-def mended_loss():
+def repaired_loss():
     guess = net(x)
     error = guess.numpy() - target
     return tf.reduce_mean(tf.constant(error) ** 2)
 
 
-again = gradlab.explain(mended_loss, {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel})
-print("healthy" if not again.problems else f"not yet: {len(again.problems)} of {len(again.rows)} sources to go")
+again = gradlab.explain(repaired_loss, {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel})
+if again.problems:
+    print(f"not yet: {len(again.problems)} of {len(again.rows)} sources to go")
+elif not np.allclose(repaired_loss(), forecast_loss(), rtol=1e-4):
+    print("not yet: each source has a gradient, but the loss is another number than before")
+else:
+    print("healthy, and the loss is the same number as before")
 
 
 # %% tags=["solution"]
-def mended_loss():
+def repaired_loss():
     guess = net(x)
     return tf.reduce_mean((guess - target) ** 2)
 
 
-again = gradlab.explain(mended_loss, {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel})
-print("healthy" if not again.problems else f"not yet: {len(again.problems)} of {len(again.rows)} sources to go")
+again = gradlab.explain(repaired_loss, {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel})
+if again.problems:
+    print(f"not yet: {len(again.problems)} of {len(again.rows)} sources to go")
+elif not np.allclose(repaired_loss(), forecast_loss(), rtol=1e-4):
+    print("not yet: each source has a gradient, but the loss is another number than before")
+else:
+    print("healthy, and the loss is the same number as before")
 
 # %% [markdown]
 # ## 2. A state kept in a variable
 #
-# A program keeps a running state between calls. This time nothing leaves TensorFlow.
+# A program keeps a state between calls. This time nothing leaves TensorFlow. **Predict**: which of the two weights has a gradient, `drive` or
+# `read`?
 
 # %%
 state, drive, read = tf.Variable([0.5, 0.5]), tf.Variable([1.0, -1.0]), tf.Variable([0.3, 0.7])
@@ -108,14 +119,15 @@ for row in report.rows:
 print("the state is as it was before:", state.numpy().tolist() == [0.5, 0.5])
 
 # %% [markdown]
-# Both gradients are TensorFlow's own: `read` has one, `drive` has none. The value was written into a variable with `assign`, and that copies
-# numbers: what is read back has no path to `drive`. The last line shows another promise: explaining leaves variables, random generators and
-# layers as they were.
+# Both answers are what TensorFlow returns: an array for `read`, and None for `drive`. The value was written into a variable with `assign`, which
+# copies numbers. What is read back has no path to `drive`. The last line of the output shows another point: `gradlab.explain` leaves variables and
+# random generators as they were.
 #
 # ## 3. Weights that are not in the list
 #
-# `owner` is where a list came from. Then the doctor can say what the list does not have. What it says depends on the Keras version: Keras 3 does not list
-# a plain `tf.Variable` of a layer, and legacy Keras does.
+# `owner` is the layer or model that the list came from. With it the doctor can say what the list does not have. What it says here depends on the
+# Keras version: Keras 3 does not list a plain `tf.Variable` of a layer, and legacy Keras does. The status `empty` is that of the list: it has no
+# entry.
 
 
 # %%
@@ -133,18 +145,16 @@ class Recurrence(tf.keras.layers.Layer):
 
 layer = Recurrence()
 layer(x)
-try:
-    report = gradlab.explain(lambda: tf.reduce_mean(layer(x) ** 2), layer.trainable_variables, owner=layer)
-    for row in report.problems:
-        print(f"{row.status}, because of {row.cause}, at: {row.where[0].code.strip()}")
-    print("nothing to complain of under this Keras" if not report.problems else "that is what to mend")
-except ValueError as error:
-    print("the doctor asks for something else:", error)
+report = gradlab.explain(lambda: tf.reduce_mean(layer(x) ** 2), layer.trainable_variables, owner=layer)
+for row in report.problems:
+    print(f"{row.status}, because of {row.cause}, at: {row.where[0].code.strip()}")
+print("nothing to report under this Keras" if not report.problems else "that is what to repair")
 
 # %% [markdown]
-# ## 4. A cell as it stands
+# ## 4. Ask about a whole cell
 #
-# With `%load_ext gradlab`, the first line `%%explain` turns a cell that uses `tf.GradientTape` into a question. The code stays as it is.
+# After `%load_ext gradlab` you can write `%%explain` as the first line of a cell that uses `tf.GradientTape`. The report then stands below the
+# cell. The code of the cell stays as it is.
 
 # %%
 # %load_ext gradlab
@@ -158,13 +168,28 @@ with tf.GradientTape() as tape:
 tape.gradient(cost, level)
 
 # %% [markdown]
-# Three more ways to ask: `gradlab.Tape` in the place of `tf.GradientTape`, then `tape.report()`; `gradlab.last_report()` after an exception; and in a terminal
-# `gradlab explain script.py`, without changing the script.
+# There are three more ways to ask. Write `gradlab.Tape` in the place of `tf.GradientTape`, then `tape.report()`. Call `gradlab.last_report()` for
+# the report on the last gradient that a `gradlab.Tape` or `%%explain` was asked for, also after an exception. In a terminal, run `gradlab explain
+# script.py`, without changing the script.
 #
-# ## 5. Your own
+# ## 5. One training step of a model
 #
-# **Exercise.** Paste a loss of yours here, and the weights that worry you. What the doctor can't know it will tell you; a report with *not
-# certain* in it is an invitation to look, not a verdict.
+# With a model that you train by `fit` you need no loss function. Give the model and some data.
+
+# %%
+net.compile("sgd", "mse")
+report = gradlab.explain(net, x, target)
+for row in report.rows:
+    print(f"{row.name}: {row.status}")
+
+# %% [markdown]
+# This is the step that `fit` takes, with the compiled loss. `gradlab.assert_gradients(net, x, target)` does the same in a test: it raises an
+# exception where a gradient is None, zero or not finite. Notebook [17](17_broken_under_fit.ipynb) watches a whole training.
+#
+# ## 6. Your own
+#
+# **Exercise.** Put a loss of your own here, and the weights that you do not trust. Call a new model once before you ask: it has no weights before
+# its first call. If the report calls a cause *likely* or *possible*, look at the line and decide yourself.
 
 
 # %% tags=["exercise"]
@@ -177,11 +202,11 @@ report = gradlab.explain(my_loss, my_weights)
 print(f"{len(report.problems)} of {len(report.rows)} to look at")
 
 # %% [markdown]
-# ## 6. Write it yourself
+# ## 7. Write it yourself
 #
-# **Exercise.** Write the smallest doctor there is: `status_of` says for each variable whether its gradient is "none", "zero", "not
-# finite" or "ok". It can't name a line, and it can't see a wrong number, but it fits in ten lines, and a test of yours can call it. The
-# check compares with `gradlab.explain`.
+# **Exercise.** Write a very small doctor: `status_of` says for each variable whether its gradient is "none", "zero", "not finite" or "ok". It can't
+# name a line, and it can't see that a number is wrong. But it is about ten lines long, and you can call it in a test. The check compares with
+# `gradlab.explain`.
 #
 # Hint: One tape, one call of `tape.gradient` with the dict of variables.
 # Hint: Ask in this order: is it None, is it not finite, is it all zeros.
@@ -203,9 +228,8 @@ def every_kind():
 
 asked = {"a": a, "b": b, "c": c, "d": d}
 wanted = {row.name: str(row.status) for row in gradlab.explain(every_kind, asked).rows}
-print(
-    "right" if status_of(every_kind, asked) == wanted else "not yet: compare with the four kinds that the doctor tells"
-)
+found = status_of(every_kind, asked)
+print("right" if found == wanted else f"not yet: yours is {found}, and the doctor says {wanted}")
 
 
 # %% tags=["solution"]
@@ -233,15 +257,14 @@ def every_kind():
 
 asked = {"a": a, "b": b, "c": c, "d": d}
 wanted = {row.name: str(row.status) for row in gradlab.explain(every_kind, asked).rows}
-print(
-    "right" if status_of(every_kind, asked) == wanted else "not yet: compare with the four kinds that the doctor tells"
-)
+found = status_of(every_kind, asked)
+print("right" if found == wanted else f"not yet: yours is {found}, and the doctor says {wanted}")
 
 # %% [markdown]
 # ## What you take home
 #
 # - `gradlab.explain(loss, weights)` says what TensorFlow returns, and which of your lines made it so.
-# - The status is always what a plain tape gives; the explanation never argues with it.
-# - "No gradient by design", such as behind `tf.stop_gradient`, is worded as that and not as a bug.
+# - The status is always what a plain tape gives. The explanation does not change it.
+# - Where there is no gradient by design, as behind `tf.stop_gradient`, the report says so and does not call it a bug.
 #
 # Next: [ask which word decided](19_attention_and_saliency.ipynb)

@@ -76,7 +76,7 @@ plain, attending = networks(attention=False), networks(attention=True)
 # %% [markdown]
 # ## 2. Before training: where does the gradient reach?
 #
-# First the same in small, with a constant input.
+# First a smaller case: one LSTM with random inputs, without and with attention.
 #
 # <!-- question: attention_path -->
 #
@@ -94,7 +94,7 @@ for name, (table, network, _) in {"plain": plain, "with attention": attending}.i
     print(f"{name}: {band}; {said}")
 
 # %% [markdown]
-# **Look at the states.** `gradlab.through_time` gives the gradient of the loss for each state of the LSTM, over every way to the loss.
+# **Look at the states.** `gradlab.through_time` gives the gradient of the loss for each state of the LSTM, over every path to the loss.
 
 # %%
 for name, (table, network, _) in {"plain": plain, "with attention": attending}.items():
@@ -106,8 +106,8 @@ for name, (table, network, _) in {"plain": plain, "with attention": attending}.i
 # %% [markdown]
 # <!-- answers: attention_path -->
 #
-# **Explain.** In the plain network there is one way from the first word to the loss: through all states after it. Attention adds a second way: the
-# loss reads each state directly. So the gradient of the first state need not pass the later steps.
+# **Explain.** In the plain network there is one path from the first word to the loss: through all states after it. Attention adds a second path:
+# the answer is computed from each state directly. So the gradient of the first state need not pass the later steps.
 
 # %% [markdown]
 # Keep one more number for section 4: do the attention weights of the new network put the words in the same order as the saliency does? `rank_agreement` is
@@ -192,10 +192,11 @@ print("after training it is larger:", bool(after > middle_before))
 # %% [markdown]
 # <!-- answers: attention_weight -->
 #
-# **Explain.** Weights and saliency need not put the words in the same order. With new weights the order was rather the opposite one, and training brought the
-# two nearer to each other. Neither has the noun that decides at the top here. They answer different questions. The weight says how much of a *state* goes into the mean. A
-# state holds what the LSTM kept of all words before it, so the weight of step 20 can be the weight of the first noun. The saliency says how a very small
-# change of a *row* changes the loss. This is what one network on one task shows. It is no law for all networks with attention.
+# **Explain.** Weights and saliency need not put the words in the same order. With new weights the orders were closer to opposite, and after
+# training they agree more. Neither of them has the noun that decides at the top here. They answer different questions. The weight says how much of
+# a *state* goes into the mean. A state holds what the LSTM kept of all words before it, so a large weight at step 20 can come from what that state
+# kept of the first noun. The saliency says how a very small change of a *row* changes the loss. This is what one network on one task shows. Other
+# networks with attention can differ.
 
 # %% [markdown]
 # ## 5. A gradient near zero, and a word that decides
@@ -233,9 +234,10 @@ print("the median gradient of its deciding row is below 0.05:", bool(np.median(s
 # %% [markdown]
 # <!-- answers: saturated_answer -->
 #
-# **Explain.** The answer is *saturated*: it is so far on the flat part of the sigmoid that a small change of a row does nothing. **Integrated gradients**
-# (Sundararajan, Taly and Yan, 2017) do not ask at the sentence alone. They take the gradient at many points on the straight line from a **baseline**
-# to the sentence, take the mean, and multiply it by the difference of the rows. The baseline is here the same sentence with *each* noun in the other number.
+# **Explain.** The answer is *saturated*: it lies so far on the flat part of the sigmoid that a small change of a row changes almost nothing.
+# **Integrated gradients** (Sundararajan, Taly and Yan, 2017) do not take the gradient at the sentence alone. They take it at many points on the
+# straight line from a **baseline** to the sentence, take the mean, and multiply it by the difference of the rows. Here the baseline is the same
+# sentence with *each* noun in the other number.
 #
 # The result is one number a word, its **attribution**. The sum of all attributions is F(sentence) - F(baseline), F being the answer. This is called
 # **completeness**, and it is a check that you can run.
@@ -270,7 +272,7 @@ def integrated_gradients(gradient, rows, baseline, alphas):
 print(check_attributions(integrated_gradients))
 
 # %% [markdown]
-# ## 6. Let the completeness check tell
+# ## 6. Check the completeness
 #
 # **Predict.** With 50 equal steps, which are usual: how many of 6 sentences get a sum that is right up to 0.02? Write "all" or "not all".
 
@@ -289,11 +291,12 @@ band = "all" if max(missing(n, equal) for n in range(N)) < 0.02 else "not all"
 print(f"{band};", "no answer yet" if my_sums == "?" else "as you said" if my_sums == band else "not as you said")
 
 # %% [markdown]
-# **Explain.** On the way from the baseline the answer does not change slowly. It stays at one end, and changes to the other within a very short piece of the line.
-# Equal steps jump over that piece. The gradients at all 51 points are then near zero, and so is the sum. Without the check this would look like "no word matters".
+# **Explain.** Along the line from the baseline the answer does not change slowly. It stays near one value, and changes to the other within a very
+# short piece of the line. Equal steps jump over that piece. The gradients at all 51 points are then near zero, and so is the sum. Without the check
+# this would look like "no word matters".
 #
-# The remedy: the check holds for each piece of the line as well. `finer` halves each piece in which the trapezoid rule misses the change of the answer by more
-# than 0.0005, until there is none.
+# The repair: completeness holds for each piece of the line as well. `finer` halves each piece in which the trapezoid rule misses the change of the
+# answer by more than 0.0005, until there is none.
 
 
 # %%
@@ -400,8 +403,8 @@ for name, found in measured().items():
 # %% [markdown]
 # ## What you take home
 #
-# - Attention adds a direct way for the gradient from the loss to each state.
-# - An attention weight, a saliency and an attribution answer three questions. Say which one you ask.
+# - Attention adds a direct path from the loss to each state.
+# - An attention weight, a saliency and an attribution answer three different questions. Say which question you ask.
 # - A gradient near zero does not say that a word is of no use: the answer may be saturated.
 # - Integrated gradients come with a check. If the sum is not F(sentence) - F(baseline), the attributions are wrong.
 # - Change the word and look at the answer: this is the test for all of them.

@@ -1,16 +1,16 @@
 # %% [markdown]
 # # 20. Find five bugs in one training script
 #
-# A small network forecasts how many bikes are rented tomorrow. Its training script runs without an error, and it does not learn.
-# There are **five bugs** in it, of five different kinds. You find them with what you know by now; a check at the end says how many are
-# left, and never which.
+# A small network forecasts how many bikes are rented tomorrow. Its training script runs without an error, and it does not learn. There are **five
+# bugs** in it, of five different kinds. You find them with what you know from the other notebooks. A check at the end says how many are left. It
+# never says which.
 #
 # **Needs**: notebooks 1 to 10, or at least [2](02_integer_cast.ipynb), [3](03_list_of_variables.ipynb), [7](07_written_state.ipynb)
 # and [10](10_zero_and_nan.ipynb). **Gives**: you can search a script for lost gradients in an order that works. <!-- minutes -->
 #
 # Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
 #
-# There is no switch here; the parameter `bug` has no effect in this notebook.
+# There is no switch here, and the parameter `bug` has no effect.
 
 # %% tags=["parameters"]
 bug = False  # has no effect here
@@ -25,8 +25,9 @@ gradlab.start(keras=keras, device=device)
 # %% [markdown]
 # ## 1. The data
 #
-# Made up, so that we know what there is to learn: the rentals depend on the last seven days, on the weather, on the events in town, and
-# on the day of the week. Four parts of the network read one of these each; the fifth, `head`, turns the state of the last week into a number.
+# The data are made up, so that we know what there is to learn: the rentals depend on the last seven days, on the weather, on the events in town,
+# and on the day of the week. Four parts of the network read one of these each. The fifth part, `head`, makes a number of the state after the last
+# seven days.
 
 # %%
 import numpy as np
@@ -53,9 +54,9 @@ print({name: tuple(values.shape) for name, values in data.items()})
 # %% [markdown]
 # ## 2. The script
 #
-# Read it once from top to bottom before you change anything. `build` makes the five parts and the list of weights; `loss_of` is the
-# network and its loss; `train_step` takes one step of plain gradient descent. (Leave it plain gradient descent, and leave the five
-# names in `net` as they are: the check relies on both. The learning rate is yours to change.)
+# Read it once from top to bottom before you change anything. `build` makes the five parts and the list of weights. `loss_of` is the network and its
+# loss. `train_step` takes one step of plain gradient descent. (Keep plain gradient descent, and keep the five names in `net`: the check needs both.
+# You may change the learning rate.)
 
 
 # %% tags=["script"]
@@ -101,7 +102,7 @@ def train_step(net, weights, data, rate=0.05):
 # %% [markdown]
 # ## 3. See that it does not learn
 #
-# With the script as it stands, what does the loss do after the first step?
+# **Predict.** With the script as it is: what does the loss do after the first step? Does it fall, stay where it is, or become NaN?
 
 # %%
 net, weights = build()
@@ -110,7 +111,7 @@ print("the first losses:", [f"{float(train_step(net, weights, data)):.2g}" for _
 # %% [markdown]
 # ## 4. Your tools
 #
-# These three are plain TensorFlow, a few lines each; take them home.
+# These three are plain TensorFlow, a few lines each. You can use them for your own code as well.
 #
 # 1. **What kind is each gradient?** `None`, zero, NaN, or a number: for every weight in the list, at the weights that `build` makes.
 
@@ -142,8 +143,8 @@ def watched_and_listed(net, weights, data):
 # try: watched_and_listed(*build(), data)
 
 # %% [markdown]
-# 3. **Is a gradient that looks fine the right one?** Move a weight a little along a direction, and see what the loss does (a central
-#    *finite difference*). Compare with what the gradient says about that direction. Two numbers that agree to a few per cent are fine.
+# 3. **Is a gradient that looks fine the right one?** Move a weight a little along a direction, and see what the loss does (a central *finite
+#    difference*). Compare with what the gradient says about that direction. Two numbers that agree up to a few per cent are right.
 
 
 # %%
@@ -168,8 +169,8 @@ def slope_twice(net, weight, data, step=1e-2):
 # %% [markdown]
 # ## 5. How many are left?
 #
-# Repair the script in part 2, run its cell again, and then this one. The check builds your network, takes a step, and compares how every
-# part moved with finite differences of your own loss. A part whose loss jumps may move by a straight-through gradient. It needs a few seconds.
+# Repair the script in part 2, run its cell again, and then this one. The check builds your network, takes a step, and compares how every part moved
+# with finite differences of your own loss. Where the loss jumps, a straight-through gradient counts as right. The check needs a few seconds.
 
 # %%
 from gradlab.lab.capstone import bugs_left
@@ -189,7 +190,7 @@ print(f"first {losses[0]:.2g}, after 60 steps {losses[-1]:.2g}")
 #
 # Hint: Run `kinds(*build(), data)` first. It tells the None, the zero and the NaN apart, and names the weights.
 # Hint: For the list, count: `watched_and_listed(*build(), data)`. A layer has no weights before it is built or called.
-# Hint: What is left looks fine. `slope_twice` contradicts it for one part. What happens to the state in front of that part?
+# Hint: The gradients that are left look right. `slope_twice` contradicts one of them. What happens to the state before it goes into that part?
 
 
 # %% tags=["solution"]
@@ -231,8 +232,8 @@ print("the loss falls to less than half:", losses[-1] < losses[0] / 2)
 # %% [markdown]
 # ## What you take home
 #
-# - Five questions for any script that does not learn: is there an exception or a NaN; is a gradient `None`; is it zero; is the list of
-#   weights complete; and, when all looks fine, does a finite difference agree?
-# - The order matters. NaN comes first, because it spreads over everything at the next step; the wrong gradient last, because only a
-#   second opinion shows it.
-# - Claims that you met on the way, with the verdicts of our runs, are in [the truth table](../docs/claims.md).
+# - Ask five questions about a script that does not learn. Is there an exception or a NaN? Is a gradient `None`? Is a gradient zero? Is the list of
+#   weights complete? And when all of this looks right: does a finite difference agree?
+# - The order matters. NaN comes first, because at the next step the gradients of all parts are NaN. The wrong gradient comes last, because only a
+#   second measurement shows it.
+# - The claims of this course, with what was measured, are in the [table of claims](../docs/claims.md).

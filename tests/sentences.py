@@ -9,6 +9,7 @@ import jupytext
 
 STRONG = re.compile(r"\b(always|never|only|every|no)\b|\d", re.IGNORECASE)
 _ITEM = re.compile(r"\s*(- |\d+\. )")
+_FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 # What is there in every notebook and states nothing of TensorFlow (how long it takes, where it goes on), and hints, which a
 # solution that is run bears out
 _FRAME = re.compile(
@@ -33,7 +34,7 @@ def strong(script: Path) -> list[str]:
 
 def _paragraphs(text: str) -> list[str]:
     paragraphs, current = [], ""
-    for line in [*text.split("\n"), ""]:
+    for line in [*_FENCED.sub("", text).split("\n"), ""]:
         apart = not line.strip() or line.startswith("#") or line.lstrip().startswith("|")
         if apart or _ITEM.match(line):
             if current:

@@ -98,7 +98,10 @@ def picture(place: Any) -> list[str]:
 
 
 def flip(place: Any) -> None:
-    """Flip the switch, with a prediction first where the panel asks for one."""
+    """Flip the switch, with a prediction first where the panel asks for one. A claim to vote on is unfolded first."""
+    place.evaluate(
+        "(p) => { for (let d = p.closest('details'); d; d = d.parentElement.closest('details')) d.open = true; }"
+    )
     for select in place.locator(".gl-predict select").all():
         select.select_option("ok")
     if place.locator(".gl-predict input").count():

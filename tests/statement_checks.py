@@ -43,6 +43,13 @@ def cell_formula():
     np.testing.assert_allclose(found, by_hand, atol=1e-6)
 
 
+def a_step_returns_output_and_states():
+    cell = tf.keras.layers.SimpleRNNCell(4)
+    output, states = cell(tf.random.normal((1, 3)), [tf.zeros((1, 4))])
+    (after,) = states if isinstance(states, list | tuple) else (states,)
+    assert np.array_equal(output, after)
+
+
 def zero_state_then_not():
     cell = tf.keras.layers.SimpleRNNCell(4)
     h = tf.zeros((1, 4))
@@ -324,7 +331,7 @@ def small_inputs_reach_the_last_state():
 def inputs_of_size_one_lose_most():
     own = Tunable("SimpleRNN", 32, 3).own()
     x = inputs_of_size_one(50, 3)
-    assert -5.5 < last_row(own, x)[0] < -4.5
+    assert -6 < last_row(own, x)[0] < -4  # about 1e-5, within tenfold: each Keras draws other weights from one seed
     assert (1 - np.asarray(own(tf.constant(x, tf.float32))) ** 2).mean() < 0.85
 
 
@@ -426,7 +433,7 @@ def three_ways_to_clip():
         np.testing.assert_allclose(found, g / whole, rtol=1e-6)
 
 
-def clipping_does_not_mend_inf():
+def clipping_does_not_repair_inf():
     for bad in (np.inf, np.nan):
         clipped, norm = tf.clip_by_global_norm([tf.constant([1.0, bad]), tf.constant([1.0])], 1.0)
         assert not np.isfinite(norm) and all(np.isnan(c).all() for c in clipped)

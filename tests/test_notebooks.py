@@ -136,6 +136,19 @@ def test_the_learners_copy_tells_nothing_and_the_solutions_are_right(script):
 
 
 @each_script
+def test_no_explanation_of_the_learners_copy_is_open(script):
+    """A page shows a question and the explanation below it at once. What is folded is all of it, and the exercise is not."""
+    everything = whole(script)
+    explained = sum(c.source.count("**Explain.**") for c in everything.cells)
+    sources = [c.source for c in for_learners(everything).cells if c.cell_type == "markdown"]
+    assert sum(source.count("<summary>Explain, ") for source in sources) == explained
+    for source in sources:
+        for part in re.findall(r"<details><summary>Explain, .*?</details>", source, re.DOTALL):
+            assert "**Exercise" not in part and "\n## " not in part and "<details>" not in part[9:]
+        assert "**Explain.**" not in source and source.count("<details>") == source.count("</details>")
+
+
+@each_script
 def test_a_cell_that_tells_what_the_switch_did_folds_it(script):
     """JupyterLab opens a hidden output when its cell runs: who runs all cells at once must not be told."""
     for cell in whole(script).cells:

@@ -156,22 +156,27 @@ def test_a_question_is_answered_by_a_letter_and_the_answer_is_told_after_the_fli
     panel = add(page, traits(gradlab.Panel("integer_cast", predict=True)))
     letters = panel.get_by_role("radiogroup", name="Answer").get_by_role("radio")
     assert letters.count() == 4 and not [i for i in range(4) if letters.nth(i).is_checked()], "no answer stands there"
+    assert "B: Arrays of zeros" in panel.locator(".gl-outcomes").inner_text(), "the words stand beside the letters"
     lock = panel.get_by_role("button", name="Lock in")
     assert lock.is_disabled() and panel.locator(".gl-switch input").nth(1).is_disabled()
     letters.nth(1).focus()
     page.keyboard.press("Space")
     assert letters.nth(1).get_attribute("aria-label").startswith("B: Arrays of zeros")
     lock.click()
-    assert "None" not in panel.locator(".gl-outcomes").inner_text() and panel.locator(".gl-checked").count() == 0
+    assert "None" not in panel.locator(".gl-outcomes").inner_text()
+    assert panel.locator(".gl-checked").inner_text() == "You said B. Now flip the switch."
     panel.locator(".gl-switch input").nth(1).click()
     told = panel.locator(".gl-checked").inner_text()
     assert told.startswith("Not so: you said B, measured C. That would be a reasonable answer")
+    panel.get_by_role("slider", name="steps").press("ArrowRight")  # no kernel answers here: the numbers stay
+    panel.locator(".gl-switch input").nth(0).click()
+    assert "about the knobs as they stood first" in panel.locator(".gl-checked").inner_text()
     assert not page.complaints
 
 
-@pytest.mark.parametrize("scenario", ["rounding", "initial_state"])
+@pytest.mark.parametrize("scenario", ["computed_state", "initial_state"])
 def test_no_answer_is_too_long_for_its_place(page, scenario):
-    """The two scenarios with the longest reasons: nothing of what is said after the flip has to be scrolled to."""
+    """Two scenarios with long reasons: nothing of what is said after the flip has to be scrolled to."""
     live = gradlab.Panel(scenario, predict=True)
     live.find_cut()
     made = traits(live)
@@ -179,6 +184,8 @@ def test_no_answer_is_too_long_for_its_place(page, scenario):
     page.set_viewport_size({"width": 950, "height": 768})  # JupyterLab's notebook on a small laptop, file browser open
     for answer in made["page"]["question"]["answers"]:
         panel = add(page, made)
+        hidden = panel.locator(".gl-outcomes").evaluate("e => e.scrollHeight - e.clientHeight")
+        assert hidden <= 0, f"{hidden} px of the question are out of sight"
         panel.get_by_role("radio", name=f"{answer['letter']}:").check()
         panel.get_by_role("button", name="Lock in").click()
         panel.locator(".gl-switch input").nth(1).click()

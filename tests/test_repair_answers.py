@@ -114,6 +114,10 @@ def logs(terms):
     return mine
 
 
+def log_sigmoid(weights, x, real):
+    return graded({"weights": weights}, lambda: -tf.reduce_mean(tf.math.log_sigmoid(x @ weights) * real))
+
+
 def faded(step):
     def mine(weight, threshold, x):
         def loss():
@@ -179,6 +183,7 @@ HONEST = {
     "norm: where twice": ("norm_at_zero", of_distance(safe_length)),
     "norm: maximum": ("norm_at_zero", of_distance(lambda g: tf.sqrt(tf.maximum(tf.reduce_sum(g**2, axis=-1), 1e-9)))),
     "where: safe argument": ("where_over_log", logs(lambda p: tf.where(p > 0, tf.math.log(tf.where(p > 0, p, 1.0)), 0.0))),
+    "where: log_sigmoid": ("where_over_log", log_sigmoid),
     "where: no nan": ("where_over_log", logs(lambda p: tf.math.log(tf.where(p > 0, p, tf.ones_like(p))))),
 }  # fmt: skip
 

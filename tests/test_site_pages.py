@@ -5,6 +5,7 @@ import copy
 import os
 import re
 import shutil
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -41,6 +42,14 @@ pytestmark = [
         reason="NO CHROMIUM FOUND: THE SITE WAS NOT TRIED IN A BROWSER",
     ),
 ]
+# What of a panel's code and words reaches out of a box that cuts it off.
+CLIPPED = """(place) => [...place.querySelectorAll('.gl-text, .gl-outcomes, .gl-claim, .gl-title')].filter((e) => e.checkVisibility()).filter((e) => {
+    if (e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1) return e.tagName !== 'CODE' || e.scrollWidth > e.clientWidth + 1;
+    for (let box = e.parentElement; box && box !== place; box = box.parentElement) {
+      const [inside, around] = [e.getBoundingClientRect(), box.getBoundingClientRect()];
+      if (getComputedStyle(box).overflow !== 'visible' && (inside.right > around.right + 1 || inside.bottom > around.bottom + 1)) return true;
+    }
+    return false; }).map((e) => `${e.className}: ${e.textContent.slice(0, 60)}`)"""
 # The theme's search button shows keys beside its name, and myst-nb's fold shows two texts of which one is hidden.
 OF_THE_THEME = ("label-content-name-mismatch: .navbar-persistent", "label-content-name-mismatch: summary")
 
@@ -116,6 +125,52 @@ def test_the_first_lesson_lets_a_reader_try_each_answer(page, site):
         lost = sum(gradient is None for gradient in gradients)
         assert f"{lost} of {len(gradients)} gradients are None." in answer.locator("p").first.inner_text()
     assert page.left == [] and page.complaints == []
+
+
+def test_a_lesson_is_worked_through_with_the_keyboard_alone(page, site):
+    """From the top of the page to the next one: each thing that can be worked is reached by Tab, seen to have the focus,
+    and worked by its keys."""
+    places = opened(page, site, f"notebooks/{LESSONS[1]}.html")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to main content"
+    page.keyboard.press("Enter")
+    worked, unseen, at = Counter(), [], {"what": ""}
+    for _ in range(600):
+        if at["what"] != "lock in":  # which hands the focus on to the switch
+            page.keyboard.press("Tab")
+        at = page.evaluate(FOCUSED)
+        worked[at["what"]] += 1
+        if not at["seen"]:
+            unseen.append(at)
+        for key in KEYS.get(at["what"], ()):
+            page.keyboard.press(key)
+        if at["what"] == "next page":
+            break
+    assert unseen == []
+    page.wait_for_url(lambda address: LESSONS[1] not in address)
+    page.go_back()
+    page.evaluate("Promise.all(window.gradlabHosts.map((host) => host.show()))")
+    assert page.locator("#gradlab-done").is_checked()
+    page.locator("#gradlab-done").uncheck()
+    assert worked["switch"] == worked["lock in"] == len(places) == worked["prediction"]
+    knobs, tiles = (page.locator(f"[data-panel] {what}").count() for what in ("input[type=range]", ".gl-tiles canvas"))
+    assert worked["knob"] >= knobs > 0 and worked["heatmap"] >= tiles > 0 and worked["strip"] >= len(places)
+    assert worked["mark as done"] == 1
+    assert page.complaints == []
+
+
+# What has the focus, in the words of a reader, and whether it is seen to have it: an outline or a ring, on it or its label.
+FOCUSED = """() => {
+  const e = document.activeElement, is = (selector) => e.matches(selector);
+  const what = is('.gl-switch input') ? 'switch' : is('.gl-predict input, .gl-predict select') ? 'prediction' : is('.gl-predict button') ? 'lock in'
+    : is('input[type=range]') ? 'knob' : is('.gl-strip') ? 'strip' : is('.gl canvas') ? 'heatmap' : is('summary') ? 'fold' : is('#gradlab-done') ? 'mark as done'
+    : is('.right-next') ? 'next page' : is('a') ? 'link' : is('button') ? 'button' : e.tagName.toLowerCase() + '.' + e.className;
+  const ring = (node) => { const s = getComputedStyle(node); return s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) > 0 || s.boxShadow !== 'none'; };
+  const box = e.getBoundingClientRect();
+  return { what, text: e.textContent.slice(0, 40), seen: box.width > 0 && (ring(e) || Boolean(e.closest('label') && ring(e.closest('label')))) };
+}"""
+KEYS = {"switch": ["ArrowRight"], "prediction": ["Space"], "lock in": ["Enter"], "knob": ["End"], "strip": ["ArrowRight"], "heatmap": ["ArrowRight"],
+        "fold": ["Enter"], "mark as done": ["Space"], "next page": ["Enter"]}  # fmt: skip
 
 
 def test_the_first_screen_is_a_panel_and_a_question(page, site):
@@ -238,6 +293,9 @@ def test_a_phone_a_dark_screen_and_paper(site, browser):
         page.emulate_media(media="print")
         expect(place.locator(".gl-tiles canvas").first).to_be_visible()
         expect(place.locator(".gradlab-below")).to_be_hidden()
+        assert place.evaluate(CLIPPED) == [], "paper does not scroll"
+        page.set_viewport_size({"width": 700, "height": 900})  # a sheet
+        assert place.evaluate(CLIPPED) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

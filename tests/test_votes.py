@@ -1,6 +1,7 @@
 """The page of votes: nothing is told before a vote, and what is told is what the run gave."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -19,6 +20,10 @@ def votes():
     return Votes("python_list", "nested_tapes", "cell_state_attribute")
 
 
+def out_of_memory(bug, **things):
+    raise ValueError("no memory")
+
+
 def test_nothing_is_told_before_the_vote(votes):
     told = shown(votes) + votes._repr_mimebundle_()["text/html"] + repr(votes)
     assert not re.search(r"refuted|confirmed|measured:|raises for", told)
@@ -35,6 +40,7 @@ def test_a_vote_is_held_against_the_run_and_the_first_one_counts(votes):
     assert "✗ Not as measured. You said: it is so. The claim is refuted." in told
     assert "✓ So it is measured. You said: it is so. The claim is confirmed." in told
     assert "every gradient stays as it was" in told and gradlab.load("python_list").why[:30] in told
+    assert "inside the outer <code>with</code>" in told
     assert "2 of 3 voted on; the measurement agrees with 1 of your votes" in told
     assert all(button.disabled for button in votes._buttons["nested_tapes"])
 
@@ -47,13 +53,28 @@ def test_a_click_is_a_vote_and_names_its_claim(votes):
 
 
 def test_what_cannot_be_measured_is_said_and_can_be_asked_again(votes, monkeypatch):
-    def fails(name):
-        raise ValueError("no memory")
-
-    monkeypatch.setattr(votes, "_measure", fails)
+    monkeypatch.delenv("GRADLAB_STRICT")
+    votes.scenarios["python_list"] = replace(votes.scenarios["python_list"], run=out_of_memory)
     votes.vote("python_list", True)
-    assert "no memory" in shown(votes) and not votes.found
+    assert "This could not be measured: ValueError: no memory" in shown(votes) and not votes.found
     assert not any(button.disabled for button in votes._buttons["python_list"])
+    told = repr(votes.measured()).splitlines()
+    assert told[0] == "1. python_list: This could not be measured: ValueError: no memory"
+    assert told[1].startswith("2. nested_tapes: confirmed.")
+
+
+def test_headless_it_is_raised_as_well(votes):
+    votes.scenarios["python_list"] = replace(votes.scenarios["python_list"], run=out_of_memory)
+    with pytest.raises(ValueError, match="no memory"):
+        votes.vote("python_list", True)
+    assert "no memory" in shown(votes) and not votes.found
+    with pytest.raises(ValueError, match="no memory"):
+        votes.measured()
+
+
+def test_an_announced_exception_is_a_result(votes):
+    votes.vote("cell_state_attribute", False)
+    assert votes.found == {"cell_state_attribute": (False, "refuted")}
 
 
 def test_all_claims_at_once_are_folded(votes):

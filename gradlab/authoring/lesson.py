@@ -1,7 +1,7 @@
 """What one percent script says, as the two notebooks that are made of it: the whole one, and the learner's.
 
 - `whole`: everything, solutions included; it is what is run, and what is committed in `notebooks/solutions`.
-- `for_learners`: the same notebook, once it has run, with solutions folded and nothing told before it was tried.
+- `for_learners`: the same notebook, once it has run, with solutions and explanations folded and nothing told before it was tried.
 - `minutes`: how long it takes.
 
 An author writes ordinary cells and these marks. In text: `<!-- question: KEY -->` (code, question and answers of
@@ -31,9 +31,11 @@ WORDS, LINES = 150, 10  # of prose and of code, read in a minute
 _MARK = re.compile(r"<!-- (question|answers): (\w+) -->")
 # Code, links, headings, tags, tables, claims in quotation and what is folded: no word in them is made a link
 _NOT_PROSE = re.compile(
-    r"(```.*?```|<details>.*</details>|`[^`\n]*`|\[[^\]]*\]\([^)]*\)|^#[^\n]*$|^\|[^\n]*$|^\*\*Claim[^\n]*$|<[^>\n]*>)",
+    r"(```.*?```|<details>.*</details>|`[^`\n]*(?:\n[^`\n]+)*`|\[[^\]]*\]\([^)]*\)|^#[^\n]*$|^\|[^\n]*$|^\*\*Claim[^\n]*$|<[^>\n]*>)",
     re.DOTALL | re.MULTILINE,
 )
+# From "Explain." to the exercise, the next section or the end of the cell
+_EXPLANATION = re.compile(r"^\*\*Explain\.\*\* (.*?)\s*(?=^\*\*Exercise|^## |^<!-- |\Z)", re.DOTALL | re.MULTILINE)
 _HINTS = re.compile(r"(?:^Hint: .+(?:\n(?!Hint: )\S.*)*\n*)+", re.MULTILINE)
 
 
@@ -72,6 +74,8 @@ def for_learners(notebook: Any) -> Any:
         elif "after" in tags:
             cell.outputs = []
             cell.metadata["jupyter"] = {"outputs_hidden": True}
+        elif cell.cell_type == "markdown":
+            cell.source = _EXPLANATION.sub(_folded_explanation, cell.source)
     ran = [c for c in made.cells if c.cell_type == "code"]
     if any(c.execution_count for c in ran):
         for number, cell in enumerate(ran, 1):
@@ -142,9 +146,11 @@ def _tell_the_time(notebook: Any) -> None:
     half = minutes(core) / 2
     place = min(sections[1:-1], key=lambda place: abs(minutes(core[:place]) - half))  # the last one is the summary
     done, left = _about(core[:place]), _about(core[place:])
-    core[place].source = (
-        f"> A good place to stop. Without the extra sections about {done} minutes are done, {left} are left.\n\n"
-        f"{core[place].source}"
+    without = "Without the extra sections a" if extra else "A"
+    core[
+        place
+    ].source = (
+        f"> A good place to stop. {without}bout {done} minutes are done, {left} are left.\n\n{core[place].source}"
     )
 
 
@@ -192,6 +198,11 @@ def _answers(key: str) -> str:
     )
     decided = "flipped" if load_question(key).scenario else "run the cell"  # code without a switch is run, not flipped
     return f"<details><summary>Each answer, after you have {decided}</summary>\n\n{lines}\n\n</details>"
+
+
+def _folded_explanation(found: re.Match[str]) -> str:
+    """On a page that stands beside a question, an open explanation would be read before the question is answered."""
+    return f"<details><summary>Explain, after you have seen what was measured</summary>\n\n{found[1]}\n\n</details>\n\n"
 
 
 _WRITTEN = {"question": _question, "answers": _answers}

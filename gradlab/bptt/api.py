@@ -8,11 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from gradlab.bptt import gates
+from gradlab.bptt.asked import Loss, chosen
 from gradlab.bptt.chain import Chain, chain, influence, memory
 from gradlab.bptt.layers import kind_of, recurrent, state_names
 from gradlab.bptt.result import LayerThroughTime, ThroughTime
 from gradlab.bptt.run import Call, Watched, collect
-from gradlab.bptt.target import target
+from gradlab.bptt.target import has_own_step, target
 from gradlab.doctor.frontends.training_step import batch, in_a_replica
 from gradlab.doctor.recording.snapshot import Snapshot
 from gradlab.doctor.recording.sources import unwrap
@@ -31,10 +32,11 @@ def through_time(
         Bidirectional, stacked, in TimeDistributed or in nested models, with masks, stateful or not.
     x, y, sample_weight
         One batch as `fit` takes it, or a `tf.data.Dataset`, of which the first batch is used. With y the compiled loss
-        is differentiated; without, the sum of the model's outputs.
+        is differentiated; without, the sum of the model's outputs. A model with a `train_step` of its own takes one step
+        with y, and the loss is the one that it asks a tape for; with several, each layer has the loss that trains it.
     training
         False: dropout is off, as in `jacobian`. True: as in a training step; a layer whose own dropout is on then has no
-        map.
+        map. A `train_step` of one's own says itself how it calls the model.
     maps
         Whether the T by T maps are made. They cost T² products of a step; the rest costs one eager pass.
 
@@ -74,30 +76,32 @@ def through_time(
     given = batch(x, y, sample_weight)
     snapshot = Snapshot(lambda v: id(v.handle))
     try:
-        return in_a_replica(lambda: _found(model, given, training, maps))
+        return in_a_replica(lambda: _found(model, given, training, maps, snapshot))
     finally:
         snapshot.restore(list(snapshot.handles()))
 
 
-def _found(model: Any, given: Any, training: bool, maps: bool) -> ThroughTime:
+def _found(model: Any, given: Any, training: bool, maps: bool, snapshot: Snapshot) -> ThroughTime:
     if not getattr(model, "built", True):
         model(given[0])  # layers of a model that was never called have no variables to watch yet
     layers = recurrent(model)
+    own = has_own_step(model, given)
+    training = training or own  # such a step says itself how it calls the model
     compute, words = target(model, given, training)
-    with tf.GradientTape(watch_accessed_variables=True) as tape:
+    with tf.GradientTape(persistent=own, watch_accessed_variables=True) as tape:
         for leaf in tf.nest.flatten(given[0], expand_composites=True):
             if leaf.dtype.is_floating:
                 tape.watch(leaf)
         for variable in model.variables:
             if tf.as_dtype(variable.dtype).is_floating:
                 tape.watch(unwrap(variable))  # also frozen ones: the states are to be on the tape
-        (value, scale), watched = collect(model, layers, compute)
-    states = [s for item in watched for call in item.calls for step in call.steps for s in step]
+        with snapshot.with_new():
+            losses, watched = collect(model, layers, compute)
+    if own:
+        snapshot.restore(list(snapshot.handles()))  # the step has moved the weights; maps and gates are of those before
     weights = {item.path: gates.variables(item.layer.cell) for item in watched}
-    held = [unwrap(v) for item in watched for _, _, v in weights[item.path]]
-    made = tape.gradient(value, [*states, *held])
-    found = [None if g is None else tf.cast(tf.convert_to_tensor(g), _wide(g)).numpy() / scale for g in made]
-    of_states, of_weights = iter(found[: len(states)]), iter(found[len(states) :])
+    by = {item.path: chosen(losses, [v for _, _, v in weights[item.path]]) for item in watched}
+    of_states, of_weights = _gradients(tape, losses, watched, weights, by)
     trained = {id(unwrap(v)) for v in model.trainable_variables}  # legacy Keras keeps it in the layer alone
     out = []
     notes = []
@@ -105,18 +109,40 @@ def _found(model: Any, given: Any, training: bool, maps: bool) -> ThroughTime:
         split = [
             gate
             for name, parts, v in weights[item.path]
-            for gate in gates.split(name, parts, v, next(of_weights), id(unwrap(v)) in trained)
+            for gate in gates.split(name, parts, v, of_weights[item.path, id(v)], id(unwrap(v)) in trained)
         ]
         groups = item.groups()
-        taken = {id(c): [[next(of_states) for _ in step] for step in c.steps] for c in item.calls}
+        taken = {id(c): [[of_states[id(s)] for s in step] for step in c.steps] for c in item.calls}
         if not groups:
             notes.append(f"{item.path} was not called on this batch")
+        elif len(losses) > 1:
+            notes.append(f"{item.path}: the loss is that of call {by[item.path] + 1} of {len(losses)} of tape.gradient")
         for n, calls in enumerate(groups):
             name = item.path if len(groups) == 1 else f"{item.path} (call {n + 1} of {len(groups)})"
             out.append(_layer(name, item, calls, [taken[id(c)] for c in calls], split, training, maps))
     if not out:
         raise ValueError(f"no recurrent layer was called on this batch: {'; '.join(notes)}")
-    return ThroughTime(out, words, float(tf.reduce_sum(value)) / scale, training, notes)
+    first = next(by[item.path] for item in watched if item.calls)
+    return ThroughTime(out, words, losses[first].number(), training, notes)
+
+
+def _gradients(
+    tape: Any, losses: list[Loss], watched: list[Watched], weights: dict[str, Any], by: dict[str, int]
+) -> tuple[dict[int, Any], dict[tuple[str, int], Any]]:
+    """(id of a state -> its gradient, (layer, id of a weight) -> its gradient), each of the loss that trains its layer."""
+    of_states: dict[int, Any] = {}
+    of_weights: dict[tuple[str, int], Any] = {}
+    for n, loss in enumerate(losses):
+        here = [item for item in watched if by[item.path] == n]
+        states = [s for item in here for call in item.calls for step in call.steps for s in step]
+        held = [(item.path, v) for item in here for _, _, v in weights[item.path]]
+        if not held:
+            continue
+        made = tape.gradient(loss.target, [*states, *(unwrap(v) for _, v in held)], output_gradients=loss.seed)
+        found = [None if g is None else tf.cast(tf.convert_to_tensor(g), _wide(g)).numpy() / loss.scale for g in made]
+        of_states.update(zip(map(id, states), found[: len(states)], strict=True))
+        of_weights.update({(p, id(v)): g for (p, v), g in zip(held, found[len(states) :], strict=True)})
+    return of_states, of_weights
 
 
 def _layer(

@@ -171,6 +171,11 @@ def takes_data(kind: str) -> bool:
     return kind.startswith(("IteratorGetNext", "MultiDeviceIteratorGetNext", "QueueDequeue", "ReaderRead"))
 
 
+def is_shown(kind: str) -> bool:
+    """Does an op of this type write where the user sees it: to the terminal or to a file?"""
+    return kind.startswith(("Print", "WriteFile", "WriteSummary", "Save"))
+
+
 def is_repeatable(kind: str) -> bool:
     """May an op of this type, which has a state or a side effect, run again? Its state is that of a variable, which can
     be put back, or it has none of its own: a call, a loop, a branch, a check."""

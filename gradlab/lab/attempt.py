@@ -231,7 +231,7 @@ def _elsewhere(things: dict[str, Any], number: int, weights: bool = True) -> Ite
     before = [(v, value_of(v)) for v in _variables(things)] if weights else []
     moved = {}
     for key, thing in things.items():
-        if tf.is_tensor(thing) and thing.dtype.is_floating and not hasattr(thing, "assign"):
+        if tf.is_tensor(thing) and thing.dtype.is_floating and not hasattr(thing, "assign") and not _is_mask(thing):
             factor = 1 + STRETCH * random.standard_normal(thing.shape)
             moved[key] = tf.constant((thing.numpy() * factor).astype(thing.dtype.as_numpy_dtype))
     try:
@@ -241,6 +241,11 @@ def _elsewhere(things: dict[str, Any], number: int, weights: bool = True) -> Ite
     finally:
         for variable, value in before:
             variable.assign(value)
+
+
+def _is_mask(tensor: Any) -> bool:
+    """Zeros and ones say which entries are real: with other numbers, two right ways to write a masked loss would differ."""
+    return bool(np.isin(tensor.numpy(), (0, 1)).all())
 
 
 def _same_variable(a: Any, b: Any) -> bool:

@@ -48,7 +48,7 @@ def bugs_left(build: Script, train_step: Callable[..., Any], data: Any, parts: i
         _restore(before)
         good = sum(_learns(part, net, weights, train_step, data) for part in list(net)[:parts])
     except Exception as error:
-        return Checked(False, (f"✗  your script raised {type(error).__name__}: {error}", "Mend that first."))
+        return Checked(False, (f"✗  your script raised {type(error).__name__}: {error}", "Repair that first."))
     left = parts - good
     if left:
         return Checked(False, (f"{left} of {parts} bugs are left.",))

@@ -23,6 +23,7 @@ def of_model(
     training_step.check_compiled(model)
     hooks.check_free()
     data = training_step.packed(training_step.batch(x, y, sample_weight, class_weight))
+    training_step.make_built(model, data)
     return training_step.in_a_replica(lambda: _of_step(model, data, source, cut))
 
 
@@ -31,7 +32,8 @@ def _of_step(model: Any, data: Any, source: str | None, cut: bool) -> LineGradie
     if training_step.own(model, "train_step"):
         snapshot = Snapshot(key)
         try:
-            found = recorded(lambda: model.train_step(data))
+            with snapshot.with_new():
+                found = recorded(lambda: model.train_step(data))
         finally:
             snapshot.restore(list(snapshot.handles()))
         found.result = None  # the logs of a step that did not count

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -11,13 +10,14 @@ import traitlets
 
 from gradlab.lab.heatmap import describe
 from gradlab.lab.questions import has_question, load_question
-from gradlab.lab.reading import Kind, Side
+from gradlab.lab.reading import Side
 from gradlab.lab.scale import scale_of
 from gradlab.lab.scenario import Scenario, load
 from gradlab.panel.blamed_line_row import CutRow, after_this_cell
 from gradlab.panel.margin import Margins
 from gradlab.panel.scene import compared
 from gradlab.panel.static_picture import static_picture
+from gradlab.panel.strict import not_announced, strict
 from gradlab.panel.trained import trained
 from gradlab.panel.view import View, choice_knob, kinds, range_knob
 from gradlab.panel.words import code_lines, evidence, fault, groups, setup_code
@@ -81,7 +81,7 @@ class Panel(View):
             "steps": self.scenario.training_steps,
         }
         super().__init__(page, start, int(bug))
-        self._cut.awaited = not _strict() and after_this_cell(self.find_cut)
+        self._cut.awaited = not strict() and after_this_cell(self.find_cut)
         self._measure()
         code = self.page["code"]
         if code:  # a lambda or a layer that `setup` or the module makes: its line belongs to what is seen
@@ -125,7 +125,7 @@ class Panel(View):
                 self.trained, failed = {"error": fault("Training stopped", error)}, error
             finally:
                 self.progress = [2 * steps, 2 * steps]
-        if failed is not None and _strict():
+        if failed is not None and strict():
             raise failed
 
     def find_cut(self) -> dict[str, BlamedLine]:
@@ -138,7 +138,7 @@ class Panel(View):
             if self.sides is None:
                 return {}
             try:
-                return self._cut.look(self.sides[1], self.knobs, _strict())
+                return self._cut.look(self.sides[1], self.knobs, strict())
             finally:
                 self._cut.awaited = False
                 self._show()
@@ -166,7 +166,7 @@ class Panel(View):
         try:
             self.trained, self.progress = {}, [0, 0]
             self._measure()
-            if not _strict() and not self._cut.awaited:
+            if not strict() and not self._cut.awaited:
                 self.find_cut()  # from memory unless the kinds are new; the heatmaps are on their way already
         finally:
             self.working, self.answered = False, max(asked, self.answered)
@@ -182,9 +182,9 @@ class Panel(View):
                 self.sides = sides
                 if self._margins.knobs is not None:
                     self._show()  # the heatmaps at once; the margin, pale until then, follows
-                self._margins.look(self.knobs, _strict())
+                self._margins.look(self.knobs, strict())
                 self._show()
-                unexpected = _unexpected(sides, breaks)
+                unexpected = not_announced(sides, breaks)
             except Exception as error:
                 self.scene = {
                     **self.scene,
@@ -192,7 +192,7 @@ class Panel(View):
                     "failed": fault("gradlab could not measure this", error),
                 }
                 unexpected = error
-        if unexpected is not None and _strict():
+        if unexpected is not None and strict():
             raise unexpected
 
     def _show(self) -> None:
@@ -259,14 +259,6 @@ def _knob(name: str, span: tuple[Any, ...], start: Any) -> dict[str, Any]:
     return choice_knob(name, span, start)
 
 
-def _unexpected(sides: tuple[Side, Side], breaks: Any) -> BaseException | None:
-    """The exception in `run` that the scenario did not announce, if there is one."""
-    for side, announced in zip(sides, ((), breaks.values()), strict=True):
-        if side.error is not None and Kind.RAISES not in announced:
-            return side.error
-    return None
-
-
 def _untrainable(sides: tuple[Side, Side]) -> str:
     """Why there is nothing to train, or "": there must be a scalar loss and something to move, at both positions."""
     if any(s.error is not None for s in sides):
@@ -274,10 +266,6 @@ def _untrainable(sides: tuple[Side, Side]) -> str:
     if any(s.loss is None for s in sides):
         return "This scenario has no scalar loss, so there is nothing to train"
     return ""
-
-
-def _strict() -> bool:
-    return os.environ.get("GRADLAB_STRICT", "") not in ("", "0")
 
 
 def _announce_loading() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import ipywidgets
 
+from gradlab.panel.strict import strict
 from gradlab.runtime.exceptions import sentence
 
 
@@ -16,7 +17,7 @@ class TryAnswers(ipywidgets.VBox):
 
     `answers` maps the text of an answer to a function without arguments that opens its own tape, asks it and returns the
     gradients. `found` maps the texts that were tried to the number of gradients that were None, and how many there are.
-    An exception of a program is shown in words.
+    An exception of a program is shown in words; with GRADLAB_STRICT=1 it is raised as well.
 
     >>> from gradlab.scenarios._eight_lines import ANSWERS
     >>> from gradlab.panel.try_answers import TryAnswers
@@ -50,6 +51,8 @@ class TryAnswers(ipywidgets.VBox):
             gradients, shown = tried.result, tried.html()
         except Exception as error:  # the page says so, and the other answers can still be tried
             self._say(f"{text[:2]} This could not be run: {sentence(error)}")
+            if strict():
+                raise
             return
         lost = sum(g is None for g in gradients)
         self.found[text] = lost, len(gradients)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from gradlab.lab.scenario import Scenario, load
 from gradlab.lab.side_by_side import side_by_side
 from gradlab.lab.verdict import CONFIRMED, REFUTED, changed, in_words, judge
 from gradlab.panel.progress import Progress
+from gradlab.panel.strict import not_announced, strict
 from gradlab.runtime import tf_loading
 from gradlab.runtime.exceptions import sentence
 from gradlab.runtime.tf_environment import chosen_keras
@@ -27,7 +29,8 @@ class Votes(ipywidgets.VBox):
 
     A vote measures both positions of the scenario's switch (`gradlab.compare`) and says what the claim predicts, what was
     found, and why. Nothing is told before the vote. `found` maps the scenarios that were voted on to (vote, verdict);
-    `measured()` measures all of them. Raises LookupError for an unknown scenario and ValueError without any.
+    `measured()` measures all of them. Raises LookupError for an unknown scenario and ValueError without any. What cannot
+    be measured is said in the place of the result; with GRADLAB_STRICT=1 the exception is raised as well.
 
     >>> import gradlab
     >>> gradlab.Votes("python_list", "python_if")
@@ -57,9 +60,11 @@ class Votes(ipywidgets.VBox):
         try:
             off, on, verdict = self._measure(name)
         except Exception as error:  # the page says so, and can be asked again
-            self._say(name, f"This could not be measured: {html.escape(sentence(error))}")
+            self._say(name, html.escape(_not_measured(error)))
             for button in self._buttons[name]:
                 button.disabled = False
+            if strict():
+                raise
             return
         self.found[name] = so, verdict
         self._say(name, _result(self.scenarios[name], so, off, on, verdict))
@@ -72,8 +77,14 @@ class Votes(ipywidgets.VBox):
         bar, lines = Progress(len(self.scenarios), "measuring the claims"), []
         display(bar)
         for done, name in enumerate(self.scenarios, 1):
-            off, on, verdict = self._measure(name)
-            lines.append(f"{done}. {name}: {verdict}. With the switch on: {_effect(on)}. {_losses(off, on)}".strip())
+            try:
+                off, on, verdict = self._measure(name)
+                found = f"{verdict}. With the switch on: {_effect(on)}. {_losses(off, on)}"
+            except Exception as error:  # the other claims can still be told
+                if strict():
+                    raise
+                found = _not_measured(error)
+            lines.append(f"{done}. {name}: {found}".strip())
             bar.show(done, name)
         return folded(*lines, title="All claims as they were measured (after you have voted)")
 
@@ -81,12 +92,16 @@ class Votes(ipywidgets.VBox):
         from gradlab.lab.measure import compare
 
         scenario = self.scenarios[name]
+        predicted, breaks, _ = scenario.expected(chosen_keras())
         off, on = compare(scenario)
-        return off, on, judge(scenario.expected(chosen_keras())[0], on)
+        error = not_announced((off, on), breaks)
+        if error is not None:
+            raise error
+        return off, on, judge(predicted, on)
 
     def _row(self, number: int, name: str) -> ipywidgets.VBox:
         scenario = self.scenarios[name]
-        claim = ipywidgets.HTML(f"<b>{number}.</b> <i>{html.escape(scenario.claim)}</i>{_code(scenario)}")
+        claim = ipywidgets.HTML(f"<b>{number}.</b> <i>{_with_code(scenario.claim)}</i>{_code(scenario)}")
         self._results[name] = ipywidgets.HTML()
         self._buttons[name] = []
         for words, so in VOTES.items():
@@ -126,7 +141,16 @@ def _result(scenario: Scenario, so: bool, off: Side, on: Side, verdict: str) -> 
     first = "Half of it is so." if right is None else "✓ So it is measured." if right == so else "✗ Not as measured."
     words = f"{first} You said: {said.lower()}. The claim is {verdict}. With the switch on: {_effect(on)}. {_losses(off, on)}"
     table = f"<details><summary>The numbers</summary><pre>{html.escape(repr(side_by_side(off, on)))}</pre></details>"
-    return f"<b>{html.escape(words)}</b><br>{html.escape(scenario.why)}{table}"
+    return f"<b>{_with_code(words)}</b><br>{_with_code(scenario.why)}{table}"
+
+
+def _with_code(text: str) -> str:
+    """As HTML; what stands between backticks is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+
+
+def _not_measured(error: BaseException) -> str:
+    return f"This could not be measured: {sentence(error)}"
 
 
 def _effect(on: Side) -> str:

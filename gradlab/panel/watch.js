@@ -8,6 +8,7 @@ const STYLE = `
 .glw .glw-line { min-height: 1.45em; }
 .glw .glw-alarm { border-left: 4px solid #b00020; padding-left: 8px; margin: 4px 0; white-space: pre-wrap; }
 .glw label { margin-right: 14px; }
+.glw .glw-scale span { display: inline-block; width: 120px; height: 10px; margin: 0 6px; vertical-align: middle; }
 `;
 const LEFT = 230, LOSS = 60, ROW = 15, NONE = -1, UNSEEN = -2;
 
@@ -49,8 +50,9 @@ function render({ model, el }) {
   const canvas = make("canvas", { tabindex: "0", role: "application", "aria-roledescription": "heatmap", "data-lm-suppress-shortcuts": "true" });
   const said = make("div", { class: "glw-line", role: "status", "aria-live": "polite" });
   const summary = make("div", { class: "glw-line" }), alarms = make("div", { role: "log", "aria-label": "Alarms" }), choice = make("div", { role: "radiogroup", "aria-label": "What is shown" });
+  const bar = make("span", { "aria-hidden": "true" }), low = make("b"), high = make("b"), scale = make("div", { class: "glw-scale" }, "Colour: ", low, bar, high);
   const key = make("div", {}, "▨ None   ░ not passed   ■ exactly 0   ☒ not finite. Arrow keys read values; Enter or a click on a name folds its layer.");
-  const root = make("div", { class: "glw" }, choice, canvas, said, summary, alarms, key);
+  const root = make("div", { class: "glw" }, choice, canvas, said, summary, alarms, scale, key);
   el.append(make("style", {}, STYLE), root);
   const folded = new Set();
   let data = null, view = 0, at = [0, 0], focused = false;
@@ -73,17 +75,17 @@ function render({ model, el }) {
   };
   const draw = () => {
     if (!data) return;
-    const rows = lines(), scale = window.devicePixelRatio || 1, room = Math.max(200, Math.min(900, (root.clientWidth || 900) - LEFT - 10));
+    const rows = lines(), pixel = window.devicePixelRatio || 1, room = Math.max(200, Math.min(900, (root.clientWidth || 900) - LEFT - 10));
     const width = LEFT + room, height = LOSS + 8 + rows.length * ROW + 18, w = room / Math.max(1, data.columns);
-    canvas.width = Math.round(width * scale); canvas.height = Math.round(height * scale);
+    canvas.width = Math.round(width * pixel); canvas.height = Math.round(height * pixel);
     canvas.style.width = `${width}px`; canvas.style.height = `${height}px`;
     const ctx = canvas.getContext("2d"), style = getComputedStyle(root), ink = style.color;
-    ctx.scale(scale, scale); ctx.font = "11px monospace"; ctx.textBaseline = "middle";
-    const finite = [...data.losses].filter(Number.isFinite), top = Math.max(...finite), low = Math.min(...finite);
+    ctx.scale(pixel, pixel); ctx.font = "11px monospace"; ctx.textBaseline = "middle";
+    const finite = [...data.losses].filter(Number.isFinite), top = Math.max(...finite), bottom = Math.min(...finite);
     ctx.strokeStyle = ctx.fillStyle = ink; ctx.lineWidth = 1.3; ctx.beginPath();
-    data.losses.forEach((v, c) => { if (Number.isFinite(v)) ctx.lineTo(LEFT + (c + 0.5) * w, 4 + (LOSS - 8) * (1 - (v - low) / (top - low || 1))); });
+    data.losses.forEach((v, c) => { if (Number.isFinite(v)) ctx.lineTo(LEFT + (c + 0.5) * w, 4 + (LOSS - 8) * (1 - (v - bottom) / (top - bottom || 1))); });
     ctx.stroke(); ctx.fillText(`loss ${data.loss || ""}`.slice(0, 34), 2, 10);
-    if (finite.length) { ctx.fillText(top.toPrecision(3), LEFT - 60, 8); ctx.fillText(low.toPrecision(3), LEFT - 60, LOSS - 6); }
+    if (finite.length) { ctx.fillText(top.toPrecision(3), LEFT - 60, 8); ctx.fillText(bottom.toPrecision(3), LEFT - 60, LOSS - 6); }
     const [least, most] = data.views[view].limits;
     rows.forEach((line, r) => {
       const y = LOSS + 8 + r * ROW;
@@ -112,6 +114,9 @@ function render({ model, el }) {
       ctx.lineWidth = 3; ctx.strokeStyle = "#000"; ctx.strokeRect(x, y, Math.max(w, 4), ROW - 1); ctx.lineWidth = 1; ctx.strokeStyle = "#fff"; ctx.strokeRect(x, y, Math.max(w, 4), ROW - 1);
     }
     canvas.setAttribute("aria-label", `${data.views[view].word}: ${data.rows} variables by steps. ${data.summary}. ${data.alarms.length} alarms. Arrow keys read single values.`);
+    const colour = (i) => `rgb(${data.colours[3 * i]},${data.colours[3 * i + 1]},${data.colours[3 * i + 2]})`;
+    bar.style.background = `linear-gradient(90deg, ${[0, 51, 102, 153, 204, 255].map(colour).join(", ")})`;
+    low.textContent = `1e${least} or less`; high.textContent = `1e${most} or more (steps of equal width are equal factors)`;
     canvas.dataset.steps = data.columns ? data.steps[data.columns - 1] : 0;
   };
   const tell = () => {

@@ -33,8 +33,8 @@ scenario = Scenario(
     breaks={"kernel": Kind.ZERO, "recurrent_kernel": Kind.ZERO, "bias": Kind.ZERO},
     verdict="refuted",
     why=(
-        "A mask does not remove operations. Every step is computed, and then the old state is chosen instead of the new one. "
-        "The path to the weights is there, and what comes down it is multiplied by zero at every step."
+        "A mask does not remove operations. Every step is computed, and then the old state is chosen and not the new "
+        "one. So there is a path to the weights, and the gradient is multiplied by zero at every step."
     ),
     hint="How many True entries has each row of the mask?",
     knobs={"steps": (2, 10), "units": (1, 8)},

@@ -41,9 +41,9 @@ scenario = Scenario(
     breaks=ALL_NONE,
     verdict="confirmed",
     why=(
-        "`assign` writes numbers into the variable's memory and has no derivative. Reading the variable afterwards starts a "
-        "new path at the variable itself, which knows nothing of how its numbers were made. The loss is the same to the last "
-        "digit; only its past is gone."
+        "`assign` writes numbers into the variable and has no derivative. Reading the variable afterwards starts a "
+        "new path at the variable itself. How its numbers were computed is not recorded. The loss is the same to the "
+        "last digit."
     ),
     hint="Look for the line that writes a value instead of making a new one.",
     knobs={"steps": (1, 12), "units": (1, 12)},

@@ -53,7 +53,7 @@ scenario = Scenario(
         "Keras compares the widths when the model is built; Keras 3 builds it and fails in the first matrix product. And "
         "`encoded` is h alone: the cell states are returned beside it."
     ),
-    hint="Print the shapes of what the encoder returns. Which belong together, and what width does the decoder want?",
+    hint="Print the shapes of what the encoder returns. Which belong together, and which width does the decoder need?",
     knobs={"steps": (1, 8), "units": (1, 12)},
     scale=(1e-6, 1e1),
 )

@@ -38,9 +38,9 @@ scenario = Scenario(
     breaks={"threshold": Kind.NONE},
     verdict="refuted",
     why=(
-        "A comparison gives True or False, which can't change by a little, so no gradient passes through it. The values inside "
-        "the chosen branch keep their gradients; what only helped to choose gets None. A sigmoid instead of the comparison "
-        "makes the choice gradual, and the threshold learnable."
+        "A comparison gives True or False, which can't change by a little, so no gradient passes through it. The "
+        "values inside the chosen branch keep their gradients. What is used in the comparison alone gets None. A "
+        "sigmoid in the place of the comparison makes the choice gradual, and the threshold learnable."
     ),
     repair=Repair(loss="free"),
     hint="The threshold is used in one place only. What type has the result of that line?",

@@ -43,6 +43,6 @@ scenario = Scenario(
         "A layer is a function of its input: it returns its states and keeps none (unless it is stateful). There is no such "
         "attribute. Step the cell yourself, or build the layer with return_state=True."
     ),
-    hint="Who returns the two states of a step?",
+    hint="What does an LSTM layer return with return_state=True, and in which order?",
     knobs={"steps": (1, 8), "units": (1, 8)},
 )

@@ -38,8 +38,8 @@ scenario = Scenario(
     breaks={"encoder kernel": Kind.NONE, "encoder bias": Kind.NONE},
     verdict="half true",
     why=(
-        "The tape records from the moment it opens. What the encoder did before that is not on it, so its weights get None. "
-        "The cell runs inside the tape and gets all of its gradients."
+        "The tape records from the moment it opens. What the encoder did before that is not recorded, so its weights "
+        "get None. The cell runs inside the tape and gets all of its gradients."
     ),
     hint="Which layer is called before the line that opens the tape?",
     knobs={"steps": (1, 8), "units": (1, 12)},

@@ -36,9 +36,10 @@ scenario = Scenario(
     breaks={},
     verdict="refuted",
     why=(
-        "What counts is what is inside. Both wrappers run operations of TensorFlow: `tf.function` traces them into a graph "
-        "whose gradient is built from the same rules, and `tf.py_function` keeps a tape of its own while Python runs."
+        "What matters is what is inside. Both wrappers run operations of TensorFlow: `tf.function` traces them into a "
+        "graph whose gradient is computed by the same rules, and `tf.py_function` keeps a tape of its own while "
+        "Python runs."
     ),
-    hint="Nothing is broken here. What would have to stand inside the wrapper to break it?",
+    hint="Nothing is broken here. Which operation inside the wrapper would break it?",
     knobs={"through": ("tf.function", "tf.py_function"), "units": (1, 12)},
 )

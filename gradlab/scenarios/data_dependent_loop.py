@@ -40,9 +40,9 @@ scenario = Scenario(
     breaks={},
     verdict="refuted",
     why=(
-        "The backward pass counts nothing: it walks over the steps that were recorded. The gradient is that of the number "
-        "of steps that ran. What it can't tell is that a slightly larger weight might need one step fewer: the number of "
-        "steps is an integer and has no derivative."
+        "The backward pass goes through the steps that were recorded. The gradient is that of the number of steps "
+        "that ran. It does not say that a slightly larger weight might need one step fewer: the number of steps is an "
+        "integer and has no derivative."
     ),
     hint="Nothing is broken here. Change the knob until the number of steps changes, and watch the loss jump.",
     knobs={"start": (0.05, 0.9), "units": (1, 6)},

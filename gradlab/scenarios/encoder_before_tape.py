@@ -40,10 +40,10 @@ scenario = Scenario(
     breaks=ENCODER_NONE,
     verdict="confirmed",
     why=(
-        "A tape records what happens while it is open. The encoder's state was computed earlier, so it enters the tape as "
-        "two constants: the same values, the same loss, no past."
+        "A tape records what happens while it is open. The encoder's state was computed before that, so for the tape "
+        "it is two constants. The values and the loss are the same, and no path leads to the encoder."
     ),
-    hint="Which computations stand inside the `with` block, and which before it?",
+    hint="Which computations are inside the `with` block, and which before it?",
     knobs={"steps": (1, 8), "units": (1, 12)},
     scale=(1e-7, 1e1),
 )

@@ -50,8 +50,9 @@ scenario = Scenario(
     breaks={},
     verdict="refuted",
     why=(
-        "`tape.gradient(loss, model.trainable_variables)` returns one tensor a variable, in the order of the list, and each "
-        "variable knows its name. They are the same tensors that the optimizer uses; nothing more expensive is needed."
+        "`tape.gradient(loss, model.trainable_variables)` returns one tensor for each variable, in the order of the "
+        "list, and each variable has its name. They are the tensors that the optimizer uses. Nothing more expensive "
+        "is needed."
     ),
     hint="Nothing is broken here. Which of the eight arrays is the largest, and which the smallest?",
     knobs={"steps": (1, 8), "units": (1, 12)},

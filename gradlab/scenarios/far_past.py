@@ -46,11 +46,12 @@ scenario = Scenario(
     breaks={"LSTM kernel": Kind.WRONG},
     verdict="half true",
     why=(
-        "Every step back multiplies the gradient by the Jacobian of one step. Where these products shrink, the first half "
-        "of the sequence adds nothing that could be measured, and cutting it off changes nothing. Whether the entire "
-        "sequence counts is a property of the network, and this knob is one of the things that decide it."
+        "Each step back multiplies the gradient by the Jacobian of one step. Where these products become small, the "
+        "first half of the sequence adds nothing that a finite difference can find, and stopping the gradient there "
+        "changes nothing. Whether the entire sequence counts depends on the network, and this knob is one of the "
+        "things that decide it."
     ),
-    hint="Drag `radius`. From which value on does the SimpleRNN miss its far past?",
+    hint="Drag `radius`. From which value on does the SimpleRNN's gradient need the first half?",
     knobs={"steps": (2, 40), "radius": (0.1, 1.5), "forget_bias": (-2.0, 5.0)},
     scale=(1e-12, 1e2),
 )

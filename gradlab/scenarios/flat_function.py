@@ -38,11 +38,12 @@ scenario = Scenario(
     breaks={"kernel": Kind.ZERO, "recurrent_kernel": Kind.ZERO, "bias": Kind.ZERO},
     verdict="refuted",
     why=(
-        "The path is whole: TensorFlow knows the derivative of a clip and of a sign. It is zero wherever the function is flat, "
-        "and everything before it is multiplied by that zero. A level of -10 to 10 never reaches the range 20 to 30."
+        "There is a path: TensorFlow knows the derivative of a clip and of a sign. It is zero wherever the function "
+        "is flat, and everything before it is multiplied by that zero. A level of -10 to 10 is never in the range 20 "
+        "to 30."
     ),
     repair=Repair(loss="like"),
-    hint="Print the level before and after the clip. Which entries may move the result at all?",
+    hint="Print the level before and after the clip. Which entries of the result change when the level changes?",
     knobs={"op": ("clip", "sign"), "steps": (1, 12), "units": (1, 12)},
     rate=0.003,
 )

@@ -47,8 +47,8 @@ scenario = Scenario(
     breaks={},
     verdict="confirmed",
     why=(
-        "Both walk backwards over the same operations with the same rules; one takes them from the tape's notes, the other "
-        "from the graph. It is no cure: a cut path is cut for both."
+        "Both go backwards over the same operations with the same rules. One takes them from the record of the tape, "
+        "the other from the graph. So where a path ends for one, it ends for the other."
     ),
     hint="Nothing is broken here. Try what happens to tf.gradients outside a tf.function.",
     knobs={"steps": (1, 8), "units": (1, 8)},

@@ -46,9 +46,10 @@ scenario = Scenario(
     breaks={3: {"slope": Kind.MISSING, "offset": Kind.MISSING}, 2: {}},
     verdict={3: "refuted", 2: "confirmed"},
     why=(
-        "Under Keras 3 a model lists only Keras's own variables, those of `add_weight` and of layers; a plain tf.Variable is "
-        "left out. The tape still watches it (see the line below), so the gradient could be had; but whoever goes through "
-        "`trainable_variables`, and that is `fit` and nearly every training loop, trains nothing. Legacy Keras lists both."
+        "Under Keras 3 a model lists Keras's own variables only, those of `add_weight` and of layers. A plain "
+        "tf.Variable is left out. The tape still watches it (see the line below), so a gradient can be asked for. But "
+        "`fit` and nearly every training loop go through `trainable_variables`, and train nothing. Legacy Keras lists "
+        "both."
     ),
     hint="Compare the list of variables with what the tape watched. How does Keras make a weight of its own?",
     knobs={"examples": (8, 64)},

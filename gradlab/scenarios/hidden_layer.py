@@ -52,9 +52,10 @@ scenario = Scenario(
     breaks=dict.fromkeys(HIDDEN, Kind.MISSING),
     verdict="refuted",
     why=(
-        "A model finds layers in its attributes, and in lists, tuples and dicts there. It does not look inside objects of your "
-        "own classes, functions or dataclasses. The tape has nothing to do with that: it watches every trainable variable "
-        "that is read. The gradient is there for the asking; the list that you ask with is too short."
+        "A model finds layers in its attributes, and in lists, tuples and dicts there. It does not look inside "
+        "objects of your own classes, functions or dataclasses. The tape does not go by that list: it watches every "
+        "trainable variable that is read. So the gradient can be asked for, but the list that you ask with is too "
+        "short."
     ),
     hint="Where does the model keep the layer, and does Keras look there?",
     knobs={"units": (1, 8)},

@@ -40,10 +40,10 @@ scenario = Scenario(
     breaks=ENCODER_NONE,
     verdict="confirmed",
     why=(
-        "The initial state is the only path from the encoder to the loss. Without it the encoder still runs, its output "
-        "has a shape and values, and nothing fails; but no path leads back to it."
+        "The initial state is the only path from the encoder to the loss. Without it the encoder still runs, its "
+        "output has a shape and values, and there is no exception. But no path leads back to it."
     ),
-    hint="Start at the loss and walk back. Where would you have to pass to reach the encoder?",
+    hint="Go from the loss backwards. Which tensor connects the decoder to the encoder?",
     knobs={"steps": (1, 8), "units": (1, 12)},
     scale=(1e-7, 1e1),
 )

@@ -36,12 +36,13 @@ scenario = Scenario(
     breaks={"recurrent_kernel": Kind.ZERO},
     verdict="refuted",
     why=(
-        "The state is neither watched nor learned, and need not be: the weights are. In one step the recurrent kernel U "
-        "multiplies the initial state, so dL/dU is the outer product of that state and the error behind it. "
-        "A state of zeros makes it exactly zero. Zero is a number, with a reason; None would be the absence of a path."
+        "The state is neither watched nor learned, and need not be: the weights are. In one step the recurrent kernel "
+        "U multiplies the initial state, so dL/dU is the outer product of that state and the error that arrives from "
+        "the loss. A state of zeros makes it exactly zero. Zero is a number with a reason. None would say that there "
+        "is no path."
     ),
     repair=Repair(loss="free", forbidden={"a new variable": "the state must be a constant here, not a variable"}),
-    hint="What does the recurrent kernel get multiplied with in the very first step?",
+    hint="What is the recurrent kernel multiplied with in the first step?",
     knobs={"steps": (1, 8), "units": (1, 12)},
     rate=0.3,
 )

@@ -50,7 +50,7 @@ scenario = Scenario(
         "open; the layer lists what was assigned to it. A layer made inside `call` is not assigned to anything, is not in "
         "the list, and is made anew at every call, so that no training could keep what it learned."
     ),
-    hint="Where does the inner layer live between two calls?",
+    hint="Where is the inner layer kept between two calls?",
     knobs={"units": (1, 12)},
     rate=0.3,
 )

@@ -41,7 +41,7 @@ scenario = Scenario(
         "of its own until you call tape.watch on it, and the weights, being variables, have theirs either way."
     ),
     repair=Repair(sources="on", forbidden={"a new variable": "the state must stay a constant tensor, not a variable"}),
-    hint="A tape watches variables by itself. What has to be said for anything else?",
+    hint="A tape watches variables by itself. What do you call for a tensor?",
     knobs={"steps": (1, 8), "units": (1, 12)},
     rate=0.3,
 )

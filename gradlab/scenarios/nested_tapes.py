@@ -40,6 +40,6 @@ scenario = Scenario(
         "Asking a tape for a gradient is a computation like any other, made of operations that another tape can record, "
         "if that other tape is still open. So the inner question must be asked inside the outer `with`."
     ),
-    hint="Nothing is broken here. Which `with` must still be open when the inner gradient is asked for?",
+    hint="Which `with` must still be open when the inner gradient is asked for?",
     knobs={"units": (1, 12)},
 )

@@ -39,11 +39,11 @@ scenario = Scenario(
     breaks={"kernel": Kind.NOT_FINITE, "bias": Kind.NOT_FINITE},
     verdict="refuted",
     why=(
-        "A length is a square root, and the square root is infinitely steep at 0. Infinity times the zero that comes after it "
-        "is NaN. With a small number under the root, the slope at zero is a plain zero. One pair of equal states is enough "
-        "to turn every weight into NaN at the next step."
+        "A length is a square root, and the slope of the square root is infinite at 0. Infinity times the zero that "
+        "comes after it is NaN. With a small number under the root, the slope at zero is zero. One pair of equal "
+        "states is enough to make every weight NaN at the next step."
     ),
     repair=Repair(rtol=0.01),
-    hint="Which function of the code is infinitely steep at 0?",
+    hint="Which function of the code has an infinite slope at 0?",
     knobs={"distance": (0.0, 1.0), "units": (1, 12)},
 )

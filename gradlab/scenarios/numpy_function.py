@@ -36,9 +36,9 @@ scenario = Scenario(
     breaks={"weights": Kind.NONE},
     verdict="confirmed",
     why=(
-        "`tf.numpy_function` hands an array to Python and takes an array back. TensorFlow can't see what happened in between "
-        "and registers no derivative for it, so the path ends there."
+        "`tf.numpy_function` gives an array to Python and takes an array back. TensorFlow can't see what happened in "
+        "between and has no derivative for it, so the path ends there."
     ),
-    hint="Which line hands its values to a library that knows no gradients?",
+    hint="Which line gives its values to a library that knows no gradients?",
     knobs={"units": (1, 12)},
 )

@@ -38,8 +38,8 @@ scenario = Scenario(
     breaks=ALL_NONE,
     verdict="confirmed",
     why=(
-        "The tape records operations of TensorFlow. A NumPy array is only numbers: what is made of it afterwards is a "
-        "constant with the same values and no history. Note that the loss is the same to the last digit; only its past is gone."
+        "The tape records operations of TensorFlow. A NumPy array holds numbers and not how they were computed. What "
+        "is made from it afterwards is a constant with the same values. The loss is the same to the last digit."
     ),
     hint="Look for the line after which the value is no longer a tensor.",
     knobs={"steps": (1, 12), "units": (1, 12)},

@@ -42,8 +42,9 @@ scenario = Scenario(
     breaks={name: Kind.RAISES for name in ALL},
     verdict="refuted",
     why=(
-        "An LSTM carries a hidden state h and a cell state c, so its initial state is a list of two. Legacy Keras counts "
-        "when the model is built; Keras 3 builds it without counting and fails at the first call with data."
+        "An LSTM carries a hidden state h and a cell state c, so its initial state is a list of two. Legacy Keras "
+        "counts the entries when the model is built. Keras 3 builds it without counting, and raises an exception at "
+        "the first call with data."
     ),
     hint="What does the encoder return with return_state=True, and how many of these does an LSTM decoder start from?",
     knobs={"steps": (1, 8), "units": (1, 12)},

@@ -37,10 +37,10 @@ scenario = Scenario(
     breaks={"scale": Kind.ZERO},
     verdict="refuted",
     why=(
-        "`tf.py_function` records the Python code on a tape of its own and asks that tape later. Inside, the path is cut and "
-        "the answer is None; but the wrapper has to hand some tensor back, and hands back 0.0. No warning, no None: only a "
-        "weight that never moves."
+        "`tf.py_function` records the Python code on a tape of its own and asks that tape later. Inside, the path "
+        "ends and the answer is None. But the wrapper has to return a tensor, and returns 0.0. There is no warning "
+        "and no None. The weight never moves."
     ),
-    hint="Look inside the function that is handed to tf.py_function.",
+    hint="Look inside the function that tf.py_function calls.",
     knobs={"units": (1, 12)},
 )

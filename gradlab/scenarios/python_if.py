@@ -35,8 +35,8 @@ scenario = Scenario(
     breaks={},
     verdict="refuted",
     why=(
-        "By the time you ask for the gradient, the `if` is over. The tape holds the operations of the branch that ran, and only "
-        "those; nothing is decided a second time. With x above the limit the slope is 2x + 1, below it is 2."
+        "When you ask for the gradient, the `if` is over. The tape holds the operations of the branch that ran, and "
+        "only those. Nothing is decided a second time. With x above the limit the slope is 2x + 1, below it is 2."
     ),
     hint="Nothing is broken here. Work out the slope of each branch by hand and compare.",
     knobs={"start": (0.5, 3.0)},

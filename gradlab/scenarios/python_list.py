@@ -41,9 +41,10 @@ scenario = Scenario(
     breaks={},
     verdict="refuted",
     why=(
-        "The tape knows tensors, and a tensor does not change when a list holds it. The tape replays nothing: while the code "
-        "runs, it notes which operation made which tensor from which others, and walks those notes backwards."
+        "The tape records operations on tensors, and a tensor does not change when a list holds it. The tape replays "
+        "nothing: while the code runs, it records which operation made which tensor from which others, and goes "
+        "backwards through that record."
     ),
-    hint="Nothing is broken here. Ask where else the states could be kept, and what would be lost there.",
+    hint="Nothing is broken here. Where else could the states be kept, and where would their path end?",
     knobs={"steps": (1, 12), "units": (1, 12)},
 )

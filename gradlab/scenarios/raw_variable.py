@@ -54,9 +54,9 @@ scenario = Scenario(
     breaks={3: {"w": Kind.MISSING}, 2: {}},
     verdict={3: "confirmed", 2: "refuted"},
     why=(
-        "Keras 3 works on several backends and tracks its own kind of variable only; a raw tf.Variable is just an attribute "
-        "to it, made in __init__ or in build. Legacy Keras tracks every tf.Variable. The tape sees the variable in both "
-        "cases, so a gradient could be had: it is the list that is empty."
+        "Keras 3 works on several backends and tracks its own kind of variable only. A raw tf.Variable is an ordinary "
+        "attribute for it, made in __init__ or in build. Legacy Keras tracks every tf.Variable. The tape watches the "
+        "variable in both cases, so a gradient can be asked for. It is the list that is empty."
     ),
     hint="The place does not matter. Which kind of variable does this Keras keep in its list?",
     knobs={"where": ("__init__", "build"), "units": (1, 12)},

@@ -40,8 +40,8 @@ scenario = Scenario(
     breaks=ALL_NONE,
     verdict="confirmed",
     why=(
-        "The result stays the same for a while and then jumps, so its derivative is zero nearly everywhere, and there is none "
-        "at the jump. TensorFlow's gradient functions for these operations return None. (For tf.sign it returns zeros.)"
+        "The result stays the same between two jumps, so its derivative is zero there, and at a jump there is none. "
+        "TensorFlow's gradient functions for these operations return None. (For tf.sign it returns zeros.)"
     ),
     repair=Repair(loss="near"),
     hint="Which operation gives the same result for two inputs that differ a little?",

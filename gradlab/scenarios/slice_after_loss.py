@@ -40,9 +40,9 @@ scenario = Scenario(
     breaks={"last state": Kind.NONE},
     verdict="refuted",
     why=(
-        "A slice is a new tensor every time. The loss was made of the first one; the second has the same numbers, and "
-        "nothing was made of it. Keep the tensor that you put into the loss, and ask for that."
+        "Each slice is a new tensor. The loss was computed from the first one. The second has the same numbers, and "
+        "nothing was computed from it. Keep the tensor that you use in the loss, and ask for that."
     ),
-    hint="Two tensors hold the same numbers. Which of them went into the loss?",
+    hint="Two tensors hold the same numbers. Which of them was the loss computed from?",
     knobs={"steps": (1, 12), "units": (1, 12)},
 )

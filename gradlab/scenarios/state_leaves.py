@@ -39,10 +39,11 @@ scenario = Scenario(
     breaks=ALL_WRONG,
     verdict="refuted",
     why=(
-        "The last step is still recorded, and it uses every weight, so every weight gets a gradient: that of the last "
-        "step alone. Nothing is None and nothing warns; only a finite difference of the loss says that it is wrong."
+        "The last step is still recorded, and it uses every weight, so every weight gets a gradient: the share of the "
+        "last step alone. Nothing is None and there is no warning. Only a finite difference of the loss shows that it "
+        "is wrong."
     ),
-    hint="Which line hands the next step a state without a past? What is in your hands if you leave that line out?",
+    hint="Which line gives the next step a constant? What is the state if you leave that line out?",
     knobs={"steps": (1, 12), "units": (1, 12)},
     scale=(1e-6, 1e1),
 )

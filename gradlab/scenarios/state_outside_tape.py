@@ -35,9 +35,10 @@ scenario = Scenario(
     breaks={},
     verdict="refuted",
     why=(
-        "A constant has no past, wherever it is made, so there is nothing before the tape that the tape could have missed. "
-        "The weights are read inside the tape, and that is what counts for them."
+        "A constant was computed from nothing that is trained, wherever it is made. So there is nothing before the "
+        "tape opened that the tape could have missed. The weights are read inside the tape, and that is what counts "
+        "for them."
     ),
-    hint="Nothing is broken here. What would have to stand behind the state for the tape to miss it?",
+    hint="Nothing is broken here. From what would the state have to be computed, so that the tape misses something?",
     knobs={"steps": (1, 8), "units": (1, 12)},
 )

@@ -44,10 +44,10 @@ scenario = Scenario(
     verdict="confirmed",
     why=(
         "At the end of a call the layer assigns its state to variables of its own, and reads them at the next. An "
-        "assignment has no gradient, so the path ends there although both calls stand in one tape. Here the answer "
-        "that distrusts hidden state is right; what it recommends, watching, would not help."
+        "assignment has no gradient, so the path ends there, although both calls are in one tape. Here the answer is "
+        "right that such a state is lost. What it advises, watching, would not help."
     ),
-    hint="What does the first call return beside its output, and where could the second call take it?",
+    hint="What else can the first call return, and how could the second call be given it?",
     knobs={"steps": (1, 10), "units": (1, 12)},
     scale=(1e-6, 1e1),
 )

@@ -36,8 +36,8 @@ scenario = Scenario(
     breaks={"d c_T / d x": Kind.NONE},
     verdict="refuted",
     why=(
-        "The tape records what is computed while it is open. The earlier state has the same numbers, but for the tape it is a "
-        "constant. Watching x inside comes too late for what was made of x before."
+        "The tape records what is computed while it is open. The earlier state has the same numbers, but for the tape "
+        "it is a constant. Watching x inside has no effect on what was computed from x before."
     ),
     hint="Was the tape open when this state was computed?",
     knobs={"steps": (1, 8), "units": (1, 8)},

@@ -48,9 +48,9 @@ scenario = Scenario(
     breaks={},
     verdict="confirmed",
     why=(
-        "`tf.custom_gradient` takes a function that returns its result and a second function for the way back. Here the way "
-        "back hands the incoming gradient on, as if the cast had not been there. That is not the derivative of a staircase "
-        "(which is zero); it is a stand-in that is useful, the straight-through estimator."
+        "`tf.custom_gradient` takes a function that returns its result and a second function for the backward pass. "
+        "Here the second function passes the gradient on as if the cast had not been there. That is not the "
+        "derivative of a staircase (which is zero). It is a useful replacement, the straight-through estimator."
     ),
     repair=Repair(loss="kept"),
     hint="The function under @tf.custom_gradient returns two things. What does the second return?",

@@ -50,10 +50,10 @@ scenario = Scenario(
     breaks={"share of each unit": Kind.WRONG},
     verdict="half true",
     why=(
-        "The gradient has a slice for every step, and each slice is that step's own contribution to the sum of the units. "
-        "What can't be read from it is the contribution to a single unit: that needs the Jacobian."
+        "The gradient has a slice for each step, and each slice is that step's share in the sum of the units. What "
+        "can't be read from it is the share in a single unit: that needs the Jacobian."
     ),
-    hint="Which of the two arrays still has an axis for what you look for?",
+    hint="Which of the two arrays has an axis for what you look for?",
     knobs={"steps": (1, 10), "units": (1, 6)},
     axes={"share of each unit": ("batch", "unit", "time", "input")},
 )

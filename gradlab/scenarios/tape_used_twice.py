@@ -40,7 +40,7 @@ scenario = Scenario(
     breaks={"d h_T / d x": Kind.RAISES, "d c_T / d x": Kind.RAISES},
     verdict="refuted",
     why=(
-        "A tape lets go of what it recorded as soon as it has answered, to free the memory. persistent=True keeps the record "
+        "A tape deletes its record as soon as it has answered, to free the memory. persistent=True keeps the record "
         "until the tape is deleted. (The loss here is only a sum of both, so that there is something to train.)"
     ),
     repair=Repair(forbidden={"a persistent tape": "this exercise asks for tapes that are not persistent"}),

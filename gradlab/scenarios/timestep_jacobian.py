@@ -56,7 +56,8 @@ scenario = Scenario(
     verdict="refuted",
     why=(
         "A gradient is taken of one number. Asked for the gradient of a vector, the tape takes that of the sum of its "
-        "entries: one row for all units together, and nothing left to tell the units apart. The Jacobian has a row for each."
+        "entries: one row for all units together. The units can't be told apart any more. The Jacobian has a row for "
+        "each."
     ),
     repair=Repair(
         forbidden={"a Jacobian of the tape": "this exercise asks for gradients, not for the tape's Jacobian"}

@@ -41,11 +41,11 @@ scenario = Scenario(
     breaks={"kernel": Kind.WRONG, "recurrent_kernel": Kind.WRONG, "bias": Kind.WRONG, "x1": Kind.NONE},
     verdict="half true",
     why=(
-        "The values of h and c arrive, so the loss is the same. For the new tape they are two tensors without a past: "
-        "nothing of the first window gets a gradient, and the weights get the part of the second window only. Training "
-        "this way has a name, truncated backpropagation through time, and is often what one wants; it should be a choice."
+        "The values of h and c arrive, so the loss is the same. For the new tape they are two constants: nothing of "
+        "the first window gets a gradient, and the weights get the share of the second window only. Training this way "
+        "is called truncated backpropagation through time. It is useful where you choose it."
     ),
-    hint="How many tapes are there, and on which of them does the first window stand?",
+    hint="How many tapes are there, and which of them records the first window?",
     knobs={"steps": (1, 10), "units": (1, 12)},
     scale=(1e-6, 1e1),
 )

@@ -35,8 +35,8 @@ scenario = Scenario(
     breaks=dict.fromkeys(("kernel", "recurrent_kernel", "bias"), Kind.MISSING),
     verdict="refuted",
     why=(
-        "A layer makes its weights when it first sees an input, because only then it knows their shapes. A list taken before "
-        "that is empty and stays empty: nothing in it can be None, and nothing in it can be trained."
+        "A layer makes its weights when it is first given an input, because only then it knows their shapes. A list "
+        "taken before that is empty and stays empty: nothing in it can be None, and nothing in it can be trained."
     ),
     hint="In which line is the list of variables taken, and does the layer have any by then?",
     knobs={"steps": (1, 8), "units": (1, 12)},

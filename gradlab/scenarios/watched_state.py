@@ -37,10 +37,13 @@ scenario = Scenario(
     breaks={"h": Kind.NONE, "c": Kind.NONE},
     verdict="refuted",
     why=(
-        "Variables are watched by every tape on their own, and every operation on them is recorded, the steps inside "
-        "an LSTM too. Watching a tensor adds exactly one thing: the gradient with respect to that tensor."
+        "Every tape watches variables by itself, and every operation on them is recorded, the steps inside an LSTM "
+        "too. Watching a tensor adds one thing: the gradient with respect to that tensor."
     ),
-    hint="The weights lack nothing. Which two sources are tensors, not variables, and who tells the tape about them?",
+    hint=(
+        "The weights lack nothing. Which two sources are tensors and not variables, and which line tells the tape to "
+        "watch them?"
+    ),
     knobs={"steps": (1, 12), "units": (1, 12)},
     rate=1.0,
     scale=(1e-9, 1e1),

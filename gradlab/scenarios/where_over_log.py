@@ -37,10 +37,10 @@ scenario = Scenario(
     breaks={"weights": Kind.NOT_FINITE},
     verdict="refuted",
     why=(
-        "`tf.where` is no `if`: both sides are computed, for every entry, and both are differentiated. The side that was not "
-        "taken gets a gradient of zero, and zero times the infinite slope of log at 0 is NaN. The loss is the right one; one "
-        "padded step is enough to lose every weight."
+        "`tf.where` is no `if`: both sides are computed, for every entry, and both are differentiated. The side that "
+        "was not chosen gets a gradient of zero, and zero times the infinite slope of log at 0 is NaN. The loss is "
+        "the right one. One padded step is enough to make the gradient of every weight NaN."
     ),
-    hint="What does tf.math.log see at the step where p is 0, whichever side is chosen afterwards?",
+    hint="What is tf.math.log given at the step where p is 0, whichever side is chosen afterwards?",
     knobs={"padding": (0, 4), "steps": (5, 12)},
 )

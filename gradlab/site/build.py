@@ -11,6 +11,7 @@ import importlib.metadata
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gradlab.authoring.notebooks import write_whole
 from gradlab.site import answers, bundle, farm
 from gradlab.site.chunks import fingerprint, sweep
 from gradlab.site.compute import all_names
@@ -34,6 +36,10 @@ COLOURS = 64  # of a panel's static picture: a third of the bytes, and no differ
 
 class SphinxFailed(RuntimeError):
     """Sphinx found an error or a broken link; the message is what it said."""
+
+
+class ZipFailed(RuntimeError):
+    """The site is in place, its zip is not; the message says both. An older zip is what it was."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +72,9 @@ def build(options: Options, say: Callable[[str], None] = print) -> Built:
     """Build the site into `options.target`.
 
     Raises `publish.NotOurs` for a folder that holds something else, OSError where something can't be written, `NoCheckout`
-    without notebooks, `farm.Failed` for a panel that can't be measured, SphinxFailed for a broken page. In each case the
-    target is what it was before.
+    without notebooks, `sources.Broken` for a notebook that is damaged or shows a panel without a scenario, `farm.Failed` for a panel
+    that can't be measured, SphinxFailed for a broken page. In each case the target is what it was before. ZipFailed: the
+    target is the new site.
     """
     began = time.perf_counter()
     notebooks = read_notebooks(options.root, options.notebooks)
@@ -100,7 +107,10 @@ def build(options: Options, say: Callable[[str], None] = print) -> Built:
         stamp.write_text(now, encoding="utf-8")
     size, pages = publish(options.cache / "html", options.target)
     if options.zip is not None:
-        zipped(options.target, options.zip)
+        try:
+            zipped(options.target, options.zip)
+        except OSError as error:
+            raise ZipFailed(f"{options.target} is new and whole, but its zip could not be written: {error}") from error
     positions, of = (sum(getattr(plan, key) for plan in planned) for key in ("count", "whole"))
     return Built(cost, positions, of, size, pages, time.perf_counter() - began)
 
@@ -153,7 +163,7 @@ def none_reports(cache: Path) -> dict[str, tuple[str, str]]:
             if not done.stdout.strip():
                 raise farm.Failed(f"gradlab explain {file.name} printed no report:\n{done.stderr[-2000:]}")
             kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_text(done.stdout.replace(str(file.parent) + os.sep, ""), encoding="utf-8")
+            write_whole(kept, done.stdout.replace(str(file.parent) + os.sep, ""))
         found[file.stem] = (program, kept.read_text(encoding="utf-8"))
     return found
 
@@ -175,13 +185,22 @@ def helps(cache: Path) -> dict[str, str]:
         )
         for old in cache.glob("helps-*.json"):
             old.unlink(missing_ok=True)
-        kept.write_text(done.stdout, encoding="utf-8")
+        write_whole(kept, done.stdout)
     found: dict[str, str] = json.loads(kept.read_text(encoding="utf-8"))
     return found
 
 
 def sphinx(cache: Path) -> None:
-    """Run Sphinx, every warning an error. What did not change is not made again."""
+    """Run Sphinx, every warning an error. What did not change is not made again, unless our settings or a version did.
+
+    Sphinx goes by the times of templates, and a checkout gives a file whatever time it likes.
+    """
+    settings, now = cache / "settings.sha256", _settings()
+    if not settings.is_file() or settings.read_text(encoding="utf-8") != now:
+        settings.unlink(missing_ok=True)
+        for folder in (cache / "doctrees", cache / "html"):
+            shutil.rmtree(folder, ignore_errors=True)
+        write_whole(settings, now)
     command = [
         sys.executable,
         "-m",
@@ -214,6 +233,15 @@ def _digest(made_of: Mapping[str, str | bytes]) -> str:
     for path, content in sorted(made_of.items()):
         digest.update(path.encode() + b"\0" + (content.encode() if isinstance(content, str) else content) + b"\0")
     for file in sorted(HERE.parent.rglob("*.py")):
+        digest.update(file.read_bytes())
+    digest.update(_settings().encode())
+    return digest.hexdigest()
+
+
+def _settings() -> str:
+    """A hash of Sphinx's settings and templates, and of the versions of it."""
+    digest = hashlib.sha256()
+    for file in sorted(f for f in (HERE / "sphinx").rglob("*") if f.suffix in (".py", ".html")):
         digest.update(file.read_bytes())
     for package in ("sphinx", "myst-nb", "pydata-sphinx-theme"):
         digest.update(importlib.metadata.version(package).encode())

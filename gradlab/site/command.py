@@ -74,8 +74,9 @@ def _positive(text: str) -> int:
 
 
 def _site(chosen: argparse.Namespace) -> int:
-    from gradlab.site.build import Options, SphinxFailed, build
+    from gradlab.site.build import Options, SphinxFailed, ZipFailed, build
     from gradlab.site.farm import Failed
+    from gradlab.site.sources import Broken
 
     absent = [package for module, package in NEEDED.items() if importlib.util.find_spec(module) is None]
     if absent:
@@ -84,9 +85,12 @@ def _site(chosen: argparse.Namespace) -> int:
     options = Options(chosen.target, chosen.root, chosen.cache, chosen.jobs, chosen.most, chosen.notebook, not chosen.no_reference, chosen.zip)  # fmt: skip
     try:
         built = build(options)
-    except (OSError, LookupError, Failed, SphinxFailed) as error:
+    except (OSError, LookupError, Broken, Failed, SphinxFailed) as error:
         kept = f" The site in {chosen.target} is as it was." if chosen.target.is_dir() else ""
         print(f"gradlab site: {_words(error)}{kept}")
+        return 2
+    except ZipFailed as error:
+        print(f"gradlab site: {error}")
         return 2
     except KeyboardInterrupt:
         print(

@@ -15,9 +15,11 @@ from typing import Any
 
 # A panel gets as many positions as `CALLS` pays for, so that all panels together take minutes. What a position costs is
 # counted in calls of Python functions, not timed: so a site has the same positions wherever it is built.
-CALLS = 5_000_000  # calls, some 10 CPU seconds: 50 panels of that are four minutes of two cores, training comes on top
+CALLS = (
+    3_000_000  # calls, some 6 to 10 CPU seconds: 50 panels of that are four minutes of two cores, training comes on top
+)
 MOST = 100  # positions of one panel, however cheap they are: more of them make the page's data large and show little
-FEWEST = 16  # positions of one panel, however costly they are: four values of each of two knobs
+FEWEST = 9  # positions of one panel, however costly they are: both ends and the start of each of two knobs
 LEAST = 3  # values of a slider that stay in any case: both ends, and where it begins
 
 
@@ -29,7 +31,7 @@ def limit(calls: int, most: int = MOST) -> int:
     twice `MOST` a panel gets twice the calls.
 
     >>> limit(100_000), limit(500_000), limit(2_000_000), limit(2_000_000, most=4)
-    (49, 16, 16, 4)
+    (25, 9, 9, 4)
     """
     paid = math.isqrt(CALLS * most // MOST // max(calls, 1)) ** 2
     return min(most, max(FEWEST, paid))

@@ -55,7 +55,7 @@ def home(first: str, words: str, found: Mapping[str, Any], notebooks: Sequence[s
             "Which weights of this network still get a gradient when a value on the way to the loss is cast to an integer and back? "
             "Say what you expect, then flip the switch.",
             "",
-            html(place(first, words)),
+            html(_early(first) + place(first, words)),
             "Nothing runs on a server, and nothing has to be installed: every position of every panel on this site was computed by "
             "TensorFlow when the site was made.",
             "",
@@ -104,11 +104,16 @@ def scenario(plan: Plan, words: str, notebook: str) -> str:
             f"# {title}",
             "",
             *([f"**Claim.** *{claim}*", ""] if claim else []),
-            html(place(plan.name, words, "../")),
+            html(_early(plan.name, "../") + place(plan.name, words, "../")),
             *(["**Knobs**", "", *knobs, ""] if knobs else []),
             *([f"The lesson about it: [](../notebooks/{notebook}.ipynb).", ""] if notebook else []),
         ]
     )
+
+
+def _early(name: str, up: str = "") -> str:
+    """Has a browser fetch the data of a panel, which is sure to be shown, while it still reads the page."""
+    return f'<link rel="preload" as="script" href="{up}_static/panels/{name}.js">'
 
 
 def _span(values: Sequence[Any]) -> str:

@@ -25,8 +25,16 @@ class NoCheckout(LookupError):
     """The folder holds no notebooks and docs to build a site from."""
 
 
+class Broken(ValueError):
+    """A notebook is damaged, or shows a panel that there is no scenario for."""
+
+
 def read_notebooks(root: Path, wanted: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
-    """{stem: executed notebook} of the checkout `root`. Raises NoCheckout if there is none, LookupError for an unknown one."""
+    """{stem: executed notebook} of the checkout `root`.
+
+    Raises NoCheckout if there is none, LookupError for an unknown one, Broken for one that is not to be read, or that shows
+    a panel without a scenario: its page would have a hole.
+    """
     files = sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
     if not files or not (root / "docs").is_dir():
         raise NoCheckout(
@@ -37,7 +45,28 @@ def read_notebooks(root: Path, wanted: Sequence[str] | None = None) -> dict[str,
     if unknown:
         raise LookupError(f"there is no notebook {sorted(unknown)[0]}; there are {', '.join(f.stem for f in files)}")
     chosen = [f for f in files if wanted is None or f.stem in wanted]
-    return {f.stem: json.loads(f.read_text(encoding="utf-8")) for f in chosen}
+    found = {f.stem: _read(f) for f in chosen}
+    known = set(all_names())
+    for stem, notebook in found.items():
+        for name in panels_of(notebook):
+            if name not in known:
+                raise Broken(
+                    f"notebooks/{stem}.ipynb shows the panel {name}, and there is no file gradlab/scenarios/{name}.py. "
+                    f"Put the file back, or take the panel out of notebooks/{stem}.py and run `gradlab render`."
+                )
+    return found
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        panels_of(found)  # has cells, and cells have outputs
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise Broken(
+            f"{file} is no notebook ({type(error).__name__}: {error}). Fetch it again, or make it from its script: "
+            f"gradlab render notebooks/{file.stem}.py"
+        ) from error
+    return dict(found)
 
 
 def sources(

@@ -23,6 +23,7 @@ READ_SECONDS = 0.25  # Python reads the rings at most this late: a picture is se
 ROWS = 16  # steps that a ring holds: one reading (about 20 us a ring) for 16 short steps keeps its cost under 1 %
 TOLD = ("nan", "none", "unseen", "zero", "dead", "exploding", "update", "imbalance")
 ASKED = ("nan", "none", "unseen", "zero")  # alarms that the doctor is asked about: those that a line can be blamed for
+LATE = ("update", "imbalance")  # rules that ask for the size of an update, which a loop of one's own knows a step later
 
 _watched: weakref.WeakKeyDictionary[Any, Watch] = weakref.WeakKeyDictionary()
 
@@ -262,8 +263,9 @@ class Watch(tf.keras.callbacks.Callback):
     def _late(self, moved: list[Column]) -> None:
         """These columns have got the sizes of their updates, a step later than the rest."""
         for seen in moved:
-            rule = next(rule for rule in self._rules if rule.name == "update")
-            self._sound(rule.see(seen, self.record.names, self._listed))
+            for rule in self._rules:
+                if rule.name in LATE:
+                    self._sound(rule.see(seen, self.record.names, self._listed))
 
     def _sound(self, found: list[Alarm], loss_fn: Callable[[], Any] | None = None) -> None:
         for alarm in found:

@@ -43,9 +43,17 @@ def body(record: Record, pictures: tuple[str, ...] = ("norm", "ratio")) -> str:
 
 def page(record: Record) -> str:
     """A whole document."""
+    return document([record])
+
+
+def document(records: list[Record]) -> str:
+    """A whole document of several trainings."""
     title = "gradlab.Watch"
     head = f'<meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
-    return f'<!doctype html><html lang="en"><head>{head}</head><body><h1>{title}</h1>{body(record)}</body></html>\n'
+    parts = [body(record) for record in records]
+    if len(parts) > 1:
+        parts = [f"<h2>Training {n} of {len(parts)}</h2>{part}" for n, part in enumerate(parts, 1)]
+    return f'<!doctype html><html lang="en"><head>{head}</head><body><h1>{title}</h1>{"".join(parts)}</body></html>\n'
 
 
 def _table(record: Record) -> str:

@@ -180,6 +180,44 @@ def a_train_step_around_keras_own():
     return model, r.randn(5, 4), r.randn(5, 1), {}
 
 
+class Threefold(L.Layer):
+    """Like dropout, it does something else in training; unlike dropout, it draws no numbers."""
+
+    def call(self, x, training=None):
+        return 3.0 * x if training else x
+
+
+@case
+def what_only_training_does_is_on():
+    given = keras.Input((4,))
+    hidden = Threefold()(L.Dense(6, "tanh")(given))
+    if not LEGACY:  # there the mask is drawn from a generator that is not a variable, and the next step draws another
+        hidden = L.GaussianNoise(0.3)(L.Dropout(0.5)(hidden))
+    model = keras.Model(given, L.Dense(1)(L.BatchNormalization()(hidden)))
+    model.compile("sgd", "mse", run_eagerly=True)
+    r = np.random.RandomState(0)
+    return model, r.randn(8, 4), r.randn(8, 1), {}
+
+
+class Lazy(keras.Model):
+    """Never called yet, so none of its layers has variables."""
+
+    def __init__(self):
+        super().__init__(name="lazy")
+        self.first, self.last, self.idle = L.Dense(3, "tanh"), L.Dense(1), L.Dense(5, name="idle")
+
+    def call(self, x):
+        return self.last(self.first(x))
+
+
+@case
+def a_model_that_was_never_called():
+    model = Lazy()
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse", run_eagerly=True)
+    r = np.random.RandomState(0)
+    return model, r.randn(5, 4), r.randn(5, 1), {}
+
+
 @case
 def momentum_clipping_and_a_frozen_layer():
     model, x, y = dense(optimizer=keras.optimizers.SGD(0.1, momentum=0.9, clipnorm=0.01))
@@ -203,14 +241,16 @@ def check(name):
     keras.utils.set_random_seed(2)
     model, x, y, fit = CASES[name]()
     rtol = fit.pop("rtol", 1e-4)
-    before, drawn = state(model), np.random.get_state()[1].copy()
+    before, drawn = state(model) if model.built else [], np.random.get_state()[1].copy()
     report = gradlab.explain(model, x, y, level="quick", **fit)
     listed = [row for row in report.rows if row.status != "missing"]  # frozen variables are told as such
     found = {row.name: row for row in listed}
-    after = state(model)[: len(before)]  # an optimizer may have been built meanwhile: its slots come after
+    after_all = state(model)
+    after = after_all[: len(before)]  # an optimizer may have been built meanwhile: its slots come after
     for old, new in zip(before, after, strict=True):
         np.testing.assert_array_equal(old, new)
     np.testing.assert_array_equal(drawn, np.random.get_state()[1])
+    before = before or after_all
     lines = gradlab.line_gradients(model, x, y, cut=False, **fit)
     for old, new in zip(before, state(model), strict=False):
         np.testing.assert_array_equal(old, new)
@@ -234,6 +274,8 @@ SAMPLE = [
     "added_losses_and_regularisers_of_three_kinds",
     "mixed_precision_with_loss_scaling",
     "a_train_step_of_ones_own",
+    "what_only_training_does_is_on",
+    "a_model_that_was_never_called",
 ]
 
 

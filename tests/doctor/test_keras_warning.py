@@ -35,15 +35,15 @@ def test_each_variable_of_the_warning_has_its_line(capsys):
 
 def test_both_ways_of_warning_are_heard_and_nothing_stays():
     shown, handlers = warnings.showwarning, list(logging.getLogger("tensorflow").handlers)
-    with keras_warning.heard() as names, warnings.catch_warnings():
+    with keras_warning.heard() as heard, warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.warn(
             "Gradients do not exist for variables ['a/kernel', 'a/bias'] when minimizing the loss.", stacklevel=1
         )
         logging.getLogger("tensorflow").warning("Gradients do not exist for variables ['b/kernel:0', 'a/bias:0'] when")
         warnings.warn("another one", stacklevel=1)
-    assert names == ["a/kernel", "a/bias", "b/kernel"]
+    assert heard.names == ["a/kernel", "a/bias", "b/kernel"]
     assert warnings.showwarning is shown and logging.getLogger("tensorflow").handlers == handlers
     assert keras_warning.answer([], []) == []
     assert "no tape that was recorded was asked for it" in keras_warning.answer(["a"], [])[1]
-    assert json.dumps(names)
+    assert json.dumps(heard.names)

@@ -100,6 +100,76 @@ def test_what_should_stay_frozen():
     gradlab.assert_gradients(model, x, y, frozen=["base"], trained=["head"])
 
 
+def test_what_else_an_assertion_refuses():
+    x, y = batch()
+    low = keras.initializers.Constant(-100.0)
+    dead = keras.Sequential([keras.Input((4,)), L.Dense(3, "relu", bias_initializer=low, name="dead"), L.Dense(1)])
+    spoilt = keras.Sequential([keras.Input((4,)), L.Dense(3, name="first"), L.Lambda(tf.math.log), L.Dense(1)])
+    for model in (dead, spoilt):
+        model.compile("sgd", "mse")
+    with pytest.raises(AssertionError, match=r"dead/kernel: exactly zero: zero-saturated.*\n.*\n  fix: "):
+        gradlab.assert_gradients(dead, x, y)
+    gradlab.assert_gradients(dead, x, y, zero=True)
+    with pytest.raises(AssertionError, match=r"first/kernel: NaN"):
+        gradlab.assert_gradients(spoilt, x, y)
+    gradlab.assert_gradients(spoilt, x, y, finite=False)
+
+
+def test_an_assertion_on_a_function_of_the_loss():
+    w, aside = tf.Variable([1.0, 2.0], name="w"), tf.Variable(1.0, name="aside")
+
+    @tf.custom_gradient
+    def half(v):
+        return v * v, lambda upstream: upstream * v  # the true slope is twice that
+
+    report = gradlab.assert_gradients(lambda: tf.reduce_sum(w * w), {"w": w})
+    np.testing.assert_allclose(report.row("w").norm, 2 * 5**0.5, rtol=1e-6)
+    with pytest.raises(AssertionError, match="w: a gradient, but the wrong one"):
+        gradlab.assert_gradients(lambda: tf.reduce_sum(half(w)), {"w": w})
+    with pytest.raises(AssertionError, match="aside: None: no path"):
+        gradlab.assert_gradients(lambda: tf.reduce_sum(w * w), {"w": w, "aside": aside})
+    gradlab.assert_gradients(lambda: tf.reduce_sum(w * w), {"w": w, "aside": aside}, trained=["w"])
+    critic = lambda x: tf.reduce_mean(x * w + aside)  # noqa: E731
+    loss = lambda: critic(tf.constant([1.0, 3.0])) - critic(tf.constant([2.0, 5.0]))  # noqa: E731
+    assert gradlab.assert_gradients(loss, {"w": w, "aside": aside}).row("aside").status == "zero"  # by design
+    with pytest.raises(AssertionError, match="w: it should stay frozen"):
+        gradlab.assert_gradients(lambda: tf.reduce_sum(w * w), {"w": w}, frozen=["w"])
+
+
+def test_a_layer_that_nothing_calls_is_told_and_building_draws_what_fit_would():
+    x, y = batch()
+    ends = []
+    for asked in (False, True):
+        keras.utils.set_random_seed(4)
+        model = step_cases.Lazy()
+        model.compile("sgd", "mse")
+        if asked:
+            report = gradlab.explain(model, x, y, level="quick")
+            assert [row.name.rpartition("lazy/")[2] for row in report.rows] == [
+                f"{layer.name}/{what}" for layer in (model.first, model.last) for what in ("kernel", "bias")
+            ]
+            assert "never called, so without variables and without gradients: idle (Dense)" in report.notes
+        model.fit(x, y, verbose=0, shuffle=False)
+        ends.append(model.get_weights())
+    for plain, explained in zip(*ends, strict=True):
+        np.testing.assert_array_equal(plain, explained)
+
+
+def test_a_step_of_ones_own_that_builds_the_model_is_taken_back():
+    x, y = batch()
+    ends = []
+    for asked in (False, True):
+        keras.utils.set_random_seed(4)
+        model = CutInItsOwnStep()
+        model.compile("sgd", run_eagerly=True)
+        if asked:
+            assert len(gradlab.explain(model, x, y, level="quick").rows) == 4
+        model.fit(x, y, verbose=0, shuffle=False)
+        ends.append(model.get_weights())
+    for plain, explained in zip(*ends, strict=True):
+        np.testing.assert_array_equal(plain, explained)
+
+
 def test_wrong_use_is_named():
     model = keras.Sequential([keras.Input((4,)), L.Dense(1)])
     with pytest.raises(ValueError, match="is not compiled"):

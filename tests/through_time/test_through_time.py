@@ -40,12 +40,12 @@ def test_what_cannot_be_done_is_refused_by_name():
 
     class Own(keras.Model):
         def train_step(self, data):
-            raise AssertionError("it is not to be run")
+            return {"loss": self(data[0])}
 
     given = keras.Input((6, 2))
     own = Own(given, L.LSTM(1)(given))
     own.compile("sgd", "mse")
-    with pytest.raises(ValueError, match="train_step of its own"):
+    with pytest.raises(ValueError, match=r"asked no tf\.GradientTape for a gradient"):
         gradlab.through_time(own, x, y)
 
     class Skips(L.LSTM):

@@ -270,6 +270,94 @@ def loss_scale():
     assert "float16" in repr(gradlab.through_time(half, x, y))
 
 
+class Sevenfold(keras.Model):
+    """A train_step of one's own: another loss than the compiled one, the loss scale where there is one, and an update."""
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = 7.0 * tf.reduce_mean((self(x, training=True) - tf.cast(y, self.outputs[0].dtype)) ** 2)
+            scaling = getattr(self.optimizer, "scale_loss", None) or getattr(self.optimizer, "get_scaled_loss", None)
+            scaled = loss if scaling is None else scaling(loss)
+        gradients = tape.gradient(scaled, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+        return {"loss": loss}
+
+
+def a_train_step_of_its_own():
+    """Its own loss, against finite differences of NumPy; map and gates are of the weights from before the step."""
+    keras.utils.set_random_seed(7)
+    given = keras.Input((4, 2), dtype="float64")
+    model = Sevenfold(given, L.Dense(1, **F64)(L.LSTM(2, **F64)(given)))
+    r = np.random.RandomState(3)
+    x, y = r.randn(2, 4, 2), r.randn(2, 1)
+    for optimizer in (keras.optimizers.SGD(0.5), keras.mixed_precision.LossScaleOptimizer(keras.optimizers.SGD(0.5))):
+        model.compile(optimizer, "mae")
+        before = model.get_weights()
+        data = tf.data.Dataset.from_tensor_slices((x, y)).batch(2)
+        found = gradlab.through_time(model, data)
+        for old, new in zip(before, model.get_weights(), strict=True):
+            np.testing.assert_array_equal(old, new)
+        own, out = weights_of(model.layers[1].cell), [np.asarray(w) for w in model.layers[2].weights]
+
+        def loss(poke=None, own=own, out=out):
+            return 7 * np.mean((by_hand.run(by_hand.lstm, x, own, poke=poke)[1] @ out[0] + out[1] - y) ** 2)
+
+        near(found.value, loss(), 1e-5)  # Keras may cast y to float32
+        for k, state in enumerate("hc"):
+            for b, t, u in np.ndindex(2, 4, 2):
+                wanted = by_hand.slope(lambda by, at=(k, b, u), t=t: loss((t, *at, by)))
+                near(found[0].gradients[state][b, t, u], wanted, 1e-4)
+        near(found[0].map, gradlab.through_time(model, tf.constant(x))[0].map)
+        np.testing.assert_array_equal(found[0].gates[0].values, own[0][:, :2])
+        assert found.of == "the loss that its train_step differentiates" and found.training
+        assert tf.GradientTape.gradient.__module__.startswith("tensorflow") and "scale_loss" not in vars(optimizer)
+
+
+class TwoLosses(keras.Model):
+    """Two parts, each trained by a loss of its own, as in a GAN."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = L.GRU(2, name="first"), L.SimpleRNN(2, name="second")
+
+    def call(self, x):
+        return self.first(x) + self.second(x)
+
+    def train_step(self, data):
+        x, y = data
+        for part, times in ((self.first, 1.0), (self.second, -3.0)):
+            with tf.GradientTape() as tape:
+                loss = times * tf.reduce_sum(self(x) * y)
+            gradients = tape.gradient(loss, part.trainable_variables)
+            self.optimizer.apply_gradients(zip(gradients, part.trainable_variables, strict=True))
+        return {"loss": loss}
+
+
+def two_losses_in_one_step():
+    """Each layer has the loss that trains it: the last state's gradient is y, times 1 and times -3."""
+    keras.utils.set_random_seed(8)
+    model = TwoLosses()
+    model.compile(keras.optimizers.SGD(0.0))
+    x, y = tf.random.normal((3, 4, 2)), tf.random.normal((3, 2))
+    model(x)
+    if hasattr(model.optimizer, "build"):
+        model.optimizer.build(model.trainable_variables)
+    found = gradlab.through_time(model, x, y)
+    for layer in found.layers:  # called once for each loss; in the call of another's loss there is no path
+        n = 1 if "first" in layer.name else 2
+        here = f"call {n} of 2" in layer.name
+        last = layer.gradients["h"][:, -1]
+        if here:
+            near(last, np.asarray(y) * (1.0 if n == 1 else -3.0), 1e-5)
+        else:
+            assert layer.none["h"].all()
+    assert [note.rpartition("call ")[2] for note in found.notes] == [
+        "1 of 2 of tape.gradient",
+        "2 of 2 of tape.gradient",
+    ]
+
+
 CASES = [
     masked_bidirectional_gru,
     time_distributed,
@@ -277,10 +365,12 @@ CASES = [
     known_memory,
     stacked_stateful_and_frozen,
     loss_scale,
+    a_train_step_of_its_own,
+    two_losses_in_one_step,
 ]
 
 
-SAMPLE = [masked_bidirectional_gru, own_cell]
+SAMPLE = [masked_bidirectional_gru, own_cell, a_train_step_of_its_own]
 
 
 def check_all(cases=CASES):

@@ -12,6 +12,7 @@ import tensorflow as tf
 keras = tf.keras
 L = keras.layers
 HEALTHY, BROKEN = {}, {}
+MISSED = {"unscaled_inputs"}  # every layer's gradient is 1e10 alike, so no rule of sizes against each other sees it
 
 
 @dataclass
@@ -32,6 +33,22 @@ def broken(*rules, begins=1):
         return make
 
     return register
+
+
+def watched(make):
+    """The `Watch` of one training; the doctor is not asked."""
+    from gradlab.watch import Watch
+
+    keras.utils.set_random_seed(0)  # the same start whatever ran before
+    model, x, y, fit = make()
+    watch = Watch(view=None, ask=False)
+    model.fit(x, y, **fit, callbacks=[watch])
+    return watch
+
+
+def right(program, alarms):
+    """The first alarm that is a right answer to a broken program, or None."""
+    return next((a for a in alarms if a.rule in program.rules), None)
 
 
 def rng(seed=0):
@@ -148,7 +165,9 @@ def autoencoder_adamw_clipped():
 def loss_scaling_overflows():
     """The first scales overflow: normal for a LossScaleOptimizer."""
     x, y = table()
-    optimizer = keras.mixed_precision.LossScaleOptimizer(keras.optimizers.Adam(3e-3), initial_scale=2.0**127)
+    legacy = not hasattr(keras, "__version__") or keras.__version__.startswith("2")
+    first = 2.0**126 if legacy else 2.0**127  # legacy Keras multiplies by 1 / scale, which for 2^127 rounds to zero
+    optimizer = keras.mixed_precision.LossScaleOptimizer(keras.optimizers.Adam(3e-3), initial_scale=first)
     return dense(16, optimizer=optimizer), x, y, fit()
 
 
@@ -176,6 +195,48 @@ def zero_start_of_the_last_layer():
     model = keras.Sequential([keras.Input((8,)), L.Dense(16, "tanh"), L.Dense(1, kernel_initializer="zeros")])
     model.compile("adam", "mse")
     return model, x, y, fit()
+
+
+@healthy
+def attention_over_small_embeddings():
+    """Scores begin near zero, so query and key have gradients thousands of times smaller than the head's; Adam evens them out."""
+    r = rng()
+    x = r.randint(0, 300, (128, 12))
+    given = keras.Input((12,), dtype="int32")
+    h = L.Embedding(300, 8)(given)
+    h = L.LayerNormalization()(h + L.MultiHeadAttention(2, 8)(h, h))
+    h = L.Dense(20, "relu")(L.GlobalAveragePooling1D()(h))
+    model = keras.Model(given, L.Dense(2, "softmax")(h))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model, x, (x.mean(1) > 150).astype("int32"), fit(5)
+
+
+class Critic(keras.Model):
+    """The loss of a Wasserstein critic is a difference of its outputs, in which its last bias cancels."""
+
+    def __init__(self):
+        super().__init__()
+        self.inside = keras.Sequential([keras.Input((8,)), L.Dense(8, "tanh"), L.Dense(1)])
+
+    def call(self, x):
+        return self.inside(x)
+
+    def train_step(self, given):
+        x, y = given[:2]
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(self(x)) - tf.reduce_mean(self(x + y))
+        held = self.trainable_variables
+        self.optimizer.apply_gradients(zip(tape.gradient(loss, held), held, strict=True))
+        return {"loss": loss}
+
+
+@healthy
+def critic_whose_last_bias_cancels():
+    x, y = table()
+    model = Critic()
+    model.compile(keras.optimizers.Adam(3e-4))
+    model(x[:1])
+    return model, x, y, fit(3)
 
 
 # --- broken: no gradient ----------------------------------------------------------------------------------------------

@@ -1,4 +1,9 @@
-"""MirroredStrategy on two logical CPUs, plain and watched: the script of a test, as it needs a fresh TensorFlow."""
+"""MirroredStrategy on two logical CPUs, plain and watched: the script of a test, as it needs a fresh TensorFlow.
+
+`replicas.py NAME ...`: the trainings of `trainings.REPLICATED` to run.
+"""
+
+import sys
 
 import numpy as np
 import tensorflow as tf
@@ -11,7 +16,8 @@ from trainings import REPLICATED  # noqa: E402
 
 from gradlab.watch import Watch  # noqa: E402
 
-for name, make in REPLICATED.items():
+for name in sys.argv[1:]:
+    make = REPLICATED[name]
     ends = []
     for watched in (False, True):
         model, x, y, fit = make()
@@ -31,4 +37,4 @@ for name, make in REPLICATED.items():
         np.testing.assert_allclose(watch.record.columns[0].norm, expected, rtol=1e-5)
         np.testing.assert_allclose(watch.record.columns[0].loss, float(loss), rtol=1e-5)
 step_on_replicas.check()
-print(f"{len(REPLICATED)} trainings on two replicas")
+print(f"{len(sys.argv) - 1} trainings on two replicas")

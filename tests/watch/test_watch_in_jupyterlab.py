@@ -58,8 +58,11 @@ def test_a_fit_is_seen_while_it_runs_and_can_be_interrupted(tmp_path_factory):
         canvas = page.locator(".glw canvas").first
         canvas.wait_for(timeout=180_000)
         page.wait_for_function("document.querySelector('.glw canvas').dataset.steps > 5", timeout=120_000)
-        first = int(canvas.get_attribute("data-steps"))
+        first, drawn = int(canvas.get_attribute("data-steps")), canvas.evaluate("canvas => canvas.toDataURL()")
         page.wait_for_function(f"document.querySelector('.glw canvas').dataset.steps > {first + 20}", timeout=120_000)
+        assert canvas.evaluate("canvas => canvas.toDataURL()") != drawn  # the picture itself, while the cell runs
+        assert page.locator(".jp-InputPrompt").first.inner_text() == "[*]:"
+        expect(page.locator(".glw-scale").first).to_contain_text("Colour: 1e-8 or less")
 
         canvas.focus()
         page.keyboard.press("ArrowDown")

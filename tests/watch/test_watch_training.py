@@ -1,8 +1,10 @@
 """Watching changes nothing of a training, and sees what a plain tape sees. Whatever way Keras runs the step."""
 
+import gc
 import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,14 @@ def everything(model):
     return [np.asarray(v) for v in [*model.get_weights(), *(slots() if callable(slots) else slots)]]
 
 
-@pytest.mark.parametrize("name", ALL)
+# `make test` runs these, which take each way through the recorder once; the others are mixtures of them.
+SAMPLE = {
+    "partial_batch", "xla", "eager", "several_steps_in_one_call", "globally_clipped", "accumulated", "sparse", "loss_scaled",
+    "two_optimizers", "legacy_optimizer",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [n if n in SAMPLE else pytest.param(n, marks=pytest.mark.weekly) for n in ALL])
 def test_a_watched_training_ends_in_the_same_bits(name):
     ends = []
     for watched in (False, True):
@@ -41,15 +50,23 @@ def test_a_watched_training_ends_in_the_same_bits(name):
     assert [c.step for c in watch.record.columns] == list(range(1, steps + 1))
 
 
-def test_two_replicas_see_the_applied_sum_and_end_in_the_same_bits():
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["two_replicas", "two_replicas_loss_scaled"],
+        pytest.param(["two_replicas_clipped"], marks=pytest.mark.weekly),
+    ],
+    ids=len,
+)
+def test_two_replicas_see_the_applied_sum_and_end_in_the_same_bits(names):
     """In a process of its own: logical CPUs must be made before TensorFlow starts."""
     script = Path(__file__).with_name("replicas.py")
     paths = os.pathsep.join([str(script.parent), str(script.parents[1] / "doctor"), *(p for p in sys.path if p)])
     done = subprocess.run(
-        [sys.executable, str(script)], env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True
+        [sys.executable, str(script), *names], env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.splitlines()[-1] == "3 trainings on two replicas"
+    assert done.stdout.splitlines()[-1] == f"{len(names)} trainings on two replicas"
 
 
 def plain_norms(model, x, y, batch):
@@ -191,6 +208,25 @@ def test_a_loop_of_ones_own(compiled):
     assert watch.record.steps == 3
     with pytest.raises(ValueError, match="2 gradients and 1 variables"):
         watch.step([None, None], model.trainable_variables[:1])
+
+
+@pytest.mark.weekly
+def test_a_training_of_a_hundred_thousand_steps_stays_flat():
+    """Memory that Python holds is the same at step 50,000 and at the end, and the columns are as many as `keep`."""
+    x, y = data(8)
+    model = network(optimizer=keras.optimizers.SGD(1e-3), steps_per_execution=50)
+    watch = Watch(view=None, keep=100, ask=False)
+    batches = tf.data.Dataset.from_tensors((x, y)).repeat()
+    held = []
+    for _ in range(4):
+        model.fit(batches, steps_per_epoch=25_000, epochs=1, verbose=0, callbacks=[watch])
+        gc.collect()
+        tracemalloc.start() if not held else None
+        held.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert watch.record.steps == 100_000 and len(watch.record.columns) <= 101
+    assert watch.record.columns[0].step == 1 and watch.record.columns[-1].step > 90_000
+    assert held[-1] - held[1] < 100_000, held  # bytes; the columns that thinning replaces are of one size
 
 
 def test_wrong_arguments_are_named():

@@ -17,6 +17,7 @@ TOLD = {
     "gan": ("never reached an optimizer",),
     "actor_critic": ("no gradient (None) for critic/kernel", "tf.stop_gradient(returns - value)"),
 }
+MENDED = {"gan", "seq2seq_attention"}  # `make test` runs these mended ones, `make test-all` all
 
 
 def output(name, *arguments):
@@ -38,7 +39,7 @@ def test_the_fault_is_told(name):
         assert words in text
 
 
-@pytest.mark.parametrize("name", TOLD)
+@pytest.mark.parametrize("name", [n if n in MENDED else pytest.param(n, marks=pytest.mark.weekly) for n in TOLD])
 def test_the_mended_program_raises_no_alarm(name):
     text = output(name, "--mended")
     assert "no alarm" in text or "alarm" not in text

@@ -117,7 +117,9 @@ def cuts(run: Run, flow: Flow) -> list[Cut]:
         if cut.op.index not in seen:
             seen.add(cut.op.index)
             out.append(cut)
-    return out
+    # The ops of a function with a gradient of its own have none; where the function's argument has one, none is missed.
+    real = [c for c in out if "custom_gradient" not in c.op.marks or not bypassed(run, flow, c)]
+    return real or out
 
 
 def separating_cut(run: Run, found: list[Cut], *seeds: int) -> Cut:

@@ -122,11 +122,23 @@ def zero_origin(run: Run, k: int, limit: int = MAX_CHAIN) -> Op | None:
         maker = run.trace.producer.get(k)
         if maker is None:
             return None
-        zero_in = [i for i in maker.ins if run.is_float(i) and _is_zero(run.value(i))]
-        if not zero_in or maker.type in op_types.MADE_ZERO_ON_PURPOSE:
+        before = _came_from(run, maker)
+        if before is None:
             return maker
-        k = zero_in[0]
+        k = before
     return None
+
+
+def _came_from(run: Run, maker: Op) -> int | None:
+    """The input from which an op has its zeros; None if it made them itself, out of numbers that are not zero."""
+    floats = [i for i in maker.ins if run.is_float(i)]
+    zeros = [i for i in floats if _is_zero(run.value(i))]
+    if maker.type in op_types.MADE_ZERO_ON_PURPOSE:
+        # With nothing but zeros to choose from it has not chosen: whatever made those is why.
+        if len(zeros) < len(floats) or maker.type in op_types.CONSTANT_FILLS:
+            return None
+        return next((i for i in zeros if i in run.trace.producer), None)
+    return zeros[0] if zeros else None
 
 
 def mask_product(run: Run, k: int, limit: int = MAX_CHAIN) -> Op | None:
@@ -135,12 +147,12 @@ def mask_product(run: Run, k: int, limit: int = MAX_CHAIN) -> Op | None:
     found = None
     for _ in range(limit):
         maker = run.trace.producer.get(k)
-        zero_in = [i for i in maker.ins if run.is_float(i) and _is_zero(run.value(i))] if maker is not None else []
-        if maker is None or not zero_in or maker.type in op_types.MADE_ZERO_ON_PURPOSE:
+        before = _came_from(run, maker) if maker is not None else None
+        if maker is None or before is None:
             return found
         if maker.type in op_types.MASKING_PRODUCTS and maker.stack:
             found = maker
-        k = zero_in[0]
+        k = before
     return found
 
 

@@ -60,14 +60,15 @@ def explain_call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Rep
     return report
 
 
-def reports(opened: Collector, ended: BaseException | None = None) -> list[Report]:
+def reports(opened: Collector, ended: BaseException | None = None, over: bool = False) -> list[Report]:
     """One report for each line that asked a tape (more, if it trained several models), in the order of the last calls;
-    the lines of one thread together, and replicas that say the same as one. `ended`: the exception that ended the code."""
+    the lines of one thread together, and replicas that say the same as one. `ended`: the exception that ended the code.
+    `over`: the program has ended, and what it was given may be read once more."""
     try:
         made: list[Report] = []
         said: dict[Any, Report] = {}
         for found in _told(opened, ended):
-            for report in reports_of(found, partial(report_on, again=False)):
+            for report in reports_of(found, partial(report_on, again=False, over=over)):
                 known = said.setdefault(_same(found, report), report)
                 if known is report:
                     made.append(report)

@@ -40,26 +40,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the script and print the reports. Returns the exit status."""
-    wrong = _unusable(args)
+    wrong = unusable(args)
     if wrong:
-        _say(f"gradlab explain: {wrong}", sys.stderr)
+        say(f"gradlab explain: {wrong}", sys.stderr)
         return FAILED
     with keras_warning.heard() as warned, recorded_tapes() as opened:
-        ended, error = _run(args)
+        ended, error = run_script(args)
         _join()
-    found = reports(opened, error)
-    told = keras_warning.answer(warned, found)
+    found = reports(opened, error, over=True)
+    told = keras_warning.answer(warned.names, found)
+    found += keras_warning.of_idle(warned.idle)
     status = _show(found, args)
     if told:
-        _say("\n".join(told), sys.stderr if args.json else sys.stdout)
+        say("\n".join(told), sys.stderr if args.json else sys.stdout)
     if not found:
-        _say("gradlab explain: the script asked no tf.GradientTape for a gradient", sys.stderr)
+        say("gradlab explain: the script asked no tf.GradientTape for a gradient", sys.stderr)
     if ended or status or not found:
         return ended or status or FAILED
     return FOUND if any(r.problems for r in found) else 0
 
 
-def _unusable(args: argparse.Namespace) -> str:
+def unusable(args: argparse.Namespace) -> str:
     """What is wrong with the arguments, before anything runs; empty if nothing is."""
     if not args.module and not os.path.isfile(args.script):
         return f"there is no file {args.script!r}"
@@ -72,7 +73,7 @@ def _unusable(args: argparse.Namespace) -> str:
     return ""
 
 
-def _run(args: argparse.Namespace) -> tuple[int, BaseException | None]:
+def run_script(args: argparse.Namespace) -> tuple[int, BaseException | None]:
     """Run the script as Python would. The exit status, 0 if it ended well, and the exception that ended it."""
     argv, path = sys.argv, list(sys.path)
     sys.argv = [args.script, *args.arguments]
@@ -85,7 +86,7 @@ def _run(args: argparse.Namespace) -> tuple[int, BaseException | None]:
             runpy.run_path(args.script, run_name="__main__")
     except SystemExit as end:
         if end.code is not None and not isinstance(end.code, int):
-            _say(str(end.code), sys.stderr)  # as Python shows sys.exit("message")
+            say(str(end.code), sys.stderr)  # as Python shows sys.exit("message")
         return (0 if end.code in (None, 0) else FAILED), end
     except KeyboardInterrupt as error:  # what was recorded so far is still explained
         _traceback(error)
@@ -117,10 +118,10 @@ def _traceback(error: BaseException) -> None:
     at = at or whole
     while at is not None and at.tb_frame.f_code.co_filename.startswith("<frozen"):
         at = at.tb_next
-    _say("".join(traceback.format_exception(type(error), error, at or whole)).rstrip("\n"), sys.stderr)
+    say("".join(traceback.format_exception(type(error), error, at or whole)).rstrip("\n"), sys.stderr)
 
 
-def _say(text: str, stream: Any) -> None:
+def say(text: str, stream: Any) -> None:
     """Print, with what the stream's encoding lacks written as escapes by number."""
     try:
         print(text, file=stream)
@@ -132,14 +133,14 @@ def _say(text: str, stream: Any) -> None:
 def _show(found: list[Report], args: argparse.Namespace) -> int:
     """Print the reports, then write the page. 0 if that went well."""
     if args.json:
-        _say(json.dumps([r.to_dict() for r in found], indent=1), sys.stdout)
+        say(json.dumps([r.to_dict() for r in found], indent=1), sys.stdout)
     else:
         for report in found:
-            _say(repr(report), sys.stdout)
+            say(repr(report), sys.stdout)
     if args.html:
         try:
             Path(args.html).write_text(document(r._repr_html_() for r in found), encoding="utf-8")
         except OSError as error:
-            _say(f"gradlab explain: --html {args.html!r} was not written: {error}", sys.stderr)
+            say(f"gradlab explain: --html {args.html!r} was not written: {error}", sys.stderr)
             return FAILED
     return 0

@@ -8,9 +8,11 @@ else the function does (printing, writing files, changing Python objects) happen
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
+from io import StringIO
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -20,10 +22,11 @@ from gradlab.doctor import op_types
 from gradlab.doctor.recording import compiled_steps, session, tf_internals
 from gradlab.doctor.recording.backends import generator_note, recorder
 from gradlab.doctor.recording.compiled_steps import CompiledSteps, State, Suspect, Taken, finite, restore, state_of
+from gradlab.doctor.recording.contents import not_finite
 from gradlab.doctor.recording.snapshot import Snapshot
 from gradlab.doctor.recording.sources import Eager
 from gradlab.doctor.recording.tape_calls import Asked, leaves
-from gradlab.doctor.recording.traced_tape import TracedCall
+from gradlab.doctor.recording.traced_tape import Fitted, TracedCall
 from gradlab.doctor.report.report import Diagnosis, Report
 from gradlab.doctor.rules import Kind
 from gradlab.doctor.rules.in_a_graph import FILLED
@@ -38,6 +41,13 @@ OF_FIT = {
     "opened": "a step of fit",
     "again": "the step, on the first batch of what fit was given and with the weights of now,",
 }
+SPOILT = (
+    "a weight is NaN or infinite after fit; from the values before fit, {n} step{s} ran once more in eager mode on the batches "
+    "in the order in which fit was given them, and in the last one a gradient is not finite (fit may have shuffled them; "
+    "variables and generators are as before)"
+)
+# Steps that are repeated to find the first NaN of a fit. Each costs an eager step, ten times a compiled one or more.
+REPEATED_STEPS = 16
 OLDER = (
     "step {n} ran once more in eager mode, but from the variables as they were before step {m}: the steps between draw "
     "random numbers or have side effects, and were not repeated"
@@ -46,6 +56,7 @@ FIRST = (
     "step {n} ran once more in eager mode, from the variables as they were before it; variables and generators are as "
     "before"
 )
+PRINTS = "the step was not run once more in eager mode: it prints or writes files, and would do so once more"
 DATA = "the function was not run once more in eager mode: it takes its batches from an iterator itself, and would take more"
 Explain = Callable[[session.Remembered], Report]
 
@@ -60,23 +71,21 @@ class Found:
     older: int = 0  # the variables are those before this step, not before `number`
 
 
-def eager_report(found: session.Remembered, call: TracedCall, static: Report, again: bool, explain: Explain) -> Report:
+def eager_report(
+    found: session.Remembered, call: TracedCall, static: Report, again: bool, explain: Explain, over: bool = False
+) -> Report:
     """The report on one more run of the traced function, now with values; `static`, what its graph tells, if the run
-    shows nothing or may not be. `again`: it may run although nothing bad was seen."""
+    shows nothing or may not be. `again`: it may run although nothing bad was seen. `over`: the program has ended."""
     steps: CompiledSteps | None = found.compiled
     suspect = steps.suspect if steps is not None else None
     if call.error is not None or not (again or suspect):
         return static
-    if call.running is None:
-        if call.fitted is None:
-            return static
-        with _kept(None):
-            report = _run(found, call, call.fitted.run, explain)
-        if report is None:
-            return static
-        report.notes.append(NOTE.format(**OF_FIT))
-        return report
     stateful = _stateful(call.tape.graph)
+    if over and any(map(op_types.is_shown, stateful)):
+        static.notes.append(PRINTS)
+        return static
+    if call.running is None:
+        return _of_fit(found, call, static, explain, over)
     if any(map(op_types.takes_data, stateful)):
         static.notes.append(DATA)
         return static
@@ -88,24 +97,67 @@ def eager_report(found: session.Remembered, call: TracedCall, static: Report, ag
     with _kept(steps):
         if suspect is not None and steps is not None:
             repeatable = all(map(op_types.is_repeatable, stateful))
-            tried, why = _steps_to_try(function, steps, suspect, repeatable)
+            try:
+                tried, why = _steps_to_try(function, steps, suspect, repeatable)
+            except Exception as error:  # the user's function may fail in any way; the report says so
+                tried, why = [], f"its steps could not be repeated ({type(error).__name__})"
             for one in tried:
                 restore(one.state)
-                report = _run(
-                    found, call, partial(function.python_function, *one.taken.args, **one.taken.kwargs), explain
-                )
+                run = partial(function.python_function, *one.taken.args, **one.taken.kwargs)
+                report = _run(found, call, run, explain, over)
                 if report is not None and report.problems:
                     for row in report.problems:
                         row.step, row.steps, row.loop = one.number, steps.count, counters(suspect.frames)
                     report.notes.append((OLDER if one.older else FIRST).format(n=one.number, m=one.older))
                     return report
     with _kept(steps):
-        report = _run(found, call, partial(function.python_function, *args, **kwargs), explain) if again else None
+        run = partial(function.python_function, *args, **kwargs)
+        report = _run(found, call, run, explain, over) if again else None
     if report is not None:
         report.notes.append(NOTE.format(**OF_FUNCTION))
     report = report or static
     report.notes += [why] if why else []
     return report
+
+
+def _of_fit(found: session.Remembered, call: TracedCall, static: Report, explain: Explain, over: bool) -> Report:
+    """The report on a step of fit that runs once more; the first one in which a gradient is not finite, if a weight is
+    not."""
+    fitted = call.fitted
+    if fitted is None or not (over or fitted.in_order):
+        return static
+    report = None
+    try:
+        with _kept(None):
+            if fitted.state and not_finite(call.sources):
+                number, data = _first_spoilt(fitted)
+                report = _run(found, call, partial(fitted.run, data), explain, over) if number else None
+                if report is not None and report.problems:
+                    report.notes.append(SPOILT.format(n=number, s="s" * (number > 1)))
+                    return report
+        with _kept(None):
+            report = _run(found, call, partial(fitted.run, next(fitted.batches())), explain, over)
+    except Exception as error:  # the step, or the data, may fail in any way; the report says so
+        static.notes.append(f"the step was not run once more in eager mode ({type(error).__name__}: {error})")
+        return static
+    if report is None:
+        return static
+    report.notes.append(NOTE.format(**OF_FIT))
+    return report
+
+
+def _first_spoilt(fitted: Fitted) -> tuple[int, Any]:
+    """Number and batch of the first step, from the variables before `fit`, after which one of them is not finite; the
+    variables are then as they were before that step. 0 if no step of the first ones is."""
+    restore(fitted.state)
+    handles = [handle for handle, value in fitted.state if finite(value)]
+    for number, data in enumerate(islice(fitted.batches(), REPEATED_STEPS), 1):
+        before = [(h, tf_internals.read(h)) for h, _ in fitted.state]
+        fitted.run(data)
+        if not all(finite(tf_internals.read(h)) for h in handles):
+            restore(before)
+            return number, data
+    return 0, None
 
 
 @contextmanager
@@ -164,26 +216,29 @@ def _same(a: Any, b: Any) -> bool:
     )
 
 
-def _run(found: session.Remembered, call: TracedCall, run: Callable[[], Any], explain: Explain) -> Report | None:
-    """The report on one eager run; None if it raises, or asks no tape."""
+def _run(
+    found: session.Remembered, call: TracedCall, run: Callable[[], Any], explain: Explain, over: bool = False
+) -> Report | None:
+    """The report on one eager run; None if it raises, or asks no tape. `over`: the program has ended, and what the run
+    prints is not shown, since it is none of the program's own output."""
     # The front end for plain tapes imports this one.
     from gradlab.doctor.frontends.call import recorded_tapes
 
-    session.remembered_again(found)
-    eager = found
+    eager = None
+    session.asked_again(found)  # what earlier runs asked is not wanted
     try:
-        if session.collecting() is not None:
-            run()
-            eager = session.last_call() or found
-        else:
-            with recorded_tapes():
+        with redirect_stdout(StringIO()) if over else nullcontext():
+            if session.collecting() is not None:
                 run()
-                eager = session.last_call() or found
+            else:
+                with recorded_tapes():
+                    run()
+        eager = session.asked_again(found)
     except Exception:  # something that works only in a graph; the trace's own report stands
         return None
     finally:
         session.remembered_again(found)
-    if eager is found or not isinstance(eager.call, Asked) or eager.call.record is None:
+    if eager is None or not isinstance(eager.call, Asked) or eager.call.record is None:
         return None
     report = explain(eager)
     report.notes += generator_note()

@@ -1,4 +1,5 @@
-"""Keras' warning "Gradients do not exist for variables [...]", and for each variable the line that left it out.
+"""Two warnings of Keras: "Gradients do not exist for variables [...]", and for each variable the line that left it out;
+and "The model does not have any trainable weights", with which `fit` of Keras 3 asks its tape for nothing at all.
 
 Keras 3 warns by `warnings`, legacy Keras by TensorFlow's logger. Both are listened to; what the program shows stays as it is.
 """
@@ -8,17 +9,36 @@ from __future__ import annotations
 import ast
 import logging
 import re
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
+from gradlab.doctor.recording.backends import recorder
+from gradlab.doctor.recording.frames import Place, places, stack
+from gradlab.doctor.recording.recorded_run import Run
+from gradlab.doctor.recording.trace import Trace
 from gradlab.doctor.report.diagnosis import Diagnosis
 from gradlab.doctor.report.report import Report
+from gradlab.doctor.rules import diagnose, variable_list
+from gradlab.doctor.source_code.scope import UserScope
 from gradlab.lab.reading import Kind
 
 _MESSAGE = re.compile(r"Gradients do not exist for variables (\[.*?\])", re.S)
+_NOTHING = "does not have any trainable weights"
 _LOGGERS = ("tensorflow", "absl")
+TITLE = "a step of fit, which asked no gradient: Keras found nothing to train"
+
+
+@dataclass
+class Heard:
+    """What Keras has warned of."""
+
+    names: list[str] = field(default_factory=list)  # paths of variables, each once, in Keras' order
+    # (model without anything to train, the user's lines that trained it)
+    idle: list[tuple[Any, list[Place]]] = field(default_factory=list)
 
 
 class _Listener(logging.Handler):
@@ -33,16 +53,18 @@ class _Listener(logging.Handler):
 
 
 @contextmanager
-def heard() -> Iterator[list[str]]:
-    """The paths of variables that Keras warns of while the block runs, each once, in Keras' order."""
-    found: list[str] = []
+def heard() -> Iterator[Heard]:
+    """What Keras warns of while the block runs."""
+    found = Heard()
     plain = warnings.showwarning
 
     def show(message: Any, *args: Any, **keywords: Any) -> None:
-        _take(str(message), found)
+        _take(str(message), found.names)
+        if _NOTHING in str(message):
+            found.idle += _idle()
         plain(message, *args, **keywords)
 
-    listener = _Listener(found)
+    listener = _Listener(found.names)
     warnings.showwarning = show
     for name in _LOGGERS:
         logging.getLogger(name).addHandler(listener)
@@ -53,6 +75,29 @@ def heard() -> Iterator[list[str]]:
             logging.getLogger(name).removeHandler(listener)
         if warnings.showwarning is show:
             warnings.showwarning = plain
+
+
+def _idle() -> list[tuple[Any, list[Place]]]:
+    """The model whose step of Keras is warning right now, with the user's lines around it."""
+    frame: Any = sys._getframe()
+    while frame is not None:
+        if frame.f_code.co_name == "train_step" and "self" in frame.f_locals:
+            return [(frame.f_locals["self"], places(stack(2)[0]))]
+        frame = frame.f_back
+    return []
+
+
+def of_idle(models: list[tuple[Any, list[Place]]]) -> Iterator[Report]:
+    """A report on each model that Keras found nothing to train in: why its list of variables is empty."""
+    for model, where in models:
+        scope = UserScope(None, [(p.file, p.line) for p in where], {"model": model}, [])
+        run = Run(Trace(), [], recorder().key)
+        listing = variable_list.VariableList(model, variable_list.OwnerState(), scope, run, None, [], [])
+        rows = [diagnose(case) for case in variable_list.cases(listing)]
+        for row in rows:
+            row.where += [p for p in where if p not in row.where]
+        at = f" ({where[0]})" if where else ""
+        yield Report(rows, [], "Keras' warning", title=f"{TITLE}{at}")
 
 
 def _take(message: str, found: list[str]) -> None:

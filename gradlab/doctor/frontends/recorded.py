@@ -22,6 +22,7 @@ from gradlab.doctor.frontends.first_bad_step import step_report
 from gradlab.doctor.frontends.unchanged import tell, unchanged
 from gradlab.doctor.recording import session
 from gradlab.doctor.recording.backends import recorder, why_not
+from gradlab.doctor.recording.contents import not_finite
 from gradlab.doctor.recording.frames import code_of, traceback_places
 from gradlab.doctor.recording.hooks import alone
 from gradlab.doctor.recording.recorded_run import Run, kind_of
@@ -74,17 +75,21 @@ def _older_than_an_exception(found: session.Remembered, report: Report) -> Repor
     return replace(report, title=f"{report.title}, an earlier call, at {clock}", notes=[*report.notes, note])
 
 
-def report_on(found: session.Remembered, again: bool = True, contradicted: Collection[str] = ()) -> Report:
+def report_on(
+    found: session.Remembered, again: bool = True, contradicted: Collection[str] = (), over: bool = False
+) -> Report:
     """The report on one finished call, made once. `again`: a tf.function whose graph shows nothing may run once more.
-    `contradicted` as for `explain_last`."""
+    `over`: the program has ended. `contradicted` as for `explain_last`."""
     if found.report is None:
         call = found.call
         if isinstance(call, TracedCall):
             report = traced.report(call)
             if not report.problems:
                 static, same = report, unchanged(call)
-                repeat = again or bool(same and call.fitted)
-                report = eager_report(found, call, static, repeat, partial(_of_record, contradicted=(), only=None))
+                repeat = again or bool(call.fitted and (same or not_finite(call.sources)))
+                repeat = repeat or bool(over and call.running and same)
+                explain = partial(_of_record, contradicted=(), only=None)
+                report = eager_report(found, call, static, repeat, explain, over)
                 if report is static:
                     tell(report, call, same)
         elif call.record is None:
@@ -220,6 +225,10 @@ def _rows(call: Call, contradicted: Collection[str], only: Collection[int] | Non
             if case.status is Kind.OK and name in contradicted:
                 case = case.but(status=Kind.WRONG)
         made.append(diagnose(case))
+    if call.error is None and only is None:
+        slopes = partial(recent.trace.tape.gradient, recent.targets)
+        lacking = variable_list.untracked(call, recent, scope, list(sources.values()), recent.variables, slopes)
+        made += [diagnose(c) for c in lacking]
     return made
 
 

@@ -95,7 +95,16 @@ def _rows(call: TracedCall) -> list[Diagnosis]:
         return [diagnose(c) for c in variable_list.of_call(asked, run, scope, _watched(run, graph))]
     results = leaves(call.result)
     results = results if len(results) == len(sources) else [call.result] * len(sources)
-    return [_row(_case(base, asked, s, _status(run, s, slope))) for s, slope in zip(sources, results, strict=True)]
+    rows = [_row(_case(base, asked, s, _status(run, s, slope))) for s, slope in zip(sources, results, strict=True)]
+    lacking = variable_list.untracked(
+        asked,
+        run,
+        scope,
+        sources,
+        lambda: [v for v, _ in _watched(run, graph)],
+        lambda some: [run.gradients.get(run.key(v)) for v in some],
+    )
+    return rows + [diagnose(c) for c in lacking]
 
 
 def _status(run: GraphRun, source: Source, slope: Any) -> Kind:

@@ -36,7 +36,42 @@ def explain_model(
     """Explain one training step of a compiled model on one batch; see `explain`."""
     check_compiled(model)
     data = packed(batch(x, y, sample_weight, class_weight))
-    return in_a_replica(lambda: explain_step(model, data, level))
+    make_built(model, data)
+    report = in_a_replica(lambda: explain_step(model, data, level))
+    idle = never_called(model)
+    if idle:
+        report.notes.append(f"never called, so without variables and without gradients: {', '.join(idle)}")
+    return report
+
+
+def make_built(model: Any, data: Any) -> None:
+    """Call a model that was never called once, as `fit` would: its layers get their variables, with their first values."""
+    if getattr(model, "built", True) or own(model, "train_step"):  # a train_step of one's own builds what it calls
+        return
+    if model.distribute_strategy.num_replicas_in_sync > 1:
+        raise ValueError(
+            f"{type(model).__name__} {model.name!r} has no variables yet, and they belong under its distribution strategy; "
+            "call it once inside strategy.scope() first"
+        )
+    snapshot = Snapshot(lambda v: id(v.handle))
+    with snapshot.with_new():
+        outputs(model, data[0] if isinstance(data, tuple) else data, True)
+    snapshot.restore_variables()
+
+
+def never_called(model: Any) -> list[str]:
+    """The layers that could hold variables and have none, as nothing has called them."""
+    layers = list(model._flatten_layers(include_self=False))  # noqa: SLF001 (both Kerases have it)
+    lazy = [x for x in layers if not getattr(x, "built", True) and not list(x._flatten_layers(include_self=False))]  # noqa: SLF001
+    return [f"{layer.name} ({type(layer).__name__})" for layer in lazy if _own_build(layer)]
+
+
+def _own_build(layer: Any) -> bool:
+    """Whether its class makes variables when it is built: Dropout and the like do not."""
+    base: Any = next(kind for kind in type(layer).__mro__ if kind.__name__ == "Layer" and "keras" in kind.__module__)
+    return getattr(type(layer).build, "__wrapped__", type(layer).build) is not getattr(
+        base.build, "__wrapped__", base.build
+    )
 
 
 def in_a_replica(make: Callable[[], T]) -> T:
@@ -96,7 +131,7 @@ def explain_step(model: Any, data: Any, level: str = "full") -> Report:
         return _explain_loss(model, data, level)
     snapshot = Snapshot(lambda v: id(v.handle))
     try:
-        with recorded_tapes() as opened:
+        with recorded_tapes() as opened, snapshot.with_new():
             model.train_step(data)
         found = reports(opened)
     finally:

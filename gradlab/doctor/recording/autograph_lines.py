@@ -26,6 +26,8 @@ def original(converter: FrameType, generated: list[FrameType]) -> tuple[CodeType
     lines: Any = getattr(names.get("converted_f"), "ag_source_map", None)
     function: Any = names.get("f")
     code = getattr(getattr(function, "__func__", function), "__code__", None)
+    if code is None:  # an object that is called: what runs is its class's __call__
+        code = getattr(getattr(type(function), "__call__", None), "__code__", None)  # noqa: B004 (the function is wanted)
     if not isinstance(lines, dict) or not isinstance(code, CodeType):
         return None
     try:

@@ -141,7 +141,9 @@ _kinds: dict[CodeType, str] = {}
 def _kind(code: CodeType) -> str:
     """One of "user", "" (library), a part of converted code, or the mark of a library frame worth remembering."""
     name = code.co_filename
-    if is_user_file(name):
+    if code is as_before.__code__:
+        kind = AGAIN
+    elif is_user_file(name):
         kind = "user"
     else:
         kind = _MARKS.get(os.path.basename(name), "") if "tensorflow" in name else ""
@@ -153,11 +155,22 @@ def _kind(code: CodeType) -> str:
 
 
 Stack = tuple[tuple[CodeType, int], ...]
+AGAIN = "again"  # the frame of `as_before`
+
+
+def as_before(run: Callable[[], Any], around: Stack) -> Any:  # noqa: ARG001 (read from the frame)
+    """`run()` of something of the learner's that runs once more for a report: `around`, the frames that it had around it
+    before, stand around it again in place of those that ask for the report."""
+    return run()
 
 
 def stack(skip: int = 1) -> tuple[Stack, frozenset[str]]:
     """The learner's frames from the innermost outwards as (code, line), and the marks of library frames inside them."""
-    frame: FrameType | None = sys._getframe(skip + 1)
+    return stack_from(sys._getframe(skip + 1))
+
+
+def stack_from(frame: FrameType | None) -> tuple[Stack, frozenset[str]]:
+    """The same from a frame outwards."""
     found: list[tuple[CodeType, int]] = []
     marks: set[str] = set()
     generated: list[FrameType] = []
@@ -176,6 +189,9 @@ def stack(skip: int = 1) -> tuple[Stack, frozenset[str]]:
             if line is not None and is_user_file(line[0].co_filename):
                 found.append(line)
             generated = []
+        elif kind == AGAIN:
+            found += frame.f_locals["around"]
+            break
         elif kind and not found:
             marks.add(kind)
         frame = frame.f_back
@@ -186,7 +202,7 @@ def user_frame(skip: int = 1) -> FrameType | None:
     """The innermost frame of the learner's code, or None."""
     frame: FrameType | None = sys._getframe(skip + 1)
     while frame is not None and not is_user_file(frame.f_code.co_filename):
-        frame = frame.f_back
+        frame = frame.f_back if frame.f_code is not as_before.__code__ else None
     return frame
 
 
@@ -235,7 +251,7 @@ def code_of(function: Callable[..., Any]) -> CodeType | None:
 
 # What a frame is, by the identity of its code object: hashing a code object reads its whole content each time. The code
 # objects are kept alive, so that an identity never comes to mean another one.
-_LIBRARY, _USER, _RESUMED, _GENERATED, _CONVERTER = 0, 1, 2, 3, 4
+_LIBRARY, _USER, _RESUMED, _GENERATED, _CONVERTER, _AGAIN = 0, 1, 2, 3, 4, 5
 _numbers: dict[int, Any] = {}
 _alive: list[CodeType] = []
 _RESUMABLE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
@@ -245,7 +261,7 @@ Spot = tuple[Any, int, tuple[tuple[CodeType, int], ...], tuple[str, ...]]
 
 
 def _number(code: CodeType) -> Any:
-    """_LIBRARY, _USER, _RESUMED (a user's generator or coroutine), _GENERATED, _CONVERTER, or a mark's text."""
+    """_LIBRARY, _USER, _RESUMED (a user's generator or coroutine), _GENERATED, _CONVERTER, _AGAIN, or a mark's text."""
     kind: Any = _kind(code)
     if kind == "user":
         kind = _RESUMED if code.co_flags & _RESUMABLE else _USER
@@ -253,6 +269,8 @@ def _number(code: CodeType) -> Any:
         kind = _GENERATED
     elif kind == autograph_lines.CONVERTER:
         kind = _CONVERTER
+    elif kind == AGAIN:
+        kind = _AGAIN
     _alive.append(code)
     _numbers[id(code)] = kind or _LIBRARY
     return _numbers[id(code)]
@@ -290,10 +308,10 @@ class Spots:
             if kind:
                 if kind == _USER or kind == _RESUMED:
                     break
-                if kind == _GENERATED:  # converted code: lines come from a map that only its frames hold
-                    found, seen = stack(0)
+                if kind == _GENERATED or kind == _AGAIN:  # lines come from what only these frames hold
+                    found, seen = stack_from(frame) if kind == _AGAIN else stack(0)
                     pairs = tuple((c, -line) for c, line in found)
-                    return (*(pairs[0] if pairs else (None, 0)), pairs[1:], tuple(seen))
+                    return (*(pairs[0] if pairs else (None, 0)), pairs[1:], tuple(seen) or marks)
                 if kind != _CONVERTER and kind not in marks:
                     marks = (*marks, kind)
             frame = frame.f_back
@@ -324,6 +342,9 @@ def _around(frame: FrameType | None) -> tuple[tuple[CodeType, int], ...]:
                 if line is not None and is_user_file(line[0].co_filename):
                     found.append((line[0], -line[1]))
                 generated = []
+            elif kind == _AGAIN:
+                found += [(c, -line) for c, line in frame.f_locals["around"]]
+                break
         frame = frame.f_back
     return tuple(found)
 

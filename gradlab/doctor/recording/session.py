@@ -61,6 +61,7 @@ class _Thread(threading.local):
         self.tracing = False  # a gradient call in a graph is going on
         self.lines = Lines()
         self.again = False  # a step of the learner's runs once more, for a report
+        self.asked: list[Remembered] = []  # what is asked meanwhile
 
 
 class Remembered:
@@ -408,11 +409,10 @@ def ask_traced(
     call.fitted = fitting() if call.running is None else None
     call.frames = frames_around()
     call.own = components(leaves(sources))
-    if call.running is None:
-        try:
-            call.contents = checksums(sources)
-        except Exception as error:  # private functions may fail in any way; the program goes on, and the report says so
-            call.unread = f"weights that stay the same are not noticed ({type(error).__name__}: {error})"
+    try:
+        call.contents = checksums(sources)
+    except Exception as error:  # private functions may fail in any way; the program goes on, and the report says so
+        call.unread = f"weights that stay the same are not noticed ({type(error).__name__}: {error})"
     _thread.tracing = True
     try:
         call.result = plain(target, sources, *args, **kwargs)
@@ -460,7 +460,9 @@ def remember(call: Asked | TracedCall) -> Remembered:
         while len(_latest) > THREADS:
             _latest.pop(next(iter(_latest)))
     collector = collecting()
-    if collector is not None and not _thread.again:
+    if _thread.again:
+        _thread.asked.append(found)
+    elif collector is not None:
         collector.add(found)
     return found
 
@@ -505,12 +507,19 @@ def last_of(log: TapeLog | TracedTape) -> Remembered | None:
 @contextmanager
 def running_again() -> Iterator[None]:
     """What this thread asks meanwhile is no step of the learner's, but one that runs once more for a report."""
-    before, lines = _thread.again, _thread.lines
-    _thread.again = True
+    before, lines, asked = _thread.again, _thread.lines, _thread.asked
+    _thread.again, _thread.asked = True, []
     try:
         yield
     finally:
-        _thread.again, _thread.lines = before, lines
+        _thread.again, _thread.lines, _thread.asked = before, lines, asked
+
+
+def asked_again(like: Remembered) -> Remembered | None:
+    """Of what was asked while the step ran once more, the last call of the same line; of another line if there is none."""
+    found, _thread.asked = _thread.asked, []
+    here = [f for f in found if f.call.where[:1] == like.call.where[:1]]
+    return next(reversed(here or found), None)
 
 
 def remembered_again(found: Remembered) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -75,9 +76,30 @@ class Snapshot:
             for handle in handles:
                 if handle in self._values:
                     variable, value = self._values[handle]
-                    variable.assign(value, read_value=False)
+                    try:
+                        variable.assign(value, read_value=False)
+                    except tf.errors.InvalidArgumentError:
+                        continue  # left behind by a trace that failed: its handle has another shape than its value
         random.setstate(self._python)
         np.random.set_state(self._numpy)
+
+    @contextmanager
+    def with_new(self) -> Iterator[None]:
+        """Variables that are made in this block, as a model makes them at its first call, are remembered as they began."""
+
+        def creator(make: Any, **keywords: Any) -> Any:
+            variable = make(**keywords)
+            if isinstance(_handle(variable), Eager):
+                self._values[self._key(variable)] = (variable, variable.read_value())
+            return variable
+
+        with tf.variable_creator_scope(creator):
+            yield
+
+    def restore_variables(self) -> None:
+        """Put back all variables and leave the generators: what the user's own call would have drawn stays drawn."""
+        for variable, value in self._values.values():
+            variable.assign(value, read_value=False)
 
     def changed(self) -> set[int]:
         """Handles whose value is not the remembered one (compares every value: only for when no trace says what was

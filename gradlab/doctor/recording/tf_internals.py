@@ -10,7 +10,7 @@ Public API can neither tell which eager ops ran nor put existing tensors on a ne
 - `TFE_Py_TapeSetIsEmpty`, `TFE_Py_TapeSetIsStopped`, and the two functions by which the read of a variable is told;
 - `EagerTensor`, its number `_id`, and what a handle says of its content, `_handle_data`;
 - the state of the global generator, which `tf.random.set_seed` sets and no public function reads;
-- the number of the replica that a thread runs, and the method behind a call of a tf.function.
+- the number of the replica that a thread runs, the method behind a call of a tf.function, and what a dataset is made of.
 
 `fault()` runs the self-test once, at the first recording and not at import, since it makes tensors. If it finds a fault
 (a TensorFlow that is newer than this module), nothing is replaced: tapes are plain tapes, and reports give the status
@@ -175,8 +175,14 @@ def _copied(thing: Any, record: Any) -> Any:
     return _value(thing, record)
 
 
+def _casts(variable: Any) -> bool:
+    cast = getattr(variable, "_cast_dtype", None)
+    return cast is not None and cast != variable.dtype
+
+
 def _value(variable: Any, record: Any) -> Any:
-    if not isinstance(variable, tf.Variable):  # a Keras variable: TensorFlow converts it, by ops of its own
+    # A Keras variable, also one that legacy Keras casts to float16 when it is used: TensorFlow converts it, by ops of its own.
+    if not isinstance(variable, tf.Variable) or _casts(variable):
         try:
             return tf.convert_to_tensor(variable)
         except Exception:  # the op that follows raises the same, as the learner's own exception
@@ -382,6 +388,29 @@ def replica_number() -> int | None:
     # The public property makes an op, which would be one more in the learner's graph.
     number = getattr(tf.distribute.get_replica_context(), "_replica_id_in_sync_group", None)
     return number if isinstance(number, int) else None
+
+
+def made_of(dataset: Any) -> tuple[set[str], set[str]] | None:
+    """The classes of a dataset and of those that it reads from, and the types of all ops that they run. None if this
+    TensorFlow does not tell."""
+    classes: set[str] = set()
+    types: set[str] = set()
+    todo = [dataset]
+    while todo:
+        one = todo.pop()
+        inputs, functions = getattr(one, "_inputs", None), getattr(one, "_functions", None)
+        if inputs is None or functions is None:
+            return None
+        classes.add(type(one).__name__)
+        todo += inputs()
+        for wrapper in functions():
+            graph = getattr(getattr(wrapper, "function", None), "graph", None)
+            if graph is None:
+                return None
+            definition = graph.as_graph_def()
+            types |= {n.op for n in definition.node}
+            types |= {n.op for f in definition.library.function for n in f.node_def}
+    return classes, types
 
 
 def calls_through(function: Any, run: Callable[..., Any]) -> bool:

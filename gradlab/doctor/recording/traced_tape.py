@@ -1,7 +1,8 @@
 """What is kept of a tape that is opened while TensorFlow traces a graph, and of each call on it.
 
 Nothing has a value then. A place in time is a number of operations that the graph has. With a call go the tf.function,
-or Keras' `fit`, around it and what it was given: with that the same code can run once more in eager mode.
+or Keras' `fit`, around it and what it was given: with that the same code can run once more in eager mode, and for a
+`fit` whose weights have become NaN, from the values that they had before.
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gradlab.doctor.recording.frames import Place, code_of, is_user_file, places, stack
-from gradlab.doctor.recording.sources import Eager
+from gradlab.doctor.op_types import PYTHON
+from gradlab.doctor.recording import tf_internals
+from gradlab.doctor.recording.compiled_steps import State
+from gradlab.doctor.recording.frames import Place, Stack, as_before, code_of, is_user_file, places, stack, stack_from
+from gradlab.doctor.recording.sources import Eager, unwrap
 
 
 @dataclass
@@ -82,26 +86,45 @@ def running() -> tuple[Any, Any, Any] | None:
 
 @dataclass
 class Fitted:
-    """A `train_step` of the user's that Keras' `fit` is tracing, with what `fit` was given."""
+    """A `train_step`, the user's or Keras' own, that Keras' `fit` is tracing, with what `fit` was given."""
 
     model: Any
     x: Any
     y: Any
     sample_weight: Any
     size: int  # samples in a batch
-    like: list[Any]  # the tensors of the traced graph that stand for a batch
+    takes: Any  # what the step takes, as a structure of tensors of the traced graph
+    around: Stack = ()  # the user's frames around `fit`
+    state: State = field(default_factory=list)  # the model's and the optimizer's variables before the first step
 
-    def run(self) -> None:
-        """Run the step in eager mode on the first batch. The model's attributes are put back; its variables are not."""
-        parts = [part for part in (self.x, self.y, self.sample_weight) if part is not None]
-        flat = [a[: self.size] for a in tf.nest.flatten(parts)]
-        if len(flat) != len(self.like):
-            raise ValueError(f"fit was given {len(flat)} arrays, and the step takes {len(self.like)} tensors")
-        flat = [_as(a, t) for a, t in zip(flat, self.like, strict=True)]
-        data = tuple(tf.nest.pack_sequence_as(parts, flat))
+    def batches(self) -> Iterator[Any]:
+        """What `fit` was given, batch by batch in its own order, as the step takes it."""
+        if isinstance(self.x, tf.data.Dataset):
+            yield from self.x
+            return
+        given = tf.nest.flatten([part for part in (self.x, self.y, self.sample_weight) if part is not None])
+        like = tf.nest.flatten(self.takes)
+        if len(given) != sum(t is not None for t in like):
+            raise ValueError(f"fit was given {len(given)} arrays, and the step takes {len(like)} tensors")
+        for first in range(0, len(given[0]), self.size):
+            rest = iter(given)
+            yield tf.nest.pack_sequence_as(
+                self.takes,
+                [None if t is None else _as(next(rest)[first : first + self.size], t) for t in like],
+            )
+
+    @property
+    def in_order(self) -> bool:
+        """Does reading what `fit` was given once more leave it as it is? Each reading of a dataset that shuffles changes
+        the order of the next."""
+        made = tf_internals.made_of(self.x) if isinstance(self.x, tf.data.Dataset) else (set[str](), set[str]())
+        return made is not None and not any("Shuffle" in kind for kind in made[0])
+
+    def run(self, data: Any) -> None:
+        """Run the step in eager mode on a batch. The model's attributes are put back; its variables are not."""
         before = dict(vars(self.model))
         try:
-            self.model.train_step(data)
+            as_before(lambda: self.model.train_step(data), self.around)
         finally:
             vars(self.model).clear()
             vars(self.model).update(before)
@@ -113,30 +136,61 @@ def _as(array: Any, like: Any) -> Any:
     return value[..., None] if like.shape.rank == value.shape.rank + 1 else value
 
 
+# Bytes of a model that are kept from before `fit`: the weights and the optimizer's slots of ten million parameters.
+KEPT = 256 * 2**20
+STEPS = frozenset({"train_step", "tf__train_step"})  # as written, and as AutoGraph names it
+
+
 def fitting() -> Fitted | None:
-    """The step that `fit` is tracing, None if there is none, or if `fit` was not given arrays: to take a batch from a
-    dataset or a generator may change it."""
+    """The step that `fit` is tracing, None if there is none, or if `fit` was given what cannot be read twice: a
+    generator, or a dataset that runs Python."""
     frame: Any = sys._getframe()
-    step = None
+    step = data = None
     while frame is not None:
         code, local = frame.f_code, frame.f_locals
-        if code.co_name == "train_step" and is_user_file(code.co_filename) and code.co_argcount == 2:
-            step = step or frame
-        if step is not None and code.co_name == "fit" and "keras" in frame.f_globals.get("__name__", ""):
-            own, data = (step.f_locals.get(name) for name in step.f_code.co_varnames[:2])
+        if code.co_name in STEPS and code.co_argcount == 2:
+            step, data = frame, local.get(code.co_varnames[1])  # the outermost: a step may call the one it inherits
+        elif step is not None and "data" in local and _is_keras(frame):
+            data = local["data"]  # as Keras handed it on; the step may have given its own name another value
+        if step is not None and code.co_name == "fit" and _is_keras(frame):
+            own = step.f_locals.get(step.f_code.co_varnames[0])
             given = [local.get(name) for name in ("x", "y", "sample_weight")]
+            if own is not local.get("self") or local.get("class_weight") is not None or not _can_be_read(given):
+                return None
             like = [t for t in tf.nest.flatten(data) if t is not None]
-            arrays = all(
-                isinstance(a, (np.ndarray, Eager)) for a in tf.nest.flatten([g for g in given if g is not None])
-            )
-            if own is not local.get("self") or local.get("class_weight") is not None or not arrays or not like:
+            if not like or not all(isinstance(t, tf.Tensor) for t in like):
                 return None
-            if not all(isinstance(t, tf.Tensor) for t in like):
-                return None
-            x, y, sample_weight = given
-            return Fitted(own, x, y, sample_weight, local.get("batch_size") or 32, like)  # 32 is Keras' own
+            size = local.get("batch_size") or 32  # Keras' own
+            return Fitted(own, given[0], given[1], given[2], size, data, stack_from(frame)[0], _state(own))
         frame = frame.f_back
     return None
+
+
+def _is_keras(frame: Any) -> bool:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0] in ("keras", "tf_keras")
+
+
+def _can_be_read(given: list[Any]) -> bool:
+    if isinstance(given[0], tf.data.Dataset):
+        made = tf_internals.made_of(given[0])
+        return made is not None and not made[1] & PYTHON
+    parts = tf.nest.flatten([g for g in given if g is not None])
+    return bool(parts) and all(isinstance(a, (np.ndarray, Eager)) for a in parts)
+
+
+def _state(model: Any) -> State:
+    """The values of a model's variables and of its optimizer's. Each shares its buffer until the next update."""
+    optimizer = getattr(model, "optimizer", None)
+    variables = getattr(optimizer, "variables", None) or ()
+    variables = variables() if callable(variables) else variables
+    found: State = []
+    with tf.init_scope(), tf_internals.recording_to(None):
+        for variable in map(unwrap, [*model.variables, *variables]):
+            handle = getattr(variable, "handle", None) if isinstance(variable, tf.Variable) else None
+            if isinstance(handle, Eager) and tf_internals.is_variable(handle):
+                found.append((handle, tf_internals.read(handle)))
+    sizes = (int(value.shape.num_elements() or 0) * int(value.dtype.size) for _, value in found)
+    return found if sum(sizes) <= KEPT else []
 
 
 @dataclass
@@ -156,7 +210,7 @@ class TracedCall:
     frames: list[Any] = field(default_factory=list)  # the learner's frames around the call, see Call
     at: int = 0  # operations that the graph had before the call added its own
     own: dict[int, Any] = field(default_factory=dict)  # id of a source -> its variable in this replica
-    contents: dict[int, int] = field(default_factory=dict)  # of a step of fit: checksums of the sources, before it ran
+    contents: dict[int, int] = field(default_factory=dict)  # checksums of the sources, before the step ran
     unread: str = ""  # why there are none
 
     def __post_init__(self) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+import tensorflow as tf
+
 from gradlab.doctor.analysis.dataflow import backward
 from gradlab.doctor.certainty import Proof
+from gradlab.doctor.recording.alive import instances
 from gradlab.doctor.recording.frames import Place, places
 from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.snapshot import Snapshot
@@ -28,6 +32,11 @@ EMPTY = Cause(
     fix="keep the variable where a layer or model looks for its own: make it with add_weight, or keep the layer that has it "
     "as an attribute; if you made the list yourself, add the variable to it",
 )
+OWN_KIND = (
+    "make it in __init__ or build with self.add_weight(shape=..., initializer=...), or as keras.Variable(...); a tf.Variable "
+    "has to be named in the list by hand"
+)
+ASSIGNS = frozenset({"assign", "assign_add", "assign_sub"})  # of a tf.Variable
 BUILD_FIRST = "call the layer once (or build(input_shape)) before the list is made, or make the list after the call"
 ASK_LATER = "call the layer or model once on a batch, or build it (build(input_shape)), before you ask; it is built now, so ask again"
 MAX_NAMES = 5  # of missing variables in one sentence
@@ -82,6 +91,86 @@ def of_call(call: Call, run: Run, scope: UserScope, watched: list[tuple[Any, Any
     """The case of a recorded call without any source. `watched`: variables that were read, with their gradients."""
     listing = VariableList(_owner(call, scope), OwnerState(built=False), scope, run, None, [], watched)
     return cases(listing, "sources", call)
+
+
+def untracked(
+    call: Call,
+    run: Run,
+    scope: UserScope,
+    sources: list[Source],
+    read: Callable[[], list[Any]],
+    slopes: Callable[[list[Any]], list[Any]],
+) -> list[Case]:
+    """The cases of variables that the call's list lacks since a Keras 3 layer keeps them as a `tf.Variable`: Keras 3
+    lists its own variables only, and says nothing. `read`: the variables that the run read; `slopes`: their gradients."""
+    if not sources or not _keras_kinds():
+        return []
+    have = {run.key(s.value) for s in sources}
+    others = [v for v in read() if run.key(v) not in have and v.trainable]
+    owner, kept = _kept_by_keras(sources, others) if others else (None, [])
+    if owner is None:
+        return []
+    watched = list(zip(kept, slopes(kept), strict=True))
+    listing = VariableList(owner, OwnerState(), scope, run, None, sources, watched)
+    return cases(listing, call=call)
+
+
+def _kept_by_keras(sources: list[Source], variables: list[Any]) -> tuple[Any, list[Any]]:
+    """The Keras 3 layer or model whose list the sources are, and those of the variables that it or a layer in it keeps
+    without listing them."""
+    asked = {id(s.value) for s in sources}
+    for layer in instances(_keras_kinds()):
+        try:
+            listed = {id(unwrap(v)) for v in layer.trainable_variables}
+        except (AttributeError, ValueError):  # not built, or half made
+            continue
+        if listed != asked:
+            continue
+        held = {id(v) for part in _layers(layer) for v in _plain_variables(part)}
+        kept = [v for v in variables if id(v) in held]
+        if kept:
+            return layer, kept
+    return None, []
+
+
+def _keras_kinds() -> set[type]:
+    """The layer class of Keras 3 and all classes made from it; empty where Keras 3 is not in use."""
+    base = getattr(getattr(sys.modules.get("keras"), "layers", None), "Layer", None)
+    found: set[type] = set()
+    todo = [base] if isinstance(base, type) and base.__module__.startswith("keras.src") else []
+    while todo:
+        kind = todo.pop()
+        if kind not in found:
+            found.add(kind)
+            todo += type.__subclasses__(kind)
+    return found
+
+
+def _plain_variables(layer: Any) -> Iterator[Any]:
+    """The tf.Variables that a layer keeps as attributes, or in a list, tuple or dict that is one; not those that the
+    user's code assigns to itself (a temperature that is lowered): these are not meant to be trained."""
+    file = class_file(layer)
+    tree = syntax.module(file) if file else None
+    for name, value in vars(layer).items():
+        found = _variables_in(value)
+        if found and not (tree is not None and _assigned_by_hand(tree, name)):
+            yield from found
+
+
+def _assigned_by_hand(tree: ast.Module, attribute: str) -> bool:
+    """Does the file call `x.attribute.assign(...)`, or another of these methods?"""
+    return any(
+        isinstance(node, ast.Attribute)
+        and node.attr in ASSIGNS
+        and isinstance(node.value, ast.Attribute)
+        and node.value.attr == attribute
+        for node in ast.walk(tree)
+    )
+
+
+def _variables_in(value: Any) -> list[Any]:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else (value,)
+    return [part for part in parts if isinstance(part, tf.Variable)]
 
 
 def watched_by(run: Run) -> list[tuple[Any, Any]]:
@@ -190,6 +279,35 @@ def made_in_each_call(case: Case) -> Finding | None:
     sentence = "it is made anew in the call and belongs to no layer that is tracked"
     fix = "make the variable once, in __init__ or build, and use it in the call"
     return _finding(case, places(found.maker.stack), sentence, Proof.FLOW, Proof.OBJECT, fix=fix)
+
+
+@rule(Kind.MISSING, Kind.EMPTY, rank=28, cause=EMPTY)
+def a_plain_variable_in_keras_3(case: Case) -> Finding | None:
+    """A layer of Keras 3 has the variable as an attribute and does not list it: it is a `tf.Variable`, and Keras 3 lists
+    the variables of its own kind only."""
+    listing = case.listing
+    if listing is None or listing.owner is None or type(listing.owner) not in _keras_kinds():
+        return None
+    for layer in _layers(listing.owner):
+        held = [v for v in _plain_variables(layer) if v.trainable and (case.variable is None or v is case.variable)]
+        mine, file = {id(v) for v in held}, class_file(layer)
+        names = [n for n, v in vars(layer).items() if any(id(w) in mine for w in _variables_in(v))]
+        written = {n: syntax.attribute_definitions(file, n) for n in names} if file else {}
+        written = {
+            n: [d for d in lines if _in_class(file or "", d, type(layer).__name__)] or lines
+            for n, lines in written.items()
+        }
+        lines = [d for n in written for d in written[n]]
+        if not lines:
+            continue
+        found = case.once(missing)
+        sentence = (
+            f"`self.{next(n for n in written if written[n])}` of {type(layer).__name__} is a tf.Variable: Keras 3 lists only the variables that add_weight "
+            "or keras.Variable makes"
+        )
+        where = [*dict.fromkeys(d.place for d in lines), *(found.using if found is not None else [])]
+        return _finding(case, where, sentence, Proof.OBJECT, fix=OWN_KIND)
+    return None
 
 
 @rule(Kind.MISSING, Kind.EMPTY, rank=30, cause=EMPTY)
@@ -342,14 +460,16 @@ def _calls_beside(op: Op, others: set[str], ours: set[str]) -> bool:
     return False
 
 
+def _layers(owner: Any) -> list[Any]:
+    """A Keras layer or model and the layers in it; of anything else itself."""
+    flatten = getattr(owner, "_flatten_layers", None)
+    return list(flatten()) if callable(flatten) else [owner]
+
+
 def _frozen_layers(listing: VariableList, variable: Any) -> list[Any]:
     """The frozen ones of the owner and its layers; if a variable is given, those that hold it."""
     owner = listing.owner
-    layers = [owner]
-    flatten = getattr(owner, "_flatten_layers", None)
-    if callable(flatten):
-        layers = list(flatten())
-    frozen = [m for m in layers if getattr(m, "trainable", True) is False]
+    frozen = [m for m in _layers(owner) if getattr(m, "trainable", True) is False]
     if variable is not None:
         frozen = [m for m in frozen if any(unwrap(v) is variable for v in getattr(m, "weights", ()))]
     return frozen

@@ -181,14 +181,17 @@ def user_scope(function: Callable[..., Any] | None, caller: FrameType | None) ->
 
 
 def class_file(thing: Any) -> str | None:
-    """The file of an object's class, if it is the user's."""
+    """The file of an object's class, if it is the user's. Its methods know it: the module of a script that has ended is
+    not there any more."""
+    for method in vars(type(thing)).values():
+        code = code_of(method) if inspect.isfunction(method) else None
+        if code is not None and is_user_file(code.co_filename):
+            return code.co_filename
     try:
         file = inspect.getfile(type(thing))
     except (TypeError, OSError):
-        module = type(thing).__dict__.get("call") or type(thing).__dict__.get("__init__")
-        code = getattr(module, "__code__", None)
-        file = code.co_filename if code is not None else ""
-    return file if file and is_user_file(file) else None
+        return None
+    return file if is_user_file(file) else None
 
 
 def children(thing: Any) -> Iterator[tuple[str, Any]]:

@@ -1,12 +1,14 @@
 """The line that put an op into a Keras model, where the line that ran it only says `fit` or `model(x)`.
 
 `h = ops.round(h)` on the symbolic tensors of a functional model runs nothing: it makes a layer, and the op runs later,
-inside Keras. No line of the user's is around it then but the one that called the model.
+inside Keras. No line of the user's is around it then but the one that called the model. The same holds for
+`Lambda(tf.round)`, and with legacy Keras for each function of TensorFlow that is given a symbolic tensor.
 """
 
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterable
 
 from gradlab.doctor.recording.frames import Place
@@ -17,6 +19,8 @@ from gradlab.doctor.source_code.op_names import makes
 # The module whose functions take symbolic tensors: `keras.ops.round`, `ops.round`. A layer is no such function: where it
 # is called, the line says what runs.
 _MODULE = "ops"
+_LAMBDA = "Lambda"
+_TENSORFLOW = ("tf", "tensorflow")
 
 
 def put_in(op: Op, place: Place, ran: Iterable[Op]) -> Place | None:
@@ -30,11 +34,7 @@ def put_in(op: Op, place: Place, ran: Iterable[Op]) -> Place | None:
     if tree is None:
         return None
     active = {(code.co_filename, line) for other in ran for code, line in other.stack}
-    found = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and makes(node, op.type.lower()) and _is_symbolic(node)
-    ]
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _puts_in(node, op.type.lower())]
     if len({node.lineno for node in found}) != 1:
         return None
     lines = range(found[0].lineno, (found[0].end_lineno or found[0].lineno) + 1)
@@ -49,8 +49,13 @@ def _mentions(kind: str, statement: ast.stmt | None) -> bool:
     )
 
 
-def _is_symbolic(call: ast.Call) -> bool:
-    return syntax.dotted(call.func).split(".")[-2:-1] == [_MODULE]
+def _puts_in(call: ast.Call, kind: str) -> bool:
+    """Can this call put an op of this type into a model: a function of a symbolic tensor, or a Lambda layer of one?"""
+    name = syntax.dotted(call.func).split(".")
+    if name[-1] == _LAMBDA and call.args and not isinstance(call.args[0], ast.Lambda):
+        return makes(ast.Call(call.args[0], [], []), kind)  # the lines of a lambda are the user's own, and run
+    legacy = name[0] in _TENSORFLOW and "tf_keras" in sys.modules
+    return (name[-2:-1] == [_MODULE] or legacy) and makes(call, kind)
 
 
 def _function(tree: ast.Module, line: int) -> str:

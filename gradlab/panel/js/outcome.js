@@ -86,7 +86,8 @@ export function key(page, scene) {
     else absent(ctx, pattern, 0, 0, 24, 14);
     return make("li", {}, box, make("span", {}, `${mark} ${value}`), word === value ? "" : `: ${word}`);
   });
-  const margin = ["blue bar: the tape records these lines; dotted: it records a part of them", "one cell of a strip: one visit of the line, coloured by the norm of d loss / d value",
+  const margin = ["blue bar: the tape records these lines; dotted: it records a part of them", "one cell of a strip: one visit of the line (each time it ran), coloured by the norm of d loss / d value",
+    "✂ cut: the line on which the path from the loss ends, or its gradient becomes zero; ⇢ passed on: the value is made outside the tape, or by Python or NumPy, and read further down",
     "pale hatch: no op uses the value; dots: made outside the tape; grey: it ran, and nothing was asked", ...scene.limits.map((l) => `red mark on the scale: ${l.words}`)];
   return make("div", {}, make("ul", { class: "gl-key" }, ...boxes), make("ul", { class: "gl-key" }, ...margin.map((t) => make("li", {}, t))));
 }

@@ -134,7 +134,7 @@ class View {
     const other = 1 - this.start;
     const line = make("div", { class: "gl-line-of-outcome" }, ...outcome(page, scene, position, this.told), ...(scene.note ? [make("span", { class: "gl-outcome" }, scene.note)] : []));
     const said = model.get("said");
-    if (page.predict && said.length && this.seen.includes(other)) line.append(make("span", { class: "gl-outcome gl-checked" }, checked(page, scene, other, said)));
+    if (page.predict && said.length) line.append(make("div", { class: "gl-checked" }, checked(page, scene, other, said, this.seen.includes(other), model.get("knobs"))));
     const verdict = make("span", { class: "gl-verdict" }, ...(this.told && scene.verdict ? ["the claim is ", make("b", {}, scene.verdict)] : []));
     if (!(locked && this.outcome.querySelector(".gl-predict"))) this.outcome.replaceChildren(...(locked ? [new Prediction(page, scene, other, said, (s) => this.lock(s)).node] : [verdict, line]));
     const [done, total] = model.get("progress");

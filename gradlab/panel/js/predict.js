@@ -19,9 +19,10 @@ export class Prediction {
       const { answers, words } = page.question;
       let chosen = "";
       answer = () => [chosen];
-      const choice = radios("Answer", answers.map((a) => a.letter), -1, (i) => { chosen = answers[i].letter; go.disabled = false; }, "gl-letters");
-      choice.group.querySelectorAll("label").forEach((label, i) => { label.title = answers[i].text; label.querySelector("input")?.setAttribute("aria-label", `${answers[i].letter}: ${answers[i].text}`); });
-      this.node.append(make("span", { title: words }, "Your answer to the question above:"), choice.group, go);
+      const choice = radios("Answer", answers.map((a) => `${a.letter}: ${a.text}`), -1, (i) => { chosen = answers[i].letter; go.disabled = false; }, "gl-letters");
+      choice.group.querySelectorAll("label").forEach((label, i) => label.querySelector("input")?.setAttribute("aria-label", `${answers[i].letter}: ${answers[i].text}`));
+      choice.group.title = words;
+      this.node.append(choice.group, go);
       return;
     }
     const selects = scene.sides[other].groups.map(({ names }) => {
@@ -37,10 +38,13 @@ export class Prediction {
 }
 
 /**
- * What was right, once the position has been seen.
+ * What was locked in, and what was right once the position has been seen. A question is about the knobs as they stood first.
  * @param {import("./types.js").Page} page @param {import("./types.js").Scene} scene @param {number} other @param {string[]} said
+ * @param {boolean} seen whether the other position was on the screen @param {Record<string, any>} knobs
  */
-export function checked(page, scene, other, said) {
+export function checked(page, scene, other, said, seen, knobs) {
+  if (!seen) return `You said ${said.join(", ")}. Now flip the switch.`;
+  if (page.question && page.knobs.some((knob) => knobs[knob.name] !== knob.start)) return `You said ${said[0]}. The question is about the knobs as they stood first (↺).`;
   if (page.question) {
     const { answers } = page.question, mine = answers.find((a) => a.letter === said[0]), right = answers.find((a) => a.right);
     if (!mine) return "";

@@ -15,5 +15,18 @@ export function render(parts) {
   window.addEventListener("beforeprint", () => { for (const host of hosts) host.show(); });
   if (read(location.hash)) follow();
   progress(parts.base);
+  const first = hosts.find((host) => host.place.getBoundingClientRect().top < innerHeight);
+  if (first) first.show().then(() => requestAnimationFrame(() => setTimeout(later))); // it is drawn, and can be used
+  else later();
   return hosts;
+}
+
+// What the page's theme runs, its menus and colours, in the order of the page: a meta element names each script.
+function later() {
+  for (const mark of /** @type {HTMLMetaElement[]} */ ([...document.querySelectorAll("meta[name=gradlab-later]")])) {
+    const script = document.createElement("script");
+    script.src = mark.content; script.async = false;
+    document.head.append(script);
+    mark.remove();
+  }
 }

@@ -1,11 +1,14 @@
 """Sphinx's settings for the site. Whatever would ask the network for anything is off."""
 
+import re
+
 project = "gradlab"
 author = "The gradlab authors"
 copyright = author
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
 exclude_patterns = ["_static"]
+templates_path = ["templates"]
 suppress_warnings = ["config.cache"]
 
 nb_execution_mode = "off"  # the notebooks were executed when they were rendered
@@ -48,3 +51,25 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
+
+_SCRIPT = re.compile(r'\s*<script defer src="([^"]*)"></script>')
+_PRELOAD = re.compile(r'\s*<link rel="preload" as="script"[^>]*>')
+
+
+def scripts_later(html: str) -> str:
+    """The theme's own scripts (menus, colour mode) as marks that the site's script turns into scripts after the first panel.
+
+    Without the one of Font Awesome: the icons are letters of a font, and it is there for those who add icons of their own.
+    """
+
+    def later(match: re.Match[str]) -> str:
+        return "" if "/fontawesome.js" in match[1] else f'\n  <meta name="gradlab-later" content="{match[1]}">'
+
+    return _SCRIPT.sub(later, _PRELOAD.sub("", html))
+
+
+def setup(app):  # type: ignore[no-untyped-def]
+    """Sphinx calls this; the filter is for templates/layout.html."""
+    app.connect(
+        "builder-inited", lambda app: app.builder.templates.environment.filters.update(scripts_later=scripts_later)
+    )

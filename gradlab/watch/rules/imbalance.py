@@ -3,6 +3,10 @@
 Layers are compared by their weights that multiply. Biases are left out: the bias of an attention's key has no influence
 on a softmax, so its gradient is rounding noise by design. A factor of 1,000 lies beyond what depth alone does in networks
 that train (a factor of ten to a hundred).
+
+The updates must differ too, relative to their weights: Adam and its kin even gradients out, and under them the query and
+key of an attention train well from gradients that are small as long as the embeddings are. A step without measured
+updates says nothing.
 """
 
 from __future__ import annotations
@@ -11,9 +15,12 @@ import math
 
 from gradlab.watch.alarm import Alarm
 from gradlab.watch.columns import Column
-from gradlab.watch.rules.update import _is_kernel
+from gradlab.watch.variables_text import is_kernel
 
 FACTOR = 1000.0
+PASSED_ON = (
+    100.0  # times in the update relative to the weight; a tenth of FACTOR, for weights differ in size by about ten
+)
 STEPS = 20  # measured steps in a row
 AFTER = 3  # first steps that do not count: a last layer may start from zeros
 
@@ -30,16 +37,21 @@ class Rule:
         self.said = False
 
     def see(self, column: Column, names: list[str], listed: set[int]) -> list[Alarm]:
-        self.steps += 1
         sizes = [
-            i for i in range(len(names)) if _is_kernel(names[i]) and column.kind(i) == "ok" and i not in column.sparse
+            i for i in range(len(names)) if is_kernel(names[i]) and column.kind(i) == "ok" and i not in column.sparse
         ]
-        if self.said or column.overflow or self.steps <= AFTER or len(sizes) < 2:
+        if self.said or column.overflow or len(sizes) < 2:
             return []
         small = min(sizes, key=lambda i: float(column.norm[i]))
         large = max(sizes, key=lambda i: float(column.norm[i]))
         factor = float(column.norm[large]) / float(column.norm[small])
-        if not math.isfinite(factor) or factor < FACTOR:
+        ratios = column.ratio
+        if math.isnan(ratios[small]) or math.isnan(ratios[large]):
+            return []
+        self.steps += 1
+        if self.steps <= AFTER:
+            return []
+        if not math.isfinite(factor) or factor < FACTOR or ratios[large] < PASSED_ON * ratios[small]:
             self.run = 0
             return []
         self.first = self.first if self.run else column.step
@@ -48,7 +60,7 @@ class Rule:
             return []
         self.said = True
         words = f"the gradient of {names[large]} is {factor:.0e} times that of {names[small]}"
-        reason = f"more than {FACTOR:.0f} times in {STEPS} measured steps in a row"
+        reason = f"more than {FACTOR:.0f} times in {STEPS} measured steps in a row, and the optimizer passes it on"
         return [Alarm("imbalance", self.first, column.step, (names[small], names[large]), words, reason)]
 
     def end(self, step: int, names: list[str], listed: set[int]) -> list[Alarm]:

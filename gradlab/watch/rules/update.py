@@ -16,6 +16,7 @@ import numpy as np
 
 from gradlab.watch.alarm import Alarm
 from gradlab.watch.columns import Column
+from gradlab.watch.variables_text import is_kernel
 
 SMALL = 1e-6  # per step, relative to the weight's norm
 STEPS = 30  # updates
@@ -38,7 +39,7 @@ class Rule:
 
     def see(self, column: Column, names: list[str], listed: set[int]) -> list[Alarm]:
         ratios = column.ratio
-        judged = [i for i in range(len(ratios)) if _is_kernel(names[i]) and np.isfinite(ratios[i]) and ratios[i] > 0]
+        judged = [i for i in range(len(ratios)) if is_kernel(names[i]) and np.isfinite(ratios[i]) and ratios[i] > 0]
         if column.overflow or not judged:
             return []
         self.updates += 1
@@ -74,8 +75,3 @@ class Rule:
 
     def end(self, step: int, names: list[str], listed: set[int]) -> list[Alarm]:
         return []
-
-
-def _is_kernel(name: str) -> bool:
-    """A weight that multiplies, by its name: Keras calls the others bias, gamma and beta."""
-    return not name.rpartition("/")[2].startswith(("bias", "gamma", "beta"))

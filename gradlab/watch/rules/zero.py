@@ -2,13 +2,16 @@
 
 A gradient may be exactly zero for some steps in a healthy training: before a last layer that starts from zeros has moved,
 or in a part that a batch does not use. `FROM_START` and `SINCE` steps in a row are more than those. When *every* gradient
-has become exactly zero together with the loss, the task is solved (hinge losses end so), and nothing is told.
+has become exactly zero together with the loss, the task is solved (hinge losses end so), and nothing is told. Nor is a
+bias alone whose layer's kernel has a gradient: it cancels out of the loss by design, as the last bias of a critic does,
+which is added to both sides of a difference.
 """
 
 from __future__ import annotations
 
 from gradlab.watch.alarm import Alarm
 from gradlab.watch.columns import Column
+from gradlab.watch.variables_text import is_kernel, layer_of
 
 FROM_START = 10  # measured steps of exact zeros before one that never moved is called zero
 SINCE = 30  # measured steps of exact zeros before one that did move is called dead
@@ -25,6 +28,7 @@ class Rule:
         self.moved: set[int] = set()
         self.said: set[int] = set()
         self.solved = False
+        self.fine: set[str] = set()  # layers with a kernel that has a gradient in the last step
 
     def see(self, column: Column, names: list[str], listed: set[int]) -> list[Alarm]:
         kinds = [column.kind(i) for i in range(len(names))]
@@ -39,6 +43,7 @@ class Rule:
                 self.moved.add(i)
         if self.solved:
             return []
+        self.fine = {layer_of(names[i]) for i, kind in enumerate(kinds) if kind == "ok" and is_kernel(names[i])}
         long = [i for i, (_, n) in self.since.items() if n >= (SINCE if i in self.moved else FROM_START)]
         return self._alarms([i for i in long if i not in self.said], column.step, names)
 
@@ -50,6 +55,7 @@ class Rule:
 
     def _alarms(self, found: list[int], step: int, names: list[str]) -> list[Alarm]:
         out = []
+        found = [i for i in found if is_kernel(names[i]) or layer_of(names[i]) not in self.fine]
         self.said |= set(found)
         runs: dict[tuple[str, int], list[int]] = {}
         for i in found:

@@ -7,7 +7,6 @@ WAYS = ("tape",)
 COMPILED = True
 CAUSE = "stop-gradient"
 EXPECT = {"w": "none", "scale": "ok"}
-NOT_YET = {"both": "eager, the custom gradient inside tf.nn.ctc_loss is blamed, at the line of the loss"}
 
 
 def run(Tape=tf.GradientTape):

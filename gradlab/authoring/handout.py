@@ -1,0 +1,43 @@
+"""Questions on paper: what a teacher prints, and the key to it.
+
+- `handout`: some questions as one Markdown page, with the code and the answers by letter, and nothing that tells.
+- `key`: the right letters of the same questions, and what is wrong with each other answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradlab.lab.questions import Question, all_questions, load_question
+
+
+def handout(names: Sequence[str] = ()) -> str:
+    """The questions of these names, or all, as Markdown. Raises LookupError for a name that is none.
+
+    >>> print(handout(["two_targets"]).splitlines()[2])
+    ## 1. A list of losses
+    """
+    parts = ["# Questions on gradients\n"]
+    for number, question in enumerate(_chosen(names), 1):
+        answers = "\n".join(f"- [ ] **{letter}.** {answer.text}" for letter, answer in question.lettered)
+        parts.append(
+            f"## {number}. {question.title}\n\n```python\n{question.code.rstrip()}\n```\n\n{question.question}\n\n{answers}\n"
+        )
+    return "\n".join(parts)
+
+
+def key(names: Sequence[str] = ()) -> str:
+    """The key to `handout(names)`, in the same order.
+
+    >>> print(key(["two_targets"]).splitlines()[2])
+    ## 1. A list of losses: B
+    """
+    parts = ["# Key\n"]
+    for number, question in enumerate(_chosen(names), 1):
+        reasons = "\n".join(f"- **{letter}.** {answer.why}" for letter, answer in question.lettered)
+        parts.append(f"## {number}. {question.title}: {question.right}\n\n{reasons}\n")
+    return "\n".join(parts)
+
+
+def _chosen(names: Sequence[str]) -> list[Question]:
+    return [load_question(name) for name in names] if names else list(all_questions())
