@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import traceback
 
+import tensorflow as tf
+
+import gradlab
 from gradlab.runtime import shown_traceback
 from gradlab.runtime.shown_traceback import without_hooks
 
@@ -39,3 +42,16 @@ def test_recording_frames_go_and_the_users_stay():
 def test_a_fault_of_gradlabs_own_keeps_its_frames():
     error = raised("def hooked():\n    raise ValueError('gradlab')\n", None)
     assert any("hooks.py" in line for line in traceback.format_exception(without_hooks(error)))
+
+
+def test_what_a_recorded_conversion_raises_reads_as_without_gradlab():
+    pair = tf.constant([1.0, 2.0])
+
+    def shown(tape):
+        with tape:
+            try:
+                bool(pair)
+            except ValueError as error:
+                return [(f.name, f.line) for f in traceback.extract_tb(without_hooks(error).__traceback__)]
+
+    assert shown(gradlab.Tape()) == shown(tf.GradientTape())

@@ -91,7 +91,8 @@ def _entry(group: list[Diagnosis], opened: bool) -> str:
     ]
     if row.status is not Kind.OK:
         facts.append(("Certainty", str(row.certainty)))
-    also = ", ".join(f"{escape(str(p))} <code>{escape(p.code)}</code>" for p in row.where[1:4])
+    callers = [p for p in row.where[1:] if not p.code.startswith("get_ipython().")]  # IPython's line for %%explain
+    also = ", ".join(f"{escape(str(p))} <code>{escape(p.code)}</code>" for p in callers[:3])
     items = "".join(f"<dt>{k}</dt><dd>{escape(v)}</dd>" for k, v in facts if v)
     if also:
         items += f"<dt>Called from</dt><dd>{also}</dd>"

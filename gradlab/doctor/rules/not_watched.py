@@ -67,7 +67,7 @@ def not_trainable(case: Case) -> Finding | None:
     if "moving_" in name and not _asks_all(case):  # Keras' name for the statistics of its normalisation layers
         found.by_design = True
         found.message = "no gradient by design here: a statistic that the layer updates itself"
-        found.fix = "nothing to do: leave it out of the sources"
+        found.fix = "nothing to do: leave it out of the list"
     return found
 
 

@@ -25,7 +25,7 @@ from gradlab.doctor.source_code.value_flow import passed_on, reads
 TAPE_MISUSE = Cause(
     "tape-misuse",
     what="the tape can't be asked this, or not again",
-    fix="open the tape with persistent=True, or make one gradient call for all sources",
+    fix="open the tape with persistent=True, or make one gradient call for all variables",
 )
 API_MISUSE = Cause(
     "api-misuse",

@@ -20,7 +20,7 @@ from gradlab.doctor.source_code.scope import UserScope, children, class_file
 UNCONNECTED = Cause(
     "unconnected",
     what="the loss does not depend on it",
-    fix="use it in the loss, or leave it out of the sources",
+    fix="use it in the loss, or leave it out of the list",
 )
 
 LINEAR = (
