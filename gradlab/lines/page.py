@@ -19,7 +19,7 @@ STYLE = """
 .gradlab-lines .scroll { overflow-x: auto; }
 .gradlab-lines table { border-collapse: collapse; font: 12px/1.5 ui-monospace, monospace; text-align: left; }
 .gradlab-lines caption { text-align: left; font: 600 13px system-ui, sans-serif; padding: 4px 0; }
-.gradlab-lines th { font: 11px system-ui, sans-serif; color: #57606a; padding: 0 6px; text-align: left; }
+.gradlab-lines.gradlab-lines table th { font: 11px system-ui, sans-serif; color: #57606a; padding: 0 6px; text-align: left; }
 .gradlab-lines.gradlab-lines table td { padding: 0 6px; white-space: pre; text-align: left; vertical-align: middle; border: 0; background: transparent; }
 .gradlab-lines.gradlab-lines table td.said { white-space: normal; font-family: system-ui, sans-serif; min-width: 14em; }
 .gradlab-lines.gradlab-lines table td.strip { text-align: right; }
