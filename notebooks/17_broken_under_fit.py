@@ -133,8 +133,8 @@ for name, watch in watches.items():
     )
 
 # %% [markdown]
-# **Explain.** Now ask for the line. With an alarm `none`, `unseen`, `zero` or `nan` comes a report of the gradient doctor on the batch of that
-# step. For `nan` it uses the weights from before the step.
+# **Explain.** Now ask for the line. With an alarm `none`, `zero` or `nan` comes a report of the gradient doctor on the batch of that step. For
+# `nan` it uses the weights from before the step. With `unseen` comes a sentence: which variables, and which call gives the others to the optimizer.
 
 # %%
 for name in ("detached", "left out", "dead", "root"):
@@ -142,7 +142,7 @@ for name in ("detached", "left out", "dead", "root"):
     rows = getattr(alarm.report, "rows", [])
     code = [row.where[0].code.strip() for row in rows if row.where and row.where[0].code]
     print(f"{name}: step {alarm.step}, {alarm.variables[0]}")
-    print("   ", code[0] if code else "no line: a list is too short", f"({rows[0].cause})" if rows else "")
+    print("   ", f"{code[0]} ({rows[0].cause})" if code else alarm.report)
 
 # %% [markdown]
 # In `detached` the line is that of `stop_gradient`. In `left out` the step asks the tape for the gradients of the last layer alone, so no optimizer

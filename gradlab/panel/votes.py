@@ -54,19 +54,20 @@ class Votes(ipywidgets.VBox):
         """What a click does: lock the vote in, measure, and show what was found. The first vote on a claim counts."""
         if name in self.found or not self._buttons[name]:
             return
-        for button in self._buttons[name]:
-            button.disabled = True
+        # The buttons stay enabled: a browser takes the focus away from a disabled one, and Tab would begin at the top again.
         self._say(name, "measuring …")
         try:
             off, on, verdict = self._measure(name)
         except Exception as error:  # the page says so, and can be asked again
             self._say(name, html.escape(_not_measured(error)))
-            for button in self._buttons[name]:
-                button.disabled = False
             if strict():
                 raise
             return
         self.found[name] = so, verdict
+        for words, button in zip(VOTES, self._buttons[name], strict=True):
+            voted = VOTES[words] == so
+            button.icon = "check" if voted else ""
+            button.tooltip = f"{words}: {'your vote' if voted else 'not your vote'}. The first vote on a claim counts."
         self._say(name, _result(self.scenarios[name], so, off, on, verdict))
         self._count()
 
@@ -113,11 +114,18 @@ class Votes(ipywidgets.VBox):
     def _click(self, name: str, so: bool) -> Callable[[Any], None]:
         return lambda _: self.vote(name, so)
 
+    def _agrees(self, name: str) -> bool:
+        so, verdict = self.found[name]
+        return RIGHT.get(verdict) == so
+
     def _count(self) -> None:
-        agreed = sum(RIGHT.get(verdict) == so for so, verdict in self.found.values())
+        agreed = sum(map(self._agrees, self.found))
         words = f"{len(self.found)} of {len(self.scenarios)} voted on"
         if self.found:
             words += f"; the measurement agrees with {agreed} of your votes"
+        others = [str(n) for n, name in enumerate(self.scenarios, 1) if name in self.found and not self._agrees(name)]
+        if others:
+            words += f", and not with those on {', '.join(others)}"
         self._score.value = f'<span role="status">{words}.</span>'
 
     def _say(self, name: str, words: str) -> None:

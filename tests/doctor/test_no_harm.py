@@ -323,7 +323,7 @@ def test_the_command_keeps_its_report(tmp_path, capsys, monkeypatch):
     assert explained("--html", str(tmp_path / "none" / "a.html"), str(script)) == 2
     done = capsys.readouterr()
     assert "there is no folder" in done.err and done.out == ""
-    monkeypatch.setattr(command, "_unusable", lambda args: "")  # the disk fills up while the script runs
+    monkeypatch.setattr(command, "unusable", lambda args: "")  # the disk fills up while the script runs
     assert explained("--html", str(tmp_path / "none" / "a.html"), str(script)) == 2
     done = capsys.readouterr()
     assert "was not written" in done.err and "no-gradient-op" in done.out
