@@ -142,7 +142,7 @@ for name in ("detached", "left out", "dead", "root"):
     rows = getattr(alarm.report, "rows", [])
     code = [row.where[0].code.strip() for row in rows if row.where and row.where[0].code]
     print(f"{name}: step {alarm.step}, {alarm.variables[0]}")
-    print("   ", f"{code[0]} ({rows[0].cause})" if code else alarm.report)
+    print("   ", f"{code[0]} ({rows[0].cause})" if code else str(alarm.report).splitlines()[0])
 
 # %% [markdown]
 # In `detached` the line is that of `stop_gradient`. In `left out` the step asks the tape for the gradients of the last layer alone, so no optimizer

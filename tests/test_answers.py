@@ -15,7 +15,7 @@ from solutions import DONE, NOT_DONE, WHOLE, tags
 ONLY_THERE: dict[str, str] = {}
 # Not needed, or slow: training, plots of training, the race, panels, magics
 LONG = re.compile(
-    r"display\(bar\)|\brace\(|\bcost\(|milliseconds\(call|curves|Panel\(|gradlab\.start\(|^%", re.MULTILINE
+    r"display\(bar\)|\brace\(|\blanes\b|\bcost\(|milliseconds\(call|curves|Panel\(|gradlab\.start\(|^%", re.MULTILINE
 )
 NEEDED = re.compile(r"^(import |from |class |def |off, on = |expected = )", re.MULTILINE)
 NOTEBOOKS = [n for n in WHOLE if not n.endswith(("start_here", "capstone"))]  # it has a test file of its own

@@ -34,7 +34,7 @@ STYLE = """
 .gradlab-lines ul { margin: 4px 0; padding-left: 1.4em; } .gradlab-lines .key { color: #57606a; margin: 2px 0; }
 @media (prefers-color-scheme: dark) {
 .gradlab-lines { color: #e6edf3; background: #0d1117; }
-.gradlab-lines th, .gradlab-lines .key, .gradlab-lines tr.fold td { color: #9da7b3; }
+.gradlab-lines.gradlab-lines table th, .gradlab-lines .key, .gradlab-lines tr.fold td { color: #9da7b3; }
 .gradlab-lines tr.cut, .gradlab-lines tr.raised { background: #490202; }
 .gradlab-lines tr.cut td.said, .gradlab-lines tr.raised td.said { color: #ffc1ba; }
 .gradlab-lines.gradlab-lines table td.in, .gradlab-lines.gradlab-lines table td.part { border-left-color: #4493f8; }
