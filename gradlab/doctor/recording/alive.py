@@ -25,3 +25,15 @@ def instances(kinds: Iterable[type]) -> list[Any]:
     search = chain.from_iterable(map(compress, kept, chosen))
     empty = starmap(box.clear, ((),))  # the list of all objects holds the box too: only this ends the cycle
     return list(chain(fill, search, empty))[1:-1]  # `fill` and `empty` give a None each
+
+
+def kinds_of(base: type) -> set[type]:
+    """A class and all classes made from it."""
+    found: set[type] = set()
+    todo = [base]
+    while todo:
+        kind = todo.pop()
+        if kind not in found:
+            found.add(kind)
+            todo += type.__subclasses__(kind)
+    return found

@@ -11,27 +11,15 @@ import numpy as np
 import tensorflow as tf
 
 from gradlab.doctor.op_types import READS
-from gradlab.doctor.recording.alive import instances
+from gradlab.doctor.recording.alive import instances, kinds_of
 from gradlab.doctor.recording.sources import Eager
 from gradlab.doctor.recording.trace import Trace
-
-
-def _kinds() -> set[type]:
-    """tf.Variable and all classes made from it."""
-    found: set[type] = set()
-    todo: list[type] = [tf.Variable]
-    while todo:
-        kind = todo.pop()
-        if kind not in found:
-            found.add(kind)
-            todo += type.__subclasses__(kind)
-    return found
 
 
 def live_variables() -> list[Any]:
     """Every eager resource variable that is alive (Keras variables, metrics, seed generators and tf.random.Generator
     hold such)."""
-    return [v for v in instances(_kinds()) if isinstance(_handle(v), Eager)]
+    return [v for v in instances(kinds_of(tf.Variable)) if isinstance(_handle(v), Eager)]
 
 
 def _handle(variable: Any) -> Any:

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from gradlab.doctor.analysis.dataflow import backward
 from gradlab.doctor.certainty import Proof
-from gradlab.doctor.recording.alive import instances
+from gradlab.doctor.recording.alive import instances, kinds_of
 from gradlab.doctor.recording.frames import Place, places
 from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.snapshot import Snapshot
@@ -136,14 +136,7 @@ def _kept_by_keras(sources: list[Source], variables: list[Any]) -> tuple[Any, li
 def _keras_kinds() -> set[type]:
     """The layer class of Keras 3 and all classes made from it; empty where Keras 3 is not in use."""
     base = getattr(getattr(sys.modules.get("keras"), "layers", None), "Layer", None)
-    found: set[type] = set()
-    todo = [base] if isinstance(base, type) and base.__module__.startswith("keras.src") else []
-    while todo:
-        kind = todo.pop()
-        if kind not in found:
-            found.add(kind)
-            todo += type.__subclasses__(kind)
-    return found
+    return kinds_of(base) if isinstance(base, type) and base.__module__.startswith("keras.src") else set()
 
 
 def _plain_variables(layer: Any) -> Iterator[Any]:
