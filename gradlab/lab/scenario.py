@@ -67,6 +67,7 @@ class Scenario:
     verdict: str | Mapping[int, str]  # confirmed, refuted, half true
     why: str
     hint: str  # for the exercise: where to look, not what to write
+    doubted: str = ""  # a sentence about the switch that is true and that people doubt: where one votes, it is asked in place of the claim
     hints: Mapping[str, str] = field(
         default_factory=dict
     )  # by kind of flaw, where that of `gradlab.lab.flaws` does not help
