@@ -188,6 +188,8 @@ gradlab.folded(*lines)
 # map shows it for *your* network.
 
 # %% [markdown]
+# ## 3. Make an LSTM look back (extra)
+#
 # **Exercise.** Make an LSTM that looks back: choose a radius and a forget bias such that the first of 20 inputs moves the last state at least half
 # as much as the last input does. The check draws the map and compares two entries of its last row.
 #
@@ -222,7 +224,7 @@ else:
     print("right: it looks back to the first input")
 
 # %% [markdown]
-# ## 3. Write it yourself (extra)
+# ## 4. Write it yourself (extra)
 #
 # **Exercise.** Write the map of a SimpleRNN yourself. One step of the way from state t - 1 to state t multiplies by `diag(1 - h_t**2) @
 # U.T`; the way from the input s to the state s multiplies by `diag(1 - h_s**2) @ W.T`. Return d h_T / d x_1, an array of units × inputs,

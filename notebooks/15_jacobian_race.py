@@ -200,6 +200,9 @@ for name, call in {
 # The full tensor and the map have T × T blocks. The diagonal and the single steps have T blocks. The cell below measures the time for growing T,
 # and fits the exponent: 2 means four times the time for twice the length, and 1 means twice the time. (The fixed cost of a call makes the exponent
 # smaller. Arrays that no longer fit into the processor's cache make it larger.)
+#
+# The map holds one number for each block of the full tensor: log10 of the block's size. To compute it, the blocks are needed all the same, and each
+# product is scaled again and again so that nothing underflows. So the map saves memory, and it can take more time than the full tensor.
 
 # %% tags=["nbval-ignore-output"]
 from gradlab.lab.jacobian_race import cost
