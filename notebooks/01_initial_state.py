@@ -256,6 +256,8 @@ def by_hand(x, h0, W, U, b):
     return None  # your lines
 
 
+from gradlab.lab.difference import compared
+
 step = tf.keras.layers.SimpleRNNCell(4, bias_initializer="ones")
 inputs, start = tf.random.stateless_normal((1, 3), seed=(0, 1)), tf.random.stateless_normal((1, 4), seed=(0, 2))
 step(inputs, [start])  # makes the weights
@@ -264,8 +266,7 @@ with tf.GradientTape() as tape:
     loss = tf.reduce_mean((h - 1) ** 2)
 wanted = tape.gradient(loss, step.recurrent_kernel)
 mine = by_hand(inputs.numpy()[0], start.numpy()[0], *step.get_weights())
-right = mine is not None and np.shape(mine) == wanted.shape and np.allclose(mine, wanted, atol=1e-6)
-print("right" if right else "not yet: it is not what the tape says")
+print(compared(mine, wanted))
 
 
 # %% tags=["solution"]
@@ -277,6 +278,8 @@ def by_hand(x, h0, W, U, b):
     return np.outer(h0, d_z)
 
 
+from gradlab.lab.difference import compared
+
 step = tf.keras.layers.SimpleRNNCell(4, bias_initializer="ones")
 inputs, start = tf.random.stateless_normal((1, 3), seed=(0, 1)), tf.random.stateless_normal((1, 4), seed=(0, 2))
 step(inputs, [start])  # makes the weights
@@ -285,8 +288,7 @@ with tf.GradientTape() as tape:
     loss = tf.reduce_mean((h - 1) ** 2)
 wanted = tape.gradient(loss, step.recurrent_kernel)
 mine = by_hand(inputs.numpy()[0], start.numpy()[0], *step.get_weights())
-right = mine is not None and np.shape(mine) == wanted.shape and np.allclose(mine, wanted, atol=1e-6)
-print("right" if right else "not yet: it is not what the tape says")
+print(compared(mine, wanted))
 
 # %% [markdown]
 # ## What you take home

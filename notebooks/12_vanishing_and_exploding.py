@@ -241,12 +241,13 @@ def first_to_last(x, W, U, b):
     return None  # your lines
 
 
+from gradlab.lab.difference import compared
+
 layer = tf.keras.layers.SimpleRNN(5, return_sequences=True)
 sequence = inputs_of_size_one(12, 3)
 wanted = np.asarray(gradlab.jacobian(layer, sequence).full)[0, -1, :, 0]
 mine = first_to_last(np.float64(sequence)[0], *(np.float64(w) for w in layer.get_weights()))
-right = mine is not None and np.shape(mine) == wanted.shape and np.allclose(mine, wanted, atol=1e-6)
-print("right" if right else "not yet: expected the 5 × 3 array that gradlab.jacobian gives")
+print(compared(mine, wanted))
 
 
 # %% tags=["solution"]
@@ -262,12 +263,13 @@ def first_to_last(x, W, U, b):
     return product
 
 
+from gradlab.lab.difference import compared
+
 layer = tf.keras.layers.SimpleRNN(5, return_sequences=True)
 sequence = inputs_of_size_one(12, 3)
 wanted = np.asarray(gradlab.jacobian(layer, sequence).full)[0, -1, :, 0]
 mine = first_to_last(np.float64(sequence)[0], *(np.float64(w) for w in layer.get_weights()))
-right = mine is not None and np.shape(mine) == wanted.shape and np.allclose(mine, wanted, atol=1e-6)
-print("right" if right else "not yet: expected the 5 × 3 array that gradlab.jacobian gives")
+print(compared(mine, wanted))
 
 # %% [markdown]
 # ## What you take home
