@@ -55,12 +55,13 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # <!-- answers: initial_state -->
 #
-# **Explain.** Nothing is `None`. With zeros, one gradient is *exactly zero*, and that is right: in the first step the recurrent kernel multiplies
-# the initial state, so its gradient is the outer product of that state and the error that arrives from the loss. A state of zeros makes it zero.
+# **Explain.** Nothing is `None`. With zeros, one gradient is *exactly zero*, and that is right. In the first step the recurrent kernel multiplies
+# the initial state. So its gradient is the outer product of that state and the error that arrives from the loss. A state of zeros makes it zero.
 # From the second step on the state is no longer zero. A finite difference agrees: move the weight a little, and the loss does not change.
 
 # %% [markdown]
-# **Exercise.** One step, and the state must stay a constant. Give the recurrent kernel a gradient that is not zero.
+# **Exercise.** One step, and the state must stay a constant. Give the recurrent kernel a gradient that is not zero. Run the cell after each change:
+# the check says what is still wrong, and gives the hint that belongs to it. More hints are folded here.
 #
 # Hint: In the first step, what is the recurrent kernel multiplied with?
 # Hint: Its gradient is the outer product of the state before the step and the error. Which state makes that product zero?

@@ -152,8 +152,8 @@ for forget_bias in BIASES:
 # %% [markdown]
 # ## 4. How the training was chosen
 #
-# The three networks are trained alike, with settings that were found by trying: Adam with a learning rate of 0.01, 300 steps, and each gradient
-# clipped to a global norm of 0.1 (notebook [13](13_exploding_and_clipping.ipynb)). With Keras' own learning rate, 0.001, 300 steps are too few.
+# The three networks are trained alike, and the settings were found by trying. They are Adam with a learning rate of 0.01, 300 steps, and a global
+# norm of at most 0.1 by clipping (notebook [13](13_exploding_and_clipping.ipynb)). With Keras' own learning rate, 0.001, 300 steps are too few.
 # With 0.01 they are enough, and the clipping is needed. The next cell takes the clipping away, and nothing else.
 #
 # **Predict.** A forget bias of 4, and no clipping. Does it guess, does it learn, or something between the two?
@@ -200,10 +200,10 @@ bar.show(1, "done")
 Measured("a window of 20 steps: accuracy", share, band(share, expected_outcome))
 
 # %% [markdown]
-# **Explain.** The weights are the same at all steps. So the last 20 steps teach the network to keep what is in its state, and it does so in the
-# first 20 steps as well: a small part of the first input arrives. But no gradient reaches the step at which that input is written into the state,
-# so nothing teaches the network to write it more strongly than the 39 others. The accuracy ends between guessing and learning. The loss alone does
-# not show why. (Compare the encoder before the tape in notebook [6](06_encoder_decoder.ipynb).)
+# **Explain.** The weights are the same at all steps. So the last 20 steps teach the network to keep what is in its state. It does so in the first
+# 20 steps as well, and a small part of the first input arrives. But no gradient reaches the step at which that input is written into the state, so
+# nothing teaches the network to write it more strongly than the 39 others. The accuracy ends between guessing and learning. The loss alone does not
+# show why. (Compare the encoder before the tape in notebook [6](06_encoder_decoder.ipynb).)
 
 # %% [markdown]
 # ## 6. The same task with an orthogonal start (extra)
