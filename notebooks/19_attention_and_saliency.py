@@ -95,7 +95,7 @@ for name, (table, network, _) in {"plain": plain, "with attention": attending}.i
     ratio = np.median(found[:, 0] / found[:, -1])
     band = "less than a tenth" if ratio < 0.1 else "more than a tenth"
     said = "no answer yet" if my_ratio[name] == "?" else "as you said" if my_ratio[name] == band else "not as you said"
-    display(Measured(f"{name}: first word / last word", ratio, f"{band}; {said}"))
+    display(Measured(f"{name}: saliency of the first word / of the last", ratio, f"{band}; {said}"))
 
 # %% [markdown]
 # **Look at the states.** `gradlab.through_time` gives the gradient of the loss for each state of the LSTM, over every path to the loss.

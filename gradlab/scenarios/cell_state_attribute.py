@@ -2,7 +2,6 @@
 
 import tensorflow as tf
 
-from gradlab.lab.flaws import OTHER_LOSS
 from gradlab.lab.reading import Kind
 from gradlab.lab.scenario import Scenario
 
@@ -46,7 +45,7 @@ scenario = Scenario(
     ),
     hint="What does an LSTM layer return with return_state=True, and in which order?",
     hints={
-        OTHER_LOSS: "the sum is over another tensor than c. What does an LSTM layer return if it is told to return its states?"
+        "another loss": "the sum is over another tensor than c. What does an LSTM layer return if it is told to return its states?"
     },
     knobs={"steps": (1, 8), "units": (1, 8)},
 )
