@@ -5,7 +5,8 @@
 
 A step has dozens of variables, and each op costs some microseconds however small the tensor is. So a norm is one op a
 tensor, in float32, and what follows is done on the vector of all of them. Where float32 is not enough, which is seen from
-the result, all are taken again in float64.
+the result, all are taken again in float64. XLA joins ops into loops of its own, where an op costs nothing, and a sum in
+float32 is joined with the optimizer's, which may change a weight's last bit: there all is float64 at once.
 """
 
 from __future__ import annotations
@@ -32,12 +33,14 @@ def norms(tensors: Sequence[Any], xla: bool = False) -> Any:
     if not tensors:
         return tf.zeros([0])
     whole = [_whole(t, xla) for t in tensors]
-    quick = tf.sqrt(2.0 * tf.stack([tf.nn.l2_loss(_float32(t)) for t in whole]))
 
     def exact() -> Any:
         halves = tf.stack([tf.nn.l2_loss(tf.cast(t, tf.float64)) for t in whole])
         return tf.cast(tf.sqrt(2.0 * halves), tf.float32)
 
+    if xla:
+        return exact()
+    quick = tf.sqrt(2.0 * tf.stack([tf.nn.l2_loss(_float32(t)) for t in whole]))
     doubtful = tf.reduce_any(tf.logical_not(tf.logical_and(quick > LEAST, quick < MOST)))
     return tf.cond(doubtful, exact, lambda: quick)
 

@@ -93,10 +93,15 @@ def sparse_xla():
 
 
 def loss_scaled():
-    """From a scale of 2^127 several steps overflow before one is taken: normal for a LossScaleOptimizer."""
-    inner = keras.optimizers.SGD(0.1)
+    """From a scale of 2^126 several steps overflow before one is taken: normal for a LossScaleOptimizer.
+
+    1 / 2^127 would be subnormal, which TensorFlow takes for zero, and legacy Keras multiplies by it.
+    """
+    inner = keras.optimizers.SGD(1e-3)
     wrapper = keras.mixed_precision.LossScaleOptimizer
-    return built(network(optimizer=wrapper(inner, initial_scale=2.0**127, dynamic_growth_steps=100)), epochs=4)
+    model = network(optimizer=wrapper(inner, initial_scale=2.0**126, dynamic_growth_steps=100))
+    x, y = data()
+    return model, x, 10 * y, {"batch_size": 8, "epochs": 4, "verbose": 0}
 
 
 def mixed_precision():

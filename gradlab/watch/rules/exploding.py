@@ -3,7 +3,9 @@
 The measure is a variable's own course: the median of its last `RECENT` norms against the median of up to `WINDOW` before
 them. Healthy trainings change by a factor of ten or so when they leave a plateau, and then the loss falls. So `FACTOR` is
 far above that, and the loss must not have fallen. A training that diverges at once has no usual norm: there, `STEEP`
-steps in a row that each raise the norm tenfold, and the loss too, are enough.
+steps in a row that each raise the norm tenfold, and the loss too, are enough. Either way the norm must be above all that
+the variable had before: near a loss of zero Adam makes short steps that are far too large for gradients of 1e-7, and
+those rise a thousandfold and fall again by themselves, far below where the training began.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ class Rule:
         self.norms = np.full((0, HELD), np.inf, np.float32)
         self.steps = np.zeros((0, HELD), np.int64)
         self.had = np.zeros(0, np.int64)
+        self.gone = np.zeros(0, np.float32)  # the largest norm that has left the ring
         self.losses: deque[float] = deque(maxlen=HELD)
         self.said = False
 
@@ -48,12 +51,14 @@ class Rule:
             if len(seen) >= LEAST + RECENT:
                 usual = float(np.median([v for _, v in seen[:-RECENT]]))
                 late = seen[-RECENT:]
-                if usual > 0 and min(v for _, v in late) > FACTOR * usual:
+                most = max(float(self.gone[i]), *(v for _, v in seen[:-RECENT]))
+                if usual > 0 and min(v for _, v in late) > max(FACTOR * usual, most):
                     grown.append((i, usual, late[0][0], late[-1][1] / usual))
                     continue
             late = seen[-STEEP - 1 :]
             rises = [b[1] > TENFOLD * a[1] > 0 for a, b in itertools.pairwise(late)]
-            if len(rises) == STEEP and all(rises) and self._loss_rose():
+            most = max([float(self.gone[i]), *(v for _, v in seen[:-1])])
+            if len(rises) == STEEP and all(rises) and late[-1][1] > most and self._loss_rose():
                 grown.append((i, late[0][1], late[1][0], late[-1][1] / late[0][1]))
         if not grown or self._loss_fell():
             return []
@@ -61,7 +66,7 @@ class Rule:
         first = max(grown, key=lambda g: (-g[2], g[0]))
         paths = tuple(dict.fromkeys([names[first[0]], *(names[g[0]] for g in reversed(grown))]))
         words = f"gradients explode since then, first in {paths[0]}: {first[3]:.0e} times its usual norm"
-        reason = f"{RECENT} norms in a row tenfold each, or above {FACTOR:.0f} times the median of those before, and the loss has not fallen"
+        reason = f"{RECENT} norms in a row tenfold each, or above {FACTOR:.0f} times the median of those before and above all of them, and the loss has not fallen"
         return [Alarm("exploding", first[2], column.step, paths, words, reason)]
 
     def _high(self, column: Column) -> list[int]:
@@ -75,8 +80,11 @@ class Rule:
             self.norms = np.vstack([self.norms, np.full((more, HELD), np.inf, np.float32)])
             self.steps = np.vstack([self.steps, np.zeros((more, HELD), np.int64)])
             self.had = np.append(self.had, np.zeros(more, np.int64))
+            self.gone = np.append(self.gone, np.zeros(more, np.float32))
         at = np.flatnonzero(ok)
         places = self.had[at] % HELD
+        leaving = np.where(self.had[at] >= HELD, self.norms[at, places], 0)
+        self.gone[at] = np.maximum(self.gone[at], leaving)
         self.norms[at, places] = column.norm[at]
         self.steps[at, places] = column.step
         self.had[at] += 1
