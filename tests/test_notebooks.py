@@ -5,12 +5,12 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
 import papermill
 import pytest
+import warm
 from kerases import HERE
 from solutions import DONE, NOT_DONE
 
@@ -81,15 +81,17 @@ def text_of(cell):
     return "\n".join(o.get("text") or o.get("data", {}).get("text/plain", "") for o in cell.get("outputs", []))
 
 
-def nbval(notebook, path=""):
-    environment = {**os.environ, "PYTHONPATH": str(path)} if path else None
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-c", os.devnull]
+def nbval(notebook, folder, path=""):
+    """Compare a notebook with a run of it. `folder`: an empty one; `path`: where gradlab is, if not here."""
+    environment = {**os.environ, "PYTHONPATH": str(path)} if path else dict(os.environ)
+    command = [*warm.python(3), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-c", os.devnull]
     command += [
         f"--rootdir={notebook.parent}",
         "--nbval",
-        "--nbval-current-env",
+        f"--nbval-kernel-name={warm.KERNEL}",
         f"--nbval-cell-timeout={CELL_TIMEOUT}",
     ]
+    environment = warm.with_kernel(folder, environment)
     return subprocess.run([*command, str(notebook)], capture_output=True, text=True, env=environment)
 
 
@@ -192,8 +194,8 @@ def test_headings_and_links_are_in_order(script):
 @pytest.mark.skipif(
     DEVICE != "/CPU:0", reason=f"the committed outputs are those of /CPU:0, and this run is on {DEVICE}"
 )
-def test_strict_nbval_finds_every_output_as_committed(script):
-    done = nbval(told(script))
+def test_strict_nbval_finds_every_output_as_committed(script, tmp_path):
+    done = nbval(told(script), tmp_path)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
 
 
@@ -236,7 +238,7 @@ def test_strict_nbval_fails_when_a_scenarios_numbers_change(tmp_path):
     changed.write_text(source.replace("level = 10 * h", "level = 11 * h"))
     notebook = tmp_path / "02_integer_cast.ipynb"
     shutil.copy(solution_of(ROOT / "notebooks" / notebook.with_suffix(".py").name), notebook)
-    done = nbval(notebook, path=tmp_path)
+    done = nbval(notebook, tmp_path / "jupyter", path=tmp_path)
     assert done.returncode == 1, done.stdout[-3000:] + done.stderr[-2000:]
     assert "largest" in done.stdout
 
