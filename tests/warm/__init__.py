@@ -16,10 +16,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+from gradlab.runtime.tf_environment import chosen_keras
+
 HERE = Path(__file__).parent
 FORKS = sys.platform == "linux"  # elsewhere a fork after TensorFlow's import is not safe, and Python starts anew
-INLINE = "module://matplotlib_inline.backend_inline"  # what a kernel would choose, and what matplotlib reads at its import
-KERNEL = "warm"
+INLINE = (
+    "module://matplotlib_inline.backend_inline"  # what a kernel would choose, and what matplotlib reads at its import
+)
 
 
 @functools.cache
@@ -45,11 +48,18 @@ def python(keras: int) -> list[str]:
     return [sys.executable, "-I", "-S", str(HERE / "client.py"), _server(keras)[1]]
 
 
-def with_kernel(folder: Path, environment: dict[str, str], keras: int = 3) -> dict[str, str]:
-    """The environment, with a kernel named `KERNEL` in it, which is a warm Python. Its specification is put in the folder."""
-    spec = folder / "kernels" / KERNEL / "kernel.json"
+@functools.cache
+def kernels() -> str:
+    """A value for JUPYTER_PATH under which the kernel `python3` is such a Python with Keras 3, and else is what it always is.
+
+    Where the environment asks for legacy Keras a notebook chooses Keras 3 itself, which it can't once TensorFlow is there.
+    """
+    if not FORKS or chosen_keras() == 2:
+        return os.environ.get("JUPYTER_PATH", "")
+    folder = Path(tempfile.mkdtemp(prefix="warm-"))
+    spec = folder / "kernels" / "python3" / "kernel.json"
     spec.parent.mkdir(parents=True)
-    argv = [*python(keras), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    made = {"argv": argv, "display_name": KERNEL, "language": "python", "env": {"MPLBACKEND": INLINE} if FORKS else {}}
-    spec.write_text(json.dumps(made))
-    return {**environment, "JUPYTER_PATH": str(folder)}
+    argv = [*python(3), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    made = {"argv": argv, "display_name": "Python 3 (ipykernel)", "language": "python"}
+    spec.write_text(json.dumps({**made, "env": {"MPLBACKEND": INLINE}}))
+    return str(folder)

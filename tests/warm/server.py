@@ -91,7 +91,9 @@ def run(argv: list[str], cwd: str, env: dict[str, str]) -> None:
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
-    os.environ.pop("JPY_PARENT_PID", None)  # a kernel watches its parent, which is the server; that ends it with its client
+    os.environ.pop(
+        "JPY_PARENT_PID", None
+    )  # a kernel watches its parent, which is the server; that ends it with its client
     if "MPLBACKEND" in env:
         matplotlib.rcParams["backend"] = env["MPLBACKEND"]
     sys.path[:] = ["", *filter(None, env.get("PYTHONPATH", "").split(os.pathsep)), *sys.path[1:]]
