@@ -8,9 +8,11 @@ Python that is started anew: the modules are there before the first line, and wh
 
 from __future__ import annotations
 
+import atexit
 import functools
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,10 +27,16 @@ INLINE = (
 )
 
 
+def _folder() -> Path:
+    folder = tempfile.mkdtemp(prefix="warm-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
 @functools.cache
 def _server(keras: int) -> tuple[subprocess.Popen[str], str]:
     """The process that forks, and its address. It ends when its standard input does: with this process."""
-    address = str(Path(tempfile.mkdtemp(prefix="warm-")) / "socket")
+    address = str(_folder() / "socket")
     environment = {**os.environ, "TF_USE_LEGACY_KERAS": "1" if keras == 2 else "0"}
     environment.pop("PYTHONPATH", None)  # each program brings its own
     server = subprocess.Popen(
@@ -56,7 +64,7 @@ def kernels() -> str:
     """
     if not FORKS or chosen_keras() == 2:
         return os.environ.get("JUPYTER_PATH", "")
-    folder = Path(tempfile.mkdtemp(prefix="warm-"))
+    folder = _folder()
     spec = folder / "kernels" / "python3" / "kernel.json"
     spec.parent.mkdir(parents=True)
     argv = [*python(3), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
