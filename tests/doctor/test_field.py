@@ -11,10 +11,10 @@ from pathlib import Path
 import fieldcases
 import pytest
 
-# `make test` asks every second case, in the first or the second of its ways in turn. The command starts a Python for each case: every
-# fourth. What a plain tape gives depends on no line of gradlab, and the way `tape` compares with it: every eighth. At every push a
+# `make test` asks every third case, in the first or the second of its ways in turn. The command starts a Python for each case: every
+# fourth. What a plain tape gives depends on no line of gradlab, and the way `tape` compares with it: every ninth. At every push a
 # job of the workflow runs all.
-CASES, COMMANDS, PLAIN = 2, 4, 8
+CASES, COMMANDS, PLAIN = 3, 4, 9
 ASKED = [(path, way) for path in fieldcases.FILES for way in fieldcases.ways(path)]
 
 
