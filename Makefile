@@ -35,8 +35,10 @@ lab: env  ## open JupyterLab at the first page (ARGS=--no-browser: only the serv
 	@$(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 --LabApp.default_url=/lab/tree/$(START) $(ROOT_USER) $(ARGS)
 
 test: env-test  ## lint, types, unit tests, notebooks, browser (ARGS='-k name': only those)
-	@$(MAKE) --no-print-directory check
-	@browser="$$($(PY) tools/browser.py)" || exit 1; \
+	@path="$$(mktemp)"; $(PY) tools/browser.py > "$$path" & looking=$$!; \
+	$(MAKE) --no-print-directory check; checked=$$?; \
+	wait $$looking || exit 1; browser="$$(cat "$$path")"; rm "$$path"; \
+	[ $$checked = 0 ] || exit 1; \
 	GRADLAB_BROWSER="$$browser" $(PY) -m pytest -n $(WORKERS) --dist loadgroup -ra $(ARGS) || exit 1; \
 	[ -n "$$browser" ] || echo "gradlab: !!! NO CHROMIUM WAS FOUND: THE BROWSER TESTS DID NOT RUN"; \
 	[ -e node_modules/axe-core ] || echo "gradlab: !!! NO npm, OR IT REACHED NO REGISTRY: axe-core DID NOT CHECK ACCESSIBILITY"
@@ -51,10 +53,11 @@ test-all: env-test  ## the same with the longer forms of the sampled tests (mark
 check: env-test  ## ruff, mypy and, where npm is found, the types of the panel's JavaScript (npm also brings axe-core)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy
-	@if command -v npm >/dev/null && npm install --no-package-lock --no-audit --no-fund --silent; then \
+	@$(PY) -m mypy & python=$$!; \
+	if command -v npm >/dev/null && npm install --no-package-lock --no-audit --no-fund --silent; then \
 	npx --no-install tsc -p . ; \
-	else echo "gradlab: !!! NO npm, OR IT REACHED NO REGISTRY: THE PANEL'S JAVASCRIPT WAS NOT TYPE-CHECKED"; fi
+	else echo "gradlab: !!! NO npm, OR IT REACHED NO REGISTRY: THE PANEL'S JAVASCRIPT WAS NOT TYPE-CHECKED"; fi; \
+	javascript=$$?; wait $$python && exit $$javascript
 
 notebooks: env  ## build the notebooks from the .py beside them, and the pages in docs/ that are made
 	$(VENV)/bin/gradlab render $(ARGS)

@@ -13,6 +13,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+import warm
+
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
@@ -32,11 +34,16 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def lab(folder: Path, home: Path):
-    """A JupyterLab server on the folder; yields its address. Ended by its process id."""
+def lab(folder: Path, home: Path, start: bool = True):
+    """A JupyterLab server on the folder; yields its address. Ended by its process id.
+
+    `start=False`: its kernels have TensorFlow imported before, for a test that is not about the start.
+    """
     port = free_port()
     environment = {**os.environ, "HOME": str(home), "JUPYTER_RUNTIME_DIR": str(home / "runtime")}
     environment.pop("GRADLAB_STRICT", None)  # a learner's lab shows errors in the panel
+    if not start:
+        environment["JUPYTER_PATH"] = warm.kernels()
     command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--ip=127.0.0.1", f"--port={port}"]
     command += ["--IdentityProvider.token=", "--ServerApp.allow_root=True", f"--ServerApp.root_dir={folder}"]
     with open(home / "lab.log", "w") as log:

@@ -14,6 +14,7 @@ import sys
 from typing import Any
 
 import pytest
+import warm
 
 import gradlab
 from gradlab.lab.measure import keras_version
@@ -24,7 +25,9 @@ OTHER = 5 - HERE
 GROUP = "other-keras"  # of pytest-xdist: the tests that share one such process
 ALL_QUESTIONS = """
 import json
+from unittest.mock import patch
 import gradlab
+from gradlab.claims.collect import _versions, measured
 from gradlab.lab.blamed_line import find
 from gradlab.lab.verdict import changed, judge
 from oracle.differences import contradictions
@@ -39,10 +42,13 @@ for name in gradlab.names():
         "cuts": {n: [c.line, c.number] for n, c in find(scenario, on, None, {}).items()},
         "contradictions": contradictions(scenario, sides) if name in %r else None,
     }
-print(json.dumps(out))
+    with patch("gradlab.lab.measure.compare", lambda _: sides):  # what has just been measured, for the table of claims
+        out[name]["for the table"] = measured(name, %d)
+print(json.dumps([out, _versions(%d)]))
 """
-# Finite differences in float64 are half of what that process costs: every third scenario there, all of them weekly.
-COMPARED = gradlab.names()[::3]
+# Finite differences in float64 are half of what that process costs: every sixth scenario there, none of those that
+# test_oracle.py samples here. All of them weekly.
+COMPARED = gradlab.names()[1::6]
 DIFFERENCES = """
 import json
 import gradlab
@@ -58,9 +64,19 @@ def only_there(scenario: str) -> bool:
 
 
 @functools.cache
+def _all_there() -> Any:
+    return under_the_other_keras(ALL_QUESTIONS % (OTHER, COMPARED, OTHER, OTHER))
+
+
 def scenarios_there() -> Any:
     """Scenario -> what its run under the other Keras version gives: kinds, verdict, lines, contradictions of float64."""
-    return under_the_other_keras(ALL_QUESTIONS % (OTHER, COMPARED))
+    return _all_there()[0]
+
+
+def measured_there() -> Any:
+    """The same runs as `gradlab claims` measures them under the other Keras version."""
+    scenarios, versions = _all_there()
+    return {"versions": versions, "scenarios": {name: found["for the table"] for name, found in scenarios.items()}}
 
 
 def under_the_other_keras(script: str) -> Any:
@@ -74,7 +90,8 @@ def under_the_other_keras(script: str) -> Any:
         pytest.skip(f"KERAS {OTHER} WAS NOT TESTED: {error}")
     environment = {**os.environ, "TF_USE_LEGACY_KERAS": "1" if OTHER == 2 else "0"}
     environment["PYTHONPATH"] = os.pathsep.join(p for p in sys.path if p)
+    python = warm.python(OTHER)
     check = f"from gradlab.lab.measure import keras_version\nassert keras_version() == {OTHER}\n"
-    done = subprocess.run([sys.executable, "-c", check + script], env=environment, capture_output=True, text=True)
+    done = subprocess.run([*python, "-c", check + script], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])

@@ -6,6 +6,11 @@ from typing import Any
 import pytest
 
 
+def weekly(*values: Any) -> Any:
+    """One set of parameters that only `make test-all` and the weekly job run."""
+    return pytest.param(*values, marks=pytest.mark.weekly)
+
+
 def sampled(values: Iterable[Any], every: int, first: int = 0, ids: Callable[[Any], str] | None = None) -> list[Any]:
     """Each value as a parameter; all but the `every`-th, beginning with number `first`, carry the mark `weekly`.
 

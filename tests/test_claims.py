@@ -4,13 +4,18 @@ import copy
 import itertools
 import json
 import re
+import runpy
+import subprocess
+import sys
+import types
 from pathlib import Path
 
 import pytest
-from kerases import GROUP
+from kerases import GROUP, HERE, OTHER, measured_there
 
 import gradlab
-from gradlab.claims import as_text
+from gradlab.claims import _measured as _measured_by_the_command
+from gradlab.claims import as_text, collect
 from gradlab.claims.page import page, summary
 from gradlab.claims.sources import CLAIMS, DOCUMENTS
 from gradlab.claims.table import build, close, differences, unmeasured
@@ -24,9 +29,39 @@ def table():
     return json.loads((DOCS / "claims.json").read_text(encoding="utf-8"))
 
 
-@pytest.mark.xdist_group(GROUP)
-def test_the_committed_table_agrees_with_a_run_on_both_keras_versions(capsys):
+@pytest.mark.weekly
+def test_the_command_finds_the_committed_table_in_two_processes(capsys):
     assert main(["claims", "--check", "--folder", str(DOCS)]) == 0, capsys.readouterr().out
+
+
+@pytest.mark.xdist_group(GROUP)
+def test_the_committed_table_agrees_with_a_run_on_both_keras_versions(capsys, monkeypatch):
+    """The same without a process for each Keras: this one, and the one that other tests ask as well."""
+    measured_here = {
+        "versions": collect._versions(HERE),
+        "scenarios": {n: collect.measured(n, HERE) for n in gradlab.names()},
+    }
+    found = {HERE: measured_here, OTHER: measured_there()}
+    monkeypatch.setattr("gradlab.claims._measured", found.__getitem__)
+    assert main(["claims", "--check", "--folder", str(DOCS)]) == 0, capsys.readouterr().out
+
+
+def test_each_keras_is_measured_in_a_process_of_its_own_and_read_from_its_file(monkeypatch):
+    """Here in this process, which is of one Keras, and with one scenario: the command, its environment and the file."""
+    asked = []
+
+    def run(command, env, check):
+        asked.append((command[:-1], env["TF_USE_LEGACY_KERAS"], check))
+        monkeypatch.setattr("sys.argv", command[2:])
+        runpy.run_path(collect.__file__, run_name="__main__")
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr("gradlab.lab.scenario.names", lambda: ["rounding"])
+    monkeypatch.setattr("gradlab.claims.subprocess", types.SimpleNamespace(run=run))
+    found = _measured_by_the_command(HERE)
+    command = [sys.executable, "-m", "gradlab.claims.collect", str(HERE)]
+    assert asked == [(command, "1" if HERE == 2 else "0", False)]
+    assert found == {"versions": collect._versions(HERE), "scenarios": {"rounding": collect.measured("rounding", HERE)}}
 
 
 def test_every_claim_has_a_verdict_and_every_scenario_a_claim(table):

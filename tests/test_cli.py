@@ -4,6 +4,8 @@ import subprocess
 import sys
 
 import pytest
+import warm
+from kerases import HERE
 
 import gradlab
 
@@ -17,7 +19,8 @@ print(tape.gradient(loss, w))
 
 
 def call(*words):
-    return subprocess.run([sys.executable, "-m", "gradlab.cli", *words], capture_output=True, text=True)
+    python = warm.python(HERE) if words[0] == "explain" else [sys.executable]  # it begins with TensorFlow's import
+    return subprocess.run([*python, "-m", "gradlab.cli", *words], capture_output=True, text=True)
 
 
 def test_it_lists_the_scenarios():

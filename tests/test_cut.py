@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from kerases import GROUP, HERE, OTHER, scenarios_there
+from samples import sampled
 
 import gradlab
 from gradlab.doctor import Diagnosis, Report
@@ -85,7 +86,7 @@ def check(name, kinds, found, keras):
             assert number in switch, f"{source}: {line}"
 
 
-@pytest.mark.parametrize("name", with_a_cut(HERE))
+@pytest.mark.parametrize("name", sampled(with_a_cut(HERE), 2))  # under the other Keras: all
 def test_the_line_is_where_the_switch_cuts(name):
     scenario = gradlab.load(name)
     side = gradlab.compare(name)[1]

@@ -47,7 +47,7 @@ def page(tmp_path_factory):
     two = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
     two.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(two, work / "two.ipynb")
-    with lab(work, home) as address, browser(tmp_path_factory.mktemp("browser")) as page:
+    with lab(work, home, start=False) as address, browser(tmp_path_factory.mktemp("browser")) as page:
         page.address, page.work = address, work
         page.set_viewport_size(LAPTOP)
         yield page
@@ -195,9 +195,9 @@ def try_panel(page, i):
         assert train.get_attribute("title"), "a button that does nothing says why"
 
 
-def try_notebook(page, front, name):
+def try_notebook(page, front, name, most=None):
     panels = run(page, front, name)
-    for i in range(panels.count()):
+    for i in range(panels.count())[:most]:
         try:
             try_panel(page, i)
         except (AssertionError, TimeoutError) as error:
@@ -208,7 +208,8 @@ def try_notebook(page, front, name):
 
 @pytest.mark.parametrize(("front", "name"), SAMPLE)
 def test_a_sample_of_notebooks(page, front, name):
-    try_notebook(page, front, name)
+    """Each runs from top to bottom, and the first of its panels is tried."""
+    try_notebook(page, front, name, most=1)
 
 
 @pytest.mark.weekly

@@ -20,7 +20,7 @@ SCENARIOS = Path(gradlab.__file__).with_name("scenarios")
 RECURRENT = [n for n in NAMES if any(w in (SCENARIOS / f"{n}.py").read_text() for w in ("RNN", "LSTM", "GRU"))]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sampled(NAMES, 2))
 def test_finite_differences_in_float64_confirm_every_reading(name):
     assert contradictions(gradlab.load(name)) == []
 
@@ -37,7 +37,7 @@ def test_finite_differences_confirm_all_other_scenarios_under_the_other_keras():
     assert under_the_other_keras(DIFFERENCES % rest) == {name: [] for name in rest}
 
 
-@pytest.mark.parametrize("name", sampled(RECURRENT, 2))
+@pytest.mark.parametrize("name", sampled(RECURRENT, 3, first=1))
 def test_the_same_network_in_jax_has_the_same_gradients(name):
     pytest.importorskip("jax", reason="JAX is not installed: THE SECOND ORACLE DID NOT RUN")
     from oracle.in_jax import gaps

@@ -152,8 +152,17 @@ def compiled(text: str, name: str):
     return compile(text, name, "exec")
 
 
-@pytest.mark.parametrize("way", ["cell", "function", "Tape"])
-@pytest.mark.parametrize(("title", "cause", "body"), CASES, ids=[c[0] for c in CASES])
+WAYS = ("cell", "function", "Tape")
+
+
+@pytest.mark.parametrize(
+    ("title", "cause", "body", "way"),
+    [
+        pytest.param(*case, way, marks=[] if n % 3 == k else [pytest.mark.weekly], id=f"{case[0]}-{way}")
+        for n, case in enumerate(CASES)
+        for k, way in enumerate(WAYS)  # each case in one way, in turn
+    ],
+)
 def test_line_of_the_exit(title, cause, body, way):
     text = program(body, "gradlab.Tape" if way == "Tape" else "tf.GradientTape")
     if way == "function":

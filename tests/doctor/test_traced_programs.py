@@ -58,7 +58,7 @@ def expected(program, statuses):
     return {n: (s, program.cause, program.line) if s != "ok" else ("ok", None, "") for n, s in statuses.items()}
 
 
-@pytest.mark.parametrize("program", sampled(PROGRAMS.values(), 2, ids=lambda p: p.name))
+@pytest.mark.parametrize("program", sampled(PROGRAMS.values(), 4, ids=lambda p: p.name))
 def test_a_graph_is_told_as_the_eager_run_is(program):
     in_eager, in_graph = dict(program.rows), {**program.rows, **program.graph}
     plain, kind = statuses(program, eager)

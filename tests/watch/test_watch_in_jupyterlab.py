@@ -53,7 +53,7 @@ def test_a_fit_is_seen_while_it_runs_and_can_be_interrupted(tmp_path_factory):
     notebook.cells.append(nbformat.v4.new_code_cell(THROUGH.strip()))
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, work / "fit.ipynb")
-    with lab(work, home) as address, browser(tmp_path_factory.mktemp("browser")) as page:
+    with lab(work, home, start=False) as address, browser(tmp_path_factory.mktemp("browser")) as page:
         run_all(page, address, "fit.ipynb")
         canvas = page.locator(".glw canvas").first
         canvas.wait_for(timeout=180_000)

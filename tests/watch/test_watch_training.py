@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+import warm
+from kerases import HERE
 from trainings import ALL, LEGACY, built, data, keras, network
 
 from gradlab.watch import hooks, variables
@@ -63,7 +65,10 @@ def test_two_replicas_see_the_applied_sum_and_end_in_the_same_bits(names):
     script = Path(__file__).with_name("replicas.py")
     paths = os.pathsep.join([str(script.parent), str(script.parents[1] / "doctor"), *(p for p in sys.path if p)])
     done = subprocess.run(
-        [sys.executable, str(script), *names], env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True
+        [*warm.python(HERE), str(script), *names],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.splitlines()[-1] == f"{len(names)} trainings on two replicas"
