@@ -9,7 +9,7 @@ import tensorflow as tf
 import gradlab
 from gradlab.lab.measure import compare, directional, take
 from gradlab.lab.reading import Kind
-from gradlab.runtime.devices import check_device
+from gradlab.runtime.devices import check_device, full_float32
 
 BASE = gradlab.load("integer_cast")
 
@@ -107,10 +107,21 @@ def test_a_run_that_returns_something_else_is_told_what_was_expected(result, err
         take(made, False, made.setup())
 
 
+def test_tf32_is_off_in_the_block_and_back_after_it():
+    enabled = tf.config.experimental.tensor_float_32_execution_enabled
+    before = enabled()
+    with pytest.raises(ZeroDivisionError), full_float32():
+        inside = enabled()
+        1 / 0  # noqa: B018
+    assert (before, inside, enabled()) == (True, False, True)
+
+
 def test_devices_are_named_in_any_usual_form():
     assert check_device("/CPU:0") == check_device("cpu:0") == check_device("/device:CPU:0") == "/CPU:0"
 
 
-@pytest.mark.skipif(not tf.config.list_physical_devices("GPU"), reason="NO GPU ON THIS MACHINE: not checked")
+@pytest.mark.skipif(
+    not tf.config.list_physical_devices("GPU"), reason="no GPU here, or GRADLAB_DEVICE=/GPU:0 is not set: NOT tested"
+)
 def test_a_gpu_computes_where_it_is_told_to():
     assert compare("integer_cast", device="/GPU:0")[0].kinds == compare("integer_cast", device="/CPU:0")[0].kinds

@@ -19,11 +19,19 @@ def autodiff(function: Callable[[Any], Any], x: np.ndarray) -> np.ndarray:
     import tensorflow as tf
 
     x = tf.constant(x)
-    with tf.GradientTape(persistent=True) as tape:
-        tape.watch(x)
-        y = function(x)
-        flat = tf.unstack(tf.reshape(y, [y.shape[0], -1]), axis=1)
-    rows = [tape.gradient(element, x, unconnected_gradients="zero") for element in flat]
+
+    def recorded() -> tuple[Any, Any, list[Any]]:
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            y = function(x)
+            return tape, y, tf.unstack(tf.reshape(y, [y.shape[0], -1]), axis=1)
+
+    tape, y, flat = recorded()
+    rows = []
+    for n in range(len(flat)):
+        if n and tf.config.list_physical_devices("GPU"):
+            tape, _, flat = recorded()  # of cuDNN's LSTM and GRU only the first gradient that a tape gives is right
+        rows.append(tape.gradient(flat[n], x, unconnected_gradients="zero"))
     return tf.reshape(tf.stack(rows, 1), [x.shape[0], *y.shape[1:], *x.shape[1:]]).numpy()
 
 

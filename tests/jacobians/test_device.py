@@ -50,7 +50,7 @@ def test_norms_on_the_device_do_not_underflow() -> None:
 
 
 @pytest.mark.skipif(
-    not tf.config.list_physical_devices("GPU"), reason="no GPU here: keeping everything on a GPU was NOT tested"
+    not tf.config.list_physical_devices("GPU"), reason="no GPU here, or GRADLAB_DEVICE=/GPU:0 is not set: NOT tested"
 )
 def test_everything_stays_on_a_gpu() -> None:
     layer, x = keras.layers.LSTM(8), np.random.default_rng(0).standard_normal((2, 20, 4)).astype("float32")

@@ -4,8 +4,10 @@ weights.
 
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from gradlab.jacobians import jacobian
 
@@ -76,3 +78,18 @@ def test_jax_agrees_in_float64(networks: Any, kind: str) -> None:
         )
     assert theirs.dtype == np.float64
     assert relative(jacobian(double, x.astype("float64")).full, theirs) < 1e-12
+
+
+def test_a_cell_of_ones_own_is_run_without_tf32() -> None:
+    """On a GPU TF32 made the Jacobian wrong by 1e-3; the setting itself can be read on any machine."""
+    enabled = tf.config.experimental.tensor_float_32_execution_enabled
+    seen = []
+
+    class Cell(keras.layers.SimpleRNNCell):
+        def call(self, inputs, states, training=False):
+            if tf.executing_eagerly():
+                seen.append(enabled())
+            return super().call(inputs, states, training=training)
+
+    jacobian(keras.layers.RNN(Cell(3), return_sequences=True), np.ones((1, 4, 2), "float32"))
+    assert seen[-1] is False and enabled()

@@ -40,10 +40,13 @@ def trace(cell: Any, x: Array, states: list[Array], masked: Array | None, ops: O
         graph = CellGraph(cell, shape, dtype, masked is not None, any_shape=bool(kept))
         graph.made_for = fingerprint(cell)
         graphs[key] = [*kept, graph][-_KEPT:]
-    entering, made, jacobians = graph.run(x, states, masked)
-    if tuple(shape) not in graph.checked:
-        _check(cell, graph, x, entering, made, masked)
-        graph.checked.add(tuple(shape))
+    from gradlab.runtime.devices import full_float32  # imports TensorFlow
+
+    with full_float32():
+        entering, made, jacobians = graph.run(x, states, masked)
+        if tuple(shape) not in graph.checked:
+            _check(cell, graph, x, entering, made, masked)
+            graph.checked.add(tuple(shape))
     return _assemble(graph, made, jacobians, masked, ops, dtype)
 
 

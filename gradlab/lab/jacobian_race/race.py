@@ -52,6 +52,8 @@ def race(layer: Any, x: Any, *, repeats: int = 9, budget: float = 20.0, progress
             f"race needs a SimpleRNN with tanh and return_sequences=True, found {type(layer).__name__}: the structured "
             f"way is for that"
         )
+    from gradlab.runtime.devices import full_float32  # imports TensorFlow
+
     lanes: dict[str, Callable[[], Any]] = {
         "folk loop (sums over units)": lambda: folk_loop(layer, x),
         "batch_jacobian per step": lambda: jacobian_per_step(layer, x),
@@ -62,7 +64,8 @@ def race(layer: Any, x: Any, *, repeats: int = 9, budget: float = 20.0, progress
     first: dict[str, float] = {}
     results: dict[str, np.ndarray] = {}
     times: dict[str, list[float]] = {name: [] for name in lanes}
-    with _without_retracing_warnings(), progress_bar(len(lanes) * (repeats + 1), "race", progress) as bar:
+    quiet, bar_of = _without_retracing_warnings(), progress_bar(len(lanes) * (repeats + 1), "race", progress)
+    with quiet, full_float32(), bar_of as bar:
         for name, call in lanes.items():
             started = time.perf_counter()
             results[name] = np.asarray(call())
