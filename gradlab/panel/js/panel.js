@@ -20,7 +20,8 @@ class View {
   constructor(model, el) {
     this.model = model;
     /** @type {import("./types.js").Page} */ this.page = model.get("page");
-    this.picked = ""; this.view = "size"; this.speak = 0; this.sources = 0; this.bar = "";
+    /** @type {import("./types.js").Scene|undefined} */ this.scene = undefined;
+    this.picked = ""; this.view = "size"; this.speak = 0; this.rows = 0; this.sources = 0; this.bar = "";
     const { page } = this;
     this.live = make("div", { class: "gl-cursor", role: "status", "aria-live": "polite" });
     this.heard = make("div", { class: "gl-said", role: "status", "aria-live": "polite" }); // for ears: it would move the page
@@ -103,9 +104,11 @@ class View {
   /** @param {string} name */
   pick(name) { this.picked = name; this.tiles.pick(name); this.code?.pick(name); }
 
-  // Traits may come one by one and in any order: nothing is drawn until numbers and description are of the same run.
+  // Traits may come one by one and in any order: nothing is drawn until numbers and description are of the same run, and a run
+  // is drawn once, though each of its traits tells of itself.
   rebuild() {
     /** @type {import("./types.js").Scene} */ const scene = this.model.get("scene");
+    if (scene && scene === this.scene) return;
     const numbers = floats(this.model.get("data")), view = this.model.get("colours");
     if (!scene?.tiles || !view || view.byteLength !== 1536 || numbers.length !== scene.length + 1 || numbers[0] !== scene.stamp) return;
     this.scene = scene; this.numbers = numbers.subarray(1);
@@ -114,8 +117,9 @@ class View {
     this.bar = "";
     this.sources = Math.max(this.sources, scene.tiles.length);
     this.keys.replaceChildren(key(this.page, scene));
+    this.place();
     this.show();
-    this.resize();
+    this.code?.fold(this.rows);
   }
 
   show() {
@@ -169,15 +173,16 @@ class View {
   }
 
   // The height depends on the code, the number of sources and the size of the page alone: neither a flip nor a knob moves what is below.
-  resize() {
+  place() {
     const zoom = this.root.classList.contains("gl-large") ? 1.6 : 1, lines = this.page.code.length;
     const height = this.page.layout === "maps" ? 330 : Math.max(LEAST, Math.min(TILED, this.sources * TILE), Math.min(BODY, lines * LINE + 14));
     this.root.style.setProperty("--gl-body", `${Math.round(height * zoom)}px`);
     this.root.classList.toggle("gl-narrow", this.root.clientWidth < 640 * zoom);
-    this.code?.fold(Math.floor((height - 12) / LINE));
+    this.rows = Math.floor((height - 12) / LINE);
     if (this.code && this.code.zoom !== zoom) { this.code.zoom = zoom; this.code.repaint(); }
-    this.tiles.fit();
   }
+
+  resize() { this.place(); this.code?.fold(this.rows); this.tiles.fit(); }
 
   end() {
     clearTimeout(this.speak); this.link.end(); this.tiles.end(); this.sized?.disconnect(); this.themed?.disconnect();
