@@ -10,7 +10,7 @@ import { Prediction, checked } from "./predict.js";
 import { Tiles } from "./tiles.js";
 import { training } from "./training.js";
 
-const LINE = 17, BODY = 400, LEAST = 170; // pixels: a line of code, the most and the least that code and heatmaps get
+const LINE = 17, BODY = 386, LEAST = 170; // pixels: a line of code, the most and the least that code and heatmaps get
 const TILE = 50, TILED = 360; // pixels: what a heatmap needs to be read, and the most that many of them ask for
 const SPOKEN = 100; // milliseconds: words for ears need not be in the frame that eyes wait for
 const VIEWS = [["size", "size"], ["sign", "with signs"], ["difference", "on − off"]];
