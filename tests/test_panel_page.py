@@ -261,3 +261,79 @@ def test_a_flip_draws_the_lines_that_change_and_no_other(page, cast):
     assert panel.evaluate(pictures) != fresh
     switch.nth(cast.position).click()
     assert panel.evaluate(pictures) == fresh, "what was left undrawn is still as it was"
+
+
+def test_a_flip_is_sent_after_its_frame_and_several_at_once(page, cast):
+    panel = add(page, {**traits(cast), "seen": [0, 1]})
+    found = panel.evaluate("""async p => {
+      const model = models.at(-1), inputs = p.querySelectorAll('.gl-switch input'), wait = ms => new Promise(done => setTimeout(done, ms));
+      await wait(400);
+      const before = model.saved;
+      for (const i of [1, 0, 1]) inputs[i].click();
+      const atOnce = model.saved - before;
+      await wait(600);
+      const later = model.saved - before;
+      inputs[0].click();
+      ends.at(-1)(); // a view that ends sends what it has
+      return [atOnce, later, model.saved - before, model.get('position')];
+    }""")
+    assert found == [0, 1, 2, 0]
+
+
+def test_a_run_is_drawn_once_though_each_trait_tells_of_itself(page, cast):
+    page.evaluate("""() => {
+      const plain = CanvasRenderingContext2D.prototype.clearRect;
+      window.times = new Map();
+      CanvasRenderingContext2D.prototype.clearRect = function (...box) {
+        if (this.canvas.closest('figure')) times.set(this.canvas, (times.get(this.canvas) ?? 0) + 1);
+        return plain.apply(this, box);
+      };
+    }""")
+    panel = add(page, traits(cast))
+    page.wait_for_timeout(300)
+    cast.turn(steps=3)
+    other = {name: value for name, value in traits(cast).items() if name in ("scene", "data")}
+    cast.turn(steps=6)
+    page.evaluate("() => times.clear()")
+    # As a front end does it: both are there before the first of them tells.
+    page.evaluate(
+        "([scene, data]) => { const m = models.at(-1); Object.assign(m.traits, new Model({ scene, data }).traits);"
+        " for (const name of ['scene', 'data']) for (const call of m.calls[`change:${name}`]) call(); }",
+        [other["scene"], other["data"]],
+    )
+    page.wait_for_timeout(100)
+    assert panel.locator("figure canvas").count() == 3
+    assert page.evaluate("() => [...times.values()]") == [1, 1, 1]
+
+
+def test_a_long_line_of_code_says_that_it_goes_on_and_can_be_read(page, cast):
+    panel = add(page, traits(cast))
+    height = panel.bounding_box()["height"]
+    line = panel.locator("code.gl-text", has_text="sources = {")
+    text = line.locator("span")
+    cut = "c => c.scrollWidth > c.clientWidth && getComputedStyle(c).textOverflow === 'ellipsis'"
+    assert line.evaluate(cut), "it ends in …"
+    assert panel.locator("code.gl-text", has_text="level = 10").evaluate("c => c.scrollWidth <= c.clientWidth")
+
+    def whole():
+        found, box = text.bounding_box(), panel.locator(".gl-code").bounding_box()
+        assert found["x"] + found["width"] <= box["x"] + box["width"]
+        assert found["y"] >= box["y"] and found["y"] + found["height"] <= box["y"] + box["height"]
+        return found["height"] > 25  # two lines of 17 pixels
+
+    line.hover()
+    assert whole() and "gl-whole" in line.get_attribute("class")
+    assert panel.bounding_box()["height"] == height, "under the pointer"
+    page.mouse.move(0, 0)
+    expect(line).not_to_have_class("gl-text gl-whole")
+    assert line.evaluate(cut)
+    panel.locator(".gl-legend select").focus()
+    page.keyboard.press("Tab")
+    assert panel.locator(".gl-code").evaluate("c => c === document.activeElement")
+    assert line.evaluate("c => c.scrollWidth <= c.clientWidth && c.clientHeight > 20")
+    assert panel.bounding_box()["height"] == height, "with the keyboard"
+
+
+def test_the_longest_code_fits_a_laptop(page):
+    panel = add(page, traits(gradlab.Panel("hidden_layer", predict=True)))
+    assert panel.bounding_box()["height"] <= 620

@@ -1,5 +1,5 @@
 """Print how high each scenario's panel is on a laptop, at both positions and at both ends of each knob, and whether
-everything that matters is in sight.
+everything that matters is in sight. The panel asks for a prediction first, as it does in the notebooks: it is higher then.
 
 python tools/panel_heights.py [--knobs] [name ...]
 """
@@ -37,11 +37,17 @@ def main(arguments: list[str]) -> None:
     print("|---|---|---|---|" + ("---|" if knobs else "") + "---|")
     with bare_page() as page:
         for name in names:
-            panel = InfluencePanel() if name == "InfluencePanel" else gradlab.Panel(name)
+            panel = InfluencePanel() if name == "InfluencePanel" else gradlab.Panel(name, predict=True)
             if name != "InfluencePanel":
                 panel.find_cut()
             shown = add(page, traits(panel))
             page.wait_for_timeout(200)
+            if shown.locator(".gl-predict").count():
+                for choice in shown.locator(".gl-predict select").all():
+                    choice.select_option("none")
+                if shown.locator(".gl-letters input").count():
+                    shown.locator(".gl-letters input").first.check()
+                shown.get_by_role("button", name="Lock in").click()
             heights = [round(shown.bounding_box()["height"])]
             hidden = shown.evaluate(HIDDEN)
             shown.locator(".gl-switch input").nth(1).click()

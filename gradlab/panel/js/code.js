@@ -15,10 +15,14 @@ export class Code {
     this.at = { line: -1, cell: 0 };
     /** @type {import("./colour.js").Scale|undefined} */ this.scale = undefined;
     this.open = false;
+    /** @type {Element|null} */ this.shown = null;
+    this.zoom = 1; // set by the panel: read from the style, it would be computed anew at every flip
     /** What stands in the margin of each line now, so that a flip draws only the lines that change. @type {string[]} */ this.drawn = [];
     /** @type {WeakMap<object, string>} */ this.texts = new WeakMap();
     this.box = make("div", { class: "gl-code", role: "region", tabindex: "0", "aria-label": `Code of ${name} with the gradients in its margin` });
     keepKeys(this.box);
+    this.box.addEventListener("mouseover", (e) => this.whole(/** @type {HTMLElement} */ (e.target).closest("code.gl-text")));
+    this.box.addEventListener("mouseleave", () => this.whole(null));
     this.lines = lines.map((line, i) => this.line(line, i));
     this.box.append(...this.lines.map((l) => l.row));
   }
@@ -30,7 +34,7 @@ export class Code {
     const fold = make("span", { class: "gl-fold" });
     const jump = i > 0 && line.number !== this.data[i - 1].number + 1; // the lines between are another function's
     const row = make("div", { class: `gl-line${line.mark ? " gl-switch-line" : ""}${jump ? " gl-jump" : ""}` }, make("span", { class: "gl-number" }, String(line.number)),
-      tape, canvas, make("code", { class: "gl-text" }, line.text || " "), tags, fold);
+      tape, canvas, make("code", { class: "gl-text" }, make("span", {}, line.text || " ")), tags, fold);
     if (line.mark) row.append(make("span", { class: "gl-tag gl-tag-switch" }, "◂ the switch"));
     canvas.addEventListener("mousemove", (e) => this.hover(i, e));
     canvas.addEventListener("mouseleave", () => this.say(""));
@@ -64,9 +68,21 @@ export class Code {
       tags.replaceChildren(...(m ? this.tags(m, told) : []));
       if (cells.length) canvas.setAttribute("aria-label", this.summary(line, cells));
       canvas.style.visibility = cells.length ? "visible" : "hidden";
-      this.paint(i, focused, zoom);
+      this.paint(i, focused);
     });
     this.mark();
+  }
+
+  // A line that is longer than its place ends in "…"; under the pointer it is shown whole, over its neighbours.
+  /** @param {Element|null} text */
+  whole(text) {
+    if (text === this.shown) return;
+    this.shown?.classList.remove("gl-whole", "gl-up");
+    this.shown = text && text.scrollWidth > text.clientWidth ? text : null;
+    if (!this.shown) return;
+    const line = this.shown.getBoundingClientRect(), box = this.box.getBoundingClientRect();
+    this.shown.classList.add("gl-whole");
+    this.shown.classList.toggle("gl-up", line.top + line.bottom > box.top + box.bottom);
   }
 
   /** All that the margin of one line says, as a text to compare. @param {import("./types.js").Margin|undefined} m */
@@ -103,9 +119,9 @@ export class Code {
     return `Line ${line.number}, ${cells.length} ${cells.length === 1 ? "visit" : "visits"}: ${[...count].map(([k, n]) => `${n} ${k}`).join(", ")}. Arrow keys read single visits.`;
   }
 
-  /** @param {number} i @param {boolean} [focused] @param {number} [zoom] read once for all lines: a style read after a change is computed anew */
-  paint(i, focused = false, zoom = this.zoom) {
-    const cells = this.cells(i), width = Math.round(WIDTH * zoom), height = Math.round(HEIGHT * zoom);
+  /** @param {number} i @param {boolean} [focused] */
+  paint(i, focused = false) {
+    const { zoom } = this, cells = this.cells(i), width = Math.round(WIDTH * zoom), height = Math.round(HEIGHT * zoom);
     if (!this.scale) return;
     const ctx = surface(this.lines[i].canvas, width, height);
     strip(ctx, this.scale, cells, width, height, zoom);
@@ -115,8 +131,6 @@ export class Code {
   }
 
   repaint() { this.data.forEach((_, i) => this.paint(i)); }
-
-  get zoom() { return parseFloat(getComputedStyle(this.box).getPropertyValue("--gl-zoom")) || 1; }
 
   /** @param {number} i @returns {import("./types.js").Cell[]} */
   cells(i) { return this.scene?.sides[this.position ?? 0].margin[this.data[i].number]?.cells || []; }

@@ -2,6 +2,9 @@
 
 const POLL = 500; // milliseconds; with PATIENCE, a silence is named within 2 s
 const PATIENCE = 1200; // milliseconds without an answer, from when it is worth a word
+// Milliseconds until what needs no answer is sent. JupyterLab draws its status and its toolbar anew for every message to the
+// kernel: some 15 ms of script, which neither the frame of this flip nor that of the next one should wait for.
+const LATER = 200;
 
 const STILL = "Switch, views and words still work.";
 /** @type {Record<string, string>} */
@@ -18,7 +21,7 @@ export class Link {
   /** @param {import("./types.js").Model} model @param {(words: string, state: string, pending: boolean) => void} tell */
   constructor(model, tell) {
     this.model = model; this.tell = tell; this.said = "";
-    this.asked = 0; this.since = 0; this.lost = false; this.pinged = 0; this.heard = false;
+    this.asked = 0; this.since = 0; this.lost = false; this.pinged = 0; this.heard = false; this.later = 0;
     this.first = this.kernel?.id;
     this.hear = () => { this.heard = true; this.look(); };
     model.on("msg:custom", this.hear);
@@ -62,7 +65,10 @@ export class Link {
   send(content) { try { this.model.send?.(content); } catch { this.lost = true; } }
 
   /** Hand traits to Python, if it is there. */
-  save() { if (this.alive) try { this.model.save_changes?.(); } catch { this.lost = true; } }
+  save() { clearTimeout(this.later); this.later = 0; if (this.alive) try { this.model.save_changes?.(); } catch { this.lost = true; } }
+
+  /** The same a little later, once for all that changes until then. */
+  saveLater() { clearTimeout(this.later); this.later = setTimeout(() => this.save(), LATER); }
 
   /** Ask for work: `answered` follows `asked` when it is done. @param {(asked: number) => void} set */
   ask(set) {
@@ -75,6 +81,7 @@ export class Link {
 
   end() {
     clearInterval(this.timer);
+    if (this.later) this.save();
     this.model.off?.("msg:custom", this.hear);
     this.model.off?.("change:answered", this.hear);
   }

@@ -10,8 +10,9 @@ import { Prediction, checked } from "./predict.js";
 import { Tiles } from "./tiles.js";
 import { training } from "./training.js";
 
-const LINE = 17, BODY = 400, LEAST = 170; // pixels: a line of code, the most and the least that code and heatmaps get
+const LINE = 17, BODY = 386, LEAST = 170; // pixels: a line of code, the most and the least that code and heatmaps get
 const TILE = 50, TILED = 360; // pixels: what a heatmap needs to be read, and the most that many of them ask for
+const SPOKEN = 100; // milliseconds: words for ears need not be in the frame that eyes wait for
 const VIEWS = [["size", "size"], ["sign", "with signs"], ["difference", "on − off"]];
 
 class View {
@@ -19,7 +20,8 @@ class View {
   constructor(model, el) {
     this.model = model;
     /** @type {import("./types.js").Page} */ this.page = model.get("page");
-    this.picked = ""; this.view = "size"; this.zoom = 1; this.sources = 0; this.bar = "";
+    /** @type {import("./types.js").Scene|undefined} */ this.scene = undefined;
+    this.picked = ""; this.view = "size"; this.speak = 0; this.rows = 0; this.sources = 0; this.bar = "";
     const { page } = this;
     this.live = make("div", { class: "gl-cursor", role: "status", "aria-live": "polite" });
     this.heard = make("div", { class: "gl-said", role: "status", "aria-live": "polite" }); // for ears: it would move the page
@@ -32,7 +34,7 @@ class View {
     this.switch = radios("Switch", page.positions, model.get("position"), (i) => this.flip(i), "gl-switch");
     this.dials = Object.fromEntries(page.knobs.map((knob) => [knob.name, dial(knob, model.get("knobs")[knob.name], (v) => this.turn(knob.name, v))]));
     this.words = make("div", { class: "gl-words" }); this.keys = make("div"); this.evidence = make("div"); this.trained = make("div");
-    this.outcome = make("div", { class: `gl-outcomes${page.question ? " gl-with-answer" : ""}` });
+    this.outcome = make("div", { class: `gl-outcomes${page.question && page.predict ? " gl-with-answer" : ""}` });
     this.scale = make("span");
     const setup = make("div", {}, make("pre", { tabindex: "0", role: "region", "aria-label": `How ${page.name} makes its network and data` }, page.setup));
     /** @type {[string, HTMLElement][]} */ const panes = [["Words", this.words], ["Key", this.keys], ["Evidence", this.evidence]];
@@ -63,7 +65,7 @@ class View {
   }
 
   listen() {
-    this.calls = /** @type {[string, () => void][]} */ ([["change:position", () => { this.show(); this.announce(); }], ["change:knobs", () => this.knobs()], ["change:trained", () => this.show()],
+    this.calls = /** @type {[string, () => void][]} */ ([["change:position", () => { this.show(); clearTimeout(this.speak); this.speak = setTimeout(() => this.announce(), SPOKEN); }], ["change:knobs", () => this.knobs()], ["change:trained", () => this.show()],
       ["change:said", () => this.show()], ["change:progress", () => this.show()],
       ...["scene", "data", "colours"].map((trait) => /** @type {[string, () => void]} */ ([`change:${trait}`, () => this.rebuild()]))]);
     for (const [event, call] of this.calls) this.model.on(event, call);
@@ -87,7 +89,7 @@ class View {
   /** @param {number} position */
   flip(position) {
     this.model.set("position", position);
-    this.link.save();
+    this.link.saveLater();
   }
 
   /** @param {string} name @param {any} value */
@@ -102,9 +104,11 @@ class View {
   /** @param {string} name */
   pick(name) { this.picked = name; this.tiles.pick(name); this.code?.pick(name); }
 
-  // Traits may come one by one and in any order: nothing is drawn until numbers and description are of the same run.
+  // Traits may come one by one and in any order: nothing is drawn until numbers and description are of the same run, and a run
+  // is drawn once, though each of its traits tells of itself.
   rebuild() {
     /** @type {import("./types.js").Scene} */ const scene = this.model.get("scene");
+    if (scene && scene === this.scene) return;
     const numbers = floats(this.model.get("data")), view = this.model.get("colours");
     if (!scene?.tiles || !view || view.byteLength !== 1536 || numbers.length !== scene.length + 1 || numbers[0] !== scene.stamp) return;
     this.scene = scene; this.numbers = numbers.subarray(1);
@@ -113,14 +117,15 @@ class View {
     this.bar = "";
     this.sources = Math.max(this.sources, scene.tiles.length);
     this.keys.replaceChildren(key(this.page, scene));
+    this.place();
     this.show();
-    this.resize();
+    this.code?.fold(this.rows);
   }
 
   show() {
     const { scene, page, position, model } = this;
     if (!scene || !this.colours || !this.numbers) return;
-    if (!this.seen.includes(position)) { model.set("seen", [...this.seen, position]); this.link.save(); }
+    if (!this.seen.includes(position)) { model.set("seen", [...this.seen, position]); this.link.saveLater(); }
     const both = this.seen.length > 1, locked = page.predict && !model.get("said").length;
     /** @type {HTMLOptionElement} */ (this.viewer.options[2]).disabled = !both;
     this.root.dataset.position = String(position);
@@ -140,7 +145,7 @@ class View {
     const [done, total] = model.get("progress");
     this.train.disabled = Boolean(scene.untrainable) || (total > 0 && done < total) || Boolean(locked);
     this.train.title = scene.untrainable || page.train;
-    this.train.textContent = total > 0 && done < total ? `Training: ${done} of ${total} steps` : `Train ${page.steps} steps`;
+    say(this.train, total > 0 && done < total ? `Training: ${done} of ${total} steps` : `Train ${page.steps} steps`);
     this.fill();
   }
 
@@ -168,19 +173,19 @@ class View {
   }
 
   // The height depends on the code, the number of sources and the size of the page alone: neither a flip nor a knob moves what is below.
-  resize() {
+  place() {
     const zoom = this.root.classList.contains("gl-large") ? 1.6 : 1, lines = this.page.code.length;
     const height = this.page.layout === "maps" ? 330 : Math.max(LEAST, Math.min(TILED, this.sources * TILE), Math.min(BODY, lines * LINE + 14));
     this.root.style.setProperty("--gl-body", `${Math.round(height * zoom)}px`);
     this.root.classList.toggle("gl-narrow", this.root.clientWidth < 640 * zoom);
-    this.code?.fold(Math.floor((height - 12) / LINE));
-    if (this.zoom !== zoom) this.code?.repaint();
-    this.zoom = zoom;
-    this.tiles.fit();
+    this.rows = Math.floor((height - 12) / LINE);
+    if (this.code && this.code.zoom !== zoom) { this.code.zoom = zoom; this.code.repaint(); }
   }
 
+  resize() { this.place(); this.code?.fold(this.rows); this.tiles.fit(); }
+
   end() {
-    this.link.end(); this.tiles.end(); this.sized?.disconnect(); this.themed?.disconnect();
+    clearTimeout(this.speak); this.link.end(); this.tiles.end(); this.sized?.disconnect(); this.themed?.disconnect();
     for (const [event, call] of this.calls || []) this.model.off?.(event, call);
   }
 }
