@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 from types import TracebackType
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -43,3 +45,25 @@ def _cleaned(whole: TracebackType | None) -> TracebackType | None:
 
 def _is_around(frame: TracebackType) -> bool:
     return os.path.abspath(frame.tb_frame.f_code.co_filename).startswith(_AROUND)
+
+
+def clean_uncaught() -> None:
+    """From here on an exception that ends the program, or a thread of it, is shown without gradlab's recording frames.
+
+    Called when an exception passes through such frames. Where the program has put a hook of its own it stays.
+    """
+    if sys.excepthook is sys.__excepthook__:
+        sys.excepthook = _shown
+    if threading.excepthook is threading.__excepthook__:
+        threading.excepthook = _shown_in_thread
+
+
+def _shown(kind: type[BaseException], error: BaseException, _traceback: TracebackType | None) -> None:
+    sys.__excepthook__(kind, without_hooks(error), error.__traceback__)
+
+
+def _shown_in_thread(args: threading.ExceptHookArgs) -> None:
+    if args.exc_value is not None:
+        error = without_hooks(args.exc_value)
+        args = threading.ExceptHookArgs((args.exc_type, error, error.__traceback__, args.thread))
+    threading.__excepthook__(args)

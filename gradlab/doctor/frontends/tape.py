@@ -13,6 +13,7 @@ from gradlab.doctor.recording import hooks, session
 from gradlab.doctor.recording.tape_calls import TapeLog
 from gradlab.doctor.recording.traced_tape import TracedTape
 from gradlab.doctor.report.report import Report
+from gradlab.runtime.shown_traceback import clean_uncaught
 
 _as_it_is = tf.autograph.experimental.do_not_convert  # a traced function converts what it calls; this is ours
 
@@ -132,7 +133,11 @@ class Tape(tf.GradientTape):
     def watch(self, tensor: Any) -> None:
         if self._gradlab is None:
             return super().watch(tensor)
-        return self._gradlab.watch(super().watch, tensor)
+        try:
+            return self._gradlab.watch(super().watch, tensor)
+        except Exception:
+            clean_uncaught()
+            raise
 
     @contextmanager
     def stop_recording(self) -> Iterator[None]:
@@ -163,7 +168,11 @@ class Tape(tf.GradientTape):
     ) -> Any:
         if self._gradlab is None:
             return plain(target, sources, *args, **kwargs)
-        return self._gradlab.ask(what, plain, target, sources, args, kwargs)
+        try:
+            return self._gradlab.ask(what, plain, target, sources, args, kwargs)
+        except Exception:
+            clean_uncaught()
+            raise
 
     def report(self) -> Report:
         """Explain the last gradient, jacobian or batch_jacobian call of this tape. RuntimeError if there was none
