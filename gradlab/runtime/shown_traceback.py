@@ -10,6 +10,7 @@ from types import TracebackType
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 # What runs around the user's code while it is recorded. Other parts of gradlab are called by the user, and stay.
 _AROUND = tuple(os.path.join(_OURS, "doctor", part) + os.sep for part in ("recording", "frontends"))
+_WRAPPER = os.path.join("tensorflow", "python", "autograph", "impl", "api.py")
 
 
 def without_hooks(error: BaseException) -> BaseException:
@@ -37,10 +38,16 @@ def _cleaned(whole: TracebackType | None) -> TracebackType | None:
     if not frames or _is_around(frames[-1]):
         return whole
     made: TracebackType | None = None
-    for frame in reversed(frames):
-        if not _is_around(frame):
+    for frame, inner in zip(reversed(frames), [None, *reversed(frames[1:])], strict=True):
+        if not _is_around(frame) and not (inner is not None and _is_around(inner) and _is_wrapper(frame)):
             made = TracebackType(made, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
     return made
+
+
+def _is_wrapper(frame: TracebackType) -> bool:
+    """Is it the frame that TensorFlow's `do_not_convert` puts around a function?"""
+    code = frame.tb_frame.f_code
+    return code.co_name == "wrapper" and code.co_filename.endswith(_WRAPPER)
 
 
 def _is_around(frame: TracebackType) -> bool:

@@ -110,8 +110,9 @@ class Tape(tf.GradientTape):
     kept, so memory is that of a persistent tape. A tape may be asked, and its last reference may go, in any thread.
 
     Inside a tf.function that is being traced there are no values: the report tells from the graph which gradients are
-    None and why. If none is, `report()` runs that function once more in eager mode for the values, and puts variables
-    and generators back.
+    None and why. For the values of the others `report()` runs that function once more in eager mode, and puts variables
+    and generators back. In a `train_step` under Keras' `fit` the values that the variables had before the first step are
+    kept for that, up to 256 MiB.
     """
 
     def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True) -> None:

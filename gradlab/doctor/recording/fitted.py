@@ -135,17 +135,17 @@ def fitting() -> Fitted | None:
             data = local["data"]  # as Keras handed it on; the step may have given its own name another value
         if step is not None and code.co_name == "fit" and _is_keras(frame):
             own = step.f_locals.get(step.f_code.co_varnames[0])
-            given = [local.get(name) for name in ("x", "y", "sample_weight")]
+            x, y, sample_weight = (local.get(name) for name in ("x", "y", "sample_weight"))
             looked_at = _looked_at(local)
-            if own is not local.get("self") or not (looked_at or _can_be_read(given)):
+            if own is not local.get("self") or not (looked_at or _can_be_read([x, y, sample_weight])):
                 return None
             like = [t for t in tf.nest.flatten(data) if t is not None]
             if not like or not all(isinstance(t, tf.Tensor) for t in like):
                 return None
             size = local.get("batch_size") or 32  # Keras' own
-            weights, shuffled = local.get("class_weight"), _shuffles(given[0], local, looked_at)
+            weights, shuffled = local.get("class_weight"), _shuffles(x, local, looked_at)
             around = stack_from(frame)[0]
-            return Fitted(own, *given, weights, size, shuffled, data, looked_at, around, _state(own))
+            return Fitted(own, x, y, sample_weight, weights, size, shuffled, data, looked_at, around, _state(own))
         frame = frame.f_back
     return None
 

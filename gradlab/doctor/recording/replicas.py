@@ -55,7 +55,7 @@ def frames_outwards() -> Iterator[FrameType]:
 
 def _starter(thread: threading.Thread) -> FrameType | None:
     """The frame of TensorFlow's function that has started this thread as a replica, None if there is none."""
-    for frame in sys._current_frames().values():
+    for frame in sys._current_frames().values():  # noqa: SLF001 (the one way to the frames of another thread)
         at: FrameType | None = frame
         while at is not None:
             if at.f_code.co_name == "_call_for_each_replica":
