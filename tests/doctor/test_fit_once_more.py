@@ -185,7 +185,7 @@ class Rows(keras.utils.Sequence):
         return 3
 
     def __getitem__(self, i):
-            given = x[4 * i : 4 * i + 4].copy()
+        given = x[4 * i : 4 * i + 4].copy()
         given[0] = 1.0 if i == 1 else 0.5
         return given, (y[4 * i : 4 * i + 4] > 0).astype("float32")
 

@@ -147,12 +147,12 @@ def _of_fit(
         return static
     report = None
     try:
+        steps = fitted.steps
         with _kept(None, refused):
             if fitted.state and not_finite(call.own_sources):
                 number, data = _first_spoilt(fitted)
                 report = _run(found, call, static, partial(fitted.run, data), explain, over) if number else None
                 if report is not None and (news := _news(report, static)):
-                    steps = fitted.steps
                     for row in news if steps is not None and not fitted.shuffled else ():
                         row.step, row.steps = number, steps
                     order = SHUFFLED if fitted.shuffled else ""
