@@ -215,11 +215,12 @@ def _steps_to_try(function: Any, steps: CompiledSteps, suspect: Suspect, repeata
         if number == last and suspect.exact:
             return [*earlier, Found(number, state, taken)], ""
         if not repeatable:
+            # The first of them starts from the copy itself; the last one, if it is known to be bad, from older variables.
             older = [Found(last, suspect.state, suspect.calls[-1], suspect.first)] if suspect.exact else []
-            return [
-                *earlier,
-                *older,
-            ], f"{seen}; its steps draw random numbers or have side effects, and were not repeated"
+            return (
+                [*earlier, Found(number, state, taken), *older],
+                f"{seen}; its steps draw random numbers or have side effects, and were not repeated",
+            )
         result = function(*taken.args, **taken.kwargs)
         if any(tf_internals.key(h) not in before and not finite(v) for h, v in state_of(steps.graph)):
             return [Found(number, state, taken)], ""

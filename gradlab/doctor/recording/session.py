@@ -61,7 +61,9 @@ class _Thread(threading.local):
         self.collector: Collector | None = None
         self.tracing = False  # a gradient call in a graph is going on
         self.lines = Lines()
-        self.again: list[Remembered] | None = None  # what is asked while a step of the learner's runs once more for a report
+        self.again: list[Remembered] | None = (
+            None  # what is asked while a step of the learner's runs once more for a report
+        )
 
 
 class Remembered:
