@@ -122,7 +122,9 @@ def _report(
                 restore(one.state)
                 run = partial(function.python_function, *one.taken.args, **one.taken.kwargs)
                 report = _run(found, call, static, run, explain, over)
-                if report is not None and (news := _news(report, static)):
+                news = _news(report, static) if report is not None else []
+                news = news if suspect.exact else [row for row in news if row.status is Kind.NOT_FINITE]
+                if report is not None and news:
                     for row in news:
                         row.step, row.steps, row.loop = one.number, steps.count, counters(suspect.frames)
                     report.notes.append((OLDER if one.older else FIRST).format(n=one.number, m=one.older))
@@ -215,10 +217,10 @@ def _steps_to_try(function: Any, steps: CompiledSteps, suspect: Suspect, repeata
         if number == last and suspect.exact:
             return [*earlier, Found(number, state, taken)], ""
         if not repeatable:
-            # The first of them starts from the copy itself; the last one, if it is known to be bad, from older variables.
-            older = [Found(last, suspect.state, suspect.calls[-1], suspect.first)] if suspect.exact else []
+            # A variable went bad: the first of the calls starts from the copy itself. A result did: the last call is bad.
+            tried = [Found(last, suspect.state, suspect.calls[-1], suspect.first)]
             return (
-                [*earlier, Found(number, state, taken), *older],
+                [*earlier, *(tried if suspect.exact else [Found(number, state, taken)])],
                 f"{seen}; its steps draw random numbers or have side effects, and were not repeated",
             )
         result = function(*taken.args, **taken.kwargs)
