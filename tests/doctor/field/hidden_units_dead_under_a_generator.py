@@ -33,9 +33,9 @@ def make():
         [
             keras.Input((6, 2)),
             keras.layers.GRU(4, name="memory"),
-            keras.layers.Dense(
+            keras.layers.Dense(  # <-- cut
                 3, activation="relu", bias_initializer=keras.initializers.Constant(-20.0), name="hidden"
-            ),  # <-- cut
+            ),
             keras.layers.Dense(1, activation="sigmoid", name="head"),
         ]
     )
