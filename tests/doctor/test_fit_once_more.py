@@ -232,6 +232,23 @@ model.compile("sgd", "mse")
 model.fit(x, y, batch_size=6, verbose=0)
 """
 
+# The data come from Python, so the step cannot be repeated; the weights are NaN after the first.
+PYTHON_DATA = """
+w, b = tf.Variable(tf.random.normal((3, 2)), name="w"), tf.Variable([0.1, 0.2], name="b")
+
+@tf.function
+def step():
+    given = tf.ensure_shape(tf.numpy_function(lambda: x, [], tf.float32), (12, 3))
+    with tf.GradientTape() as tape:
+        h = tf.tanh(given @ w + b)
+        loss = tf.reduce_mean(tf.sqrt(tf.reduce_sum((h - h) ** 2, -1))) + tf.reduce_mean(h)  # <--
+    for v, g in zip((w, b), tape.gradient(loss, [w, b])):
+        v.assign_sub(0.1 * g)
+
+for _ in range(4):
+    step()
+"""
+
 # name -> (program, words that each bad source's name has, in the order asked, status, cause)
 PROGRAMS: dict[str, tuple[str, list[str], str, str | None]] = {
     "dead_units": (DEAD_UNITS, ["body/kernel", "body/bias", "dead/kernel", "dead/bias", "head/kernel"], "zero", None),
@@ -244,6 +261,7 @@ PROGRAMS: dict[str, tuple[str, list[str], str, str | None]] = {
     "nothing_to_train": (NOTHING_TO_TRAIN, ["trainable_variables"], "empty", "empty-vars"),
     "generator": (GENERATOR, ["body/kernel", "body/bias", "dead/kernel", "dead/bias", "head/kernel"], "zero", None),
     "by_number": (BY_NUMBER, ["body"], "not finite", "nan-sqrt-norm"),
+    "python_data": (PYTHON_DATA, ["w", "b"], "not finite", "nan-sqrt-norm"),
     "compiled": (COMPILED, ["first/kernel", "first/bias", "head/kernel"], "zero", "zero-saturated"),
 }
 # name -> (program, (word of the name, status, cause) of each bad source). The line is the one marked with the status.
