@@ -13,7 +13,6 @@ import tensorflow as tf
 
 from gradlab.runtime.outside import outside
 from gradlab.watch import variables
-from gradlab.watch.seldom import seldom
 
 
 class Capture:
@@ -69,7 +68,7 @@ class Capture:
 
         first_bad = tf.equal(bad, count)
         due = tf.logical_or(first_bad, tf.equal(count, 1))
-        seldom(due, lambda: tf.cond(first_bad, keep_all, keep_batch), tf.constant(0))
+        tf.cond(due, lambda: tf.cond(first_bad, keep_all, keep_batch), lambda: tf.constant(0))
 
     def data(self) -> Any:
         """The batch as train_step got it, of NumPy-backed eager tensors; None if no step has run."""

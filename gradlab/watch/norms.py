@@ -17,7 +17,6 @@ import numpy as np
 import tensorflow as tf
 
 from gradlab.watch.columns import NONE
-from gradlab.watch.seldom import seldom
 
 # Between these a norm in float32 is right to its rounding. Above, squares near float32's largest number, 3e38, overflow.
 # Below, entries a ten-millionth of the norm have squares under its smallest, 1e-38, and vanish from the sum.
@@ -40,7 +39,7 @@ def norms(tensors: Sequence[Any], xla: bool = False) -> Any:
         return tf.cast(tf.sqrt(2.0 * halves), tf.float32)
 
     doubtful = tf.reduce_any(tf.logical_not(tf.logical_and(quick > LEAST, quick < MOST)))
-    return seldom(doubtful, exact, quick, xla)
+    return tf.cond(doubtful, exact, lambda: quick)
 
 
 def spread(sizes: Any, gradients: Sequence[Any]) -> Any:

@@ -26,7 +26,6 @@ from gradlab.watch import histograms, norms, variables
 from gradlab.watch.capture import Capture
 from gradlab.watch.clipping import clipped
 from gradlab.watch.hooks import listening
-from gradlab.watch.seldom import seldom
 
 STAMPS = 1 << 20  # step numbers are kept as float32, modulo this: float32 holds whole numbers up to 2^24
 HEAD = 2  # columns before the norms: the step's number and the loss scale
@@ -286,7 +285,7 @@ class Recorder:
         if wanted is True:
             write()
         else:
-            seldom(wanted, write, tf.constant(0), self.xla)
+            tf.cond(wanted, write, lambda: tf.constant(0))
 
     def steps(self) -> int:
         """How many steps replica 0 has taken."""
