@@ -26,7 +26,9 @@ def taken_into_a_pipeline(case: Case) -> Finding | None:
     op = next((op for op in case.flow.path if case.seed in op.ins and op_types.is_dataset(op.type) and op.stack), None)
     if op is None:
         return None
-    evidence = "a function of this pipeline uses it, and the pipeline runs by itself; the loss gets the values that come out"
+    evidence = (
+        "a function of this pipeline uses it, and the pipeline runs by itself; the loss gets the values that come out"
+    )
     return Finding(place_of(op), evidence, (Proof.FLOW,), op.type, op, fix=FIX)
 
 
