@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
+import threading
 import traceback
 
+import pytest
 import tensorflow as tf
 
 import gradlab
@@ -55,3 +59,57 @@ def test_what_a_recorded_conversion_raises_reads_as_without_gradlab():
                 return [(f.name, f.line) for f in traceback.extract_tb(without_hooks(error).__traceback__)]
 
     assert shown(gradlab.Tape()) == shown(tf.GradientTape())
+
+
+@pytest.fixture
+def hooks(monkeypatch):
+    """The hooks of Python's own, put back afterwards."""
+    monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
+    monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)
+
+
+def ask_twice(Tape):
+    w = tf.Variable([1.0, 2.0])
+    with Tape() as tape:
+        loss = tf.reduce_sum(w**2)
+    tape.gradient(loss, w)
+    tape.gradient(loss, w)
+
+
+def shown_at_the_end(Tape, monkeypatch):
+    """What Python prints when this exception ends a program."""
+    out = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", out)
+    with pytest.raises(RuntimeError) as caught:
+        ask_twice(Tape)
+    sys.excepthook(RuntimeError, caught.value, caught.value.__traceback__)
+    return out.getvalue()
+
+
+@pytest.mark.usefixtures("hooks")
+def test_an_exception_that_ends_a_program_is_shown_as_with_a_plain_tape(monkeypatch):
+    assert shown_at_the_end(gradlab.Tape, monkeypatch) == shown_at_the_end(tf.GradientTape, monkeypatch)
+
+
+@pytest.mark.usefixtures("hooks")
+def test_an_exception_that_ends_a_thread_is_shown_as_with_a_plain_tape(monkeypatch):
+    def shown(Tape):
+        out = io.StringIO()
+        monkeypatch.setattr(sys, "stderr", out)
+        thread = threading.Thread(target=ask_twice, args=(Tape,), name="learner")
+        thread.start()
+        thread.join()
+        return out.getvalue()
+
+    assert shown(gradlab.Tape) == shown(tf.GradientTape)
+
+
+def test_hooks_of_the_users_own_stay(monkeypatch):
+    def own(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(sys, "excepthook", own)
+    monkeypatch.setattr(threading, "excepthook", own)
+    with pytest.raises(RuntimeError):
+        ask_twice(gradlab.Tape)
+    assert sys.excepthook is own and threading.excepthook is own

@@ -295,3 +295,19 @@ def test_a_wrong_custom_gradient_is_told_from_a_missing_one():
     row = gradlab.explain(lambda: cube(w * 2.0), {"w": w}).row("w")
     assert (row.status, row.cause) == ("wrong", "custom-gradient")
     assert "backward function" in row.fix
+
+
+def test_a_variable_that_cannot_be_put_back_is_told(monkeypatch):
+    w = tf.Variable([1.0, 2.0], name="kept_state")
+
+    def refuse(*_, **__):
+        raise tf.errors.InvalidArgumentError(None, None, "the shapes do not match")
+
+    monkeypatch.setattr(w, "assign", refuse)
+
+    def loss():
+        w.assign_add([1.0, 1.0])
+        return tf.reduce_sum(w**2)
+
+    told = [n for n in gradlab.explain(loss, {"w": w}, level="quick").notes if "could not be put back" in n]
+    assert len(told) == 1 and "kept_state" in told[0]

@@ -23,18 +23,19 @@ from gradlab.doctor.recording import compiled_steps, session, tf_internals
 from gradlab.doctor.recording.backends import generator_note, recorder
 from gradlab.doctor.recording.compiled_steps import CompiledSteps, State, Suspect, Taken, finite, restore, state_of
 from gradlab.doctor.recording.contents import not_finite
-from gradlab.doctor.recording.snapshot import Snapshot
+from gradlab.doctor.recording.fitted import Fitted
+from gradlab.doctor.recording.snapshot import Snapshot, refused_note
 from gradlab.doctor.recording.sources import Eager
 from gradlab.doctor.recording.tape_calls import Asked, leaves
-from gradlab.doctor.recording.traced_tape import Fitted, TracedCall
+from gradlab.doctor.recording.traced_tape import TracedCall
 from gradlab.doctor.report.report import Diagnosis, Report
 from gradlab.doctor.rules import Kind
 from gradlab.doctor.rules.in_a_graph import FILLED
 from gradlab.doctor.source_code.loops import counters
 
 NOTE = (
-    "the tape was opened in {opened}; as its graph shows no missing gradient, {again} ran once more in eager mode to see "
-    "the values (variables and generators are as before)"
+    "the tape was opened in {opened}, whose graph has no values; {again} ran once more in eager mode to see them (variables "
+    "and generators are as before)"
 )
 OF_FUNCTION = {"opened": "a tf.function", "again": "the function"}
 OF_FIT = {
@@ -43,9 +44,10 @@ OF_FIT = {
 }
 SPOILT = (
     "a weight is NaN or infinite after fit; from the values before fit, {n} step{s} ran once more in eager mode on the batches "
-    "in the order in which fit was given them, and in the last one a gradient is not finite (fit may have shuffled them; "
-    "variables and generators are as before)"
+    "in the order in which fit was given them, and in the last one a gradient is not finite ({order}variables and generators "
+    "are as before)"
 )
+SHUFFLED = "fit may have shuffled them; "
 # Steps that are repeated to find the first NaN of a fit. Each costs an eager step, ten times a compiled one or more.
 REPEATED_STEPS = 16
 OLDER = (
@@ -76,6 +78,21 @@ def eager_report(
 ) -> Report:
     """The report on one more run of the traced function, now with values; `static`, what its graph tells, if the run
     shows nothing or may not be. `again`: it may run although nothing bad was seen. `over`: the program has ended."""
+    refused: list[str] = []
+    report = _report(found, call, static, again, explain, over, refused)
+    report.notes += refused_note(refused)
+    return report
+
+
+def _report(
+    found: session.Remembered,
+    call: TracedCall,
+    static: Report,
+    again: bool,
+    explain: Explain,
+    over: bool,
+    refused: list[str],
+) -> Report:
     steps: CompiledSteps | None = found.compiled
     suspect = steps.suspect if steps is not None else None
     if call.error is not None or not (again or suspect):
@@ -85,7 +102,7 @@ def eager_report(
         static.notes.append(PRINTS)
         return static
     if call.running is None:
-        return _of_fit(found, call, static, explain, over)
+        return _of_fit(found, call, static, explain, over, refused)
     if any(map(op_types.takes_data, stateful)):
         static.notes.append(DATA)
         return static
@@ -94,7 +111,7 @@ def eager_report(
         args, kwargs = steps.calls[-1].args, steps.calls[-1].kwargs
     report = None
     why = f"its earlier calls were not followed: {steps.stopped}" if steps is not None and steps.stopped else ""
-    with _kept(steps):
+    with _kept(steps, refused):
         if suspect is not None and steps is not None:
             repeatable = all(map(op_types.is_repeatable, stateful))
             try:
@@ -104,15 +121,17 @@ def eager_report(
             for one in tried:
                 restore(one.state)
                 run = partial(function.python_function, *one.taken.args, **one.taken.kwargs)
-                report = _run(found, call, run, explain, over)
-                if report is not None and report.problems:
-                    for row in report.problems:
+                report = _run(found, call, static, run, explain, over)
+                news = _news(report, static) if report is not None else []
+                news = news if suspect.exact else [row for row in news if row.status is Kind.NOT_FINITE]
+                if report is not None and news:
+                    for row in news:
                         row.step, row.steps, row.loop = one.number, steps.count, counters(suspect.frames)
                     report.notes.append((OLDER if one.older else FIRST).format(n=one.number, m=one.older))
                     return report
-    with _kept(steps):
+    with _kept(steps, refused):
         run = partial(function.python_function, *args, **kwargs)
-        report = _run(found, call, run, explain, over) if again else None
+        report = _run(found, call, static, run, explain, over) if again else None
     if report is not None:
         report.notes.append(NOTE.format(**OF_FUNCTION))
     report = report or static
@@ -120,7 +139,9 @@ def eager_report(
     return report
 
 
-def _of_fit(found: session.Remembered, call: TracedCall, static: Report, explain: Explain, over: bool) -> Report:
+def _of_fit(
+    found: session.Remembered, call: TracedCall, static: Report, explain: Explain, over: bool, refused: list[str]
+) -> Report:
     """The report on a step of fit that runs once more; the first one in which a gradient is not finite, if a weight is
     not."""
     fitted = call.fitted
@@ -128,15 +149,19 @@ def _of_fit(found: session.Remembered, call: TracedCall, static: Report, explain
         return static
     report = None
     try:
-        with _kept(None):
-            if fitted.state and not_finite(call.sources):
+        steps = fitted.steps
+        with _kept(None, refused):
+            if fitted.state and not_finite(call.own_sources):
                 number, data = _first_spoilt(fitted)
-                report = _run(found, call, partial(fitted.run, data), explain, over) if number else None
-                if report is not None and report.problems:
-                    report.notes.append(SPOILT.format(n=number, s="s" * (number > 1)))
+                report = _run(found, call, static, partial(fitted.run, data), explain, over) if number else None
+                if report is not None and (news := _news(report, static)):
+                    for row in news if steps is not None and not fitted.shuffled else ():
+                        row.step, row.steps = number, steps
+                    order = SHUFFLED if fitted.shuffled else ""
+                    report.notes.append(SPOILT.format(n=number, s="s" * (number > 1), order=order))
                     return report
-        with _kept(None):
-            report = _run(found, call, partial(fitted.run, next(fitted.batches())), explain, over)
+        with _kept(None, refused):
+            report = _run(found, call, static, partial(fitted.run, next(fitted.batches())), explain, over)
     except Exception as error:  # the step, or the data, may fail in any way; the report says so
         static.notes.append(f"the step was not run once more in eager mode ({type(error).__name__}: {error})")
         return static
@@ -161,8 +186,9 @@ def _first_spoilt(fitted: Fitted) -> tuple[int, Any]:
 
 
 @contextmanager
-def _kept(steps: CompiledSteps | None) -> Iterator[None]:
-    """Variables and generators are afterwards as before, and no call is counted as a step meanwhile."""
+def _kept(steps: CompiledSteps | None, refused: list[str]) -> Iterator[None]:
+    """Variables and generators are afterwards as before, and no call is counted as a step meanwhile. `refused` gets the
+    names of variables that could not be put back."""
     snapshot = Snapshot(recorder().key)
     if steps is not None:
         steps.busy = True
@@ -172,7 +198,7 @@ def _kept(steps: CompiledSteps | None) -> Iterator[None]:
     finally:
         if steps is not None:
             steps.busy = False
-        snapshot.restore(snapshot.changed())
+        refused += snapshot.restore(snapshot.changed())
 
 
 def _steps_to_try(function: Any, steps: CompiledSteps, suspect: Suspect, repeatable: bool) -> tuple[list[Found], str]:
@@ -191,11 +217,12 @@ def _steps_to_try(function: Any, steps: CompiledSteps, suspect: Suspect, repeata
         if number == last and suspect.exact:
             return [*earlier, Found(number, state, taken)], ""
         if not repeatable:
-            older = [Found(last, suspect.state, suspect.calls[-1], suspect.first)] if suspect.exact else []
-            return [
-                *earlier,
-                *older,
-            ], f"{seen}; its steps draw random numbers or have side effects, and were not repeated"
+            # A variable went bad: the first of the calls starts from the copy itself. A result did: the last call is bad.
+            tried = [Found(last, suspect.state, suspect.calls[-1], suspect.first)]
+            return (
+                [*earlier, *(tried if suspect.exact else [Found(number, state, taken)])],
+                f"{seen}; its steps draw random numbers or have side effects, and were not repeated",
+            )
         result = function(*taken.args, **taken.kwargs)
         if any(tf_internals.key(h) not in before and not finite(v) for h, v in state_of(steps.graph)):
             return [Found(number, state, taken)], ""
@@ -217,10 +244,16 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def _run(
-    found: session.Remembered, call: TracedCall, run: Callable[[], Any], explain: Explain, over: bool = False
+    found: session.Remembered,
+    call: TracedCall,
+    static: Report,
+    run: Callable[[], Any],
+    explain: Explain,
+    over: bool = False,
 ) -> Report | None:
-    """The report on one eager run; None if it raises, or asks no tape. `over`: the program has ended, and what the run
-    prints is not shown, since it is none of the program's own output."""
+    """The report on one eager run, with what the graph has told of gradients that are not there; None if it raises, or
+    asks no tape. `over`: the program has ended, and what the run prints is not shown, since it is none of the program's
+    own output."""
     # The front end for plain tapes imports this one.
     from gradlab.doctor.frontends.call import recorded_tapes
 
@@ -245,7 +278,30 @@ def _run(
     for row, given in zip(report.rows, leaves(call.result), strict=False):
         if row.status is Kind.NONE and given is not None:
             _filled(row)
+    return _with_told(report, static, len(leaves(call.sources)))
+
+
+def open_rows(report: Report) -> list[Diagnosis]:
+    """The rows of a graph's report whose gradient is there, with a value that is not known."""
+    return [row for row in report.rows if row.status is Kind.OK]
+
+
+def _with_told(report: Report, static: Report, sources: int) -> Report | None:
+    """The report with the rows that the graph could tell as the graph told them. None if rows do not match rows."""
+    told = {i: row for i, row in enumerate(static.rows) if row.status is not Kind.OK}
+    if not told:
+        return report
+    if len(report.rows) < sources or len(static.rows) < sources:
+        return None
+    report.rows[:sources] = [told.get(i, row) for i, row in enumerate(report.rows[:sources])]
+    names = {row.name for row in report.rows}
+    report.rows += [row for i, row in told.items() if i >= sources and row.name not in names]
     return report
+
+
+def _news(report: Report, static: Report) -> list[Diagnosis]:
+    """The problems of a run that the graph does not tell."""
+    return [r for r in report.problems if r.status is not Kind.MISSING and not any(r is s for s in static.rows)]
 
 
 def _filled(row: Diagnosis) -> None:

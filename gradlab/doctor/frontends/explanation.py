@@ -19,7 +19,7 @@ from gradlab.doctor.recording.backends import available, generator_note, recorde
 from gradlab.doctor.recording.frames import traceback_places
 from gradlab.doctor.recording.record import Record
 from gradlab.doctor.recording.recorded_run import Run, run_recorded
-from gradlab.doctor.recording.snapshot import Snapshot, written
+from gradlab.doctor.recording.snapshot import Snapshot, refused_note, written
 from gradlab.doctor.recording.sources import Eager, Source, unwrap
 from gradlab.doctor.recording.trace import Trace
 from gradlab.doctor.report.diagnosis import Diagnosis
@@ -106,12 +106,13 @@ class Explanation:
         # Layers inside the list of sources: (name, the layer, its state before the run).
         self.members = [(n, m, variable_list.state(m)) for n, m in (members or {}).items()]
         self.touched: set[int] = set()
+        self.refused: list[str] = []  # names of variables that could not be put back
         self.notes: list[str] = []
         self.trace: Trace | None = None
         self.run_seconds = 0.0  # of the plain run
 
     def reset(self) -> None:
-        self.snapshot.restore(self.touched)
+        self.refused += self.snapshot.restore(self.touched)
 
     def report(self) -> Report:
         started = time.monotonic()
@@ -128,7 +129,7 @@ class Explanation:
                 f"to see the rest"
             )
         seconds, ops = time.monotonic() - started, len(trace.ops) if trace else 0
-        self.notes += generator_note()
+        self.notes += [*generator_note(), *refused_note(self.refused)]
         return Report(made, self.notes, recorder().name, seconds, ops, run_seconds=self.run_seconds)
 
     # --- the runs -----------------------------------------------------------------------------------------------------

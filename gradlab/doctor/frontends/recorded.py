@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from gradlab.doctor.analysis.dataflow import flow
 from gradlab.doctor.frontends import traced
-from gradlab.doctor.frontends.compiled_step import eager_report
+from gradlab.doctor.frontends.compiled_step import eager_report, open_rows
 from gradlab.doctor.frontends.first_bad_step import step_report
 from gradlab.doctor.frontends.unchanged import tell, unchanged
 from gradlab.doctor.recording import session
@@ -83,15 +83,15 @@ def report_on(
     if found.report is None:
         call = found.call
         if isinstance(call, TracedCall):
-            report = traced.report(call)
-            if not report.problems:
-                static, same = report, unchanged(call)
-                repeat = again or bool(call.fitted and (same or not_finite(call.sources)))
+            report = static = traced.report(call)
+            if open_rows(static):  # a graph tells whether a gradient is there, not what it is
+                moved, same = unchanged(call, static)
+                repeat = again or bool(call.fitted and (same or not_finite(call.own_sources)))
                 repeat = repeat or bool(over and call.running and same)
                 explain = partial(_of_record, contradicted=(), only=None)
                 report = eager_report(found, call, static, repeat, explain, over)
                 if report is static:
-                    tell(report, call, same)
+                    tell(report, moved, same)
         elif call.record is None:
             report = _without_record(call)
         else:

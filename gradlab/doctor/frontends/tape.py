@@ -13,6 +13,7 @@ from gradlab.doctor.recording import hooks, session
 from gradlab.doctor.recording.tape_calls import TapeLog
 from gradlab.doctor.recording.traced_tape import TracedTape
 from gradlab.doctor.report.report import Report
+from gradlab.runtime.shown_traceback import clean_uncaught
 
 _as_it_is = tf.autograph.experimental.do_not_convert  # a traced function converts what it calls; this is ours
 
@@ -109,8 +110,9 @@ class Tape(tf.GradientTape):
     kept, so memory is that of a persistent tape. A tape may be asked, and its last reference may go, in any thread.
 
     Inside a tf.function that is being traced there are no values: the report tells from the graph which gradients are
-    None and why. If none is, `report()` runs that function once more in eager mode for the values, and puts variables
-    and generators back.
+    None and why. For the values of the others `report()` runs that function once more in eager mode, and puts variables
+    and generators back. In a `train_step` under Keras' `fit` the values that the variables had before the first step are
+    kept for that, up to 256 MiB.
     """
 
     def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True) -> None:
@@ -132,7 +134,11 @@ class Tape(tf.GradientTape):
     def watch(self, tensor: Any) -> None:
         if self._gradlab is None:
             return super().watch(tensor)
-        return self._gradlab.watch(super().watch, tensor)
+        try:
+            return self._gradlab.watch(super().watch, tensor)
+        except Exception:
+            clean_uncaught()
+            raise
 
     @contextmanager
     def stop_recording(self) -> Iterator[None]:
@@ -163,7 +169,11 @@ class Tape(tf.GradientTape):
     ) -> Any:
         if self._gradlab is None:
             return plain(target, sources, *args, **kwargs)
-        return self._gradlab.ask(what, plain, target, sources, args, kwargs)
+        try:
+            return self._gradlab.ask(what, plain, target, sources, args, kwargs)
+        except Exception:
+            clean_uncaught()
+            raise
 
     def report(self) -> Report:
         """Explain the last gradient, jacobian or batch_jacobian call of this tape. RuntimeError if there was none

@@ -17,7 +17,8 @@ import tensorflow as tf
 
 from gradlab.doctor.frontends.call import recorded_tapes, reports
 from gradlab.doctor.frontends.explain import explain
-from gradlab.doctor.recording.snapshot import Snapshot
+from gradlab.doctor.recording.fitted import of_classes
+from gradlab.doctor.recording.snapshot import Snapshot, refused_note
 from gradlab.doctor.report.report import Report
 from gradlab.lab.reading import Kind
 from gradlab.runtime.outside import outside
@@ -98,12 +99,7 @@ def batch(x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = 
     if class_weight is not None:
         if y is None or sample_weight is not None:
             raise ValueError("class_weight needs y, and no sample_weight beside it")
-        labels = tf.convert_to_tensor(y)
-        if labels.shape.rank > 1 and labels.shape[-1] > 1:
-            labels = tf.argmax(labels, -1)
-        keys, values = [int(k) for k in class_weight], [float(v) for v in class_weight.values()]
-        found = tf.cast(tf.reshape(labels, (-1, 1)), tf.int64) == tf.constant(keys, tf.int64)
-        sample_weight = tf.where(tf.reduce_any(found, 1), tf.reduce_sum(tf.where(found, values, 0.0), 1), 1.0)
+        sample_weight = of_classes(y, class_weight)
     return tuple(None if part is None else tf.nest.map_structure(_tensor, part) for part in (x, y, sample_weight))
 
 
@@ -129,14 +125,16 @@ def explain_step(model: Any, data: Any, level: str = "full") -> Report:
     """Explain the training step of `model` on `data` as train_step gets it. The model stays as it was."""
     if not own(model, "train_step"):
         return _explain_loss(model, data, level)
-    snapshot = Snapshot(lambda v: id(v.handle))
+    snapshot, refused = Snapshot(lambda v: id(v.handle)), list[str]()
     try:
         with recorded_tapes() as opened, snapshot.with_new():
             model.train_step(data)
         found = reports(opened)
     finally:
-        snapshot.restore(list(snapshot.handles()))
-    return _joined(found)
+        refused += snapshot.restore(list(snapshot.handles()))
+    report = _joined(found)
+    report.notes += refused_note(refused)
+    return report
 
 
 def loss_of(model: Any, data: Any, *, scale: bool = True) -> Callable[[], Any]:

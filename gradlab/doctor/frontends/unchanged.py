@@ -5,6 +5,7 @@ from __future__ import annotations
 from gradlab.doctor.recording.contents import checksums
 from gradlab.doctor.recording.traced_tape import TracedCall
 from gradlab.doctor.report.report import Report
+from gradlab.lab.reading import Kind
 
 SAID = "a gradient is there, and the weight has not changed"
 FIX = (
@@ -13,16 +14,19 @@ FIX = (
 )
 
 
-def unchanged(call: TracedCall) -> list[int]:
-    """The numbers of the sources that hold bit by bit what they held when the step was traced."""
-    now = checksums(call.sources) if call.contents else {}
-    return [i for i, checksum in call.contents.items() if now.get(i) == checksum]
+def unchanged(call: TracedCall, static: Report) -> tuple[list[int], list[int]]:
+    """The numbers of the sources that were moved since the step was traced; and of those that hold bit by bit what they
+    held then, though the graph has a gradient for them."""
+    now = checksums(call.own_sources) if call.contents else {}
+    same = [i for i, checksum in call.contents.items() if now.get(i) == checksum]
+    there = [i for i in same if i < len(static.rows) and static.rows[i].status is Kind.OK]
+    return [i for i in call.contents if i not in same], there
 
 
-def tell(report: Report, call: TracedCall, same: list[int]) -> None:
+def tell(report: Report, moved: list[int], same: list[int]) -> None:
     """Say so in the rows of these weights, if others of the same list were moved: so the optimizer did run."""
-    others = len(call.contents) - len(same)
-    if not others or len(report.rows) <= max(same, default=0):
+    others = len(moved)
+    if not others:
         return
     for i in same:
         row = report.rows[i]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from types import FrameType
 from typing import Any
 
 import tensorflow as tf
@@ -34,3 +37,30 @@ def components(sources: Iterable[Any]) -> dict[int, Any]:
             if number < len(parts):
                 found[id(thing)] = parts[number]
     return found
+
+
+def frames_outwards() -> Iterator[FrameType]:
+    """The frames around the caller, innermost first. In the thread of a replica those of the thread that has started it,
+    and waits, come after."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+    if replica() is not None:
+        frame = _starter(threading.current_thread())
+        while frame is not None:
+            yield frame
+            frame = frame.f_back
+
+
+def _starter(thread: threading.Thread) -> FrameType | None:
+    """The frame of TensorFlow's function that has started this thread as a replica, None if there is none."""
+    for frame in sys._current_frames().values():  # noqa: SLF001 (the one way to the frames of another thread)
+        at: FrameType | None = frame
+        while at is not None:
+            if at.f_code.co_name == "_call_for_each_replica":
+                started = at.f_locals.get("threads")
+                if isinstance(started, list) and any(t is thread for t in started):
+                    return at
+            at = at.f_back
+    return None

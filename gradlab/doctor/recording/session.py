@@ -25,6 +25,7 @@ from gradlab.doctor.recording import compiled_steps, hooks, tf_internals
 from gradlab.doctor.recording.backends import available, recorder
 from gradlab.doctor.recording.compiled_steps import CompiledSteps
 from gradlab.doctor.recording.contents import checksums
+from gradlab.doctor.recording.fitted import fitting
 from gradlab.doctor.recording.frames import places, stack, user_frame
 from gradlab.doctor.recording.record import MAX_OPS, Record
 from gradlab.doctor.recording.replicas import components, replica
@@ -39,7 +40,7 @@ from gradlab.doctor.recording.tape_calls import (
     worth_recording,
 )
 from gradlab.doctor.recording.tf_internals import local
-from gradlab.doctor.recording.traced_tape import TracedCall, TracedTape, fitting, running
+from gradlab.doctor.recording.traced_tape import TracedCall, TracedTape, running
 
 SITES = 5  # lines whose last call had every gradient and is kept whole, in each thread: each holds a step's tensors
 TROUBLED = 32  # the same for lines where something is missing: few programs have more, and 32 small steps fit in memory
@@ -60,8 +61,9 @@ class _Thread(threading.local):
         self.collector: Collector | None = None
         self.tracing = False  # a gradient call in a graph is going on
         self.lines = Lines()
-        self.again = False  # a step of the learner's runs once more, for a report
-        self.asked: list[Remembered] = []  # what is asked meanwhile
+        self.again: list[Remembered] | None = (
+            None  # what is asked while a step of the learner's runs once more for a report
+        )
 
 
 class Remembered:
@@ -141,6 +143,7 @@ _thread = _Thread()
 _latest: dict[int, Remembered] = {}  # serial of a thread -> its last call
 _lost = [0]  # order number of the main thread's last call that cannot be explained
 _collectors: list[Collector] = []
+_running_again: list[list[Remembered]] = []  # of each thread in which a step runs once more
 
 
 # --- records ----------------------------------------------------------------------------------------------------------
@@ -410,7 +413,7 @@ def ask_traced(
     call.frames = frames_around()
     call.own = components(leaves(sources))
     try:
-        call.contents = checksums(sources)
+        call.contents = checksums(call.own_sources)
     except Exception as error:  # private functions may fail in any way; the program goes on, and the report says so
         call.unread = f"weights that stay the same are not noticed ({type(error).__name__}: {error})"
     _thread.tracing = True
@@ -423,7 +426,7 @@ def ask_traced(
     finally:
         _thread.tracing = False
         found = remember(call)
-        if call.running is not None and call.error is None and not _thread.again:
+        if call.running is not None and call.error is None and _again() is None:
             found.compiled = compiled_steps.follow(*call.running, tape.graph, found, touch)
     return call.result
 
@@ -450,7 +453,8 @@ def remember(call: Asked | TracedCall) -> Remembered:
     found = Remembered(call)
     if isinstance(call, Asked) and call.record is not None:
         call.record.lighten_history()
-    if call.error is None and call.what in GRADIENTS and not _thread.again:
+    again = _again()
+    if call.error is None and call.what in GRADIENTS and again is None:
         own = [call.own.get(id(s), s) for s in leaves(call.sources)]
         found.step = _thread.lines.take(found, own, call.result)
     _thread.call = found
@@ -460,8 +464,8 @@ def remember(call: Asked | TracedCall) -> Remembered:
         while len(_latest) > THREADS:
             _latest.pop(next(iter(_latest)))
     collector = collecting()
-    if _thread.again:
-        _thread.asked.append(found)
+    if again is not None:
+        again.append(found)
     elif collector is not None:
         collector.add(found)
     return found
@@ -506,20 +510,37 @@ def last_of(log: TapeLog | TracedTape) -> Remembered | None:
 
 @contextmanager
 def running_again() -> Iterator[None]:
-    """What this thread asks meanwhile is no step of the learner's, but one that runs once more for a report."""
-    before, lines, asked = _thread.again, _thread.lines, _thread.asked
-    _thread.again, _thread.asked = True, []
+    """What this thread asks meanwhile, and replicas that it starts, is no step of the learner's, but one that runs once
+    more for a report."""
+    before, lines, mine = _thread.again, _thread.lines, list[Remembered]()
+    _thread.again = mine
+    with _lock:
+        _running_again.append(mine)
     try:
         yield
     finally:
-        _thread.again, _thread.lines, _thread.asked = before, lines, asked
+        with _lock:
+            _running_again[:] = [other for other in _running_again if other is not mine]
+        _thread.again, _thread.lines = before, lines
+
+
+def _again() -> list[Remembered] | None:
+    """Where a call goes that is asked while a step runs once more; None if none does. Replicas run in threads of their own."""
+    if _thread.again is not None or replica() is None:
+        return _thread.again
+    with _lock:
+        return _running_again[-1] if _running_again else None
 
 
 def asked_again(like: Remembered) -> Remembered | None:
-    """Of what was asked while the step ran once more, the last call of the same line; of another line if there is none."""
-    found, _thread.asked = _thread.asked, []
+    """Of what was asked while the step ran once more, the last call of the same line in the same replica; of another line
+    or replica if there is none."""
+    found = list(_thread.again or ())
+    if _thread.again is not None:
+        _thread.again.clear()
     here = [f for f in found if f.call.where[:1] == like.call.where[:1]]
-    return next(reversed(here or found), None)
+    mine = [f for f in here if f.replica == like.replica]
+    return next(reversed(mine or here or found), None)
 
 
 def remembered_again(found: Remembered) -> None:

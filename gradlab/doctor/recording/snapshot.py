@@ -58,8 +58,10 @@ class Snapshot:
     def handles(self) -> Iterable[int]:
         return self._values
 
-    def restore(self, handles: Iterable[int]) -> None:
-        """Put back these variables and the Python and NumPy generators."""
+    def restore(self, handles: Iterable[int]) -> list[str]:
+        """Put back these variables and the Python and NumPy generators. Returns the names of variables that refuse their
+        value: a trace that failed has left them behind with a handle of another shape."""
+        refused = []
         with tf.init_scope():
             for handle in handles:
                 if handle in self._values:
@@ -67,9 +69,10 @@ class Snapshot:
                     try:
                         variable.assign(value, read_value=False)
                     except tf.errors.InvalidArgumentError:
-                        continue  # left behind by a trace that failed: its handle has another shape than its value
+                        refused.append(str(getattr(variable, "name", "") or "a variable").removesuffix(":0"))
         random.setstate(self._python)
         np.random.set_state(self._numpy)
+        return refused
 
     @contextmanager
     def with_new(self) -> Iterator[None]:
@@ -97,6 +100,17 @@ class Snapshot:
             if variable.shape != value.shape or not np.array_equal(variable.numpy(), value.numpy()):
                 out.add(handle)
         return out
+
+
+def refused_note(names: Iterable[str]) -> list[str]:
+    """A note for a report where `restore` could not put back these variables; else empty."""
+    known = list(dict.fromkeys(names))
+    if not known:
+        return []
+    return [
+        f"the value of before could not be put back into {', '.join(known)}: a trace that failed has left the variable "
+        f"with another shape than its value, so nothing can be assigned to it"
+    ]
 
 
 def written(trace: Trace) -> set[int]:

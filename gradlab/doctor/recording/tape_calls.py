@@ -187,13 +187,13 @@ def is_user_callable(value: Any) -> bool:
 
 
 def worth_recording(value: Any) -> bool:
-    """Worth remembering from the learner's names: tensors, variables, containers of them, layers, models, numbers."""
+    """Worth remembering from the learner's names: tensors, variables, containers of them, layers, models, datasets, numbers."""
     if hasattr(value, "__dict__") and is_user_file(
         getattr(sys.modules.get(type(value).__module__), "__file__", None) or ""
     ):
         return True
     return (
-        isinstance(value, (tf.Tensor, tf.Variable, *COMPOSITES, float, list, tuple, dict))
+        isinstance(value, (tf.Tensor, tf.Variable, tf.data.Dataset, *COMPOSITES, float, list, tuple, dict))
         or is_owner(value)
         or hasattr(value, "handle")
         or type(value).__module__ == "numpy"

@@ -413,6 +413,23 @@ def made_of(dataset: Any) -> tuple[set[str], set[str]] | None:
     return classes, types
 
 
+def captured_by(dataset: Any) -> set[int]:
+    """The keys of what the functions of a dataset, and of those that it reads from, take from outside: the handles of
+    variables, constants. Empty if this TensorFlow does not tell."""
+    found: set[int] = set()
+    todo = [dataset]
+    while todo:
+        one = todo.pop()
+        inputs, functions = getattr(one, "_inputs", None), getattr(one, "_functions", None)
+        if inputs is None or functions is None:
+            return set()
+        todo += inputs()
+        for wrapper in functions():
+            taken = getattr(getattr(wrapper, "function", None), "captured_inputs", ())
+            found |= {key(t) for t in taken if isinstance(t, EagerTensor)}
+    return found
+
+
 def calls_through(function: Any, run: Callable[..., Any]) -> bool:
     """From here on each call of a tf.function is `run(function, plain, args, kwargs)`, with its own method as `plain`.
     False if its class has no such method: nothing is changed then."""

@@ -161,6 +161,37 @@ def kept_from_earlier(case: Case) -> Finding | None:
     return None
 
 
+@rule(NO_PATH, rank=54, cause=NUMPY)
+def kept_as_a_number(case: Case) -> Finding | None:
+    """The program keeps a number or an array, the line that made it takes it out of the source (`.numpy()`, `float()`),
+    and a line that the loss needs reads it. Numbers are copied into TensorFlow, so that identity does not show its use."""
+    run, flow = case.recorded, case.flow
+    lines = {(code.co_filename, line) for op in run.trace.ops if op.index in flow.needed for code, line in op.stack}
+    maker = Maker(case.scope, case.asked)
+    for thing in kept(case.scope, lambda value: True, (float, np.floating, np.ndarray)):
+        attribute = thing.name.rpartition(".")[2]
+        used = [Place(file, line) for file, line in sorted(lines) if _reads(file, line, attribute)]
+        chain = maker.chain(thing) if used else []
+        out = next((d for d in chain if host_call(d.statement) is not None), None)
+        if out is None or any(_ran(run, d) for d in chain):
+            continue
+        return Finding(
+            [out.place, *used[:1]],
+            f"`{out.name}` = `{ast.unparse(out.value)}` took its value out of TensorFlow before the tape recorded; the loss "
+            "uses that number",
+            (Proof.OBJECT, Proof.TEXT),
+        )
+    return None
+
+
+def _reads(file: str, line: int, name: str) -> bool:
+    """Does the statement at a line read a name, or an attribute of that name?"""
+    statement = syntax.statement_at(file, line)
+    return statement is not None and any(
+        name in spelled.split(".") for part in syntax.headers(statement) for spelled in syntax.names(part)
+    )
+
+
 def _runs(call: ast.Call, layers: set[str]) -> bool:
     """Does a call run one of these layers: itself, a method of it, or a function that gets it?"""
     name = syntax.dotted(call.func)

@@ -109,14 +109,15 @@ def _joins_what_was_recorded(case: Case, late: list[Op]) -> Op:
 
 @rule(Kind.NONE, rank=12, cause=TAPE_ORDER)
 def ran_while_stopped(case: Case) -> Finding | None:
-    """Ops on the way ran inside the with-block, while the recording was stopped or before it was reset."""
+    """Ops on the way ran inside the with-block, while the recording was stopped or before it was reset. The last one is
+    told: what it made is what the recorded rest of the loss used."""
     missed = case.once(tape_record)
     if missed is None:
         return None
     start = max(missed.entered, missed.reset)
     stopped = [op for op in missed.outside if start <= op.index < missed.exited]
     if stopped:
-        return _missed(case, stopped[0], missed, "ran while the tape's recording was stopped")
+        return _missed(case, stopped[-1], missed, "ran while the tape's recording was stopped")
     if missed.reset >= 0 and any(op.index >= missed.entered for op in missed.outside):
         return _missed(case, missed.outside[-1], missed, "ran before tape.reset() made the tape forget it")
     return None

@@ -69,8 +69,8 @@ def _class_files(thing: Any) -> list[tuple[type, str]]:
     return found
 
 
-def kept(scope: UserScope, wanted: Callable[[Any], bool]) -> Iterator[Kept]:
-    """Where the program keeps values that are wanted, from the names around the call outwards."""
+def kept(scope: UserScope, wanted: Callable[[Any], bool], kinds: tuple[type, ...] = (Eager,)) -> Iterator[Kept]:
+    """Where the program keeps values of these types that are wanted, from the names around the call outwards."""
     seen: set[int] = set()
     alive: list[Any] = []  # ids stay true as long as their things live
     for file, line, names in _environment(scope):
@@ -79,7 +79,7 @@ def kept(scope: UserScope, wanted: Callable[[Any], bool]) -> Iterator[Kept]:
             queue.append((value, [(names, name)]))
         while queue and len(seen) < OBJECTS:
             thing, way = queue.popleft()
-            if isinstance(thing, Eager):
+            if isinstance(thing, kinds):
                 if wanted(thing):
                     yield from _found(thing, way, file, line, names)
                 continue
