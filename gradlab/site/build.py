@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gradlab.authoring.notebooks import write_whole
-from gradlab.site import answers, bundle, farm
+from gradlab.site import answers, bundle, farm, slim
 from gradlab.site.chunks import fingerprint, sweep
 from gradlab.site.compute import all_names
 from gradlab.site.grid import MOST
@@ -104,8 +104,9 @@ def build(options: Options, say: Callable[[str], None] = print) -> Built:
         say("making the pages")
         stamp.unlink(missing_ok=True)
         sphinx(options.cache)
+        slim.styles(options.cache / "html", options.cache / "slim")
         stamp.write_text(now, encoding="utf-8")
-    size, pages = publish(options.cache / "html", options.target)
+    size, pages = publish(options.cache / "html", options.target, options.cache / "slim")
     if options.zip is not None:
         try:
             zipped(options.target, options.zip)

@@ -30,8 +30,11 @@ def claim(target: Path) -> None:
             tried.unlink(missing_ok=True)
 
 
-def publish(made: Path, target: Path) -> tuple[int, int]:
-    """Copy `made` beside the target and exchange the two. (bytes, pages) of the site. OSError leaves the target as it was."""
+def publish(made: Path, target: Path, instead: Path | None = None) -> tuple[int, int]:
+    """Copy `made` beside the target and exchange the two. (bytes, pages) of the site. OSError leaves the target as it was.
+
+    A file that is also below `instead` is taken from there.
+    """
     beside, old = (target.with_name(f".{target.name}.{word}-{os.getpid()}") for word in ("new", "old"))
     size = pages = 0
     try:
@@ -42,7 +45,8 @@ def publish(made: Path, target: Path) -> tuple[int, int]:
                 continue
             copy = beside / inside
             copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, copy)
+            other = None if instead is None else instead / inside
+            shutil.copyfile(other if other and other.is_file() else file, copy)
             size += copy.stat().st_size
             pages += file.suffix == ".html"
         (beside / MARK).write_text("Made by gradlab site; a new build replaces this folder.\n", encoding="utf-8")
