@@ -44,10 +44,10 @@ def words(folder: Path) -> set[str]:
 
 
 def slim(css: str, known: Collection[str]) -> str:
-    """The style sheet `css` without the selectors that name a class or an id which `known` does not have.
+    r"""The style sheet `css` without the selectors that name a class or an id which `known` does not have.
 
     >>> slim(".a, .b > p { color: red } .b { top: 0 } a:not(.b) { left: 0 } @media print { .b { top: 0 } }", {"a"})
-    '.a{color: red}\\na:not(.b){left: 0}\\n'
+    '.a{color: red}\na:not(.b){left: 0}\n'
     """
     licences = "".join(f"{comment}\n" for comment in _LICENCE.findall(css))
     return licences + _rules(tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True), known)
