@@ -366,11 +366,13 @@ def test_a_damaged_and_a_missing_panel_are_told_in_the_page(page, site, tmp_path
     file.write_text(text.replace(packed, base64.b64encode(base64.b64decode(packed)[:-9]).decode()), encoding="utf-8")
     (broken / "_static/panels/numpy_function.js").unlink()
     page.goto(f"{broken.as_uri()}/notebooks/{LESSONS[1]}.html")
+    assert not page.locator("[data-panel] img").last.is_visible(), "a picture tells what the panel asks"
     page.evaluate("Promise.all(window.gradlabHosts.map((host) => host.show()))")
     said = page.get_by_role("alert").all_inner_texts()
     assert "the data of the panel py_function_numpy is damaged" in said[0] and "build the site again" in said[0]
     assert "the file panels/numpy_function.js is missing" in said[1]
     assert page.locator("[data-panel] img").count() == 2, "the picture stands in for it"
+    assert all(picture.is_visible() for picture in page.locator("[data-panel] img").all())
     page.complaints.clear()  # the browser names the file that is not there
 
 

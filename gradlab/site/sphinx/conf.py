@@ -36,7 +36,7 @@ html_copy_source = False
 html_show_sourcelink = False
 html_show_search_summary = False  # it fetches the pages, which a browser refuses on file://
 html_show_sphinx = False
-html_context = {"default_mode": "auto"}
+html_context = {"default_mode": "light"}  # without scripts; with them templates/layout.html follows the screen
 html_last_updated_fmt = None
 # A page without pages below it has no list of them at its left.
 html_sidebars: dict[str, list[str]] = {page: [] for page in ("index", "search", "none", "questions", "docs/teaching")}
