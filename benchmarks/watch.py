@@ -1,12 +1,13 @@
 """What `gradlab.Watch` costs: blocks of steps of a watched training beside blocks of a plain one, alternating.
 
-    python benchmarks/watch.py [--pairs 30] [--steps 10] [--only lstm] [--fit]
+    python benchmarks/watch.py [--pairs 15] [--steps 10] [--models 4] [--only lstm] [--fit]
     python benchmarks/watch.py --programs
 
-Two models of each kind are made alike, plain and watched, and their train functions are called directly, without what
-`fit` does beside; with `--fit` each block is one call of `fit`. The order within a pair alternates. Printed: the median
-paired difference in percent of the plain block, with quartiles; first that of plain beside plain, which says what cannot
-be resolved.
+Models of each kind are made alike, plain and watched, and their train functions are called directly, without what `fit`
+does beside; with `--fit` each block is one call of `fit`. The order within a pair alternates. Two models that are alike
+differ by several percent for as long as they live, by where their memory lies, so each comparison is made with `--models`
+new pairs of them, `--pairs` blocks each. Printed: the median paired difference in percent of the plain block, with
+quartiles; first that of plain beside plain, which says what cannot be resolved; last the median of each pair of models.
 
 `--programs` trains the healthy and the broken programs of `tests/watch/programs.py` and prints which alarm each raises,
 how many steps after the fault, and the share that is found.
@@ -129,7 +130,8 @@ def pairs(plain, other, count, steps):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=30)
+    parser.add_argument("--pairs", type=int, default=15)
+    parser.add_argument("--models", type=int, default=4, help="pairs of models for each line")
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--only", choices=["lstm", "transformer"])
     parser.add_argument("--jit", choices=["both", "no", "yes"], default="both")
@@ -141,20 +143,26 @@ def main():
     made = fitter if given.fit else stepper
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     print(f"{os.cpu_count()} logical CPUs, load average {load:.1f}; each block has {given.steps} steps")
-    print(f"TensorFlow {tf.__version__}; median paired difference in percent [quartiles], {given.pairs} pairs")
+    print(
+        f"TensorFlow {tf.__version__}; median paired difference in percent [quartiles], {given.models} x {given.pairs} pairs"
+    )
     for make in (lstm, transformer):
         if given.only not in (None, make.__name__):
             continue
         for jit in {"both": (False, True), "no": (False,), "yes": (True,)}[given.jit]:
-            plain = made(make, None, jit_compile=jit)
             for every in (None, 1, 10):
-                other = made(make, every, jit_compile=jit)
-                found, step = pairs(plain, other, given.pairs, given.steps)
+                found, each, step = [], [], 0.0
+                for _ in range(given.models):
+                    plain, other = made(make, None, jit_compile=jit), made(make, every, jit_compile=jit)
+                    more, step = pairs(plain, other, given.pairs, given.steps)
+                    found += more
+                    each.append(statistics.median(more))
                 low, middle, high = statistics.quantiles(found, n=4)
                 what = "plain beside plain" if every is None else f"every={every}"
                 kind = "XLA" if jit else "graph"
                 print(
-                    f"{make.__name__:12} {kind:6} {step:6.2f} ms  {what:19} {middle:+5.1f} [{low:+.1f}, {high:+.1f}]",
+                    f"{make.__name__:12} {kind:6} {step:6.2f} ms  {what:19} {middle:+5.1f} [{low:+.1f}, {high:+.1f}]"
+                    f"   {' '.join(f'{m:+.1f}' for m in each)}",
                     flush=True,
                 )
 

@@ -108,6 +108,8 @@ class Watch(tf.keras.callbacks.Callback):
         self._guard: Guard | None = None
         self._loop: Loop | None = None
         self._taken = self._before = 0
+        self._unread = 0  # steps, at most, since the rings were read
+        self._at_once = 1  # steps in one call of the train function
         self._last_read = 0.0
         self._busy = False
         self._listed: set[int] = set()
@@ -147,9 +149,11 @@ class Watch(tf.keras.callbacks.Callback):
             )
         _watched[self.model] = self
         if self._guard is None or self._guard.model is not self.model or not self._guard.fits():
-            self._before, self._taken = self.record.steps, 0
+            self._before, self._taken, self._unread = self.record.steps, 0, 0
+            self._at_once = _steps_in_one_call(self.model)
+            earlier = self._guard.recorder if self._guard is not None and self._guard.model is self.model else None
             self.recorder = Recorder(
-                self.model, self.every, max(ROWS, _steps_in_one_call(self.model)), histograms=self.log_dir is not None
+                self.model, self.every, max(ROWS, self._at_once), histograms=self.log_dir is not None, earlier=earlier
             )
             self._guard = Guard(self.model, self.recorder, self._arrived)
         for view in self._views:
@@ -232,8 +236,9 @@ class Watch(tf.keras.callbacks.Callback):
 
     def _arrived(self) -> None:
         """After each call of the train function."""
+        self._unread += self._at_once  # counted here: asking the graph's own counter costs more than all else here
         late = time.monotonic() - self._last_read >= READ_SECONDS
-        if late or self.recorder.steps() - self._taken + _steps_in_one_call(self.model) > self.recorder.rows:
+        if late or self._unread + self._at_once > self.recorder.rows:
             self._read()
             self._show()
 
@@ -242,6 +247,7 @@ class Watch(tf.keras.callbacks.Callback):
             return
         self.record.names, self.record.loss_word = self.recorder.names, self.recorder.loss_word
         self._listed = self.recorder.listed()
+        self._unread = 0
         for found in self.recorder.read(self._taken):
             self._taken = found["step"]
             if any(site.kind == "computed" for _, site, _, _ in found["rows"]):

@@ -23,6 +23,7 @@ class Capture:
         self.batch: list[Any] = []
         self.state: dict[Any, tuple[Any, Any]] = {}  # key -> (the model's variable, its copy)
         self.taken = outside(lambda: tf.Variable(0, dtype=tf.int64, trainable=False))
+        self.held: list[tuple[Any, Any]] = []
         self.exact = True  # false: the batch is not to be had (XLA under a strategy)
 
     def begin(self, model: Any, data: Any) -> None:
@@ -39,6 +40,10 @@ class Capture:
             inner = variables.raw(variable)
             if hasattr(inner, "read_value") and getattr(inner, "dtype", None) not in (tf.resource, tf.string):
                 self.held.append((variable, inner.read_value()))
+
+    def values(self) -> dict[Any, Any]:
+        """What is held of each variable: its key -> its value from before the step."""
+        return {variables.key(v): value for v, value in self.held}
 
     def end(self, count: Any, bad: Any) -> None:
         """After the step: keep what was held if this was the first step, or the first bad one."""
@@ -61,11 +66,9 @@ class Capture:
             self.taken.assign(count.read_value())
             return keep_batch()
 
-        def nothing() -> Any:
-            return tf.constant(0)
-
         first_bad = tf.equal(bad, count)
-        tf.cond(first_bad, keep_all, lambda: tf.cond(tf.equal(count, 1), keep_batch, nothing))
+        due = tf.logical_or(first_bad, tf.equal(count, 1))
+        tf.cond(due, lambda: tf.cond(first_bad, keep_all, keep_batch), lambda: tf.constant(0))
 
     def data(self) -> Any:
         """The batch as train_step got it, of NumPy-backed eager tensors; None if no step has run."""

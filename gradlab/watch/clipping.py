@@ -12,21 +12,16 @@ import tensorflow as tf
 from gradlab.watch import norms
 
 
-def clipped(optimizer: Any, sizes: list[Any], gradients: list[Any], xla: bool) -> list[Any]:
-    """The norms after clipping, in the order of `sizes`; where a gradient is None its entry stays."""
+def clipped(optimizer: Any, sizes: Any, gradients: list[Any], xla: bool) -> Any:
+    """The norms after clipping, in the order of `sizes`, both float32 of shape (gradients,)."""
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     one, together, value = (getattr(optimizer, n, None) for n in ("clipnorm", "global_clipnorm", "clipvalue"))
-    there = [g is not None for g in gradients]
     if one:
-        return [tf.minimum(s, float(one)) if t else s for s, t in zip(sizes, there, strict=True)]
-    if together and any(there):
-        total = tf.norm(tf.stack([s for s, t in zip(sizes, there, strict=True) if t]))
-        factor = tf.minimum(1.0, float(together) / total)
-        return [s * factor if t else s for s, t in zip(sizes, there, strict=True)]
+        return tf.minimum(sizes, float(one))
+    if together and gradients:
+        return sizes * tf.minimum(1.0, float(together) / tf.norm(sizes))
     if value:
-        return [
-            s if g is None else norms.norm(_cut(g, float(value)), xla) for s, g in zip(sizes, gradients, strict=True)
-        ]
+        return norms.norms([_cut(g, float(value)) for g in gradients], xla)
     return sizes
 
 

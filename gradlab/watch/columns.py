@@ -6,8 +6,8 @@ not pass it to an optimizer). NaN and infinity are what the gradient itself held
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,19 @@ class Column:
     def kind(self, i: int) -> str:
         """One of "none", "unseen", "zero", "not finite" and "ok"."""
         return kind(float(self.norm[i])) if i < len(self.norm) else "unseen"
+
+    @cached_property
+    def kinds(self) -> dict[str, np.ndarray]:
+        """For each kind a bool array: which variables are of it. The rules read this at every step, so it is one sweep."""
+        norm = self.norm
+        finite = np.isfinite(norm)
+        return {
+            "ok": finite & (norm > 0),
+            "zero": norm == 0,
+            "not finite": ~finite,
+            "none": norm == NONE,
+            "unseen": norm == UNSEEN,
+        }
 
     @property
     def ratio(self) -> np.ndarray:
@@ -65,21 +78,22 @@ def column(read: dict[str, Any], variables: int) -> Column:
     sparse: set[int] = set()
     shares, summed = np.zeros(variables), np.full(variables, UNSEEN, np.float32)
     for replica, site, scale, numbers in rows:
-        members = list(site.members)
+        members = site.index
         if site.kind == "computed":
             sparse.update(site.sparse)
-            numbers, applied = np.split(numbers, 2)
+            numbers, applied = numbers[: len(members)], numbers[len(members) :]
             if scale > 1 and not np.isfinite(numbers).all():
                 step.overflow = True
-            shares[members] += np.where(numbers > 0, numbers, 0)
+            if replicas > 1:
+                shares[members] += np.where(numbers > 0, numbers, 0)
             _last(step.norm, members, numbers)
             _last(step.applied, members, applied)
         elif site.kind == "applied" and replica == 0:
             summed[members] = numbers
         elif site.kind == "update" and replica == 0:
-            step.update[members], step.weight[members] = np.split(numbers, 2)
+            step.update[members], step.weight[members] = numbers[: len(members)], numbers[len(members) :]
         elif site.kind == "histogram" and replica == 0:
-            step.histograms.update(zip(members, np.split(numbers, len(members)), strict=True))
+            step.histograms.update(zip(site.members, np.split(numbers, len(members)), strict=True))
         elif site.kind == "loss":
             losses.setdefault(replica, float(numbers[0]))
     step.sparse = frozenset(sparse)
@@ -92,9 +106,8 @@ def column(read: dict[str, Any], variables: int) -> Column:
     return step
 
 
-def _last(into: np.ndarray, members: Iterable[int], numbers: np.ndarray) -> None:
+def _last(into: np.ndarray, members: np.ndarray, numbers: np.ndarray) -> None:
     """Later calls win, except that None hides no number and nothing hides what is not finite."""
-    for i, value in zip(members, numbers, strict=True):
-        if not np.isfinite(into[i]) or (value == NONE and into[i] >= 0):
-            continue
-        into[i] = value
+    before = into[members]
+    stays = ~np.isfinite(before) | ((numbers == NONE) & (before >= 0))
+    into[members] = np.where(stays, before, numbers)

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from gradlab.runtime.outside import outside
 from gradlab.watch import histograms, norms, variables
-from gradlab.watch.columns import NONE, UNSEEN, Column
+from gradlab.watch.columns import UNSEEN, Column
 
 Take = Callable[[Column, list[str], Callable[[], Any] | None], None]
 
@@ -43,31 +43,32 @@ class Loop:
         members = [self.index[variables.key(v)] for v in held]
         sparse = frozenset(i for i, g in zip(members, gradients, strict=True) if isinstance(g, tf.IndexedSlices))
         moved = self._moved(members)
-        sizes = [tf.constant(NONE) if g is None else norms.norm(g) for g in gradients]
+        sizes = norms.spread(norms.norms([g for g in gradients if g is not None]), gradients)
         drawn = [i for i, g in zip(members, gradients, strict=True) if g is not None] if self.histograms else []
         pictures = [histograms.histogram(g, None) for g in gradients if g is not None] if self.histograms else []
-        row = tf.stack([tf.cast(np.nan if loss is None else tf.reduce_sum(loss), tf.float32), *sizes, *moved])
-        row = tf.concat([row, *pictures], 0)
+        told = tf.cast(np.nan if loss is None else tf.reduce_sum(loss), tf.float32)
+        row = tf.concat([[told], sizes, *([] if moved is None else [moved]), *pictures], 0)
 
         def arrive(numbers: Any, again: Callable[[], Any] | None) -> None:
             head, rest = np.split(np.asarray(numbers), [1 + len(members)])
-            updates, rest = np.split(rest, [len(moved)])
-            self._close(members[: len(moved) // 2], updates)
+            if moved is not None:
+                updates, rest = np.split(rest, [2 * len(members)])
+                self._close(members, updates)
             parts = dict(zip(drawn, np.split(rest, len(drawn)), strict=True)) if drawn else {}
-            self._arrive(head, members, sparse, again, parts, bool(moved))
+            self._arrive(head, members, sparse, again, parts, moved is not None)
 
         if tf.executing_eagerly():
             arrive(row.numpy(), loss_fn)
         else:
             tf.numpy_function(lambda numbers: arrive(numbers, None), [row], [], stateful=True)
 
-    def _moved(self, members: list[int]) -> list[Any]:
-        """How far each variable moved since the copy, then the norms of the copies; and new copies. Under a strategy the
-        copies of a variable differ in kind, and nothing is measured."""
+    def _moved(self, members: list[int]) -> Any:
+        """How far each variable moved since the copy, then the norms of the copies; and new copies. None under a strategy,
+        where the copies of a variable differ in kind."""
         if tf.distribute.has_strategy() or not all(
             hasattr(variables.raw(self.watched[i]), "read_value") for i in members
         ):
-            return []
+            return None
         held = [variables.raw(self.watched[i]) for i in members]
         for i, v in zip(members, held, strict=True):
             if i not in self.before:
@@ -75,8 +76,8 @@ class Loop:
                 self.before[i] = outside(zeros)
         now = [v.read_value() for v in held]
         old = [self.before[i].read_value() for i in members]
-        out = [norms.norm(a - b) for a, b in zip(now, old, strict=True)] + [norms.norm(b) for b in old]
-        with tf.control_dependencies(out):
+        out = norms.norms([*(a - b for a, b in zip(now, old, strict=True)), *old])
+        with tf.control_dependencies([out]):
             for i, value in zip(members, now, strict=True):
                 self.before[i].assign(value)
         return out
@@ -96,7 +97,7 @@ class Loop:
         """After the last step: its update is measured too."""
         members = list(self.open)
         if members:
-            self._close(members, np.array([float(n) for n in self._moved(members)], np.float32))
+            self._close(members, self._moved(members).numpy())
 
     def _arrive(
         self,

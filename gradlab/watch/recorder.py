@@ -27,7 +27,6 @@ from gradlab.watch.capture import Capture
 from gradlab.watch.clipping import clipped
 from gradlab.watch.hooks import listening
 
-NONE = -1.0  # in place of a norm, which is never negative
 STAMPS = 1 << 20  # step numbers are kept as float32, modulo this: float32 holds whole numbers up to 2^24
 HEAD = 2  # columns before the norms: the step's number and the loss scale
 
@@ -41,6 +40,9 @@ class Site:
     ring: Any
     sparse: tuple[int, ...] = ()  # members whose gradient is tf.IndexedSlices
 
+    def __post_init__(self) -> None:
+        self.index = np.array(self.members, np.intp)
+
 
 @dataclass
 class Replica:
@@ -53,7 +55,9 @@ class Replica:
     order: int = 0  # sites met so far in the trace at hand
     lost: bool = False  # whether this trace has met the loss
     measure: Any = None  # whether the step at hand is one to be measured
-    row: Any = None
+    row: Any = None  # the number of the step at hand, from 1
+    stamp: Any = None  # the same as it stands in a ring
+    place: Any = None  # and where
     thread: int = 0
 
 
@@ -61,13 +65,21 @@ class Recorder:
     """Adds the recording to a model's training step. `every`: measure each n-th step; look for a bad one at each."""
 
     def __init__(
-        self, model: Any, every: int = 1, rows: int = 16, ratios: bool = True, histograms: bool = False
+        self,
+        model: Any,
+        every: int = 1,
+        rows: int = 16,
+        ratios: bool = True,
+        histograms: bool = False,
+        earlier: Recorder | None = None,
     ) -> None:
         self.histograms = histograms
         self.model, self.every, self.rows, self.ratios = model, every, rows, ratios
         self.names: list[str] = []
         self.watched: list[Any] = []
         self.index: dict[Any, int] = {}
+        if earlier is not None:  # of a training before: a variable keeps its place in the record
+            self.names, self.watched, self.index = list(earlier.names), list(earlier.watched), dict(earlier.index)
         self.replicas: dict[int, Replica] = {}
         self.traces = 0
         self.loss_word = ""  # where the loss was taken from
@@ -115,8 +127,8 @@ class Recorder:
         copy that at every step; "around", the caller is compiled by XLA as a whole, and there is no snapshot.
         """
         here = self.replica()
-        inner = self._inner(original, here)
         self.xla = jit != "no"
+        inner = self._inner(original, here)
         if jit == "around":
             here.capture.exact = False
             return inner(data)
@@ -136,7 +148,13 @@ class Recorder:
             count = here.count.assign_add(1, read_value=True)
             here.measure = True if self.every == 1 else tf.equal((count - 1) % self.every, 0)
             here.row = count
-            before = [(self.index[variables.key(v)], v, variables.raw(v).read_value()) for v in self._floats()]
+            here.stamp = tf.cast((count - 1) % STAMPS + 1, tf.float32)
+            here.place = tf.reshape((count - 1) % self.rows, [1, 1])
+            held = {} if self.xla else here.capture.values()  # XLA reads at no cost, and each input costs it some
+            before = []
+            for v in self._floats():
+                key = variables.key(v)
+                before.append((self.index[key], v, held[key] if key in held else variables.raw(v).read_value()))
             with listening(self):
                 outputs = original(data)
             self._end(here, before if self.ratios else [], outputs)
@@ -158,9 +176,9 @@ class Recorder:
             return
         members = tuple(i for i, _, _ in before)
 
-        def values() -> list[Any]:
-            moved = [norms.norm(variables.raw(v).read_value() - old) for _, v, old in before]
-            return moved + [norms.norm(old) for _, _, old in before]
+        def values() -> Any:
+            moved = [variables.raw(v).read_value() - old for _, v, old in before]
+            return norms.norms([*moved, *(old for _, _, old in before)], self.xla)
 
         self._write_if(here, self._wanted(here), "update", members, values, 2 * len(members))
 
@@ -182,15 +200,11 @@ class Recorder:
         live = [g for _, g in pairs if g is not None]
         scale, overflow = _scales(optimizer)
 
-        def values() -> list[Any]:
-            out = []
-            for _, g in pairs:
-                if g is None:
-                    out.append(tf.constant(NONE))
-                else:
-                    size = norms.norm(g, self.xla)
-                    out.append(size if scale is None else size / scale)
-            return out + clipped(optimizer, out, [g for _, g in pairs], self.xla)
+        def values() -> Any:
+            sizes = norms.norms(live, self.xla)
+            sizes = sizes if scale is None else sizes / scale
+            after = clipped(optimizer, sizes, live, self.xla)
+            return tf.concat([norms.spread(part, [g for _, g in pairs]) for part in (sizes, after)], 0)
 
         sparse = tuple(i for i, g in pairs if isinstance(g, tf.IndexedSlices))
         wanted: Any = True
@@ -201,13 +215,13 @@ class Recorder:
             bad = tf.reduce_any(tf.logical_not(tf.math.is_finite(row[: len(members)])))
             if overflow is not None:  # above 1 the optimizer skips the step and halves the scale: that is normal
                 bad = tf.logical_and(bad, overflow <= 1.0)
-            first = tf.logical_and(bad, here.bad < 0)
-            here.bad.assign(tf.where(first, here.count.read_value(), here.bad.read_value()))
+            was = here.bad.read_value()
+            here.bad.assign(tf.where(tf.logical_and(bad, was < 0), here.row, was))
 
         self._write_if(here, wanted, "computed", members, values, 2 * len(members), overflow, note_bad, sparse)
         if self.histograms and live:
             there = tuple(i for i, g in pairs if g is not None)
-            rows = lambda: tf.unstack(tf.concat([histograms.histogram(g, scale) for g in live], 0))  # noqa: E731
+            rows = lambda: tf.concat([histograms.histogram(g, scale) for g in live], 0)  # noqa: E731
             self._write_if(here, self._wanted(here), "histogram", there, rows, histograms.WIDTH * len(there))
 
     def applied(self, optimizer: Any, gradients: list[Any], held: list[Any]) -> None:
@@ -222,7 +236,7 @@ class Recorder:
         pairs = [(self.index[k], g) for k, g in _keyed(held, gradients) if k in self.index and g is not None]
         if pairs:
             members = tuple(i for i, _ in pairs)
-            sizes = lambda: [norms.norm(g, self.xla) for _, g in pairs]  # noqa: E731
+            sizes = lambda: norms.norms([g for _, g in pairs], self.xla)  # noqa: E731
             self._write_if(here, self._wanted(here), "applied", members, sizes, len(pairs))
 
     def lost(self, loss: Any) -> None:
@@ -244,7 +258,7 @@ class Recorder:
         return here.sites[key]
 
     def _write(self, here: Replica, kind: str, members: tuple[int, ...], values: list[Any], scale: Any) -> None:
-        self._write_if(here, True, kind, members, lambda: values, len(values), scale)
+        self._write_if(here, True, kind, members, lambda: tf.stack(values), len(values), scale)
 
     def _write_if(
         self,
@@ -252,7 +266,7 @@ class Recorder:
         wanted: Any,
         kind: str,
         members: tuple[int, ...],
-        values: Callable[[], list[Any]],
+        values: Callable[[], Any],
         width: int,
         scale: Any = None,
         also: Callable[[Any], None] | None = None,
@@ -261,10 +275,9 @@ class Recorder:
         site = self._site(here, kind, members, width, sparse)
 
         def write() -> Any:
-            step = here.count.read_value()
-            head = [tf.cast((step - 1) % STAMPS + 1, tf.float32), tf.constant(0.0) if scale is None else scale]
-            row = tf.stack([*head, *values()])
-            site.ring.scatter_nd_update([[(step - 1) % self.rows]], [row])
+            head = [here.stamp, tf.constant(0.0) if scale is None else scale]
+            row = tf.concat([tf.stack(head), values()], 0)
+            site.ring.scatter_nd_update(here.place, [row])
             if also is not None:
                 also(row[HEAD:])
             return tf.constant(0)

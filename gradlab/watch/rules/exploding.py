@@ -22,6 +22,7 @@ LEAST = 6  # of them before anything is called unusual
 FACTOR = 100.0  # times the usual
 STEEP = 3  # a factor of a thousand in three steps
 TENFOLD = 10.0
+HELD = WINDOW + RECENT
 
 
 class Rule:
@@ -30,8 +31,11 @@ class Rule:
     name = "exploding"
 
     def __init__(self) -> None:
-        self.norms: dict[int, deque[tuple[int, float]]] = {}
-        self.losses: deque[float] = deque(maxlen=WINDOW + RECENT)
+        # A ring of its last HELD norms for each variable, the steps they are of, and how many it has had.
+        self.norms = np.full((0, HELD), np.inf, np.float32)
+        self.steps = np.zeros((0, HELD), np.int64)
+        self.had = np.zeros(0, np.int64)
+        self.losses: deque[float] = deque(maxlen=HELD)
         self.said = False
 
     def see(self, column: Column, names: list[str], listed: set[int]) -> list[Alarm]:
@@ -39,18 +43,15 @@ class Rule:
             return []
         self.losses.append(column.loss)
         grown = []
-        for i in range(len(names)):
-            if column.kind(i) != "ok":
-                continue
-            seen = self.norms.setdefault(i, deque(maxlen=WINDOW + RECENT))
-            seen.append((column.step, float(column.norm[i])))
+        for i in self._high(column):
+            seen = self._course(i)
             if len(seen) >= LEAST + RECENT:
-                usual = float(np.median([v for _, v in list(seen)[:-RECENT]]))
-                late = list(seen)[-RECENT:]
+                usual = float(np.median([v for _, v in seen[:-RECENT]]))
+                late = seen[-RECENT:]
                 if usual > 0 and min(v for _, v in late) > FACTOR * usual:
                     grown.append((i, usual, late[0][0], late[-1][1] / usual))
                     continue
-            late = list(seen)[-STEEP - 1 :]
+            late = seen[-STEEP - 1 :]
             rises = [b[1] > TENFOLD * a[1] > 0 for a, b in itertools.pairwise(late)]
             if len(rises) == STEEP and all(rises) and self._loss_rose():
                 grown.append((i, late[0][1], late[1][0], late[-1][1] / late[0][1]))
@@ -62,6 +63,32 @@ class Rule:
         words = f"gradients explode since then, first in {paths[0]}: {first[3]:.0e} times its usual norm"
         reason = f"{RECENT} norms in a row tenfold each, or above {FACTOR:.0f} times the median of those before, and the loss has not fallen"
         return [Alarm("exploding", first[2], column.step, paths, words, reason)]
+
+    def _high(self, column: Column) -> list[int]:
+        """Take in the norms, and name the variables whose norm is above FACTOR times the least it still holds.
+
+        Both ways to explode imply that, so only these need a median, and in a healthy step there are none.
+        """
+        ok = column.kinds["ok"]
+        more = len(ok) - len(self.had)
+        if more > 0:
+            self.norms = np.vstack([self.norms, np.full((more, HELD), np.inf, np.float32)])
+            self.steps = np.vstack([self.steps, np.zeros((more, HELD), np.int64)])
+            self.had = np.append(self.had, np.zeros(more, np.int64))
+        at = np.flatnonzero(ok)
+        places = self.had[at] % HELD
+        self.norms[at, places] = column.norm[at]
+        self.steps[at, places] = column.step
+        self.had[at] += 1
+        with np.errstate(over="ignore"):
+            return [int(i) for i in at[column.norm[at] > FACTOR * self.norms[at].min(1)]] if len(at) else []
+
+    def _course(self, i: int) -> list[tuple[int, float]]:
+        """(step, norm), oldest first."""
+        last = int(self.had[i])
+        return [
+            (int(self.steps[i, n % HELD]), float(self.norms[i, n % HELD])) for n in range(max(0, last - HELD), last)
+        ]
 
     def _loss_rose(self) -> bool:
         late = list(self.losses)[-STEEP - 1 :]

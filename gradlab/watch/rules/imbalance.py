@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from gradlab.watch.alarm import Alarm
 from gradlab.watch.columns import Column
-from gradlab.watch.variables_text import is_kernel
+from gradlab.watch.variables_text import Kernels
 
 FACTOR = 1000.0
 PASSED_ON = (
@@ -35,15 +37,18 @@ class Rule:
         self.run = 0
         self.first = 0
         self.said = False
+        self.kernels = Kernels()
 
     def see(self, column: Column, names: list[str], listed: set[int]) -> list[Alarm]:
-        sizes = [
-            i for i in range(len(names)) if is_kernel(names[i]) and column.kind(i) == "ok" and i not in column.sparse
-        ]
-        if self.said or column.overflow or len(sizes) < 2:
+        if self.said or column.overflow:
             return []
-        small = min(sizes, key=lambda i: float(column.norm[i]))
-        large = max(sizes, key=lambda i: float(column.norm[i]))
+        compared = column.kinds["ok"] & self.kernels.of(names)[: len(column.norm)]
+        compared[list(column.sparse)] = False
+        sizes = np.flatnonzero(compared)
+        if len(sizes) < 2:
+            return []
+        small = int(sizes[column.norm[sizes].argmin()])
+        large = int(sizes[column.norm[sizes].argmax()])
         factor = float(column.norm[large]) / float(column.norm[small])
         ratios = column.ratio
         if math.isnan(ratios[small]) or math.isnan(ratios[large]):

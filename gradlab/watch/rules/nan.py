@@ -21,8 +21,8 @@ class Rule:
         self.said = False
 
     def see(self, column: Column, names: list[str], listed: set[int]) -> list[Alarm]:
-        bad = [i for i in range(len(names)) if column.kind(i) == "not finite"]
-        if self.said or column.overflow or not bad:
+        bad = [] if self.said or column.overflow else [int(i) for i in np.flatnonzero(column.kinds["not finite"])]
+        if not bad:
             return []
         self.said = True
         first = bad[-1]

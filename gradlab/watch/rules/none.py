@@ -6,6 +6,8 @@ steps: a GAN may update one part only at every fifth step or so; fifty are ten s
 
 from __future__ import annotations
 
+import numpy as np
+
 from gradlab.watch.alarm import Alarm
 from gradlab.watch.columns import Column
 
@@ -25,10 +27,12 @@ class Rule:
 
     def see(self, column: Column, names: list[str], listed: set[int]) -> list[Alarm]:
         self.steps += 1
-        kinds = [column.kind(i) for i in range(len(names))]
-        self.got |= {i for i, kind in enumerate(kinds) if kind not in ("unseen", "none")}
-        none = [i for i, kind in enumerate(kinds) if kind == "none" and i not in self.said | self.got]
-        self.said |= set(none)
+        none: list[int] = []
+        if self.open(len(column.norm)):
+            kinds = column.kinds
+            self.got |= {int(i) for i in np.flatnonzero(~kinds["unseen"] & ~kinds["none"])}
+            none = [int(i) for i in np.flatnonzero(kinds["none"]) if i not in self.said | self.got]
+            self.said |= set(none)
         out = []
         if none:
             found = tuple(names[i] for i in none)
@@ -37,6 +41,10 @@ class Rule:
                 Alarm("none", column.step, column.step, found, words, "None is a property of the step, told at once")
             )
         return out + (self._unseen(column.step, names, listed) if self.steps == PATIENCE else [])
+
+    def open(self, variables: int) -> bool:
+        """Whether there is still a variable to learn about; in most trainings there is none after the first step."""
+        return len(self.said | self.got) < variables
 
     def end(self, step: int, names: list[str], listed: set[int]) -> list[Alarm]:
         return self._unseen(step, names, listed) if AT_END <= self.steps < PATIENCE else []

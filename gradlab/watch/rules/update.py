@@ -16,7 +16,7 @@ import numpy as np
 
 from gradlab.watch.alarm import Alarm
 from gradlab.watch.columns import Column
-from gradlab.watch.variables_text import is_kernel
+from gradlab.watch.variables_text import Kernels
 
 SMALL = 1e-6  # per step, relative to the weight's norm
 STEPS = 30  # updates
@@ -32,30 +32,32 @@ class Rule:
 
     def __init__(self) -> None:
         self.updates = 0
-        self.most: dict[int, float] = {}
-        self.run: dict[int, tuple[int, int]] = {}
+        self.kernels = Kernels()
+        self.most = np.zeros(0)  # the largest ratio so far; 0 for one that was never judged
+        self.start = np.zeros(0)  # the weight's norm at the first update; infinite for one that came later
+        self.first = np.zeros(0, np.int64)  # the step at which the present run of large updates began
+        self.length = np.zeros(0, np.int64)  # of that run
         self.large = False
-        self.start: dict[int, float] = {}
 
     def see(self, column: Column, names: list[str], listed: set[int]) -> list[Alarm]:
         ratios = column.ratio
-        judged = [i for i in range(len(ratios)) if is_kernel(names[i]) and np.isfinite(ratios[i]) and ratios[i] > 0]
-        if column.overflow or not judged:
+        judged = self.kernels.of(names)[: len(ratios)] & np.isfinite(ratios) & (ratios > 0)
+        if column.overflow or not judged.any():
             return []
         self.updates += 1
+        self._grow(len(ratios))
+        if self.updates == 1:
+            self.start = np.where(judged, column.weight, np.inf)
+        sized = np.where(judged, ratios, 0)
+        even = judged.copy()
+        even[list(column.sparse)] = False
+        self.most = np.maximum(self.most, np.where(even, sized, 0))
+        huge = (sized > HUGE) & (column.weight >= 0.5 * self.start)
+        large = sized > LARGE
+        self.first = np.where(huge | (large & (self.length == 0)), column.step, self.first)
+        self.length = np.where(huge, LONG, np.where(large, self.length + 1, np.where(judged, 0, self.length)))
         out = []
-        for i in judged:
-            if i not in column.sparse:
-                self.most[i] = max(self.most.get(i, 0.0), float(ratios[i]))
-            first, length = self.run.get(i, (column.step, 0))
-            here = float(column.weight[i])
-            if ratios[i] > HUGE and here >= 0.5 * self.start.setdefault(i, here if self.updates == 1 else np.inf):
-                self.run[i] = column.step, LONG
-            elif ratios[i] > LARGE:
-                self.run[i] = first, length + 1
-            else:
-                self.run.pop(i, None)
-        long = [i for i, (_, n) in self.run.items() if n >= LONG]
+        long = [int(i) for i in np.flatnonzero(self.length >= LONG)]
         if long and not self.large:
             self.large = True
             paths = tuple(names[i] for i in long)
@@ -63,15 +65,22 @@ class Rule:
                 f"one step moves {paths[0]} by {ratios[long[0]]:.0%} of its own size: the learning rate is too large"
             )
             reason = f"above {LARGE} of the weight's norm in {LONG} updates in a row, or above {HUGE} in one"
-            out.append(Alarm("update", self.run[long[0]][0], column.step, paths, words, reason))
+            out.append(Alarm("update", int(self.first[long[0]]), column.step, paths, words, reason))
         if self.updates == STEPS:
-            slow = tuple(names[i] for i, most in self.most.items() if most < SMALL)
+            little = np.flatnonzero((self.most > 0) & (self.most < SMALL))
+            slow = tuple(names[i] for i in little)
             if slow:
-                least = max(most for most in self.most.values() if most < SMALL)
+                least = self.most[little].max()
                 words = f"a step moves {slow[0]} by at most {least:.0e} of its size: too little to learn from"
                 reason = f"below {SMALL:.0e} of the weight's norm in each of the first {STEPS} updates"
                 out.append(Alarm("update", 1, column.step, slow, words, reason))
         return out
+
+    def _grow(self, variables: int) -> None:
+        more = variables - len(self.most)
+        if more > 0:
+            self.most, self.start = np.append(self.most, np.zeros(more)), np.append(self.start, np.full(more, np.inf))
+            self.first, self.length = (np.append(a, np.zeros(more, np.int64)) for a in (self.first, self.length))
 
     def end(self, step: int, names: list[str], listed: set[int]) -> list[Alarm]:
         return []

@@ -9,6 +9,8 @@ which is added to both sides of a difference.
 
 from __future__ import annotations
 
+import numpy as np
+
 from gradlab.watch.alarm import Alarm
 from gradlab.watch.columns import Column
 from gradlab.watch.variables_text import is_kernel, layer_of
@@ -24,42 +26,46 @@ class Rule:
     name = "zero"
 
     def __init__(self) -> None:
-        self.since: dict[int, tuple[int, int]] = {}  # variable -> (first step of the run, its length)
-        self.moved: set[int] = set()
-        self.said: set[int] = set()
+        self.first = np.zeros(0, np.int64)  # the step at which the present run of zeros began
+        self.length = np.zeros(0, np.int64)  # of that run, in measured steps
+        self.moved = np.zeros(0, bool)
+        self.said = np.zeros(0, bool)
         self.solved = False
-        self.fine: set[str] = set()  # layers with a kernel that has a gradient in the last step
+        self.ok = np.zeros(0, bool)  # which had a gradient in the last step
 
     def see(self, column: Column, names: list[str], listed: set[int]) -> list[Alarm]:
-        kinds = [column.kind(i) for i in range(len(names))]
-        told = [kind for kind in kinds if kind not in ("none", "unseen")]
-        self.solved = bool(told) and all(kind == "zero" for kind in told) and column.loss == 0
-        for i, kind in enumerate(kinds):
-            if kind == "zero":
-                first, length = self.since.get(i, (column.step, 0))
-                self.since[i] = first, length + 1
-            elif kind in ("ok", "not finite"):
-                self.since.pop(i, None)
-                self.moved.add(i)
+        kinds = column.kinds
+        self._grow(len(column.norm))
+        zero, moves = kinds["zero"], kinds["ok"] | kinds["not finite"]
+        self.solved = bool(column.loss == 0 and zero.any() and not moves.any())
+        self.first = np.where(zero & (self.length == 0), column.step, self.first)
+        self.length = np.where(zero, self.length + 1, np.where(moves, 0, self.length))
+        self.moved = self.moved | moves
         if self.solved:
             return []
-        self.fine = {layer_of(names[i]) for i, kind in enumerate(kinds) if kind == "ok" and is_kernel(names[i])}
-        long = [i for i, (_, n) in self.since.items() if n >= (SINCE if i in self.moved else FROM_START)]
-        return self._alarms([i for i in long if i not in self.said], column.step, names)
+        self.ok = kinds["ok"]
+        return self._alarms(self.length >= np.where(self.moved, SINCE, FROM_START), column.step, names)
 
     def end(self, step: int, names: list[str], listed: set[int]) -> list[Alarm]:
-        if self.solved:
-            return []
-        short = [i for i, (_, n) in self.since.items() if n >= AT_END and i not in self.said and i not in self.moved]
-        return self._alarms(short, step, names)
+        return [] if self.solved else self._alarms((self.length >= AT_END) & ~self.moved, step, names)
 
-    def _alarms(self, found: list[int], step: int, names: list[str]) -> list[Alarm]:
-        out = []
-        found = [i for i in found if is_kernel(names[i]) or layer_of(names[i]) not in self.fine]
-        self.said |= set(found)
+    def _grow(self, variables: int) -> None:
+        more = variables - len(self.length)
+        if more > 0:
+            self.first, self.length = (np.append(a, np.zeros(more, np.int64)) for a in (self.first, self.length))
+            self.moved, self.said = (np.append(a, np.zeros(more, bool)) for a in (self.moved, self.said))
+
+    def _alarms(self, long: np.ndarray, step: int, names: list[str]) -> list[Alarm]:
+        found = [int(i) for i in np.flatnonzero(long & ~self.said)]
+        if not found:
+            return []
+        fine = {layer_of(names[i]) for i in np.flatnonzero(self.ok) if is_kernel(names[i])}
+        found = [i for i in found if is_kernel(names[i]) or layer_of(names[i]) not in fine]
+        self.said[found] = True
         runs: dict[tuple[str, int], list[int]] = {}
         for i in found:
-            runs.setdefault(("dead" if i in self.moved else "zero", self.since[i][0]), []).append(i)
+            runs.setdefault(("dead" if self.moved[i] else "zero", int(self.first[i])), []).append(i)
+        out = []
         for (rule, first), members in runs.items():
             paths = tuple(names[i] for i in members)
             shown = ", ".join(paths[:4]) + (f" and {len(paths) - 4} more" if len(paths) > 4 else "")
@@ -68,6 +74,6 @@ class Rule:
                 if rule == "dead"
                 else f"zero at every step: {shown}"
             )
-            length = self.since[members[0]][1]
+            length = int(self.length[members[0]])
             out.append(Alarm(rule, first, step, paths, words, f"exactly zero in {length} measured steps in a row"))
         return out
