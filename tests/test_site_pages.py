@@ -372,8 +372,8 @@ def test_a_damaged_and_a_missing_panel_are_told_in_the_page(page, site, tmp_path
     assert "the data of the panel py_function_numpy is damaged" in said[0] and "build the site again" in said[0]
     assert "the file panels/numpy_function.js is missing" in said[1]
     assert page.locator("[data-panel] img").count() == 2, "the picture stands in for it"
-    for picture in page.locator("[data-panel] img").all():
-        expect(picture).to_be_visible()
+    for shown in page.locator("[data-panel] img").all():
+        expect(shown).to_be_visible()
     page.complaints.clear()  # the browser names the file that is not there
 
 
