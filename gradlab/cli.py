@@ -72,8 +72,9 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
         "--into", type=Path, help="write the table of scenarios into this Markdown file (docs/scenarios.md)"
     )
     listing.set_defaults(run=_list)
-    tree = commands.add_parser("tree", help="from symptom to test to cause: the page to print, from the doctor's rules")
+    tree = commands.add_parser("tree", help="from symptom to test to cause to repair, from the doctor's rules")
     tree.add_argument("--into", type=Path, help="write it into this Markdown file (docs/decision_tree.md)")
+    tree.add_argument("--sheet", type=Path, help="write one page of A4 to print, as HTML, into this file")
     tree.set_defaults(run=_tree)
     asking = commands.add_parser("questions", help="multiple-choice questions to print for a class, or the key to them")
     asking.add_argument("names", nargs="*", help="which, by name, in this order; default: all")
@@ -125,7 +126,12 @@ def _list(chosen: argparse.Namespace) -> int:
 
 
 def _tree(chosen: argparse.Namespace) -> int:
-    page = _with_tensorflow("gradlab.authoring.decision_tree").page()
+    tree = _with_tensorflow("gradlab.authoring.decision_tree")
+    if chosen.sheet:
+        chosen.sheet.write_text(tree.sheet(), encoding="utf-8")
+        print(f"wrote one page of A4 into {chosen.sheet}: open it in a browser and print it")
+        return 0
+    page = tree.page()
     if not chosen.into:
         print(page, end="")
         return 0

@@ -55,12 +55,13 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # <!-- answers: initial_state -->
 #
-# **Explain.** Nothing is `None`. With zeros, one gradient is *exactly zero*, and that is right: in the first step the recurrent kernel multiplies
-# the initial state, so its gradient is the outer product of that state and the error that arrives from the loss. A state of zeros makes it zero.
+# **Explain.** Nothing is `None`. With zeros, one gradient is *exactly zero*, and that is right. In the first step the recurrent kernel multiplies
+# the initial state. So its gradient is the outer product of that state and the error that arrives from the loss. A state of zeros makes it zero.
 # From the second step on the state is no longer zero. A finite difference agrees: move the weight a little, and the loss does not change.
 
 # %% [markdown]
-# **Exercise.** One step, and the state must stay a constant. Give the recurrent kernel a gradient that is not zero.
+# **Exercise.** One step, and the state must stay a constant. Give the recurrent kernel a gradient that is not zero. Run the cell after each change:
+# the check says what is still wrong, and gives the hint that belongs to it. More hints are folded here.
 #
 # Hint: In the first step, what is the recurrent kernel multiplied with?
 # Hint: Its gradient is the outer product of the state before the step and the error. Which state makes that product zero?
@@ -256,6 +257,8 @@ def by_hand(x, h0, W, U, b):
     return None  # your lines
 
 
+from gradlab.lab.difference import compared
+
 step = tf.keras.layers.SimpleRNNCell(4, bias_initializer="ones")
 inputs, start = tf.random.stateless_normal((1, 3), seed=(0, 1)), tf.random.stateless_normal((1, 4), seed=(0, 2))
 step(inputs, [start])  # makes the weights
@@ -264,8 +267,7 @@ with tf.GradientTape() as tape:
     loss = tf.reduce_mean((h - 1) ** 2)
 wanted = tape.gradient(loss, step.recurrent_kernel)
 mine = by_hand(inputs.numpy()[0], start.numpy()[0], *step.get_weights())
-right = mine is not None and np.shape(mine) == wanted.shape and np.allclose(mine, wanted, atol=1e-6)
-print("right" if right else "not yet: it is not what the tape says")
+print(compared(mine, wanted))
 
 
 # %% tags=["solution"]
@@ -277,6 +279,8 @@ def by_hand(x, h0, W, U, b):
     return np.outer(h0, d_z)
 
 
+from gradlab.lab.difference import compared
+
 step = tf.keras.layers.SimpleRNNCell(4, bias_initializer="ones")
 inputs, start = tf.random.stateless_normal((1, 3), seed=(0, 1)), tf.random.stateless_normal((1, 4), seed=(0, 2))
 step(inputs, [start])  # makes the weights
@@ -285,8 +289,7 @@ with tf.GradientTape() as tape:
     loss = tf.reduce_mean((h - 1) ** 2)
 wanted = tape.gradient(loss, step.recurrent_kernel)
 mine = by_hand(inputs.numpy()[0], start.numpy()[0], *step.get_weights())
-right = mine is not None and np.shape(mine) == wanted.shape and np.allclose(mine, wanted, atol=1e-6)
-print("right" if right else "not yet: it is not what the tape says")
+print(compared(mine, wanted))
 
 # %% [markdown]
 # ## What you take home

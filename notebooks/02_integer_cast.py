@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 2. Integers, indices and NumPy
 #
-# Popular answers on the web say that three things "detach" a tensor from the tape, which means that no gradient passes them: **casting** it to an
-# integer type, **indexing** with integers, and going through **NumPy**. You test all three, each with one switch.
+# Popular answers on the web say that three things "detach" a tensor from the tape. That means that no gradient passes them. They are **casting** it
+# to an integer type, **indexing** with integers, and going through **NumPy**. You test all three, each with one switch.
 #
 # **Needs**: to have seen `tf.GradientTape` once. **Gives**: you can say where a path ends at an integer or at NumPy, and avoid it. <!-- minutes -->
 #

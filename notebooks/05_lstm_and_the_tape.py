@@ -101,8 +101,7 @@ gradlab.check_repair("watched_state", mine)
 #
 # **Claim.** *If the tape doesn't capture the state, the gradients of the LSTM's weights are None.*
 #
-# With the switch on, h and c pass through `.numpy()` between two steps, as they do in code that keeps its states in NumPy arrays, a replay
-# buffer or a file.
+# With the switch on, h and c pass through `.numpy()` between two steps. Code that keeps its states in NumPy arrays or in a file does the same.
 #
 # <!-- question: state_leaves -->
 #

@@ -469,8 +469,8 @@ gradlab.side_by_side(*gradlab.compare("half_the_state"))
 # %% [markdown]
 # ## 7. Write it yourself (extra)
 #
-# **Exercise.** Write the test that would have found both mistakes before the training: `silent_parts` takes the parts of a model by name
-# and a function that computes the loss, and returns the names of the parts of which no variable has a gradient that is not None and not
+# **Exercise.** Write the test that would have found both mistakes before the training. `silent_parts` takes the parts of a model by name, and a
+# function that computes the loss. It returns the names of the silent parts. A part is silent if the gradient of each of its variables is None or
 # zero.
 #
 # Hint: Ask one tape for the gradients of all variables of a part, or of all parts at once.

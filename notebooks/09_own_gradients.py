@@ -234,6 +234,9 @@ print("right" if not bad else f"not yet: {', '.join(bad)}")
 #
 # **Explain.** The operation has the value of `tf.identity` and another gradient. That is useful, and nothing checks it: a mistake in a custom
 # gradient gives a *wrong* gradient. Compare it with a finite difference wherever it is meant to be the derivative.
+#
+# TensorFlow has a custom gradient that saves memory: `tf.recompute_grad(f)`. The tape then does not keep what `f` computes on the way. In the
+# backward pass `f` runs a second time. The gradient is the same as that of `f`.
 
 # %% [markdown]
 # ## 4. Call NumPy through `tf.numpy_function` (extra)

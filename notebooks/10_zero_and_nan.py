@@ -121,6 +121,9 @@ gradlab.side_by_side(off, on)
 #
 # **Explain.** Below zero the ReLU is flat, for the bias as for the kernel. Both get zeros, so no training step moves them. Such a unit is called
 # *dead*.
+#
+# Other zeros are there for one step. In training, `tf.keras.layers.Dropout(0.5)` sets about half of its inputs to zero, drawn anew at each call, and
+# doubles the others. The gradient of those that were set to zero is zero in this call, and that of the others is doubled.
 
 # %% [markdown]
 # **Exercise.** Keep the plain ReLU and change the bias (with `assign`, before the tape), so that at least one unit is above zero for some example.
@@ -327,8 +330,12 @@ gradlab.side_by_side(off, on)
 # %% [markdown]
 # <!-- answers: norm_at_zero -->
 #
-# **Explain.** The slope of the square root is infinite at 0. Infinity × 0 is NaN, and a sum with one NaN in it is NaN. So one pair makes the
-# gradient of the whole batch NaN, and after one step every weight is NaN. A small number under the root makes the slope at zero finite.
+# **Explain.** The slope of the square root of v is 1 / (2 √v). It is 5 at 0.01 and 500 at 1e-6, and infinite at 0. Infinity × 0 is NaN, and a sum
+# with one NaN in it is NaN. So one pair makes the gradient of the whole batch NaN, and after one step every weight is NaN. A small number
+# under the root makes the slope at zero finite: with 1e-12 it is 500 000 there.
+#
+# **Find the line.** `tf.debugging.check_numerics(v, "here")` gives v back. It raises an exception if v is not finite, and also if the gradient
+# that comes back to v is not finite. Put it around one value after the other: around the argument of this root it raises.
 
 # %% [markdown]
 # **Exercise.** Here the length is written with `tf.sqrt`. Repair it in any way that leaves the loss as it is, up to a hundredth. (A small number

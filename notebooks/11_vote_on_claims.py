@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 11. Vote on popular claims
 #
-# Thirteen sentences from popular answers, on one page. For each of them there is a small program with a switch: with the switch on, the program
+# Thirteen sentences about gradients, on one page. Some are popular answers, some say the opposite of one. For each of them there is a small program with a switch: with the switch on, the program
 # does what the sentence speaks of. You vote, the program runs in both positions, and you see what was measured.
 #
 # **Needs**: notebook [1](01_initial_state.ipynb), above all the words *tape* and *source*. **Gives**: you can test a sentence about gradients by a
@@ -22,8 +22,8 @@ gradlab.start(keras=keras, device=device)
 # %% [markdown]
 # ## 1. Vote
 #
-# Unfold the code of a claim, look for its switch, and decide: *It is so*, or *It is not so*. Your first vote counts. The page shows what was
-# measured after it.
+# Unfold the code of a claim, look for its switch, and decide: *It is so*, or *It is not so*. Your first vote counts. After it the page shows what
+# was measured. The button *Large* is for a projector.
 
 # %%
 votes = gradlab.Votes(
@@ -52,10 +52,10 @@ votes
 votes.measured()
 
 # %% [markdown]
-# **Explain.** Most of these sentences name something that looks dangerous: a list that changes, an `if`, a loop without a fixed length, a state
-# inside a layer. But the tape records operations on tensors, and in both positions these programs make the same tensors by the same operations. The
-# sentences that are confirmed say that there are other ways to the same gradient. Two sentences are about something else: what a layer keeps, and
-# what a model lists.
+# **Explain.** Many of these sentences name something that looks dangerous: a list that changes, an `if`, a loop without a fixed length, a state
+# inside a layer. But the tape records operations on tensors, and in both positions these programs make the same tensors by the same operations. So
+# a sentence that promises the same gradient is confirmed here, and a sentence that warns of a wrong gradient is refuted. Other sentences are not
+# about gradients: they say what a layer keeps, and what a model lists.
 
 # %% [markdown]
 # ## 2. Write it yourself

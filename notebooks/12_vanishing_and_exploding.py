@@ -188,6 +188,8 @@ gradlab.folded(*lines)
 # map shows it for *your* network.
 
 # %% [markdown]
+# ## 3. Make an LSTM look back (extra)
+#
 # **Exercise.** Make an LSTM that looks back: choose a radius and a forget bias such that the first of 20 inputs moves the last state at least half
 # as much as the last input does. The check draws the map and compares two entries of its last row.
 #
@@ -222,7 +224,7 @@ else:
     print("right: it looks back to the first input")
 
 # %% [markdown]
-# ## 3. Write it yourself (extra)
+# ## 4. Write it yourself (extra)
 #
 # **Exercise.** Write the map of a SimpleRNN yourself. One step of the way from state t - 1 to state t multiplies by `diag(1 - h_t**2) @
 # U.T`; the way from the input s to the state s multiplies by `diag(1 - h_s**2) @ W.T`. Return d h_T / d x_1, an array of units × inputs,
@@ -239,12 +241,13 @@ def first_to_last(x, W, U, b):
     return None  # your lines
 
 
+from gradlab.lab.difference import compared
+
 layer = tf.keras.layers.SimpleRNN(5, return_sequences=True)
 sequence = inputs_of_size_one(12, 3)
 wanted = np.asarray(gradlab.jacobian(layer, sequence).full)[0, -1, :, 0]
 mine = first_to_last(np.float64(sequence)[0], *(np.float64(w) for w in layer.get_weights()))
-right = mine is not None and np.shape(mine) == wanted.shape and np.allclose(mine, wanted, atol=1e-6)
-print("right" if right else "not yet: expected the 5 × 3 array that gradlab.jacobian gives")
+print(compared(mine, wanted))
 
 
 # %% tags=["solution"]
@@ -260,12 +263,13 @@ def first_to_last(x, W, U, b):
     return product
 
 
+from gradlab.lab.difference import compared
+
 layer = tf.keras.layers.SimpleRNN(5, return_sequences=True)
 sequence = inputs_of_size_one(12, 3)
 wanted = np.asarray(gradlab.jacobian(layer, sequence).full)[0, -1, :, 0]
 mine = first_to_last(np.float64(sequence)[0], *(np.float64(w) for w in layer.get_weights()))
-right = mine is not None and np.shape(mine) == wanted.shape and np.allclose(mine, wanted, atol=1e-6)
-print("right" if right else "not yet: expected the 5 × 3 array that gradlab.jacobian gives")
+print(compared(mine, wanted))
 
 # %% [markdown]
 # ## What you take home

@@ -312,6 +312,10 @@ Picture(
 #
 # Clipping scales a gradient. If one entry is already `inf` or `nan`, there is no factor that makes it a number again: the global norm is `inf` or `nan`, and
 # `tf.clip_by_global_norm` then returns `nan` for every entry.
+#
+# Clipping also comes late: it changes a gradient that is already large. A `tf.keras.layers.LayerNormalization` works in the forward pass. It gives
+# each row the mean 0 and the variance 1. So rows that are 100 times as large give the same result, and the gradient that goes back through the
+# layer to them is about a hundredth as large.
 
 # %%
 poisoned = [tf.constant([1.0, float("inf")]), tf.constant([1.0])]

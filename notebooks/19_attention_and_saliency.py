@@ -84,6 +84,10 @@ plain, attending = networks(attention=False), networks(attention=True)
 # tenth" or "more than a tenth" behind each.
 
 # %%
+from IPython.display import display
+
+from gradlab.panel.measured import Measured
+
 my_ratio = {"plain": "?", "with attention": "?"}  # your answers
 
 for name, (table, network, _) in {"plain": plain, "with attention": attending}.items():
@@ -91,7 +95,7 @@ for name, (table, network, _) in {"plain": plain, "with attention": attending}.i
     ratio = np.median(found[:, 0] / found[:, -1])
     band = "less than a tenth" if ratio < 0.1 else "more than a tenth"
     said = "no answer yet" if my_ratio[name] == "?" else "as you said" if my_ratio[name] == band else "not as you said"
-    print(f"{name}: {band}; {said}")
+    display(Measured(f"{name}: saliency of the first word / of the last", ratio, f"{band}; {said}"))
 
 # %% [markdown]
 # **Look at the states.** `gradlab.through_time` gives the gradient of the loss for each state of the LSTM, over every path to the loss.
@@ -101,7 +105,7 @@ for name, (table, network, _) in {"plain": plain, "with attention": attending}.i
     layer = gradlab.through_time(network, table(tokens[:4]), answers[:4], maps=False)[0]
     sizes = np.linalg.norm(layer.gradients["h"], axis=-1).mean(axis=0)
     band = "less than a tenth" if sizes[0] < 0.1 * sizes[-1] else "more than a tenth"
-    print(f"{name}: d loss / d h of the first step is {band} of that of the last")
+    display(Measured(f"{name}: d loss / d h, first step / last step", sizes[0] / sizes[-1], band))
 
 # %% [markdown]
 # <!-- answers: attention_path -->
@@ -126,8 +130,6 @@ middle_before = np.median(
 # is the binary cross-entropy.
 
 # %%
-from IPython.display import display
-
 from gradlab.lab.train_on_sentences import MOST, train
 from gradlab.panel.progress import Progress
 
@@ -138,7 +140,7 @@ for name, (table, network, _) in {"plain": plain, "with attention": attending}.i
         train(table, network, tokens, answers, bar.show)
     bar.show(MOST, "done")
     right = np.mean((np.array(network(table(tokens))) > 0) == (answers > 0))
-    print(f"{name}: it learns the task: {bool(right > 0.95)}")
+    display(Measured(f"{name}: share of right verbs", right, "above 0.95" if right > 0.95 else "not above 0.95"))
 
 # %% [markdown]
 # You know the grammar, so you know which word decides. Do the networks use it? Change the number of nouns, and see whether the answer changes: first
@@ -158,7 +160,7 @@ for name, (table, network, _) in {"plain": plain, "with attention": attending}.i
     for what, changed in {"the noun that decides": one, "the six others": others}.items():
         share = np.mean(answers_of(table, network, changed) != before)
         band = "more than 9 of 10" if share > 0.9 else "fewer than 1 of 10" if share < 0.1 else "some"
-        print(f"{name}: with {what} changed, {band} answers change")
+        display(Measured(f"{name}: share of answers that change with {what}", share, band))
 
 # %% [markdown]
 # This change of a word is the measure with which you compare the others.
@@ -183,11 +185,13 @@ for name, found in measures.items():
     share = np.mean(found.argmax(axis=1) == places)
     band = "fewer than half" if share < 0.5 else "half or more"
     said = "no answer yet" if my_count[name] == "?" else "as you said" if my_count[name] == band else "not as you said"
-    print(f"largest {name} at the noun that decides: {band}; {said}")
+    display(Measured(f"share of sentences with the largest {name} at the noun that decides", share, f"{band}; {said}"))
 
 after = np.median(rank_agreement(*measures.values()))
-print("the median rank agreement before training is below 0:", bool(middle_before < 0))
-print("after training it is larger:", bool(after > middle_before))
+display(
+    Measured("median rank agreement before training", middle_before, "below 0" if middle_before < 0 else "0 or more"),
+    Measured("after training", after, "larger than before" if after > middle_before else "not larger than before"),
+)
 
 # %% [markdown]
 # <!-- answers: attention_weight -->
@@ -228,8 +232,13 @@ def slope(rows):
 rows, baseline = table(tokens).numpy(), table(other_number(tokens)).numpy()
 sure = np.abs(probability(tf.constant(rows)).numpy() - 0.5) + 0.5
 size = np.linalg.norm(slope(tf.constant(rows)).numpy()[np.arange(100), places], axis=-1)
-print("the median answer is surer than 0.95:", bool(np.median(sure) > 0.95))
-print("the median gradient of its deciding row is below 0.05:", bool(np.median(size) < 0.05))
+middle, slight = np.median(sure), np.median(size)
+display(
+    Measured("median of how sure an answer is", middle, "above 0.95" if middle > 0.95 else "not above 0.95"),
+    Measured(
+        "median size of the gradient of the deciding row", slight, "below 0.05" if slight < 0.05 else "0.05 or more"
+    ),
+)
 
 # %% [markdown]
 # <!-- answers: saturated_answer -->
@@ -287,8 +296,10 @@ def missing(n, alphas):
 
 
 equal = np.linspace(0, 1, 51)
-band = "all" if max(missing(n, equal) for n in range(N)) < 0.02 else "not all"
-print(f"{band};", "no answer yet" if my_sums == "?" else "as you said" if my_sums == band else "not as you said")
+off = max(missing(n, equal) for n in range(N))
+band = "all" if off < 0.02 else "not all"
+said = "no answer yet" if my_sums == "?" else "as you said" if my_sums == band else "not as you said"
+display(Measured("the sum that is furthest off is off by", off, f"{band} are right up to 0.02; {said}"))
 
 # %% [markdown]
 # **Explain.** Along the line from the baseline the answer does not change slowly. It stays near one value, and changes to the other within a very
@@ -316,9 +327,16 @@ def finer(n):
 
 lines = [finer(n) for n in range(N)]
 attributions = np.array([attribute(slope, rows[n], baseline[n], lines[n]) for n in range(N)])
-print("all sums right up to 0.05:", all(missing(n, lines[n]) < 0.05 for n in range(N)))
+off = max(missing(n, lines[n]) for n in range(N))
 share = np.mean(np.abs(attributions).argmax(axis=1) == places[:N])
-print("the largest is the noun that decides, in more than 4 of 6:", bool(share > 4 / 6))
+display(
+    Measured("the sum that is furthest off is off by", off, "below 0.05" if off < 0.05 else "0.05 or more"),
+    Measured(
+        "share of sentences with the largest attribution at the noun that decides",
+        share,
+        "more than 4 of 6" if share > 4 / 6 else "4 of 6 or fewer",
+    ),
+)
 
 # %%
 shown = {

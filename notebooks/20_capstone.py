@@ -25,7 +25,7 @@ gradlab.start(keras=keras, device=device)
 # %% [markdown]
 # ## 1. The data
 #
-# The data are made up, so that we know what there is to learn: the rentals depend on the last seven days, on the weather, on the events in town,
+# The data are made up, so that we know what there is to learn. The rentals depend on the last seven days, on the weather, on the events in town,
 # and on the day of the week. Four parts of the network read one of these each. The fifth part, `head`, makes a number of the state after the last
 # seven days.
 

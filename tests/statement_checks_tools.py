@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from kerases import HERE
-from solutions import SCRIPTS
-from statement_checks import gradient, raw_layer
+from solutions import SCRIPTS, WHOLE
+from statement_checks import gradient, last_row, of_notebook, raw_layer
 
 import gradlab
 from gradlab.doctor.certainty import Certainty
@@ -392,3 +392,102 @@ def a_layer_has_no_weights_before_it_is_built():
     assert dense.trainable_variables == []
     dense.build((None, 6))
     assert len(dense.trainable_variables) == 2
+
+
+def slope_of_the_root():
+    assert np.isclose(float(gradient(tf.sqrt, 0.01)), 5) and np.isclose(float(gradient(tf.sqrt, 1e-6)), 500)
+    assert np.isinf(float(gradient(tf.sqrt, 0.0)))
+    assert np.isclose(float(gradient(lambda v: tf.sqrt(v + 1e-12), 0.0)), 500_000)
+
+
+def check_numerics_looks_both_ways():
+    def root(at, checked):
+        source = tf.Variable(at)
+        with tf.GradientTape() as tape:
+            v = tf.debugging.check_numerics(source, "here") if checked else tf.identity(source)
+            result = tf.sqrt(v)
+        return tape.gradient(result, source)
+
+    assert np.isclose(float(root(4.0, True)), 0.25)
+    assert np.isinf(float(root(0.0, False)))
+    for bad in (0.0, float("nan")):  # the value 0 is finite, and the gradient that comes back to it is not
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            root(bad, True)
+
+
+def dropout_sends_zeros_and_twos():
+    source = tf.Variable(tf.ones((1, 1000)))
+    dropout = tf.keras.layers.Dropout(0.5)
+    with tf.GradientTape(persistent=True) as tape:
+        dropped, plain = dropout(source, training=True), dropout(source, training=False)
+    slopes = tape.gradient(dropped, source).numpy()
+    assert set(np.unique(slopes)) == {0.0, 2.0} and 0.4 < (slopes == 0).mean() < 0.6
+    assert np.array_equal(slopes == 0, dropped.numpy() == 0)
+    assert np.array_equal(plain, source) and np.all(tape.gradient(plain, source) == 1)
+
+
+def layer_normalization_divides_the_gradient():
+    normalize, weights = tf.keras.layers.LayerNormalization(), tf.random.stateless_normal((3, 8), (0, 1))
+    rows = tf.random.stateless_normal((3, 8), (0, 2))
+
+    def through(x):
+        source = tf.Variable(x)
+        with tf.GradientTape() as tape:
+            result = normalize(source)
+            loss = tf.reduce_sum(result * weights)
+        return result, tape.gradient(loss, source).numpy()
+
+    (result, slope), (larger_result, larger_slope) = through(rows), through(100 * rows)
+    np.testing.assert_allclose(result.numpy().mean(axis=-1), 0, atol=1e-6)
+    np.testing.assert_allclose(result.numpy().var(axis=-1), 1, atol=0.01)
+    np.testing.assert_allclose(larger_result, result, atol=0.01)
+    np.testing.assert_allclose(100 * larger_slope, slope, atol=0.01 * np.abs(slope).max())
+
+
+def recompute_grad_runs_the_function_twice():
+    calls = []
+
+    def layers(x):
+        calls.append(x)
+        return tf.tanh(tf.tanh(x) * 3.0)
+
+    source = tf.Variable([0.3, -0.2])
+    with tf.GradientTape() as tape:
+        result = tf.recompute_grad(layers)(tf.identity(source))
+    assert len(calls) == 1
+    again = tape.gradient(result, source)
+    assert len(calls) == 2
+    np.testing.assert_allclose(again, gradient(layers, [0.3, -0.2]), rtol=1e-6)
+
+
+def norms_are_sizes_of_the_blocks_of_full():
+    layer, x = tf.keras.layers.SimpleRNN(3, return_sequences=True), tf.random.stateless_normal((1, 5, 2), (0, 3))
+    jac = gradlab.jacobian(layer, x)
+    full, norms = np.asarray(jac.full)[0], np.asarray(jac.norms(progress=False))[0]
+    assert norms.shape == (5, 5) and full.size == norms.size * 3 * 2
+    for t in range(5):
+        for s in range(t + 1):
+            assert np.isclose(10.0 ** norms[t, s], np.linalg.norm(full[t, :, s]), rtol=1e-4)
+
+
+def starts_of_a_simple_rnn():
+    space = of_notebook("14_", "def make(") | {"gradlab": gradlab}
+    cells = WHOLE["14_from_map_to_training"].cells
+    exec(next(c.source for c in cells if c.cell_type == "code" and "def simple(" in c.source), space)
+    assert space["STEPS"] == 40 and tf.keras.initializers.get("random_normal").stddev == 0.05
+    x, _ = space["batch"](-2, size=1)
+    layers = {start: space["simple"](start)[0] for start in ("orthogonal", "random_normal")}
+    kernel, matrix, _ = layers["orthogonal"].get_weights()
+    np.testing.assert_allclose(np.linalg.svd(matrix)[1], 1, atol=1e-5)
+    radius = np.abs(np.linalg.eigvals(layers["random_normal"].get_weights()[1])).max()
+    assert 0.25 < radius < 0.35
+    first = {start: last_row(layer, x)[0] for start, layer in layers.items()}
+    assert -22 < first["random_normal"] < -19 and -2 < first["orthogonal"] < 0
+    h, slopes = np.zeros((1, 32)), []
+    for t in range(40):
+        h = np.tanh(x[:, t] @ kernel + h @ matrix)
+        slopes.append(1 - h**2)
+    assert np.mean(slopes) > 0.9
+    large = layers["orthogonal"]
+    large.set_weights([10 * kernel, matrix, np.zeros(32)])
+    assert last_row(large, x)[0] < first["orthogonal"] - 2

@@ -72,6 +72,11 @@ def test_no_line_is_marked_from_the_fourth_notebook_on(notebook):
 @pytest.mark.parametrize("name", sorted(REPAIRS))
 def test_an_exercise_is_open_until_it_is_solved(name):
     start, solution = REPAIRS[name]
-    assert outcome(start).passed == only_there(name)
+    begun, scenario = outcome(start), gradlab.load(name)
+    assert begun.passed == only_there(name)
+    if (
+        not begun.passed and "check_repair" in start
+    ):  # the code as it stands has this exercise's bug, and its hint comes first
+        assert begun.lines[-1].removeprefix("Hint: ") in {scenario.hint, *scenario.hints.values()}
     solved = outcome(solution)
     assert solved.passed, repr(solved)

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from gradlab.authoring.lesson import glossary, whole
+from gradlab.lab.questions import all_questions, load_question
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "glossary.md"
@@ -11,13 +12,15 @@ TERMS = glossary(PAGE)
 LINK = re.compile(r"\]\(\.\./docs/glossary\.md#([\w-]+)\)")
 
 
+TEXTS = {
+    script.stem: "\n\n".join(cell.source for cell in whole(script).cells if cell.cell_type == "markdown")
+    for script in sorted((ROOT / "notebooks").glob("[0-9]*.py"))
+}
+
+
 def linked():
     """{stem: the anchors that its text links to, in order}."""
-    scripts = sorted((ROOT / "notebooks").glob("[0-9]*.py"))
-    return {
-        s.stem: [a for c in whole(s).cells if c.cell_type == "markdown" for a in LINK.findall(c.source)]
-        for s in scripts
-    }
+    return {stem: LINK.findall(text) for stem, text in TEXTS.items()}
 
 
 def test_every_link_leads_to_a_term_and_every_term_is_used():
@@ -25,6 +28,17 @@ def test_every_link_leads_to_a_term_and_every_term_is_used():
     found = linked()
     assert {a for links in found.values() for a in links} == anchors
     assert all(len(links) == len(set(links)) for links in found.values()), "linked at the first use only"
+
+
+def test_no_answer_of_a_question_has_a_link():
+    """Of four answers, one with a link stands out."""
+    for key in (question.key for question in all_questions()):
+        for _, answer in load_question(key).lettered:
+            assert "](" not in answer.text, key
+    for stem, text in TEXTS.items():
+        for line in re.findall(r"^- \*\*[A-E]\.\*\* .*$", text, re.MULTILINE):
+            assert "](" not in line, (stem, line)
+    assert sum(len(re.findall(r"^- \*\*[A-E]\.\*\* ", text, re.MULTILINE)) for text in TEXTS.values()) > 150
 
 
 def test_links_change_neither_code_nor_headings(tmp_path):

@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 import gradlab
+from gradlab.lab.flaws import HINTS
 from gradlab.lab.scenario import Repair
 
 CAST = gradlab.load("integer_cast")
@@ -76,3 +77,11 @@ def test_an_exception_in_the_learners_code_is_reported():
 
 def test_an_unfinished_repair_that_returns_nothing_is_told_what_to_return():
     assert "loss, sources, gradients" in repr(gradlab.check_repair("integer_cast", lambda **things: None))
+
+
+def test_the_hints_of_a_scenario_are_for_kinds_of_findings():
+    assert {kind for name in gradlab.names() for kind in gradlab.load(name).hints} <= set(HINTS)
+    assert (
+        "return_state" not in HINTS["another loss"]
+        and "states" in gradlab.load("cell_state_attribute").hints["another loss"]
+    )

@@ -2,17 +2,22 @@
 
 import re
 from dataclasses import replace
+from html import escape
+from pathlib import Path
 
 import pytest
 
 import gradlab
 from gradlab.lab.folded import folded
-from gradlab.panel.votes import Votes
+from gradlab.panel.votes import LARGE, Votes
 
 
 def shown(widget):
     """All HTML that a widget shows."""
-    return getattr(widget, "value", "") + "".join(shown(child) for child in getattr(widget, "children", ()))
+    value = getattr(widget, "value", "")
+    return (value if isinstance(value, str) else "") + "".join(
+        shown(child) for child in getattr(widget, "children", ())
+    )
 
 
 @pytest.fixture
@@ -46,6 +51,45 @@ def test_a_vote_is_held_against_the_run_and_the_first_one_counts(votes):
     so, not_so = votes._buttons["nested_tapes"]
     assert (so.icon, not_so.icon) == ("check", "") and "your vote" in so.tooltip
     assert not so.disabled, "a browser takes the focus away from a disabled button"
+
+
+def on_the_page():
+    text = (Path(__file__).parents[1] / "notebooks" / "11_vote_on_claims.py").read_text(encoding="utf-8")
+    return re.findall(r'"(\w+)"', re.search(r"Votes\(([^)]*)\)", text)[1])
+
+
+@pytest.mark.parametrize("keras", [2, 3])
+def test_voting_one_way_agrees_with_about_half(keras):
+    held = [
+        bool(gradlab.load(name).doubted) or gradlab.load(name).expected(keras)[2] == "confirmed"
+        for name in on_the_page()
+    ]
+    assert 0.4 <= sum(held) / len(held) <= 0.6 + 0.02 * (keras == 2)  # 8 of 13 there, where one more sentence holds
+
+
+def test_a_doubted_sentence_is_asked_and_measured():
+    doubted = [name for name in on_the_page() if gradlab.load(name).doubted]
+    page = Votes(*doubted)
+    assert len(doubted) == 4 and "no weight loses its gradient" in shown(page)
+    for name in doubted:
+        assert gradlab.load(name).claim not in shown(page), "the popular sentence is told after the vote"
+        page.vote(name, True)
+        assert page.found[name] == (True, "confirmed") and escape(gradlab.load(name).claim)[:20] in shown(page)
+
+
+def test_a_doubted_sentence_that_the_run_contradicts_is_refuted(votes):
+    broken = gradlab.load("integer_cast")  # None for every weight
+    votes.scenarios["python_list"] = replace(broken, breaks={}, doubted="Nothing changes.")
+    votes.vote("python_list", True)
+    assert votes.found["python_list"] == (True, "refuted")
+
+
+def test_the_large_mode_can_be_switched_on_and_off(votes):
+    assert LARGE in shown(votes)
+    votes._large.value = True
+    assert LARGE in votes._dom_classes
+    votes._large.value = False
+    assert LARGE not in votes._dom_classes
 
 
 def test_a_click_is_a_vote_and_names_its_claim(votes):

@@ -1,6 +1,8 @@
-"""Make docs/panel.gif, the README's picture: the first panel in a real JupyterLab, its switch flipped once.
+"""Make docs/panel.gif, the README's picture: a panel in a real JupyterLab, its switch flipped once.
 
 .venv/bin/python tools/screenshot.py
+
+The scenario is one that no core section of a lesson asks about: the picture tells what its switch does.
 """
 
 import io
@@ -17,7 +19,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from browser import browser, lab, run_all  # noqa: E402
 
 NOTEBOOK = "one.ipynb"
-CELL = 'import gradlab\ngradlab.start()\ngradlab.Panel("integer_cast")'
+CELL = 'import gradlab\ngradlab.start()\ngradlab.Panel("stateful_layer")'
 SECONDS = 1.8  # a position
 
 

@@ -1,4 +1,7 @@
-"""The page to print: from symptom to test to cause to repair, made from the rules of the doctor.
+"""From symptom to test to cause to repair, made from the rules of the doctor: a page to read, and one sheet of paper.
+
+- `page`: all of it as Markdown, with how the doctor tells each cause.
+- `sheet`: symptoms, tests, causes and repairs as HTML that prints as one page of A4.
 
 Causes, their words and their repairs are those of `gradlab.doctor.rules`, in the order in which the doctor asks. What this file
 adds is how a person tells the symptoms apart, and which notebook is about a cause.
@@ -6,6 +9,8 @@ adds is how a person tells the symptoms apart, and which notebook is about a cau
 
 from __future__ import annotations
 
+import html
+import re
 from dataclasses import dataclass
 
 from gradlab.doctor.rules import CUT, NO_PATH, Rule, rules
@@ -51,9 +56,11 @@ SYMPTOMS = (
         "05_lstm_and_the_tape",
     ),
 )
-LEARNS_NOTHING = """## 7. All gradients are right, and nothing is learned
+NOTHING_LEARNED = "All gradients are right, and nothing is learned"
+NORM = "print the global norm of the gradients at each step, `tf.linalg.global_norm(gradients)`"
+LEARNS_NOTHING = f"""## 7. {NOTHING_LEARNED}
 
-Test: print the global norm of the gradients at each step, `tf.linalg.global_norm(gradients)`.
+Test: {NORM}.
 
 | what it is | what to do |
 | --- | --- |
@@ -73,6 +80,7 @@ def page() -> str:
         "",
         "Ask in this order, from 1 to 7, and stop at the first yes. The causes in a table stand in the order in which",
         "[the doctor](../notebooks/18_gradient_doctor.ipynb) looks for them: `print(gradlab.explain(loss, weights))` does all of it, and names the line.",
+        "`gradlab tree --sheet tree.html` writes one page of A4 to print.",
         "",
     ]
     for number, symptom in enumerate(SYMPTOMS, 1):
@@ -108,3 +116,60 @@ def _row(rule: Rule) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
+
+
+# One page of A4 with 8 mm of margin holds two columns of about 80 lines of 8.5 point text.
+# Below 8 points it would be hard to read.
+_PRINTED = """\
+@page { size: A4; margin: 8mm }
+body { font: 8.5pt/1.13 "DejaVu Sans Condensed", "Liberation Sans Narrow", "Arial Narrow", Arial, sans-serif; color: #000; margin: 0 }
+h1 { font-size: 11pt; margin: 0 }
+p { margin: 0 0 1pt }
+main { columns: 2; column-gap: 5mm; column-fill: auto; height: 268mm }
+h2 { font-size: 9pt; margin: 3pt 0 1pt; padding: 1pt 3pt; border: 0.8pt solid #000; break-after: avoid }
+h2 span { float: right; font-weight: normal }
+ul { margin: 0; padding: 0; list-style: none }
+li { padding-left: 7pt; text-indent: -7pt; break-inside: avoid }
+code { font: 8.5pt/1 "DejaVu Sans Mono", monospace; letter-spacing: -0.4pt }
+"""
+
+
+def sheet() -> str:
+    """One page of A4 as HTML: the seven questions in their order, and for each the causes with what to do.
+
+    What to do stands at the first question that has the cause; later ones name that question. Open it in a browser to print it.
+    """
+    first: dict[str, int] = {}
+    parts = []
+    for number, symptom in enumerate(SYMPTOMS, 1):
+        items = []
+        for cause in (rule.cause for rule in _of(symptom)):
+            assert cause is not None
+            seen = first.setdefault(cause.label, number)
+            items.append((cause.what, cause.fix if seen == number else f"see {seen}"))
+        parts.append(_asked(number, symptom.title, symptom.test, symptom.notebook[:2], items))
+    last = [
+        (w, re.sub(r"[;,] see \[.*", "", f)) for w, f in re.findall(r"^\| (.+?) \| (.+?) \|$", LEARNS_NOTHING, re.M)[2:]
+    ]
+    parts.append(_asked(len(SYMPTOMS) + 1, NOTHING_LEARNED, NORM, "12 to 16", last))
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Which gradient is it, and why?</title>'
+        f"<style>{_PRINTED}</style><h1>Which gradient is it, and why?</h1>"
+        "<p>Ask from 1 to 7 and stop at the first yes. Each line says what it is → what to do, in the order in which the doctor looks. "
+        "<code>print(gradlab.explain(loss, weights))</code> does all of it, and names the line.</p>"
+        f"<main>{''.join(parts)}</main></html>\n"
+    )
+
+
+def _asked(number: int, title: str, test: str, notebook: str, items: list[tuple[str, str]]) -> str:
+    lines = "".join(f"<li>▸ <b>{_printed(what)}</b> → {_printed(fix)}</li>" for what, fix in items)
+    no = f"<span>no: {number + 1}</span>" if number <= len(SYMPTOMS) else ""
+    return (
+        f"<h2>{no}{number}. {_printed(title)}?</h2><p>Test: {_printed(test)}. Notebook {notebook}.</p><ul>{lines}</ul>"
+    )
+
+
+def _printed(text: str) -> str:
+    """As HTML; code and emphasis as Markdown writes them."""
+    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+    return re.sub(r"\*([^*\s][^*]*)\*", r"<i>\1</i>", text)

@@ -30,8 +30,9 @@ WORDS, LINES = 150, 10  # of prose and of code, read in a minute
 
 _MARK = re.compile(r"<!-- (question|answers): (\w+) -->")
 # Code, links, headings, tags, tables, claims in quotation and what is folded: no word in them is made a link
+# A link inside an answer would be a hint at it, so the list of answers is kept as well
 _NOT_PROSE = re.compile(
-    r"(```.*?```|<details>.*</details>|`[^`\n]*(?:\n[^`\n]+)*`|\[[^\]]*\]\([^)]*\)|^#[^\n]*$|^\|[^\n]*$|^\*\*Claim[^\n]*$|<[^>\n]*>)",
+    r"(```.*?```|^- \*\*[A-E]\.\*\* [^\n]*$|<details>.*</details>|`[^`\n]*(?:\n[^`\n]+)*`|\[[^\]]*\]\([^)]*\)|^#[^\n]*$|^\|[^\n]*$|^\*\*Claim[^\n]*$|<[^>\n]*>)",
     re.DOTALL | re.MULTILINE,
 )
 # From "Explain." to the exercise, the next section or the end of the cell

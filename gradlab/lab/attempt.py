@@ -1,6 +1,6 @@
 """A learner's version of a scenario's code, run and compared with the scenario at both positions of its switch.
 
-- `Attempt.of`: runs it; the other methods say, in sentences, what is still wrong.
+- `Attempt.of`: runs it; the other methods say what is still wrong (`gradlab.lab.flaws`).
 """
 
 from __future__ import annotations
@@ -13,10 +13,26 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gradlab.lab.measure import Taken, measure, readings_of, take, to_array, value_of
+from gradlab.lab.flaws import (
+    FILLED_IN,
+    FORM,
+    HAS_TO_STAY,
+    NOT_CALLED,
+    NOT_LISTED,
+    OTHER_LOSS,
+    OTHER_SOURCE,
+    OWN,
+    RAISED,
+    RAISED_ELSEWHERE,
+    RIGHT_HERE,
+    WITHOUT_INPUTS,
+    Flaw,
+    is_own,
+)
+from gradlab.lab.measure import Taken, keras_version, measure, readings_of, take, to_array, value_of
 from gradlab.lab.reading import Kind, Reading, Side
 from gradlab.lab.scenario import Scenario
-from gradlab.lab.used import VARIABLE, Used, watching
+from gradlab.lab.used import JACOBIAN, VARIABLE, Used, watching
 from gradlab.runtime.exceptions import sentence
 
 PROBES = 4  # other weights and inputs at which losses are compared; one may agree by chance, four do not
@@ -39,7 +55,7 @@ class Attempt:
     taken: Taken | None = None
     readings: tuple[Reading, ...] = ()
     used: Used = field(default_factory=Used)
-    problems: list[str] = field(default_factory=list)
+    problems: list[Flaw] = field(default_factory=list)
 
     @classmethod
     def of(cls, scenario: Scenario, mine: Callable[..., Any], knobs: Mapping[str, Any]) -> Attempt:
@@ -51,24 +67,55 @@ class Attempt:
             with watching() as made.used:
                 result = mine(**made.things)
         except Exception as error:
-            made.problems = [f"your code raised {sentence(error)}"]
+            kind = OWN if made._raises_itself(type(error)) else RAISED
+            made.problems = [Flaw(kind, f"your code raised {sentence(error)}")]
             return made
-        made.problems = _not_the_form(result)
+        made.problems = [Flaw(FORM, words) for words in _not_the_form(result)]
+        if not made.problems and not np.isfinite(np.asarray(result[0], "float64")).all():
+            words = f"the loss is {_number(np.asarray(result[0]))}; expected a finite number"
+            made.problems = [Flaw(Kind.NOT_FINITE.value, words)]
         if made.problems:
             return made
         try:
             made.taken = Taken(result[0], result[1], result[2], None, made.things)
             made.readings = tuple(readings_of(made.run, True, made.taken, off))
         except Exception as error:
-            made.problems = [f"your code raised {sentence(error)} when it ran a second time"]
+            made.problems = [Flaw(RAISED, f"your code raised {sentence(error)} when it ran a second time")]
             return made
         made.readings = tuple(made._stand_in(reading) for reading in made.readings)
         return made
 
-    def bad_gradients(self) -> list[str]:
-        return [r.words() for r in self.readings if r.kind is not Kind.OK]
+    def bad_gradients(self) -> list[Flaw]:
+        return [Flaw(self._kind_of(r), r.words()) for r in self.readings if r.kind is not Kind.OK]
 
-    def bad_sources(self, owner: Any) -> list[str]:
+    def _kind_of(self, reading: Reading) -> str:
+        if self._filled_in(reading.name):
+            return FILLED_IN
+        kind = reading.kind.value
+        return OWN if is_own(self.scenario, kind, keras_version()) else kind
+
+    def _filled_in(self, name: str) -> bool:
+        """Whether this gradient is an array that no tape returned, though a tape was asked, outside of a graph and for gradients."""
+        assert self.taken is not None
+        if self.scenario.by_hand is not None:  # there several answers of a tape make one array
+            return False
+        gradient = self.taken.gradients.get(name)
+        given = [answer for _, answer in self.used.answers if answer is not None]
+        if gradient is None or not self.used.answers or JACOBIAN in self.used.names:
+            return False
+        if any(tf.is_symbolic_tensor(tf.convert_to_tensor(answer)) for answer in given):
+            return False  # a tape inside a tf.function: its answers come out as other tensors
+        return not any(gradient is answer for answer in given)
+
+    def _raises_itself(self, kind: type[BaseException]) -> bool:
+        """Whether the scenario raises an exception of this type with the switch on: then it is the exercise's own bug."""
+        try:
+            self.scenario.run(True, **self.things)
+        except Exception as error:
+            return type(error) is kind
+        return False
+
+    def bad_sources(self, owner: Any) -> list[Flaw]:
         """Sources that are not the scenario's own (or, with an owner, not among its variables)."""
         assert self.taken is not None
         listed = None if owner is None else list(owner.trainable_variables)
@@ -78,20 +125,22 @@ class Attempt:
         for name, source in self.taken.sources.items():
             if listed is not None:
                 if not any(_same_variable(source, v) for v in listed):
-                    left.append(f"{name}: this is not in the list of your layer's trainable variables")
+                    words = f"{name}: this is not in the list of your layer's trainable variables"
+                    left.append(
+                        Flaw(OWN if is_own(self.scenario, Kind.MISSING.value, keras_version()) else NOT_LISTED, words)
+                    )
                 continue
             meant = [t.sources[name] for t in own if name in t.sources]
             moved = [m for m in meant if hasattr(m, "assign") or any(m is thing for thing in self.things.values())]
             if moved and not any(source is m for m in moved):
-                left.append(
-                    f"{name}: this is another {type(source).__name__} than the one that the exercise asks about"
-                )
+                words = f"{name}: this is another {type(source).__name__} than the one that the exercise asks about"
+                left.append(Flaw(OTHER_SOURCE, words))
         return left
 
-    def bad_means(self) -> list[str]:
+    def bad_means(self) -> list[Flaw]:
         """What the exercise rules out and was used."""
         return [
-            reason
+            Flaw(name, reason)
             for name, reason in self.scenario.repair.forbidden.items()
             if name in self.used.names or (name == VARIABLE and self._foreign_variables())
         ]
@@ -101,7 +150,7 @@ class Attempt:
         own = _variables(self.things)
         return any(not any(_same_variable(v, o) for o in own) for v in self.used.watched)
 
-    def bad_loss(self, owner: Any) -> list[str]:
+    def bad_loss(self, owner: Any) -> list[Flaw]:
         """The loss, here and at other weights and inputs, against what the exercise asks for."""
         assert self.taken is not None
         rule = "free" if owner is not None else self.scenario.repair.loss
@@ -113,14 +162,15 @@ class Attempt:
                 try:
                     mine.append(np.asarray(take(self.run, True, things).loss, "float64"))
                 except Exception as error:
-                    return [f"with other weights and inputs your code raised {sentence(error)}"]
+                    words = f"with other weights and inputs your code raised {sentence(error)}"
+                    return [Flaw(RAISED_ELSEWHERE, words)]
                 off.append(_loss(self._scenario_run(False, things), mine[-1]))
                 on.append(_loss(self._scenario_run(True, things), off[-1]))
         if any(m.shape != o.shape for m, o in zip(mine, off, strict=True)):
-            return [f"the loss has the shape {mine[0].shape}; expected {off[0].shape}"]
+            return [Flaw(OTHER_LOSS, f"the loss has the shape {mine[0].shape}; expected {off[0].shape}")]
         return self._compared(rule, mine, off, on)
 
-    def _compared(self, rule: str, mine: list[Any], off: list[Any], on: list[Any]) -> list[str]:
+    def _compared(self, rule: str, mine: list[Any], off: list[Any], on: list[Any]) -> list[Flaw]:
         repair = self.scenario.repair
 
         def same(a: Any, b: Any) -> bool:
@@ -139,44 +189,40 @@ class Attempt:
                 said = (
                     "the loss of the switch on, which has to stay" if rule == "kept" else "the loss with the switch off"
                 )
-                return [f"the loss is another one: {_number(mine[0])}, expected {_number(wanted[0])}, {said}"]
-            return [
-                "the loss is right for these numbers, but not for other weights or inputs: it is computed in another way"
-            ]
+                found, expected = _apart(mine[0], wanted[0])
+                words = f"the loss is another one: {found}, expected {expected}, {said}"
+                smooth = rule == "kept" and same(mine[0], off[0])
+                return [Flaw(HAS_TO_STAY, words)] if smooth else [*self._uncalled(None), Flaw(OTHER_LOSS, words)]
+            words = "the loss is right for these numbers, but not for other weights or inputs: it is computed in another way"
+            return [Flaw(RIGHT_HERE, words)]
         unused = self._not_computed(None)
         if unused:
             return unused
         if rule == "near":
             if far(mine, on) <= NEARER * far(off, on):
                 return []
-            return [
+            words = (
                 f"the loss is too far from the one that jumps ({_number(mine[0])}, there {_number(on[0])}): "
                 "it has to prefer whole numbers still"
-            ]
+            )
+            return [Flaw(HAS_TO_STAY, words)]
         # "like". A twentieth of the loss is allowed where both positions are nearly the same.
         allowed = max(1.2 * far(on, off), 0.05 * float(np.mean([np.abs(o).mean() for o in off])))
         if far(mine, off) > allowed:
-            return [f"the loss is another one: {_number(mine[0])}, with the switch off {_number(off[0])}"]
+            found, expected = _apart(mine[0], off[0])
+            return [Flaw(OTHER_LOSS, f"the loss is another one: {found}, with the switch off {expected}")]
         cosine = self._cosine_of_all()
         if cosine is not None and cosine <= 0:
-            return [
+            words = (
                 f"the gradients point away from those of the switch off (cosine {cosine:.2f}): the loss is another one"
-            ]
+            )
+            return [Flaw(OTHER_LOSS, words)]
         return []
 
-    def _not_computed(self, owner: Any) -> list[str]:
+    def _not_computed(self, owner: Any) -> list[Flaw]:
         """For a loss that may differ: it must be computed by the layers, from the inputs."""
         assert self.taken is not None
-        layers = [t for t in self.things.values() if isinstance(t, tf.keras.layers.Layer)] if owner is None else [owner]
-        with watching() as meant:
-            self._scenario_run(False, self.things)
-        if owner is None:
-            layers = [layer for layer in layers if meant.called(layer)]
-        left = [
-            f"your loss never calls the layer `{getattr(layer, 'name', layer)}`; it must be computed from its result"
-            for layer in layers
-            if not self.used.called(layer)
-        ]
+        left = self._uncalled(owner)
         if left:
             return left
         losses, gradients = [], []
@@ -186,11 +232,28 @@ class Attempt:
                 losses.append(np.asarray(taken.loss, "float64"))
                 gradients.append([_array(g) for g in taken.gradients.values()])
         if any(np.allclose(loss, losses[0], rtol=1e-5) for loss in losses[1:]):
-            return ["the loss stays the same whatever the inputs are: it must be computed from them"]
+            words = "the loss stays the same whatever the inputs are: it must be computed from them"
+            return [Flaw(WITHOUT_INPUTS, words)]
         for name, first, other in zip(self.taken.gradients, gradients[0], gradients[1], strict=True):
             if np.allclose(first, other, rtol=1e-5, atol=1e-7 * np.abs(first).max(initial=0.0)):
-                return [f"{name}: this gradient stays the same whatever the inputs are"]
+                return [Flaw(WITHOUT_INPUTS, f"{name}: this gradient stays the same whatever the inputs are")]
         return []
+
+    def _uncalled(self, owner: Any) -> list[Flaw]:
+        """The layers that the scenario calls and the answer does not."""
+        layers = [t for t in self.things.values() if isinstance(t, tf.keras.layers.Layer)] if owner is None else [owner]
+        with watching() as meant:
+            self._scenario_run(False, self.things)
+        if owner is None:
+            layers = [layer for layer in layers if meant.called(layer)]
+        return [
+            Flaw(
+                NOT_CALLED,
+                f"your loss never calls the layer `{getattr(layer, 'name', layer)}`; it must be computed from its result",
+            )
+            for layer in layers
+            if not self.used.called(layer)
+        ]
 
     def _cosine_of_all(self) -> float | None:
         pairs = [(r.values, self.off[r.name].values) for r in self.readings]
@@ -276,11 +339,9 @@ def _not_the_form(result: Any) -> list[str]:
     if loss is None:
         return [f"the loss is None; {wanted}"]
     try:
-        number = np.asarray(loss, "float64")
+        np.asarray(loss, "float64")
     except (TypeError, ValueError):
         return [f"the loss is {_what(loss)}; expected a number that TensorFlow computed"]
-    if not np.isfinite(number).all():
-        return [f"the loss is {_number(number)}; expected a finite number"]
     for name, gradient in gradients.items():
         try:
             array = None if gradient is None else to_array(gradient)
@@ -309,5 +370,14 @@ def _what(thing: Any) -> str:
     return "None" if thing is None else f"a {type(thing).__name__}"
 
 
-def _number(value: Any) -> str:
-    return f"{float(value):.3g}" if np.ndim(value) == 0 else f"an array of shape {np.shape(value)}"
+def _apart(found: Any, expected: Any) -> tuple[str, str]:
+    """Two numbers with as many digits as it takes to tell them apart; float32 has seven."""
+    for digits in (3, 5, 7):
+        words = _number(found, digits), _number(expected, digits)
+        if words[0] != words[1]:
+            break
+    return words
+
+
+def _number(value: Any, digits: int = 3) -> str:
+    return f"{float(value):.{digits}g}" if np.ndim(value) == 0 else f"an array of shape {np.shape(value)}"

@@ -64,7 +64,8 @@ def check_prediction(scenario: str | Scenario, prediction: Mapping[str, str], **
 def check_repair(
     scenario: str | Scenario, mine: Callable[..., tuple[Any, ...]], *, owner: Any = None, **knobs: Any
 ) -> Checked:
-    """Hold your repaired `mine(**things)` against the scenario's own run. Says what is still wrong; nothing raises.
+    """Hold your repaired `mine(**things)` against the scenario's own run. Says what is still wrong, and gives the hint that
+    belongs to it (`gradlab.lab.flaws`); nothing raises.
 
     `mine` takes what `setup` makes and returns `loss, sources, gradients`. It passes if all of this holds:
 
@@ -77,6 +78,7 @@ def check_repair(
     only asked to depend on the layer and the inputs.
     """
     from gradlab.lab.attempt import Attempt
+    from gradlab.lab.flaws import hint_for
     from gradlab.lab.measure import as_scenario
 
     try:
@@ -85,13 +87,14 @@ def check_repair(
     except (LookupError, TypeError) as error:
         return Checked(False, (f"?  {type(error).__name__}: {error}",))
     attempt = Attempt.of(original, mine, knobs)
-    left = attempt.problems or [*attempt.bad_gradients(), *attempt.bad_sources(owner), *attempt.bad_means()]
+    # In the order of the hints: what was filled in or ruled out says more than the gradients that it gave
+    left = attempt.problems or [*attempt.bad_means(), *attempt.bad_gradients(), *attempt.bad_sources(owner)]
     left = left or attempt.bad_loss(owner)
     if left:
         total = len(attempt.off.readings)
         flaws = sum(r.kind is not Kind.OK for r in attempt.readings)
         count = (f"Not yet: {flaws} of {total} to go.",) if flaws else ("Not yet.",)
-        return Checked(False, (*(f"✗  {line}" for line in left), *count, f"Hint: {original.hint}"))
+        return Checked(False, (*(f"✗  {flaw.words}" for flaw in left), *count, f"Hint: {hint_for(original, left)}"))
     return Checked(True, (*(f"✓  {r.words()}" for r in attempt.readings), "Repaired."))
 
 
@@ -99,6 +102,7 @@ def check_break(scenario: str | Scenario, mine: Callable[..., tuple[Any, ...]], 
     """Hold a `mine` that is meant to lose a gradient. It passes if the loss is that of the switch off, at the given numbers
     and at others, and a tape itself answers None for at least one of the scenario's own variables."""
     from gradlab.lab.attempt import Attempt
+    from gradlab.lab.flaws import NOT_OF_A_TAPE, NOTHING_BROKEN, Flaw, hint_for
     from gradlab.lab.measure import as_scenario
 
     original = as_scenario(scenario)
@@ -106,14 +110,16 @@ def check_break(scenario: str | Scenario, mine: Callable[..., tuple[Any, ...]], 
     left = attempt.problems or [*attempt.bad_sources(None), *attempt.bad_loss(None)]
     lost = [r.name for r in attempt.readings if r.kind is Kind.NONE]
     if not left and not lost:
-        left = ["no gradient is None: " + ", ".join(f"{r.name} is {r.kind}" for r in attempt.readings)]
+        kinds = ", ".join(f"{r.name} is {r.kind}" for r in attempt.readings)
+        left = [Flaw(NOTHING_BROKEN, f"no gradient is None: {kinds}")]
     if not left and attempt.taken is not None:
         taken = attempt.taken
         left = [
-            f"{name}: this None is not a tape's answer; let `tape.gradient` return it"
+            Flaw(NOT_OF_A_TAPE, f"{name}: this None is not a tape's answer; let `tape.gradient` return it")
             for name in lost
             if not attempt.used.answered(taken.sources[name], None)
         ]
     if left:
-        return Checked(False, (*(f"✗  {line}" for line in left), "Not broken yet."))
+        hint = f"Hint: {hint_for(original, left)}"
+        return Checked(False, (*(f"✗  {flaw.words}" for flaw in left), "Not broken yet.", hint))
     return Checked(True, (f"✓  None for {', '.join(lost)}, and the loss is the same.", "Broken, as asked."))

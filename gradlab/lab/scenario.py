@@ -67,6 +67,10 @@ class Scenario:
     verdict: str | Mapping[int, str]  # confirmed, refuted, half true
     why: str
     hint: str  # for the exercise: where to look, not what to write
+    doubted: str = ""  # a sentence about the switch that is true and that people doubt: where one votes, it is asked in place of the claim
+    hints: Mapping[str, str] = field(
+        default_factory=dict
+    )  # by kind of flaw, where that of `gradlab.lab.flaws` does not help
     knobs: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)  # (low, high) of a slider, or the choices
     rate: float = 0.1  # learning rate of the panel's training button
     training_steps: int = 30  # of that button: as many as it takes until the difference shows

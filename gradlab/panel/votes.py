@@ -10,7 +10,7 @@ from typing import Any
 import ipywidgets
 
 from gradlab.lab.folded import Folded, folded
-from gradlab.lab.reading import Side
+from gradlab.lab.reading import Kind, Side
 from gradlab.lab.scenario import Scenario, load
 from gradlab.lab.side_by_side import side_by_side
 from gradlab.lab.verdict import CONFIRMED, REFUTED, changed, in_words, judge
@@ -21,12 +21,15 @@ from gradlab.runtime.exceptions import sentence
 from gradlab.runtime.tf_environment import chosen_keras
 
 VOTES = {"It is so": True, "It is not so": False}
+LARGE = "gradlab-votes-large"  # the class of a page for a projector; as much larger as a panel is
+_STYLE = f"<style>.{LARGE} {{ zoom: 1.6 }} .{LARGE} pre {{ overflow-x: auto }}</style>"
 RIGHT = {CONFIRMED: True, REFUTED: False}  # of a claim that is half true neither vote is right
 
 
 class Votes(ipywidgets.VBox):
     """The claims of these scenarios, each with its code folded and two buttons: it is so, it is not so.
 
+    A scenario with a `doubted` sentence, which is true, is asked about by that sentence. The button "Large" is for a projector.
     A vote measures both positions of the scenario's switch (`gradlab.compare`) and says what the claim predicts, what was
     found, and why. Nothing is told before the vote. `found` maps the scenarios that were voted on to (vote, verdict);
     `measured()` measures all of them. Raises LookupError for an unknown scenario and ValueError without any. What cannot
@@ -47,7 +50,9 @@ class Votes(ipywidgets.VBox):
         self._results: dict[str, ipywidgets.HTML] = {}
         rows = [self._row(number, name) for number, name in enumerate(names, 1)]
         self._score = ipywidgets.HTML()
-        super().__init__([*rows, self._score])
+        self._large = ipywidgets.ToggleButton(description="Large", tooltip="For a projector")
+        self._large.observe(self._resize, "value")
+        super().__init__([ipywidgets.HTML(_STYLE), self._large, *rows, self._score])
         self._count()
 
     def vote(self, name: str, so: bool) -> None:
@@ -98,15 +103,20 @@ class Votes(ipywidgets.VBox):
         error = not_announced((off, on), breaks)
         if error is not None:
             raise error
+        if scenario.doubted:  # it says of every source what becomes of it
+            predicted = dict.fromkeys(on.kinds, Kind.OK) | dict(breaks)
         return off, on, judge(predicted, on)
+
+    def _resize(self, change: dict[str, Any]) -> None:
+        (self.add_class if change["new"] else self.remove_class)(LARGE)
 
     def _row(self, number: int, name: str) -> ipywidgets.VBox:
         scenario = self.scenarios[name]
-        claim = ipywidgets.HTML(f"<b>{number}.</b> <i>{_with_code(scenario.claim)}</i>{_code(scenario)}")
+        claim = ipywidgets.HTML(f"<b>{number}.</b> <i>{_with_code(asked(scenario))}</i>{_code(scenario)}")
         self._results[name] = ipywidgets.HTML()
         self._buttons[name] = []
         for words, so in VOTES.items():
-            button = ipywidgets.Button(description=words, tooltip=f"{words}: {scenario.claim}")
+            button = ipywidgets.Button(description=words, tooltip=f"{words}: {asked(scenario)}")
             button.on_click(self._click(name, so))
             self._buttons[name].append(button)
         return ipywidgets.VBox([claim, ipywidgets.HBox(self._buttons[name]), self._results[name]])
@@ -137,10 +147,15 @@ class Votes(ipywidgets.VBox):
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         """Without a kernel: the claims and their code. A site puts the live panel of each in its place (`gradlab.site`)."""
         claims = "\n".join(
-            f'<details data-claim="{name}"><summary>{html.escape(scenario.claim)}</summary>{_pre(scenario)}</details>'
+            f'<details data-claim="{name}"><summary>{html.escape(asked(scenario))}</summary>{_pre(scenario)}</details>'
             for name, scenario in self.scenarios.items()
         )
         return {**super()._repr_mimebundle_(**kwargs), "text/plain": repr(self), "text/html": claims}
+
+
+def asked(scenario: Scenario) -> str:
+    """The sentence that is voted on."""
+    return scenario.doubted or scenario.claim
 
 
 def _result(scenario: Scenario, so: bool, off: Side, on: Side, verdict: str) -> str:
@@ -149,7 +164,8 @@ def _result(scenario: Scenario, so: bool, off: Side, on: Side, verdict: str) -> 
     first = "Half of it is so." if right is None else "✓ So it is measured." if right == so else "✗ Not as measured."
     words = f"{first} You said: {said.lower()}. The claim is {verdict}. With the switch on: {_effect(on)}. {_losses(off, on)}"
     table = f"<details><summary>The numbers</summary><pre>{html.escape(repr(side_by_side(off, on)))}</pre></details>"
-    return f"<b>{_with_code(words)}</b><br>{_with_code(scenario.why)}{table}"
+    popular = f"A popular answer says: “{scenario.claim}” " if scenario.doubted else ""
+    return f"<b>{_with_code(words)}</b><br>{_with_code(popular + scenario.why)}{table}"
 
 
 def _with_code(text: str) -> str:

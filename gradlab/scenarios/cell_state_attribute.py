@@ -44,5 +44,8 @@ scenario = Scenario(
         "attribute. Step the cell yourself, or build the layer with return_state=True."
     ),
     hint="What does an LSTM layer return with return_state=True, and in which order?",
+    hints={
+        "another loss": "the sum is over another tensor than c. What does an LSTM layer return if it is told to return its states?"
+    },
     knobs={"steps": (1, 8), "units": (1, 8)},
 )

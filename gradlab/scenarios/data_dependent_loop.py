@@ -44,6 +44,7 @@ scenario = Scenario(
         "that ran. It does not say that a slightly larger weight might need one step fewer: the number of steps is an "
         "integer and has no derivative."
     ),
+    doubted="The gradient of a `while` loop is right for the steps that ran, even if the weights decide how many steps there are.",
     hint="Nothing is broken here. Change the knob until the number of steps changes, and watch the loss jump.",
     knobs={"start": (0.05, 0.9), "units": (1, 6)},
     rate=0.01,

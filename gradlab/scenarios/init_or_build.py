@@ -54,6 +54,7 @@ scenario = Scenario(
         "add_weight registers what it makes with the layer, at whatever time it is called. `build` only has the advantage of "
         "knowing the shape of the input."
     ),
+    doubted="A layer also keeps track of weights that are made in `__init__` in place of `build`.",
     hint="Nothing is broken here. Compare the lists of the two positions.",
     knobs={"units": (1, 12)},
     rate=0.5,

@@ -38,6 +38,7 @@ scenario = Scenario(
         "When you ask for the gradient, the `if` is over. The tape holds the operations of the branch that ran, and "
         "only those. Nothing is decided a second time. With x above the limit the slope is 2x + 1, below it is 2."
     ),
+    doubted="Inside the tape, a Python `if` gives the same gradients as `tf.cond`.",
     hint="Nothing is broken here. Work out the slope of each branch by hand and compare.",
     knobs={"start": (0.5, 3.0)},
     rate=0.05,

@@ -39,6 +39,7 @@ scenario = Scenario(
         "tape opened that the tape could have missed. The weights are read inside the tape, and that is what counts "
         "for them."
     ),
+    doubted="An initial state can be made before the tape opens: no weight loses its gradient.",
     hint="Nothing is broken here. From what would the state have to be computed, so that the tape misses something?",
     knobs={"steps": (1, 8), "units": (1, 12)},
 )
