@@ -41,7 +41,7 @@ def load(browser: Any, address: str, slow: bool) -> dict[str, Any]:
     page = context.new_page()
     page.add_init_script(WATCH)
     session = context.new_cdp_session(page)
-    session.send("Performance.enable")
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
     if slow:
         session.send("Network.enable")
         session.send("Network.emulateNetworkConditions", LINE)

@@ -23,12 +23,12 @@ from gradlab.site.plan import chunks
 from gradlab.site.sources import read_notebooks
 
 ROOT = Path(__file__).resolve().parent.parent
-LESSONS = ("00_start_here", "07_written_state")
+LESSONS = ("00_start_here", "09_own_gradients")  # panels that cost little, one of them with a choice
 READY = "[data-state=ready]"
 
 
 def tiny(folder: Path) -> tuple[Path, Built]:
-    """The site of two lessons with their two panels and that of the first page, and few positions of each.
+    """The site of two lessons with their panels and that of the first page, and few positions of each.
 
     They are computed in this process, which has TensorFlow already; in processes of its own: `test_site_kernels.py`.
     """

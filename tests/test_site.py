@@ -5,6 +5,7 @@ import errno
 import gzip
 import json
 import math
+import re
 import shutil
 
 import numpy as np
@@ -16,7 +17,7 @@ from gradlab.site.grid import CALLS, FEWEST, LEAST, MOST, axes, every, limit, po
 from gradlab.site.lessons import answers_of, lesson, panels_of
 from gradlab.site.pack import in_words, pack, unpack
 from gradlab.site.plan import plans
-from gradlab.site.sources import NoCheckout, read_notebooks
+from gradlab.site.sources import NoCheckout, _linked, read_notebooks
 
 
 def slider(low, high, start, step, name="steps"):
@@ -256,6 +257,28 @@ def test_a_lesson_has_its_panels_and_says_what_its_pictures_show():
         assert part in html
     assert 'alt="A &quot;curve&quot;"' in cells[3]["outputs"][0]["data"]["text/html"]
     assert list(pictures.values()) == [b"png"] and panels_of(notebook) == ["rounding"]
+
+
+def test_a_lesson_does_not_say_how_to_run_cells_and_folds_how_they_begin():
+    first = "# 2. Title\n\nWhat it is about.\n\nRun the cells from top to bottom with Shift+Enter.\nNothing breaks.\n\n## 1. More"
+
+    def code(source, *tags):
+        return {"cell_type": "code", "metadata": {"tags": list(tags)}, "source": source, "outputs": []}
+
+    starts = {**code("import gradlab\n\ngradlab.start(keras=keras)"), "outputs": [{"output_type": "stream", "name": "stdout", "text": "on CPU"}]}  # fmt: skip
+    cells = [{"cell_type": "markdown", "metadata": {}, "source": first}, code("keras = 3", "parameters"), starts, code("x = 1")]  # fmt: skip
+    title, _, begin, after, _ = json.loads(lesson("02_x", {"cells": cells})[0])["cells"]
+    assert title["source"] == "# 2. Title\n\nWhat it is about.\n\n## 1. More"
+    assert begin["source"] == "keras = 3\n\nimport gradlab\n\ngradlab.start(keras=keras)"
+    assert "hide-cell" in begin["metadata"]["tags"] and begin["outputs"] == starts["outputs"]
+    assert after["source"] == "x = 1"
+
+
+def test_a_scenario_in_a_table_is_a_link_to_its_page(tmp_path):
+    found = {"docs/scenarios.md": "| `rounding` | a |\n| `unknown` | `rounding` |", "scenarios/rounding.md": "# R"}
+    assert _linked("docs/scenarios.md", found["docs/scenarios.md"], found, tmp_path) == (
+        "| [`rounding`](../scenarios/rounding.md) | a |\n| `unknown` | `rounding` |"
+    )
 
 
 def test_a_lesson_has_the_answers_that_its_notebook_lets_one_try():

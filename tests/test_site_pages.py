@@ -32,6 +32,7 @@ import gradlab
 from gradlab.lab.questions import load_question
 from gradlab.scenarios import _eight_lines
 from gradlab.site.build import Options, build
+from gradlab.site.compute import all_names
 from gradlab.site.export import export
 from gradlab.site.pack import unpack
 
@@ -77,7 +78,7 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def page(site, browser):
+def page(browser):
     with reader(browser) as page:
         yield page
 
@@ -93,7 +94,7 @@ def test_pages_open_and_every_panel_works(page, site):
                 try_panel(place)
             else:
                 flip(place)
-    assert seen == 6  # three on pages of their own, one at home, two in a lesson
+    assert seen == 8  # four on pages of their own, one at home, three in a lesson
     assert page.left == [] and page.complaints == []
 
 
@@ -125,6 +126,20 @@ def test_the_first_lesson_lets_a_reader_try_each_answer(page, site):
         lost = sum(gradient is None for gradient in gradients)
         assert f"{lost} of {len(gradients)} gradients are None." in answer.locator("p").first.inner_text()
     assert page.left == [] and page.complaints == []
+
+
+def test_the_self_test_tells_nothing_before_an_answer_is_opened(page, site):
+    opened(page, site, "questions.html")
+    answers = page.locator(".gradlab-answer")
+    asked = page.locator("article section > section").count()
+    assert asked >= len(LESSONS) and answers.count() >= 3 * asked
+    said = page.get_by_text("Right.", exact=True).or_(page.get_by_text("Not so.", exact=True))
+    assert said.count() == answers.count() and not any(one.is_visible() for one in said.all())
+    answers.first.locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(answers.first.locator("p")).to_be_visible()
+    assert page.get_by_text("Right.", exact=True).count() == asked
+    assert page.complaints == []
 
 
 def test_a_lesson_is_worked_through_with_the_keyboard_alone(page, site):
@@ -181,7 +196,7 @@ def test_the_first_screen_is_a_panel_and_a_question(page, site):
 
 
 def test_positions_in_the_browser_are_those_of_a_live_run_bit_for_bit(page, site):
-    for name in ("assigned_state", "integer_cast"):
+    for name in ("straight_through", "integer_cast"):
         opened(page, site, f"scenarios/{name}.html")
         found = read_back(page, name)
         panel = gradlab.Panel(name)
@@ -223,10 +238,10 @@ def test_a_link_restores_a_position_and_every_move_rewrites_it(page, site):
     assert picture(again) == before
     # In a lesson it also goes there; and a link on the same page is followed.
     lesson = f"notebooks/{LESSONS[1]}.html"
-    places = opened(page, site, f"{lesson}#panel=stateful_layer&bug=on&units=8")
+    places = opened(page, site, f"{lesson}#panel=straight_through&bug=on&units=8")
     page.wait_for_timeout(300)
     assert 0 <= places[1].bounding_box()["y"] < 200
-    page.evaluate("location.hash = '#panel=assigned_state&bug=on'")
+    page.evaluate("location.hash = '#panel=py_function_numpy&bug=on'")
     expect(places[0].locator(".gl")).to_have_attribute("data-position", "1")
     # A knob that is not there and a value that can't be had are not an error.
     odd = opened(page, site, "scenarios/integer_cast.html#panel=integer_cast&bug=on&steps=999&nothing=1")[0]
@@ -318,17 +333,20 @@ def test_axe_finds_nothing_and_every_text_has_contrast(site, browser, scheme):
 def test_a_damaged_and_a_missing_panel_are_told_in_the_page(page, site, tmp_path):
     broken = tmp_path / "site"
     shutil.copytree(site, broken)
-    file = broken / "_static/panels/assigned_state.js"
+    file = broken / "_static/panels/py_function_numpy.js"
     text = file.read_text(encoding="utf-8")
     packed = re.search(r'= "([^"]+)";', text)[1]
     file.write_text(text.replace(packed, base64.b64encode(base64.b64decode(packed)[:-9]).decode()), encoding="utf-8")
-    (broken / "_static/panels/stateful_layer.js").unlink()
+    (broken / "_static/panels/numpy_function.js").unlink()
     page.goto(f"{broken.as_uri()}/notebooks/{LESSONS[1]}.html")
+    assert not page.locator("[data-panel] img").last.is_visible(), "a picture tells what the panel asks"
     page.evaluate("Promise.all(window.gradlabHosts.map((host) => host.show()))")
     said = page.get_by_role("alert").all_inner_texts()
-    assert "the data of the panel assigned_state is damaged" in said[0] and "build the site again" in said[0]
-    assert "the file panels/stateful_layer.js is missing" in said[1]
+    assert "the data of the panel py_function_numpy is damaged" in said[0] and "build the site again" in said[0]
+    assert "the file panels/numpy_function.js is missing" in said[1]
     assert page.locator("[data-panel] img").count() == 2, "the picture stands in for it"
+    for shown in page.locator("[data-panel] img").all():
+        expect(shown).to_be_visible()
     page.complaints.clear()  # the browser names the file that is not there
 
 
@@ -366,31 +384,56 @@ def test_one_file_holds_a_whole_panel(folder, built, tmp_path, browser):
         assert page.left == [] and page.complaints == []
 
 
-@pytest.mark.weekly
-def test_the_whole_site_every_panel_every_end(tmp_path_factory, browser):
-    """GRADLAB_SITE_CACHE names a folder with positions that were computed before; GRADLAB_SITE_MOST thins the knobs."""
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The whole site. GRADLAB_SITE_CACHE names a folder with positions that were computed before; GRADLAB_SITE_MOST thins the knobs."""
     folder = tmp_path_factory.mktemp("whole")
     cache = os.environ.get("GRADLAB_SITE_CACHE") or str(folder / "cache")
     most = {"most": int(os.environ["GRADLAB_SITE_MOST"])} if os.environ.get("GRADLAB_SITE_MOST") else {}
-    options = Options(folder / "site", ROOT, folder.__class__(cache), **most)
-    made = build(options)
+    made = build(Options(folder / "site", ROOT, folder.__class__(cache), **most))
+    return folder / "site", made
+
+
+@pytest.mark.weekly
+def test_the_whole_site_is_small_and_has_every_panel(whole):
+    site, made = whole
     assert made.bytes < 15_000_000
-    seen = set()
-    with reader(browser) as page:
-        for address in pages(options.target):
-            for place in opened(page, options.target, address):
-                seen.add(name := place.get_attribute("data-panel"))
-                if not address.startswith("scenarios/"):
-                    flip(place)
-                    continue
-                try_panel(place)
-                unpacked_alike(page, options.target, name)
-                as_in_a_live_run(page, name, 5)
-                flip(place)
-                before, here = picture(place), page.evaluate("location.hash")
-                assert picture(opened(page, options.target, address + here)[0]) == before, here
-            assert page.left == [] and page.complaints == [], address
-    assert seen == {*gradlab.names(), "influence"}
+    assert {f.stem for f in (site / "_static/panels").glob("*.js")} == set(all_names())
+    assert {f.stem for f in (site / "scenarios").glob("*.html")} == {*all_names(), "index"}
+
+
+@pytest.mark.weekly
+@pytest.mark.parametrize("name", all_names())
+def test_of_the_whole_site_this_panel_works_to_every_end(whole, page, name):
+    """Of all its positions the browser has what Python packed, of five a live run has the same numbers."""
+    site, _ = whole
+    page.left.clear()
+    page.complaints.clear()
+    (place,) = opened(page, site, f"scenarios/{name}.html")
+    try_panel(place)
+    unpacked_alike(page, site, name)
+    as_in_a_live_run(page, name, 5)
+    flip(place)
+    before, here = picture(place), page.evaluate("location.hash")
+    assert picture(opened(page, site, f"scenarios/{name}.html{here}")[0]) == before, here
+    assert page.left == [] and page.complaints == []
+
+
+@pytest.mark.weekly
+@pytest.mark.parametrize("kind", ["notebooks", "docs", "reference", "else"])
+def test_of_the_whole_site_every_other_page_opens(whole, page, kind):
+    site, _ = whole
+    tried = {f"scenarios/{name}.html" for name in all_names()}
+    folders = ("notebooks", "docs", "reference")
+    of = {a: a.partition("/")[0] if a.startswith(folders) else "else" for a in pages(site) if a not in tried}
+    addresses = [address for address, where in of.items() if where == kind]
+    assert addresses
+    for address in addresses:
+        page.left.clear()
+        page.complaints.clear()
+        for place in opened(page, site, address):
+            flip(place)
+        assert page.left == [] and page.complaints == [], address
 
 
 def as_in_a_live_run(page, name, count):

@@ -12,7 +12,7 @@ import ast
 import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape, unescape
 from typing import Any
 
@@ -23,12 +23,13 @@ _PANEL = re.compile(r"(?:Panel\((\w+), bug=(True|False)\)|(InfluencePanel)\((.*)
 _CLAIM = re.compile(
     r'<details data-claim="(\w+)"><summary>(.*?)</summary>.*?</details>', re.DOTALL
 )  # of `gradlab.Votes`
+_RUN = re.compile(r"[^\n]*Shift\+Enter.*?(?:\n\s*\n|\Z)", re.DOTALL)  # the paragraph on how to run a notebook's cells
 _KEYWORDS = ("bug", "device", "predict", "scenario")
 
 NOTE = """\
 :::{note}
 Every panel on this page works: switch, knobs, heatmaps, words. The code cells show what they printed when the page was made.
-To run and change them, open the notebook in [JupyterLab](../docs/install.md).
+To run and change them, and for the exercises, open the notebook in [JupyterLab](../docs/install.md).
 :::
 """
 DONE = """\
@@ -48,15 +49,31 @@ def lesson(
     """
     pictures: dict[str, bytes] = {}
     cells = []
-    for number, cell in enumerate(notebook["cells"]):
+    for number, cell in enumerate(_set_up_folded(notebook["cells"])):
         cell = dict(cell)
         if cell["cell_type"] == "code":
             cell["outputs"] = [_output(o, _text(cell["source"]), f"{name}-{number:02d}", pictures, tried or {}) for o in cell["outputs"]]  # fmt: skip
-            if "parameters" in cell.get("metadata", {}).get("tags", []):
-                cell["metadata"] = {**cell["metadata"], "tags": [*cell["metadata"]["tags"], "hide-input"]}
+        elif number == 0:  # nothing runs here
+            cell["source"] = _RUN.sub("", _text(cell["source"]))
         cells.append(cell)
     note, done = ({"cell_type": "markdown", "id": i, "metadata": {}, "source": s} for i, s in (("note", NOTE), ("done", DONE)))  # fmt: skip
     return json.dumps({**notebook, "cells": [cells[0], note, *cells[1:], done]}, indent=1, ensure_ascii=False), pictures
+
+
+def _set_up_folded(cells: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The cells, with the one of parameters and the one that starts TensorFlow as one that is folded away."""
+    found: list[Mapping[str, Any]] = []
+    for cell in cells:
+        if "parameters" in cell.get("metadata", {}).get("tags", []):
+            shown = {"code_prompt_show": "Show how the notebook begins", "code_prompt_hide": "Hide it"}
+            metadata = {**cell["metadata"], "tags": [*cell["metadata"]["tags"], "hide-cell"], "mystnb": shown}
+            found.append({**cell, "metadata": metadata})
+        elif found and "mystnb" in found[-1]["metadata"] and "gradlab.start(" in _text(cell["source"]):
+            both = f"{_text(found[-1]['source'])}\n\n{_text(cell['source'])}"
+            found[-1] = {**found[-1], "source": both, "outputs": cell["outputs"]}
+        else:
+            found.append(cell)
+    return found
 
 
 def panels_of(notebook: Mapping[str, Any]) -> list[str]:

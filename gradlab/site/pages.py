@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,8 @@ def toctree(entries: Iterable[str], caption: str = "", depth: int = 1, hidden: b
 
 
 HOME = "integer_cast"  # the panel of the first page, which asks about a cast to an integer
+DOCTOR = "18_gradient_doctor"  # the lesson for those who have a None
+TEACH = "docs/teaching.md"  # has a place of its own in the menu
 
 
 def home(first: str, words: str, found: Mapping[str, Any], notebooks: Sequence[str]) -> str:
@@ -40,12 +44,12 @@ def home(first: str, words: str, found: Mapping[str, Any], notebooks: Sequence[s
         ("questions.md", "Questions", "a self-test: code, one question, and what is wrong with each wrong answer"),
         ("docs/claims.md", "The table of claims", "what popular answers say, and what was measured"),
         ("scenarios/index.md", "All scenarios", "every panel on a page of its own, to link to"),
-        ("teach.md", "I teach", "link to a position, show it large, put a panel into your own page"),
+        (TEACH, "I teach", "plans for a class, links to a position, a projector, your own page, paper"),
     ]
     listed = [
         f"- [{title}]({path}): {what}" for path, title, what in ways if path in found or path in ("notebooks/index.md",)
     ]
-    tree = [("notebooks/index", "Lessons"), ("none", "I have a None"), ("questions", "Questions"), ("scenarios/index", "Scenarios"), ("teach", "I teach"), ("reference/index", "Reference"), ("docs/index", "Docs")]  # fmt: skip
+    tree = [("notebooks/index", "Lessons"), ("none", "I have a None"), ("questions", "Questions"), ("scenarios/index", "Scenarios"), (TEACH.removesuffix(".md"), "I teach"), ("reference/index", "Reference"), ("docs/index", "Docs")]  # fmt: skip
     made = {p.rpartition(".")[0] for p in found} | {"notebooks/index", "docs/index"}
     entries = [f"{title} <{path}>" for path, title in tree if path in made]
     return "\n".join(
@@ -77,7 +81,7 @@ def lessons(notebooks: Sequence[str]) -> str:
 
 def docs(found: Mapping[str, Any]) -> str:
     """The list of the pages on the tools and on the project."""
-    names = [p for p in found if p.startswith("docs/") and p.endswith(".md") and p != "docs/index.md"]
+    names = [p for p in found if p.startswith("docs/") and p.endswith(".md") and p not in ("docs/index.md", TEACH)]
     tools = [p.removeprefix("docs/").removesuffix(".md") for p in names]
     rest = ["/" + p.removesuffix(".md") for p in ("examples/README.md", "benchmarks/jacobian.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md") if p in found]  # fmt: skip
     return "\n".join(["# Docs", "", toctree(tools, "The lab and its tools"), toctree(rest, "The project")])
@@ -107,6 +111,7 @@ def scenario(plan: Plan, words: str, notebook: str) -> str:
             html(_early(plan.name, "../") + place(plan.name, words, "../")),
             *(["**Knobs**", "", *knobs, ""] if knobs else []),
             *([f"The lesson about it: [](../notebooks/{notebook}.ipynb).", ""] if notebook else []),
+            DONE,
         ]
     )
 
@@ -132,8 +137,9 @@ def _literals(name: str) -> tuple[str, str]:
     return tuple(ast.literal_eval(given[key]) if key in given else name for key in ("title", "claim"))  # type: ignore[return-value]
 
 
-def none(reports: Mapping[str, tuple[str, str]]) -> str:
+def none(reports: Mapping[str, tuple[str, str]], notebooks: Iterable[str] = ()) -> str:
     """For those who come with a None: examples of the doctor, and how to ask it about one's own program."""
+    lesson = f" in [the lesson on the doctor](notebooks/{DOCTOR}.ipynb) and" if DOCTOR in notebooks else ""
     parts = [
         "# I have a None",
         "",
@@ -142,10 +148,11 @@ def none(reports: Mapping[str, tuple[str, str]]) -> str:
         "",
         "## Your own program",
         "",
-        "```bash\npip install tf-gradlab\ngradlab explain your_script.py\n```",
+        "```bash\ngradlab explain your_script.py\n```",
         "",
         "The script runs unchanged. In a notebook: `%load_ext gradlab`, and `%%explain` as the first line of a cell. In code: "
-        "`gradlab.explain(loss_fn, model)`. More in the lesson on the doctor, and in the [limits](docs/limits.md).",
+        "`gradlab.explain(loss_fn, model)`. The page [Install](docs/install.md) says how to get the command. "
+        + f"More{lesson} in the [limits](docs/limits.md).",
         "",
     ]
     for name, (program, report) in reports.items():
@@ -155,7 +162,7 @@ def none(reports: Mapping[str, tuple[str, str]]) -> str:
 
 
 def questions(found: Sequence[Question], names: set[str]) -> str:
-    """The self-test. Each answer folds out what is right or wrong about it; no script is needed."""
+    """The self-test. Each answer unfolds what is right or wrong about it; no script is needed."""
     parts = [
         "# Questions",
         "",
@@ -167,11 +174,11 @@ def questions(found: Sequence[Question], names: set[str]) -> str:
         for letter, answer in question.lettered:
             said = "Right." if answer.right else "Not so."
             parts += [
-                f":::{{admonition}} {letter}. {_one_line(answer.text)}",
-                ":class: dropdown",
+                f'<details class="gradlab-answer"><summary>{letter}. {_inline(answer.text)}</summary>',
                 "",
                 f"**{said}** {answer.why}",
-                ":::",
+                "",
+                "</details>",
                 "",
             ]
         if question.scenario in names:
@@ -179,13 +186,9 @@ def questions(found: Sequence[Question], names: set[str]) -> str:
     return "\n".join([*parts, DONE])
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def teach() -> str:
-    """For teachers: links, a projector, embedding, paper."""
-    return (PACKAGE / "site" / "teach.md").read_text(encoding="utf-8")
+def _inline(text: str) -> str:
+    """A line of text with code in backticks as HTML."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(" ".join(text.split()), quote=False))
 
 
 def reference(helps: Mapping[str, str]) -> dict[str, str]:

@@ -18,6 +18,7 @@ from gradlab.site.lessons import lesson, panels_of
 from gradlab.site.plan import Plan
 
 BESIDES = ("ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/jacobian.md", "benchmarks/jacobian.svg", "examples/README.md", "docs/*.md", "docs/*.svg")  # fmt: skip
+_NAMED = re.compile(r"^\| `(\w+)` (?=\|)", re.M)  # a scenario at the beginning of a table's row
 _LINK = re.compile(r"\[([^\]]*)\]\((?!\w+:|#)([^)\s]+?)(#[^)]*)?\)")
 
 
@@ -95,11 +96,10 @@ def sources(
     for plan in plans:
         found[f"scenarios/{plan.name}.md"] = pages.scenario(plan, words[plan.name], shown.get(plan.name, ""))
     found["scenarios/index.md"] = pages.scenarios([plan.name for plan in plans])
-    found["none.md"] = pages.none(reports)
+    found["none.md"] = pages.none(reports, notebooks)
     named, whole = {plan.name for plan in plans}, len(plans) == len(all_names())
     asked = [question for question in all_questions() if whole or question.scenario in named]
     found["questions.md"] = pages.questions(asked, named)
-    found["teach.md"] = pages.teach()
     if helps is not None:
         found |= pages.reference(helps)
     first = next((p.name for p in plans if p.name == pages.HOME), plans[0].name)
@@ -110,7 +110,10 @@ def sources(
 
 
 def _linked(path: str, text: str | bytes, pages: Mapping[str, Any], root: Path) -> str | bytes:
-    """A page whose links to files of the repository that are no pages here are plain text: a site has no such file."""
+    """A page whose links to files of the repository that are no pages here are plain text: a site has no such file.
+
+    A scenario that a table names is a link to its page.
+    """
     if not isinstance(text, str) or not path.endswith((".md", ".ipynb")):
         return text
 
@@ -120,15 +123,22 @@ def _linked(path: str, text: str | bytes, pages: Mapping[str, Any], root: Path) 
             return match[0]
         return f"{match[1]} (`{target}` in the repository)" if match[1].strip("`") != target else match[1]
 
+    def named(match: re.Match[str]) -> str:
+        page = f"scenarios/{match[1]}.md"
+        return f"| [`{match[1]}`]({'../' * path.count('/')}{page}) " if page in pages else match[0]
+
+    def linked(words: str) -> str:
+        return _NAMED.sub(named, _LINK.sub(plain, words))
+
     if path.endswith(".md"):
-        return _LINK.sub(plain, text)
+        return linked(text)
     notebook = json.loads(text)
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
-            cell["source"] = _LINK.sub(plain, "".join(cell["source"]))
+            cell["source"] = linked("".join(cell["source"]))
         for output in cell.get("outputs", ()):
             if "text/markdown" in output.get("data", {}):
-                output["data"]["text/markdown"] = _LINK.sub(plain, "".join(output["data"]["text/markdown"]))
+                output["data"]["text/markdown"] = linked("".join(output["data"]["text/markdown"]))
     return json.dumps(notebook, indent=1, ensure_ascii=False)
 
 

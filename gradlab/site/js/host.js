@@ -94,6 +94,7 @@ export class Host {
     line.className = "gradlab-failed"; line.setAttribute("role", "alert");
     line.textContent = `! This panel can't be shown: ${error instanceof Error ? error.message : error} The picture below shows how it begins.`;
     this.place.replaceChildren(line, ...this.picture);
+    for (const picture of this.place.querySelectorAll("img")) picture.loading = "eager"; // it was not drawn, and so not fetched
     this.place.dataset.state = "failed";
   }
 }

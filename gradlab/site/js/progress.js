@@ -27,7 +27,7 @@ export function progress(base) {
 function mark(base) {
   const pages = done();
   for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("a.reference.internal, .bd-sidebar a"))) {
-    if (link.hash || !/\/(notebooks|questions)/.test(new URL(link.href).pathname)) continue;
+    if (link.hash || !/\/(notebooks|questions|scenarios)\b/.test(new URL(link.href).pathname)) continue;
     const is = pages.includes(name(link.href, base));
     link.classList.toggle("gradlab-done", is);
     if (is) link.title = "you have marked this page as done"; else link.removeAttribute("title");

@@ -36,11 +36,14 @@ html_copy_source = False
 html_show_sourcelink = False
 html_show_search_summary = False  # it fetches the pages, which a browser refuses on file://
 html_show_sphinx = False
-html_context = {"default_mode": "auto"}
+html_context = {"default_mode": "light"}  # without scripts; with them templates/layout.html follows the screen
 html_last_updated_fmt = None
-html_sidebars: dict[str, list[str]] = {"index": [], "search": []}
+# A page without pages below it has no list of them at its left.
+html_sidebars: dict[str, list[str]] = {page: [] for page in ("index", "search", "none", "questions", "docs/teaching")}
+# "On this page", where a page is long and has no panels and wide tables, which need the room.
+_LISTED = ("none", "questions", "docs/teaching", "docs/glossary", "docs/decision_tree", "reference/**")
 html_theme_options = {
-    "secondary_sidebar_items": [],  # room for the panels
+    "secondary_sidebar_items": {page: ["page-toc"] for page in _LISTED},
     "show_prev_next": True,
     "navigation_with_keys": False,  # the arrow keys belong to the panels
     "show_toc_level": 2,
