@@ -5,7 +5,6 @@ import errno
 import gzip
 import json
 import math
-import re
 import shutil
 
 import numpy as np

@@ -23,7 +23,7 @@ def key(variable: Any) -> Any:
     """What identifies the variable: within a replica its component leads to the whole (Keras' own rule)."""
     variable = raw(variable)
     if isinstance(variable, tf.distribute.DistributedValues):  # the whole itself; asked for its handle, it raises
-        return variable._unique_id  # type: ignore[attr-defined]  # noqa: SLF001 (as below)
+        return variable._unique_id  # noqa: SLF001 (as below)
     if hasattr(variable, "_distributed_container"):
         variable = variable._distributed_container()  # noqa: SLF001 (no public way leads to the whole)
     elif hasattr(getattr(variable, "handle", None), "_distributed_container"):
