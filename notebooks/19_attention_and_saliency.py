@@ -166,7 +166,7 @@ for name, (table, network, _) in {"plain": plain, "with attention": attending}.i
 # This change of a word is the measure with which you compare the others.
 
 # %% [markdown]
-# ## 4. Attention weights are not gradients
+# ## 4. Attention weights are not gradients (extra)
 #
 # <!-- question: attention_weight -->
 #

@@ -83,6 +83,7 @@ def test_every_switch_is_its_own(page, many):
     many.nth(0).locator(".gl-switch input").nth(1).click()
     assert switches(many) == ["01", *start[1:]], "flipping one leaves the others, also of the same scenario"
     many.nth(0).locator(".gl-switch input").nth(1).focus()
+    expect(many.nth(0).locator(".gl-switch input").nth(1)).to_be_focused()  # JupyterLab has selected the cell by now
     page.keyboard.press("ArrowDown")
     assert switches(many) == start, "the arrow keys stay in their panel"
     names = many.evaluate_all("all => all.map(p => p.querySelector('.gl-switch input').name)")

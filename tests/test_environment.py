@@ -126,7 +126,11 @@ def test_workflow_runs_the_readmes_command_at_both_ends() -> None:
     assert {cell["python"] for cell in cells} >= {PYTHONS[0], PYTHONS[-1]}
     assert {cell["tf"] for cell in cells} == {"2.16.*", ""}
     assert any(cell.get("legacy") for cell in cells)
-    assert "-m '' tests/test_notebooks.py" in jobs["notebooks"]["steps"][-1]["run"]
+    assert "-m ''" in jobs["whole"]["steps"][-1]["run"]
+    parts = [part["tests"] for part in jobs["whole"]["strategy"]["matrix"]["include"]]
+    assert {"tests/test_notebooks.py", "tests/doctor", "tests/test_scenarios.py"} <= set(" ".join(parts).split())
+    for pattern in " ".join(parts).split():
+        assert list(ROOT.glob(pattern)), pattern
     assert "LOCK=none" in jobs["newest"]["steps"][-1]["run"]
     assert workflow[True]["schedule"]  # YAML 1.1 reads the key `on` as true
     assert jobs["gpu"]["runs-on"] == ["self-hosted", "gpu"]

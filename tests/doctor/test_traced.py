@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 
 import keras
@@ -120,7 +121,11 @@ def test_the_graph_tells_the_line(step):
     assert "traced" in repr(report) and "values" in repr(report)
 
 
-def test_a_graph_without_a_missing_gradient_is_run_once_more_for_the_values():
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_graph_without_a_missing_gradient_is_run_once_more_for_the_values(frozen):
+    """Also where the program has put its objects aside by gc.freeze: a variable that is not found is not put back."""
+    if frozen:
+        gc.freeze()
     runs = []
 
     @tf.function
