@@ -145,6 +145,8 @@ def _plain_variables(layer: Any) -> Iterator[Any]:
     file = class_file(layer)
     tree = syntax.module(file) if file else None
     for name, value in vars(layer).items():
+        if name.startswith("_self_"):  # TensorFlow's own books, which hold all of an object's parts once more
+            continue
         found = _variables_in(value)
         if found and not (tree is not None and _assigned_by_hand(tree, name)):
             yield from found
