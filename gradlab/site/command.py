@@ -7,12 +7,7 @@ import importlib.util
 import os
 from pathlib import Path
 
-NEEDED = {
-    "sphinx": "sphinx",
-    "myst_nb": "myst-nb",
-    "pydata_sphinx_theme": "pydata-sphinx-theme",
-    "tinycss2": "tinycss2",
-}
+NEEDED = {"sphinx": "sphinx", "myst_nb": "myst-nb", "pydata_sphinx_theme": "pydata-sphinx-theme"}
 
 
 def configure(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

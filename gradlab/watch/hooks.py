@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from gradlab.doctor.recording.alive import kinds_of
+
 _lock = threading.RLock()
 _listening: list[Listener] = []
 _undo: list[tuple[type, str, Any]] = []
@@ -63,7 +65,7 @@ def installed() -> int:
 
 def _install() -> None:
     for root, attribute, wrap in _places():
-        for kind in _family(root):
+        for kind in kinds_of(root):
             if attribute in vars(kind):
                 _undo.append((kind, attribute, vars(kind)[attribute]))
                 setattr(kind, attribute, wrap(vars(kind)[attribute]))
@@ -87,17 +89,6 @@ def _places() -> Iterator[tuple[type, str, Callable[[Any], Any]]]:
         yield oldest.OptimizerV2, "apply_gradients", _apply_gradients
         yield oldest.OptimizerV2, "minimize", _minimize
         yield oldest.OptimizerV2, "_transform_gradients", _output
-
-
-def _family(root: type) -> Iterator[type]:
-    seen: set[type] = set()
-    todo = [root]
-    while todo:
-        kind = todo.pop()
-        if kind not in seen:
-            seen.add(kind)
-            yield kind
-            todo += kind.__subclasses__()
 
 
 def _tell_computed(optimizer: Any, gradients: list[Any], variables: list[Any], call: Callable[[], Any]) -> Any:
