@@ -70,6 +70,15 @@ def test_an_explosion_names_the_step_and_the_layer_in_which_it_began():
     assert not [a for a in course([row[:] for row in rows[:22]], [1.0] * 22) if a.rule == "exploding"]
 
 
+def test_a_jump_far_below_where_training_began_is_no_explosion():
+    """Adam near a loss of zero: from 1e-7 up a thousandfold for some steps, with the loss. Above the start it is one."""
+    falls = [[max(10.0 ** (2 - n / 10), 1e-7), 1.0] for n in range(170)]
+    losses = [max(10.0 ** -(n / 10), 1e-9) for n in range(170)]
+    for jump, alarms in ((1e-4, 0), (1e5, 1)):
+        said = course([*falls, *[[jump, 1.0]] * 6], [*losses, *[1.0] * 6])
+        assert len([a for a in said if a.rule == "exploding"]) == alarms
+
+
 def test_every_rule_has_a_name_and_a_reason():
     assert rules.names() == ["exploding", "imbalance", "nan", "none", "update", "zero"]
     for rule in rules.all_rules():
