@@ -20,6 +20,7 @@ from gradlab.claims.page import page, summary
 from gradlab.claims.sources import CLAIMS, DOCUMENTS
 from gradlab.claims.table import build, close, differences, unmeasured
 from gradlab.cli import main
+from gradlab.lab.markdown import as_markdown
 
 DOCS = Path(__file__).parents[1] / "docs"
 
