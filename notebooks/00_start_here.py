@@ -53,40 +53,25 @@ TryAnswers(_eight_lines.ANSWERS)
 #
 # <details><summary>At which line, after you have tried all three</summary>
 #
-# The path ends at the line with `tf.round`: what it makes has a gradient, and what goes into it has none. Without `tf.round`, every weight has a
+# None of the three answers mends it. The path ends at the line with `tf.round`: what it makes has a gradient, and what goes into it has none. Without `tf.round`, every weight has a
 # gradient. Notebook [2](02_integer_cast.ipynb) says why, and how to keep the whole number.
 #
 # </details>
 #
 # ## A mistake that shows no None
 #
-# A `None` can be seen. The next mistake can't. Here are three versions of one network that learns to write five digits backwards. The versions
-# differ in one line. The picture shows how many sequences each of them answers without a mistake, while it is trained.
+# A `None` can be seen. The next mistake can't. Here is a network that learns to write five digits backwards: one part, the *encoder*, reads the
+# digits, and a second part, the *decoder*, starts from the encoder's state and writes. In one more version the decoder starts from zeros (dotted), and in
+# one the encoder runs before the tape opens (dashed). The picture shows how many sequences each of the three answers without a mistake, while it is
+# trained.
 
 # %%
-import json
-from pathlib import Path
+from gradlab.lab.reversing import curves
 
-from matplotlib.figure import Figure
-
-from gradlab.lab.heatmap import as_picture
-
-measured = json.loads((Path(gradlab.__file__).parent / "lab" / "reversing.json").read_text())
-figure = Figure(figsize=(7, 3), layout="constrained")
-axes = figure.subplots()
-ends = {}
-for (version, curve), style in zip(measured["curves"].items(), ("-", ":", "--")):
-    steps = [measured["every"] * i for i in range(len(curve))]
-    axes.plot(steps, [100 * share for share in curve], style, color="black", label=version)
-    ends[version] = f"{100 * curve[-1]:.0f} %"
-axes.set(xlabel="step of training", ylabel="right, %", ylim=(-3, 103))
-figure.legend(loc="outside lower center", ncols=2)
-as_picture(
-    figure, "Share of sequences without a mistake at the end: " + "; ".join(f"{k}: {v}" for k, v in ends.items())
-)
+curves()
 
 # %% [markdown]
-# The dashed version ends at 58 %. **About half of its weights were never trained, and there was no exception and no warning**: the loss falls, and
+# The dotted version learns nothing, as its decoder is never told the digits. The dashed version ends at 58 %. **About half of its weights were never trained, and there was no exception and no warning**: the loss falls, and
 # the curve rises. In notebook [6](06_encoder_decoder.ipynb) you train all three versions yourself. These curves were measured with its code.
 #
 # ## Three ways to go on

@@ -8,7 +8,7 @@
 # d loss / d source, an array of the source's shape; the **sources** here are the weights of a SimpleRNN cell, which computes
 # `h = tanh(x @ kernel + h_before @ recurrent_kernel + bias)` at every time step.
 #
-# **Needs**: a little Python, and to have seen a neural network once. **Gives**: you can say for which sources a tape has a gradient, and tell zero
+# **Needs**: a little Python, and to have seen a neural network once (the extra part: the derivative of a product of matrices). **Gives**: you can say for which sources a tape has a gradient, and tell zero
 # from None. <!-- minutes -->
 #
 # Run the cells from top to bottom with Shift+Enter. Nothing that you do here can break anything.
@@ -46,7 +46,8 @@ gradlab.Panel("initial_state", bug=bug, predict=True)
 # **Look.** In the heatmaps, bright is large, dark is small, **black is exactly
 # zero**, hatched is `None`. Then drag `steps` from 1 to 2 with the switch on. Which picture changes its pattern?
 #
-# **Measure, after you have flipped.** Both positions of the switch, side by side.
+# **Measure, after you have flipped.** Both positions of the switch, side by side. The *norm* is the size of a gradient, *on / off* is the size with the
+# switch on divided by the size with it off, and the *cosine* compares the two directions: 1 is the same direction.
 
 # %% tags=["after"]
 off, on = gradlab.compare("initial_state")
@@ -56,7 +57,8 @@ gradlab.side_by_side(off, on)
 # <!-- answers: initial_state -->
 #
 # **Explain.** Nothing is `None`. With zeros, one gradient is *exactly zero*, and that is right. In the first step the recurrent kernel multiplies
-# the initial state. So its gradient is the outer product of that state and the error that arrives from the loss. A state of zeros makes it zero.
+# the initial state. So its gradient is the outer product of that state and the gradient that arrives from the loss: a table in which every number of
+# the one is multiplied by every number of the other. A state of zeros makes it zero.
 # From the second step on the state is no longer zero. A finite difference agrees: move the weight a little, and the loss does not change.
 
 # %% [markdown]
@@ -64,7 +66,7 @@ gradlab.side_by_side(off, on)
 # the check says what is still wrong, and gives the hint that belongs to it. More hints are folded here.
 #
 # Hint: In the first step, what is the recurrent kernel multiplied with?
-# Hint: Its gradient is the outer product of the state before the step and the error. Which state makes that product zero?
+# Hint: Its gradient is the outer product of the state before the step and the gradient that arrives. Which state makes that product zero?
 # Hint: Any constant that is not zero will do, for example `np.ones`.
 
 # %% tags=["exercise"]
@@ -106,7 +108,8 @@ gradlab.check_repair("initial_state", mine)
 #
 # **Claim.** *A state that is created outside the tape stops the gradient: nothing behind or after it gets one.*
 #
-# Now the state is computed: a Dense layer, the *encoder*, makes it from two numbers. The sources are the weights of both layers.
+# Now the state is computed: a Dense layer makes it from two numbers. It is called the *encoder*, as it makes the state that another layer starts from.
+# The sources are the weights of both layers.
 #
 # <!-- question: computed_state -->
 #
@@ -175,7 +178,7 @@ gradlab.check_repair("computed_state", mine)
 # **Claim.** *The initial state has to be a variable; otherwise neither it nor the cell's weights get gradients.*
 #
 # A state can be learned like a weight. With the switch off it is a `tf.Variable`, with the switch on a constant tensor with the
-# same numbers. This time the state itself is among the sources.
+# same numbers. This time the state itself is among the sources. (`tf.identity(h0)` is the value of `h0` as a tensor, whichever of the two it is.)
 #
 # <!-- question: learned_state -->
 #

@@ -54,13 +54,13 @@ gradlab.side_by_side(off, on)
 
 # %% [markdown]
 # **Exercise.** This code rates how far the level is from 5, in whole steps. Repair it so that every weight gets its gradient. There are two right
-# ways. Work with the level itself. Or keep the whole number in the loss and give it the gradient of the level: `level + tf.stop_gradient(whole -
-# level)` has the value of `whole` and the gradient of `level`. That is the *straight-through estimator*. The check accepts both. It does not accept
-# a loss that leaves the network out.
+# ways: a loss without whole numbers, or one that keeps them and gets its gradient from something else. The check accepts both. It does not accept a
+# loss that leaves the network out.
 #
 # Hint: Which operation ends the path? It is the one that gives the level its integer type.
 # Hint: One way: leave the two casts out and work with `10 * h`.
-# Hint: The other way: `level = 10 * h`, `whole = tf.cast(tf.cast(level, tf.int32), tf.float32)`, and `level + tf.stop_gradient(whole -
+# Hint: The other way is the *straight-through estimator*: `level + tf.stop_gradient(whole - level)` has the value of `whole` and the gradient of
+# `level`. With `level = 10 * h`, `whole = tf.cast(tf.cast(level, tf.int32), tf.float32)`, and `level + tf.stop_gradient(whole -
 # level)` in the loss.
 
 # %% tags=["exercise"]
@@ -137,7 +137,7 @@ gradlab.drawing("staircase")
 
 # %% [markdown]
 # **Exercise.** Give all three weights a gradient, with a loss that still prefers whole numbers: leaving `jump` out is not enough. One way
-# is the straight-through estimator of section 1. Another is a smooth staircase, for example `v - tf.sin(2 * np.pi * v) / (2 * np.pi)`. The
+# is the straight-through estimator, the last hint of section 1. Another is a smooth staircase, for example `v - tf.sin(2 * np.pi * v) / (2 * np.pi)`. The
 # check compares your loss with the one that jumps, at several weights.
 #
 # Hint: `jump` gives None whatever you put around it. So the gradient has to come by another way.
@@ -210,18 +210,22 @@ gradlab.side_by_side(off, on)
 #
 # Hint: Look at the heatmap of `table`. A row without a gradient is black.
 # Hint: The ids that were picked are in the code of the set-up. A row that was not picked gets zero.
-# Hint: Print `np.flatnonzero(on["table"].values.any(axis=1))`.
+# Hint: Print `np.flatnonzero(table.any(axis=1))`.
 
 # %% tags=["exercise"]
-rows_with_gradient = set()  # your answer, for example {0, 1}
-measured = set(np.flatnonzero(on["table"].values.any(axis=1)).tolist()) if on["table"].values is not None else set()
-print("right" if rows_with_gradient == measured else "not yet: hint, look for the rows that are not black")
+from gradlab.lab.difference import same_numbers
+
+rows_with_gradient = {}  # your answer, for example {0, 1}
+table = gradlab.compare("integer_index")[1]["table"].values
+print(same_numbers(rows_with_gradient, np.flatnonzero(table.any(axis=1)), "look for the rows that are not black"))
 
 
 # %% tags=["solution"]
+from gradlab.lab.difference import same_numbers
+
 rows_with_gradient = {4, 7}
-measured = set(np.flatnonzero(on["table"].values.any(axis=1)).tolist()) if on["table"].values is not None else set()
-print("right" if rows_with_gradient == measured else "not yet: hint, look for the rows that are not black")
+table = gradlab.compare("integer_index")[1]["table"].values
+print(same_numbers(rows_with_gradient, np.flatnonzero(table.any(axis=1)), "look for the rows that are not black"))
 
 
 # %% [markdown]
@@ -315,7 +319,8 @@ programs = {
 }
 found = {name: first_cut(functions, tf.constant([0.3, 0.8])) for name, (functions, _) in programs.items()}
 bad = [name for name, (_, wanted) in programs.items() if found[name] != wanted]
-print("right" if not bad else f"not yet: {', '.join(bad)}")
+hint = "is x watched?" if found["whole"] == 0 else "print the gradient behind each function of this program"
+print("right" if not bad else f"not yet: {', '.join(bad)}. Hint: {hint}")
 
 
 # %% tags=["solution"]
@@ -340,7 +345,8 @@ programs = {
 }
 found = {name: first_cut(functions, tf.constant([0.3, 0.8])) for name, (functions, _) in programs.items()}
 bad = [name for name, (_, wanted) in programs.items() if found[name] != wanted]
-print("right" if not bad else f"not yet: {', '.join(bad)}")
+hint = "is x watched?" if found["whole"] == 0 else "print the gradient behind each function of this program"
+print("right" if not bad else f"not yet: {', '.join(bad)}. Hint: {hint}")
 
 # %% [markdown]
 # ## What you take home

@@ -93,6 +93,7 @@ gradlab.folded(
 # Hint: `tf.stack([tape.gradient(u, x)[:, t] for u in each_unit], axis=1)`.
 
 # %% tags=["exercise"]
+import numpy as np
 import tensorflow as tf
 
 
@@ -172,12 +173,14 @@ gradlab.side_by_side(off, on)
 
 # %% tags=["exercise"]
 step = None  # your answer
-share = np.abs(off["share of each step"].values[0]).sum(axis=-1)
+shares = gradlab.compare("summed_over_units")[0]["share of each step"].values[0]
+share = np.abs(shares).sum(axis=-1)
 print("right" if step == int(share.argmax()) else "not yet: hint, find the brightest row of 'share of each step'")
 
 # %% tags=["solution"]
 step = 5
-share = np.abs(off["share of each step"].values[0]).sum(axis=-1)
+shares = gradlab.compare("summed_over_units")[0]["share of each step"].values[0]
+share = np.abs(shares).sum(axis=-1)
 print("right" if step == int(share.argmax()) else "not yet: hint, find the brightest row of 'share of each step'")
 
 # %% [markdown]

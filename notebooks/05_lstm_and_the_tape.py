@@ -63,6 +63,7 @@ gradlab.folded(gradlab.side_by_side(off, on), f"the same in every bit: {same}")
 # Hint: `tape.watch([h, c])`.
 
 # %% tags=["exercise"]
+import numpy as np
 import tensorflow as tf
 
 

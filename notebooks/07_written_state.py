@@ -204,6 +204,9 @@ gradlab.folded(*(f"step {t}: {'zero' if size == 0 else 'not zero'}" for t, size 
 
 
 # %% tags=["write"]
+import numpy as np
+
+
 class Carrying:
     """A recurrent layer that begins each call where the last one ended."""
 

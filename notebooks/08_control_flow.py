@@ -114,6 +114,9 @@ gradlab.side_by_side(off, on)
 
 
 # %% tags=["exercise"]
+import tensorflow as tf
+
+
 def mine(weight, threshold, x):
     sources = {"weight": weight, "threshold": threshold}
     with tf.GradientTape() as tape:

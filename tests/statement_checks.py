@@ -308,6 +308,31 @@ def keras_simple_rnn_is_orthogonal():
     np.testing.assert_allclose(np.linalg.svd(np.asarray(layer.cell.recurrent_kernel))[1], 1.0, atol=1e-5)
 
 
+def kerass_gates_at_the_start():
+    """The layers and inputs of section 1; the gates are computed here from the weights, in NumPy."""
+    x, powers, gates = inputs_of_size_one(50, 3), {}, {}
+    for kind, place in (("SimpleRNN", None), ("GRU", 0), ("LSTM", 1)):
+        layer = Tunable(kind, 32, 3).own()
+        powers[kind] = round(float(gradlab.jacobian(layer, x).norms()[0, -1, 0]))
+        if place is None:
+            continue
+        kernel, recurrent, bias = layer.get_weights()
+        states = getattr(tf.keras.layers, kind)(32, return_sequences=True)
+        states.build(x.shape)
+        states.set_weights(layer.get_weights())
+        before = np.concatenate([np.zeros((1, 32)), states(x).numpy()[0, :-1]])
+        z = np.asarray(x)[0] @ kernel + before @ recurrent + np.atleast_2d(bias).sum(0)
+        gates[kind] = 1 / (1 + np.exp(-z[:, 32 * place : 32 * place + 32]))
+    assert powers == {"SimpleRNN": -5, "GRU": -10, "LSTM": -4}
+    assert np.abs(gates["GRU"].mean(1) - 0.5).max() < 0.1 and np.abs(gates["LSTM"].mean(1) - 0.73).max() < 0.1
+
+
+def identity_makes_a_tensor_of_either():
+    for kept in (tf.Variable([1.0, 2.0]), tf.constant([1.0, 2.0])):
+        made = tf.identity(kept)
+        assert not hasattr(made, "assign") and (made.numpy() == [1, 2]).all()
+
+
 def one_step_of_a_simple_rnn():
     cell = tf.keras.layers.SimpleRNNCell(4)
     x, h = tf.random.normal((1, 3)), tf.random.normal((1, 4))

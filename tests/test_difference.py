@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gradlab.lab.difference import compared
+from gradlab.lab.difference import compared, same_numbers
 
 WANTED = np.random.default_rng(0).normal(size=(4, 3))
 SQUARE = WANTED[:3]
@@ -28,12 +28,13 @@ def test_a_right_array_is_right_however_it_is_given(answer):
         (0 * WANTED, "every entry is zero"),
         (-WANTED, "other sign"),
         (2 * WANTED, "multiplied by 0.5"),
+        (1.0003 * WANTED, "to one side only"),
         (WANTED[::-1], "axis 0 is reversed"),
         (WANTED[:, ::-1], "axis 1 is reversed"),
         (ONE_WRONG, "1 of 12 entries differ, the first at [1, 1]"),
         (np.ones((4, 3)), "12 of 12 entries differ"),
     ],
-    ids=range(14),
+    ids=range(15),
 )
 def test_a_mistake_is_told_with_its_hint(answer, words):
     said = compared(answer, WANTED)
@@ -42,3 +43,24 @@ def test_a_mistake_is_told_with_its_hint(answer, words):
 
 def test_a_square_array_can_be_transposed_too():
     assert "it is transposed" in compared(SQUARE.T, SQUARE)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({4, 7}, "right"),
+        ([7, 4], "right"),
+        (np.array([4, 7]), "right"),
+        ({}, "there is no answer"),
+        (set(), "there is no answer"),
+        ({4}, "7 is missing"),
+        (4, "7 is missing"),
+        ({4, 5, 7}, "5 does not belong to it"),
+        (None, "no collection"),
+        ("4, 7", "no collection"),
+        ([4, "seven"], "no collection"),
+    ],
+    ids=range(11),
+)
+def test_numbers_count_in_any_collection(answer, words):
+    assert words in same_numbers(answer, {4, 7}, "count from 0")

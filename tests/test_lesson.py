@@ -28,7 +28,7 @@ def test_a_prediction_that_makes_no_sense_is_answered_and_does_not_stop_the_run(
 def test_a_repair_passes_and_the_broken_code_does_not():
     assert gradlab.check_repair("integer_cast", lambda **things: CAST.run(False, **things)).passed
     broken = gradlab.check_repair("integer_cast", lambda **things: CAST.run(True, **things))
-    assert not broken.passed and "Hint" in repr(broken) and "3 of 3 to go" in repr(broken)
+    assert not broken.passed and "Hint" in repr(broken) and "3 of 3 gradients to go" in repr(broken)
 
 
 def test_an_empty_answer_is_not_told_what_was_measured():

@@ -1,5 +1,6 @@
 """Every notebook: built from its script, compared output by output (strict nbval), and run with other parameters (papermill)."""
 
+import ast
 import itertools
 import os
 import re
@@ -160,6 +161,29 @@ def test_a_cell_that_tells_what_the_switch_did_folds_it(script):
             last = cell.source.rstrip().splitlines()[-1]
             assert not re.search(r"\bprint\(", cell.source), cell.source
             assert last == ")" or re.match(r"(gradlab\.(folded|side_by_side)\(|votes\.measured\()", last), cell.source
+
+
+@each_script
+def test_a_cell_for_an_answer_needs_no_folded_cell(script):
+    """A learner who leaves the folded measurements out can do the exercises all the same."""
+    folded = set()
+    for cell in whole(script).cells:
+        if cell.cell_type != "code":
+            continue
+        tags, tree = cell.metadata.get("tags", []), ast.parse(re.sub(r"^[%!].*$", "", cell.source, flags=re.M))
+        made = {
+            a.asname or a.name for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom) for a in n.names
+        }
+        made |= {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+        made |= {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
+        used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+        made |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        if {"exercise", "write"} & set(tags):
+            assert not (used - made) & folded, cell.source
+        if "after" in tags:
+            folded |= made
+        elif "solution" not in tags:
+            folded -= made
 
 
 @each_script

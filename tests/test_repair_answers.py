@@ -17,8 +17,12 @@ from gradlab.lab.flaws import (
     HINTS,
     NOT_CALLED,
     OTHER_LOSS,
+    OTHER_ORDER,
     OTHER_SOURCE,
     OWN,
+    TOO_MANY_AXES,
+    WITH_NONE,
+    WITH_NUMPY,
     WITHOUT_INPUTS,
 )
 from gradlab.lab.flaws import RIGHT_HERE as RIGHT_HERE_ALONE
@@ -425,7 +429,8 @@ def hint_of(checked):
 
 def the_hint(answer, scenario):
     name = gradlab.load(scenario)
-    return name.hint if FIRST_HINT[answer] == OWN else HINTS[FIRST_HINT[answer]].replace("{name}", scenario)
+    kind = FIRST_HINT[answer]
+    return name.hint if kind == OWN else name.hints.get(kind, HINTS[kind]).replace("{name}", scenario)
 
 
 @pytest.mark.parametrize("answer", sampled(HONEST, 2))
@@ -548,3 +553,53 @@ def test_what_was_wrapped_while_a_check_ran_is_put_back():
     before = (tf.keras.layers.Layer.__call__, tf.GradientTape.__init__, tf.GradientTape.gradient)
     gradlab.check_repair("integer_cast", HONEST["cast: removed"][1])
     assert (tf.keras.layers.Layer.__call__, tf.GradientTape.__init__, tf.GradientTape.gradient) == before
+
+
+def jacobian_of_units(cell, x, shaped):
+    """d h_t / d x_t by one gradient for each unit; `shaped(per_step)` puts the steps together."""
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        h, states = tf.zeros((1, cell.units)), []
+        for t in range(x.shape[1]):
+            h, _ = cell(x[:, t], [h])
+            states.append((h, [h[:, k] for k in range(cell.units)]))
+    per_step = [tf.stack([tape.gradient(u, x)[:, t] for u in units], axis=1) for t, (_, units) in enumerate(states)]
+    name = "d h_t / d x_t"
+    return tf.stack([h for h, _ in states], axis=1), {name: x}, {name: shaped(per_step)}
+
+
+@pytest.mark.parametrize(
+    ("shaped", "kind"),
+    [
+        (lambda steps: tf.stack(steps, axis=2), OTHER_ORDER),
+        (lambda steps: tf.transpose(tf.stack(steps, axis=1), (0, 1, 3, 2)), OTHER_ORDER),
+        (lambda steps: tf.stack([tf.stack(steps, axis=1)] * 2, axis=-1), TOO_MANY_AXES),
+    ],
+    ids=["units before time", "inputs before units", "an axis too many"],
+)
+def test_an_array_of_another_shape_hears_about_its_axes(shaped, kind):
+    checked = gradlab.check_repair("timestep_jacobian", lambda cell, x: jacobian_of_units(cell, x, shaped))
+    assert not checked.passed and hint_of(checked) == HINTS[kind], repr(checked)
+
+
+def test_a_gradient_of_what_was_computed_outside_the_tape_hears_of_the_tape():
+    def mine(cell, x):
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            h, _ = cell(x[:, 0], [tf.zeros((1, cell.units))])
+        return h, {"d h_t / d x_t": x}, {"d h_t / d x_t": tape.gradient(h[:, 0], x)[:, 0]}
+
+    checked = gradlab.check_repair("timestep_jacobian", mine)
+    assert not checked.passed and hint_of(checked) == HINTS[WITH_NONE], repr(checked)
+
+
+def test_a_loss_in_numpy_hears_of_numpy():
+    def mine(cell, x):
+        sources = weights_of(cell)
+        with tf.GradientTape() as tape:
+            h, _ = cell(x[:, 0], [tf.zeros((1, cell.units))])
+            loss = np.mean((h - 1) ** 2)
+        return loss, sources, tape.gradient(loss, sources)
+
+    checked = gradlab.check_repair("integer_cast", mine)
+    assert not checked.passed and hint_of(checked) == HINTS[WITH_NUMPY], repr(checked)

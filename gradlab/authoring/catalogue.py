@@ -40,7 +40,12 @@ def catalogue(folder: str | Path = ".", link: str = "", effects: bool = False) -
     scripts = [s for s in sorted(Path(folder).glob("[0-9]*.py")) if not s.name.startswith("00")]
     shown = {name: notebook_of(name, scripts) for name in names()}
     order = sorted(shown, key=lambda name: (shown[name] or "~", name))
-    head = ("scenario", "with the switch on", *(("the gradients then",) if effects else ("the claim",)), "notebook")
+    head = (
+        "scenario",
+        "with the switch on",
+        *(("the gradients then",) if effects else ("the claim, and its number in the table of claims",)),
+        "notebook",
+    )
     return Catalogue(head, tuple(_row(load(name), shown[name], link, effects) for name in order))
 
 

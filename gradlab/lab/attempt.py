@@ -20,11 +20,15 @@ from gradlab.lab.flaws import (
     NOT_CALLED,
     NOT_LISTED,
     OTHER_LOSS,
+    OTHER_ORDER,
     OTHER_SOURCE,
     OWN,
     RAISED,
     RAISED_ELSEWHERE,
     RIGHT_HERE,
+    TOO_MANY_AXES,
+    WITH_NONE,
+    WITH_NUMPY,
     WITHOUT_INPUTS,
     Flaw,
     is_own,
@@ -67,7 +71,7 @@ class Attempt:
             with watching() as made.used:
                 result = mine(**made.things)
         except Exception as error:
-            kind = OWN if made._raises_itself(type(error)) else RAISED
+            kind = OWN if made._raises_itself(type(error)) else _raised(error)
             made.problems = [Flaw(kind, f"your code raised {sentence(error)}")]
             return made
         made.problems = [Flaw(FORM, words) for words in _not_the_form(result)]
@@ -92,6 +96,12 @@ class Attempt:
         if self._filled_in(reading.name):
             return FILLED_IN
         kind = reading.kind.value
+        right = self.off[reading.name].values if reading.name in self.off.kinds else None
+        if reading.values is not None and right is not None and reading.values.shape != right.shape:
+            if reading.values.size == right.size:
+                return OTHER_ORDER
+            if reading.values.ndim > right.ndim:
+                return TOO_MANY_AXES
         return OWN if is_own(self.scenario, kind, keras_version()) else kind
 
     def _filled_in(self, name: str) -> bool:
@@ -279,6 +289,14 @@ class Attempt:
             return take(self.scenario, bug, things)
         except Exception:  # a switch whose position raises has no loss and no sources
             return None
+
+
+def _raised(error: Exception) -> str:
+    """The kind of an exception of the learner's code: what Python says of a None or of a NumPy number helps nobody."""
+    words = str(error)
+    if isinstance(error, TypeError | AttributeError | ValueError) and "None" in words:
+        return WITH_NONE
+    return WITH_NUMPY if isinstance(error, AttributeError) and "'_id'" in words else RAISED
 
 
 _MAY_JUMP = ("kept", "near", "like")

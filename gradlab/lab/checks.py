@@ -93,7 +93,7 @@ def check_repair(
     if left:
         total = len(attempt.off.readings)
         flaws = sum(r.kind is not Kind.OK for r in attempt.readings)
-        count = (f"Not yet: {flaws} of {total} to go.",) if flaws else ("Not yet.",)
+        count = (f"Not yet: {flaws} of {total} gradients to go.",) if flaws else ("Not yet.",)
         return Checked(False, (*(f"✗  {flaw.words}" for flaw in left), *count, f"Hint: {hint_for(original, left)}"))
     return Checked(True, (*(f"✓  {r.words()}" for r in attempt.readings), "Repaired."))
 

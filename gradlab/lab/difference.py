@@ -1,6 +1,7 @@
 """How an array that a learner computed differs from the one that is wanted, in words, with the hint for that kind of mistake.
 
-- `compared`: the word right, or what is wrong.
+- `compared`: the word right, or what is wrong, of an array.
+- `same_numbers`: the same of a collection of whole numbers.
 
 NumPy only. The kinds are asked in the order of what says most about the cause.
 """
@@ -42,6 +43,11 @@ def compared(found: Any, wanted: Any, atol: float = 1e-6) -> str:
     if _near(-array, wanted):
         return "not yet: every entry has the other sign. Hint: which factor of the product is negative?"
     factor = float(np.vdot(array, wanted) / np.vdot(array, array))
+    if _near(array, wanted):
+        return (
+            f"not yet: every entry is near, and the largest error is {np.abs(array - wanted).max():.1g}. "
+            "Hint: is it an approximation, such as a difference to one side only?"
+        )
     if factor > 0 and _near(factor * array, wanted):
         return f"not yet: every entry has to be multiplied by {factor:.3g}. Hint: is there a mean, a square or a step size in it?"
     for axis in range(array.ndim):
@@ -55,6 +61,31 @@ def compared(found: Any, wanted: Any, atol: float = 1e-6) -> str:
         f"not yet: {int(wrong.sum())} of {wrong.size} entries differ, the first at {list(place)}. "
         "Hint: work out this one entry by hand."
     )
+
+
+def same_numbers(found: Any, wanted: Any, hint: str) -> str:
+    """Say "right" if `found` holds the whole numbers of `wanted`, in whatever collection and order; otherwise "not yet" with the hint.
+
+    It never raises for what a learner may return.
+
+    >>> same_numbers([7, 4], {4, 7}, "count from 0"), same_numbers(4, {4, 7}, "count from 0")
+    ('right', 'not yet: 7 is missing. Hint: count from 0.')
+    """
+    try:
+        given = {
+            int(number)
+            for number in np.atleast_1d(np.asarray(sorted(found) if isinstance(found, set | dict) else found)).ravel()
+        }
+    except (TypeError, ValueError):
+        return f"not yet: {found!r} is no collection of whole numbers. Write for example {{0, 1}}."
+    wanted = {int(number) for number in wanted}
+    if given == wanted:
+        return "right"
+    if not given:
+        return f"not yet: there is no answer. Hint: {hint}."
+    extra, lacking = sorted(given - wanted), sorted(wanted - given)
+    said = f"{extra[0]} does not belong to it" if extra else f"{lacking[0]} is missing"
+    return f"not yet: {said}. Hint: {hint}."
 
 
 def _of_the_shape(array: np.ndarray, wanted: np.ndarray) -> str:

@@ -17,6 +17,8 @@ from gradlab.lab.scenario import Scenario
 
 OWN = "own"  # what the scenario's switch does: the hint is the scenario's
 RAISED, FORM, FILLED_IN = "raised", "form", "filled in"
+WITH_NONE, WITH_NUMPY = "raised with None", "raised with NumPy"
+OTHER_ORDER, TOO_MANY_AXES = "axes in another order", "an axis too many"
 OTHER_LOSS, RIGHT_HERE, HAS_TO_STAY = "another loss", "right for one input", "has to stay"
 NOT_CALLED, WITHOUT_INPUTS, RAISED_ELSEWHERE = "layer not called", "inputs not used", "raised for other inputs"
 OTHER_SOURCE, NOT_LISTED, NOTHING_BROKEN, NOT_OF_A_TAPE = "another source", "not listed", "nothing broken", "by hand"
@@ -25,6 +27,13 @@ HINTS = {
     RAISED: (
         'call your function in a cell of its own, `mine(**gradlab.load("{name}").setup())`. Its traceback names the line.'
     ),
+    WITH_NONE: (
+        "`tape.gradient` gave None, and your code went on with it. Is everything that you ask a gradient of computed inside "
+        "the tape?"
+    ),
+    WITH_NUMPY: "what you ask a gradient of is a NumPy number. Compute it with functions of TensorFlow.",
+    OTHER_ORDER: "the number of entries is right. Which axis stands for what?",
+    TOO_MANY_AXES: "one axis is too many. Which one has a single entry, or holds all time steps where one is asked for?",
     FORM: "the last line has to be `return loss, sources, gradients`, with two dicts that have the same names.",
     FILLED_IN: (
         "the tape did not return this gradient. It was made or changed after `tape.gradient`. Return what the tape gives, "

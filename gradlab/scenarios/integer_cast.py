@@ -43,7 +43,10 @@ scenario = Scenario(
         "function for the cast returns None for an integer type: the path ends at the cast. Casting back makes a new float."
     ),
     repair=Repair(loss="like"),
-    hint="Follow the loss backwards. Which line makes a tensor whose dtype is not a float?",
+    hint=(
+        "Follow the loss backwards. Which line makes integers, or gives the same result when the level moves a little? If "
+        "`tf.stop_gradient` is in your code: the level itself has to stand outside of it."
+    ),
     knobs={"steps": (1, 12), "units": (1, 12)},
     rate=0.003,
 )

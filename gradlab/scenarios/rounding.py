@@ -45,6 +45,12 @@ scenario = Scenario(
     ),
     repair=Repair(loss="near"),
     hint="Which operation gives the same result for two inputs that differ a little?",
+    hints={
+        "has to stay": (
+            "your loss has to prefer the same whole numbers as the one with `jump(10 * h)`: a staircase of `10 * h` has one "
+            "step for each. A straight-through estimator keeps `jump` itself."
+        )
+    },
     knobs={"op": ("round", "floor", "argmax"), "steps": (1, 12), "units": (2, 12)},
     rate=0.003,
 )
