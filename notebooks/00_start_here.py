@@ -48,8 +48,8 @@ TryAnswers(_eight_lines.ANSWERS)
 
 # %% [markdown]
 # Below your answer you see its code. Each line has a cell in the margin: the gradient of the loss for the value that this line made. Hatched, or ∅,
-# is a `None`: the tape knows no path from the loss back to this value. Read from the last line up: **at which line does the path end?** Then try
-# the other two answers.
+# is a `None`: the tape knows no path from the loss back to this value. Read from the last line up: **which line still has a
+# gradient, while the line above it has none?** There the path ends. Then try the other two answers.
 #
 # <details><summary>At which line, after you have tried all three</summary>
 #
