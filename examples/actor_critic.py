@@ -44,5 +44,5 @@ for _ in range(20):
         loss = loss_of(states, actions, returns)
     gradients = tape.gradient(loss, weights)
     watch.step(gradients, weights, loss, loss_fn=lambda s=states, a=actions, r=returns: loss_of(s, a, r))
-    optimizer.apply_gradients([(g, w) for g, w in zip(gradients, weights) if g is not None])  # noqa: B905
+    optimizer.apply_gradients([(g, w) for g, w in zip(gradients, weights) if g is not None])
 watch.close()

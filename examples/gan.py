@@ -28,7 +28,7 @@ class Gan(keras.Model):
 
     def learn(self, tape, loss, part, optimizer):
         held = part.trainable_variables
-        pairs = zip(tape.gradient(loss, held), held)  # noqa: B905
+        pairs = zip(tape.gradient(loss, held), held)
         optimizer.apply_gradients([(g, v) for g, v in pairs if g is not None])
 
     def train_step(self, real):
@@ -48,7 +48,7 @@ class Gan(keras.Model):
             self.learn(tape, g_loss, self.generator, self.optimizer)
         else:
             gradients = tape.gradient(g_loss, self.generator.trainable_variables)
-            pairs = [(g, v) for g, v in zip(gradients, self.generator.trainable_variables) if g is not None]  # noqa: B905
+            pairs = [(g, v) for g, v in zip(gradients, self.generator.trainable_variables) if g is not None]
             if pairs:
                 self.optimizer.apply_gradients(pairs)
         return {"d_loss": d_loss, "g_loss": g_loss}

@@ -96,7 +96,12 @@ _warn_of_the_other_project()
 
 
 def load(name: str) -> Scenario:
-    """The scenario of that name, TensorFlow loaded if it is not yet. Raises LookupError for an unknown name."""
+    """The scenario of that name, TensorFlow loaded if it is not yet. Raises LookupError for an unknown name.
+
+    >>> import gradlab
+    >>> gradlab.load("integer_cast").name
+    'integer_cast'
+    """
     from gradlab.lab import scenario
     from gradlab.runtime import tf_loading
 

@@ -92,7 +92,7 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
     asking.set_defaults(run=_questions)
     rendering = add("render", "build notebooks from their percent scripts")
     rendering.add_argument("scripts", nargs="*", type=Path, help="scripts; default: all in the folder notebooks/")
-    rendering.add_argument("--jobs", type=_at_least_one, default=2, help="how many at a time (default 2)")
+    rendering.add_argument("--jobs", type=site.at_least_one, default=2, help="how many at a time (default 2)")
     rendering.set_defaults(run=_render)
     claims.configure(truth := add("claims", "measure every claim; write or check the truth table"))
     truth.set_defaults(run=claims.run)
@@ -106,10 +106,10 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
     return parser, commands.choices
 
 
-def _at_least_one(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
-    return int(text)
+def _stop(command: str, sentence: object) -> int:
+    """Say on standard error why the command ends: what it prints may go into a file."""
+    print(f"gradlab {command}: {sentence}", file=sys.stderr)
+    return 2
 
 
 def _list(chosen: argparse.Namespace) -> int:
@@ -118,29 +118,36 @@ def _list(chosen: argparse.Namespace) -> int:
     print("\n".join(names()))
     if chosen.into:
         if not chosen.into.is_file():
-            print(f"gradlab list: there is no file {chosen.into} to write the table into")
-            return 2
+            return _stop("list", f"there is no file {chosen.into} to write the table into")
         import gradlab
         from gradlab.authoring.catalogue import with_table
 
         table = gradlab.catalogue("notebooks", link="../notebooks/", effects=True).markdown
-        chosen.into.write_text(with_table(chosen.into.read_text(encoding="utf-8"), table), encoding="utf-8")
+        try:
+            chosen.into.write_text(with_table(chosen.into.read_text(encoding="utf-8"), table), encoding="utf-8")
+        except (OSError, ValueError) as error:
+            return _stop("list", f"the table was not written into {chosen.into}: {error}")
         print(f"wrote the table of scenarios into {chosen.into}")
     return 0
 
 
 def _tree(chosen: argparse.Namespace) -> int:
     tree = _with_tensorflow("gradlab.authoring.decision_tree")
-    if chosen.sheet:
-        chosen.sheet.write_text(tree.sheet(), encoding="utf-8")
-        print(f"wrote one page of A4 into {chosen.sheet}: open it in a browser and print it")
+    target = chosen.sheet or chosen.into
+    text = tree.sheet() if chosen.sheet else tree.page()
+    if target is None:
+        print(text, end="")
         return 0
-    page = tree.page()
-    if not chosen.into:
-        print(page, end="")
-        return 0
-    chosen.into.write_text(page, encoding="utf-8")
-    print(f"wrote the decision tree into {chosen.into}")
+    try:
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        return _stop("tree", f"nothing was written: {error}")
+    said = (
+        f"one page of A4 into {target}: open it in a browser and print it"
+        if chosen.sheet
+        else f"the decision tree into {target}"
+    )
+    print(f"wrote {said}")
     return 0
 
 
@@ -150,8 +157,7 @@ def _questions(chosen: argparse.Namespace) -> int:
     try:
         print((key if chosen.key else handout)(chosen.names))
     except LookupError as error:
-        print(f"gradlab questions: {error.args[0]}")
-        return 2
+        return _stop("questions", error.args[0])
     return 0
 
 
@@ -182,18 +188,15 @@ def _render(chosen: argparse.Namespace) -> int:
 
     absent = [str(s) for s in chosen.scripts if not s.is_file()]
     if absent:
-        print(f"gradlab render: there is no file {', '.join(absent)}")
-        return 2
+        return _stop("render", f"there is no file {', '.join(absent)}")
     if importlib.util.find_spec("jupytext") is None:
-        print("gradlab render needs jupytext and nbclient: pip install 'tf-gradlab[lab]'")
-        return 2
+        return _stop("render", "jupytext and nbclient are needed and not installed: pip install 'tf-gradlab[lab]'")
     try:
         build(chosen.scripts or scripts_in(Path("notebooks")), chosen.jobs)
     except OSError as error:
-        print(f"gradlab render: {error}. Nothing was changed in the notebook that could not be written.")
-        return 2
+        return _stop("render", f"{error}. Nothing was changed in the notebook that could not be written.")
     except KeyboardInterrupt:
-        print("gradlab render: interrupted. The notebooks that were not done are as they were.")
+        _stop("render", "interrupted. The notebooks that were not done are as they were.")
         return 130
     return 0
 

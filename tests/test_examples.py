@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import doctest
 import importlib
+from pathlib import Path
 
 import pytest
 
-WITH_EXAMPLES = [
-    "gradlab.lab.reading",
-    "gradlab.doctor.frontends.explain",
-    "gradlab.doctor.report.report",
-    "gradlab.doctor.frontends.assertion",
-    "gradlab.watch.callback",
-]
+import gradlab
+
+PACKAGE = Path(gradlab.__file__).parent
+WITH_EXAMPLES = sorted(
+    ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+    for file in PACKAGE.rglob("*.py")
+    if "    >>> " in file.read_text(encoding="utf-8")
+)
 
 
 @pytest.mark.parametrize("name", WITH_EXAMPLES)

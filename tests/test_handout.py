@@ -38,7 +38,7 @@ def test_all_of_them_by_the_command(capsys):
 
 def test_a_name_that_is_none_is_told(capsys):
     assert main(["questions", "two_target"]) == 2
-    assert "two_targets" in capsys.readouterr().out
+    assert "two_targets" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("page", [handout, key])

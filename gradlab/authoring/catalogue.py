@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradlab.lab.markdown import as_markdown
+from gradlab.lab.markdown import as_cell, as_markdown
 from gradlab.lab.scenario import Scenario, load, names
 from gradlab.lab.verdict import in_words
 
@@ -22,7 +22,7 @@ class Catalogue:
     def markdown(self) -> str:
         """The table as Markdown."""
         lines = [self.head, ("---",) * len(self.head), *self.rows]
-        return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines)
+        return "\n".join("| " + " | ".join(as_cell(cell) for cell in row) + " |" for row in lines)
 
     def _repr_markdown_(self) -> str:
         return self.markdown
@@ -36,6 +36,10 @@ def catalogue(folder: str | Path = ".", link: str = "", effects: bool = False) -
 
     `effects` adds what the switch does to the gradients, which a learner is better off finding out. A scenario that no
     notebook shows is listed last, and says so. Loads TensorFlow, because the scenarios do.
+
+    >>> import gradlab
+    >>> len(gradlab.catalogue("notebooks").rows) == len(gradlab.names())
+    True
     """
     scripts = [s for s in sorted(Path(folder).glob("[0-9]*.py")) if not s.name.startswith("00")]
     shown = {name: notebook_of(name, scripts) for name in names()}

@@ -101,6 +101,10 @@ def course(folder: str | Path = ".") -> Course:
 
     A page that stands alone, as in Colab, gets a course without lessons, which says so. Raises ValueError for a first cell
     without `**Needs**` and `**Gives**`.
+
+    >>> import gradlab
+    >>> gradlab.course("a folder without lessons")
+    No other notebook lies beside this page. All of them are in the folder `notebooks` of the repository.
     """
     scripts = [s for s in sorted(Path(folder).glob("[0-9][0-9]_*.py")) if not s.name.startswith("00")]
     return Course(tuple(_lesson(script) for script in scripts))

@@ -14,6 +14,7 @@ import re
 from dataclasses import dataclass
 
 from gradlab.doctor.rules import CUT, NO_PATH, Rule, rules
+from gradlab.lab.markdown import as_cell
 from gradlab.lab.reading import Kind
 
 
@@ -117,11 +118,7 @@ def _row(rule: Rule, reasons: list[str]) -> str:
     assert rule.cause is not None
     reason = "<br>".join(reasons if len(reasons) == 1 else [f"({i}) {reason}" for i, reason in enumerate(reasons, 1)])
     fix = f"{rule.cause.fix}{' (it may be meant)' if rule.cause.by_design else ''}"
-    return f"| {_cell(rule.cause.what)} | {_cell(reason)} | {_cell(fix)} |"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return f"| {as_cell(rule.cause.what)} | {as_cell(reason)} | {as_cell(fix)} |"
 
 
 # One page of A4 with 8 mm of margin holds two columns of about 80 lines of 8.5 point text.

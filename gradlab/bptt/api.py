@@ -17,6 +17,7 @@ from gradlab.bptt.target import has_own_step, target
 from gradlab.doctor.frontends.training_step import batch, in_a_replica
 from gradlab.doctor.recording.snapshot import Snapshot
 from gradlab.doctor.recording.sources import unwrap
+from gradlab.runtime.generators import generators_kept
 from gradlab.runtime.keras_backend import require_tensorflow
 
 
@@ -95,7 +96,7 @@ def _found(model: Any, given: Any, training: bool, maps: bool, snapshot: Snapsho
         for variable in model.variables:
             if tf.as_dtype(variable.dtype).is_floating:
                 tape.watch(unwrap(variable))  # also frozen ones: the states are to be on the tape
-        with snapshot.with_new():
+        with snapshot.with_new(), generators_kept():
             losses, watched = collect(model, layers, compute)
     if own:
         snapshot.restore(list(snapshot.handles()))  # the step has moved the weights; maps and gates are of those before

@@ -30,7 +30,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure, print the table, write or check the files. 0: done, nothing differs; 1: not so; 2: could not start."""
+    """Measure, print the table, write or check the files. 0: done, nothing differs; 1: not so; 2: it could not be
+    measured."""
     try:
         require_keras(2)
     except (ModuleNotFoundError, RuntimeError) as error:
@@ -38,8 +39,11 @@ def run(arguments: argparse.Namespace) -> int:
     stored = arguments.folder / "claims.json"
     if arguments.check and not stored.is_file():
         return _stop(f"there is no file {stored} to check; `gradlab claims` writes it")
-    with ThreadPoolExecutor(2) as pool:
-        three, two = pool.map(_measured, (3, 2))
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            three, two = pool.map(_measured, (3, 2))
+    except RuntimeError as error:
+        return _stop(str(error))
     table = build({3: three, 2: two})
     print(summary(table))
     for name, reason in unmeasured(table).items():

@@ -11,7 +11,7 @@ from typing import Any
 
 from gradlab.claims.sources import DOCUMENTS
 from gradlab.claims.table import KERAS
-from gradlab.lab.markdown import as_markdown
+from gradlab.lab.markdown import as_cell, as_markdown
 from gradlab.lab.reading import MEASURED, Kind
 from gradlab.lab.verdict import in_words
 
@@ -66,7 +66,7 @@ def _glance(table: Mapping[str, Any]) -> str:
     for c in table["claims"]:
         three, two = (c["verdict"].get(k, "not measured") for k in KERAS)
         lines.append(
-            f"| [{c['id']}](#{c['id'].lower()}) | {_cell(as_markdown(c['claim']))} | {three} | {two} | {_source(c)} |"
+            f"| [{c['id']}](#{c['id'].lower()}) | {as_cell(as_markdown(c['claim']))} | {three} | {two} | {_source(c)} |"
         )
     return "\n".join(lines)
 
@@ -145,11 +145,7 @@ def _reading(reading: Mapping[str, Any] | None) -> str:
 
 
 def _row(cells: list[str]) -> str:
-    return "| " + " | ".join(map(_cell, cells)) + " |"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    return "| " + " | ".join(map(as_cell, cells)) + " |"
 
 
 def _tidy(error: str) -> str:

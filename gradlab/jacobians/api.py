@@ -40,6 +40,11 @@ def jacobian(
     Keras's own cells with activations known and checked, otherwise by one batched Jacobian of the cell itself; products
     over time do the rest. Never an approximation: what cannot be done exactly raises TypeError (wrong kind of thing) or
     ValueError (right kind, but not possible).
+
+    >>> import gradlab, numpy as np, tensorflow as tf
+    >>> found = gradlab.jacobian(tf.keras.layers.LSTM(4, return_sequences=True), np.ones((2, 5, 3), "float32"))
+    >>> found.full.shape, found.norms(progress=False).shape
+    ((2, 5, 4, 5, 3), (2, 5, 5))
     """
     if of not in ("h", "c"):
         raise ValueError(f"of is {of!r}; expected 'h' (the outputs) or 'c' (the cell state)")

@@ -1,9 +1,10 @@
 """A progress bar that shows itself only when the work takes longer than two seconds."""
 
-import os
 import time
 from types import TracebackType
 from typing import Any
+
+from gradlab.runtime.strict import strict
 
 _PATIENCE = 2.0  # seconds
 
@@ -16,7 +17,7 @@ class progress_bar:
     def __init__(self, total: int, what: str, shown: bool) -> None:
         self._total, self._what, self._shown = total, what, shown
         self._done, self._started, self._bar = 0, time.monotonic(), None
-        if os.environ.get("GRADLAB_STRICT"):  # a page that is compared must not depend on how long it took
+        if strict():  # a page that is compared must not depend on how long it took
             self._shown = False
 
     def __enter__(self) -> "progress_bar":

@@ -41,19 +41,14 @@ def sentences(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.nda
     True
     """
     draw = random.Random(seed)  # ten times as fast as NumPy's for one word at a time
-    tokens, answers, places = (
-        np.zeros((count, LENGTH), np.int32),
-        np.zeros((count, 1), np.float32),
-        np.zeros(count, int),
-    )
+    tokens = np.zeros((count, LENGTH), np.int32)
+    answers, places = np.zeros((count, 1), np.float32), np.zeros(count, int)
     for row in range(count):
         plural = [draw.randrange(2) for _ in range(PHRASES + 1)]
         nouns = [draw.choice(_NOUNS) + "s" * number for number in plural]
         words = ["the", *draw.choices(_ADJECTIVES, k=draw.randrange(3)), nouns[0]]
         answers[row], places[row] = plural[0], len(words) - 1
-        longer = (
-            LENGTH - len(words) - _SHORTEST * PHRASES
-        )  # as many phrases get an adjective, so that the length is right
+        longer = LENGTH - len(words) - _SHORTEST * PHRASES  # so many phrases get an adjective: then the length is right
         described = draw.sample(range(1, PHRASES + 1), longer)
         for phrase in range(1, PHRASES + 1):
             words += [draw.choice(_PREPOSITIONS), "the"]

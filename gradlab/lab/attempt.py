@@ -42,9 +42,7 @@ from gradlab.runtime.exceptions import sentence
 PROBES = 4  # other weights and inputs at which losses are compared; one may agree by chance, four do not
 MOVE = 0.1  # standard deviation of what is added to every weight there: as large as the weights of a small cell
 STRETCH = 0.3  # of what inputs are multiplied by, around 1; zeros (padding, masks) stay zeros
-POINTS_WITH = (
-    0.9  # cosine of a straight-through gradient with that of the smooth loss: rounding moves it less than this
-)
+POINTS_WITH = 0.9  # cosine of a straight-through gradient with that of the smooth loss: rounding moves it by less
 NEARER = 0.85  # of the distance between the smooth loss and the one that jumps; a smoothed staircase has about 0.6
 
 
@@ -70,7 +68,7 @@ class Attempt:
         try:
             with watching() as made.used:
                 result = mine(**made.things)
-        except Exception as error:
+        except Exception as error:  # what a learner writes may raise anything; it is told, here and below
             kind = OWN if made._raises_itself(type(error)) else _raised(error)
             made.problems = [Flaw(kind, f"your code raised {sentence(error)}")]
             return made

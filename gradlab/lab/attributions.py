@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gradlab.runtime.exceptions import sentence
+
 if TYPE_CHECKING:
     from gradlab.lab.heatmap import Picture
 
@@ -46,7 +48,7 @@ def check_attributions(function: Callable[..., Any]) -> str:
                 complete = "complete" if abs(found.sum() - known.sum()) < 1e-3 else "not complete"
                 return f"not yet: with {name} steps the attributions are wrong, and they are {complete}"
     except Exception as error:  # what a learner writes may raise anything; it is told
-        return f"not yet: your code raised {type(error).__name__}: {error}"
+        return f"not yet: your code raised {sentence(error)}"
     return "right"
 
 

@@ -10,13 +10,10 @@ doctor's status is the measured kind, and where it says more than that the cause
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from gradlab.doctor import Diagnosis, Report
@@ -31,6 +28,7 @@ from gradlab.lab.reading import Kind, Side
 from gradlab.lab.scenario import Scenario
 from gradlab.runtime import tf_loading
 from gradlab.runtime.devices import check_device
+from gradlab.runtime.generators import generators_kept
 
 # A source that is missing from the list has no line that cuts it: there is nothing to follow.
 CUT = (Kind.NONE, Kind.ZERO, Kind.NOT_FINITE, Kind.WRONG, Kind.RAISES)
@@ -59,11 +57,14 @@ def cuts(scenario: str | Scenario, device: str | None = None, **knobs: Any) -> d
 
 
 def find(scenario: Scenario, side: Side, device: str | None, knobs: Mapping[str, Any]) -> dict[str, BlamedLine]:
-    """As `cuts`, for a switched side measured at these knobs. Raises what the doctor raises."""
+    """As `cuts`, for a switched side measured at these knobs. Raises what the doctor raises.
+
+    Random generators are put back: a look that nobody asked for must not change the next numbers.
+    """
     wanted = {name: kind for name, kind in side.kinds.items() if kind in CUT}
     if not wanted:
         return {}
-    with tf.device(check_device(device or tf_loading.device())), quietly(), _generators_kept():
+    with tf.device(check_device(device or tf_loading.device())), quietly(), generators_kept():
         report = _look(scenario, side, scenario.setup(**knobs))
     found = {name: row for name, row in _rows(report, wanted).items() if _agrees(row, wanted[name])}
     own = scenario.run.__code__.co_filename
@@ -83,17 +84,6 @@ def _look(scenario: Scenario, side: Side, things: dict[str, Any]) -> Report | No
         return explain_last([name for name, kind in side.kinds.items() if kind is Kind.WRONG])
     finally:
         session.forget()
-
-
-@contextmanager
-def _generators_kept() -> Iterator[None]:
-    """Python's and NumPy's generators are put back: a look that nobody asked for must not change the next numbers."""
-    python, numpy = random.getstate(), np.random.get_state()
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
 
 
 def _rows(report: Report | None, wanted: Mapping[str, Kind]) -> dict[str, Diagnosis]:

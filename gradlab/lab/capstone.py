@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -15,13 +14,14 @@ import numpy as np
 
 from gradlab.lab.checks import Checked
 from gradlab.lab.measure import value_of
+from gradlab.runtime.exceptions import sentence
+from gradlab.runtime.strict import strict
 
 DIRECTIONS = 12  # directions tried in a part with more entries than this
 STEP = 1e-2  # of the central difference
 ALIKE = 0.98  # cosine between the movement and the steepest descent that counts as the same direction
-WIDE = (
-    1.0  # of the differences where the loss is a staircase: over several steps of height 1 it rises as the smooth one
-)
+# Of the differences where the loss is a staircase: over several steps of height 1 it rises as the smooth one.
+WIDE = 1.0
 ROUGHLY = 0.9  # the cosine asked for there; the steps of a staircase leave an error that the smooth loss does not have
 
 Script = Callable[[], tuple[Mapping[str, Any], Any]]
@@ -39,7 +39,7 @@ def bugs_left(build: Script, train_step: Callable[..., Any], data: Any, parts: i
     Whatever the script raises is reported, not raised. The count is of parts, not of lines, so that two faults in one
     part count once.
     """
-    if not os.environ.get("GRADLAB_STRICT"):  # a page that is compared must not depend on it
+    if not strict():  # a page that is compared must not depend on it
         print("measuring every part of your network, some seconds ...", file=sys.stderr)
     try:
         net, weights = build()
@@ -48,7 +48,7 @@ def bugs_left(build: Script, train_step: Callable[..., Any], data: Any, parts: i
         _restore(before)
         good = sum(_learns(part, net, weights, train_step, data) for part in list(net)[:parts])
     except Exception as error:
-        return Checked(False, (f"✗  your script raised {type(error).__name__}: {error}", "Repair that first."))
+        return Checked(False, (f"✗  your script raised {sentence(error)}", "Repair that first."))
     left = parts - good
     if left:
         return Checked(False, (f"{left} of {parts} bugs are left.",))
@@ -57,7 +57,7 @@ def bugs_left(build: Script, train_step: Callable[..., Any], data: Any, parts: i
 
 def _learns(part: str, net: Mapping[str, Any], weights: Any, train_step: Callable[..., Any], data: Any) -> bool:
     start = [(v, value_of(v)) for v in _variables(net)]
-    own = [v for v in _variables({part: net[part]})]
+    own = _variables({part: net[part]})
     if not own:
         return False
 

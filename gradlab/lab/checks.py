@@ -34,6 +34,13 @@ def check_prediction(scenario: str | Scenario, prediction: Mapping[str, str], **
     Kinds are written as words: ok, wrong, zero, not finite, none, missing, raises; "?" stands for no answer yet, and then
     nothing is said of what was measured. An unknown word or source is answered with what there is; nothing raises, so
     that "run all" goes on.
+
+    >>> import gradlab
+    >>> gradlab.check_prediction("integer_cast", {"kernel": "zero", "bias": "?", "recurrent_kernel": "?"})
+    ✗  kernel: you said zero, measured none
+    -  recurrent_kernel: no prediction yet
+    -  bias: no prediction yet
+    0 of 3 as measured
     """
     from gradlab.lab.measure import compare
 
@@ -76,6 +83,10 @@ def check_repair(
 
     `owner` is a layer of your own whose listed variables have to be the sources; its numbers are its own, so its loss is
     only asked to depend on the layer and the inputs.
+
+    >>> import gradlab
+    >>> gradlab.check_repair("integer_cast", lambda **things: None).lines[0]
+    '✗  your code returned None; expected `return loss, sources, gradients`'
     """
     from gradlab.lab.attempt import Attempt
     from gradlab.lab.flaws import hint_for
@@ -100,7 +111,13 @@ def check_repair(
 
 def check_break(scenario: str | Scenario, mine: Callable[..., tuple[Any, ...]], **knobs: Any) -> Checked:
     """Hold a `mine` that is meant to lose a gradient. It passes if the loss is that of the switch off, at the given numbers
-    and at others, and a tape itself answers None for at least one of the scenario's own variables."""
+    and at others, and a tape itself answers None for at least one of the scenario's own variables.
+
+    >>> import gradlab
+    >>> scenario = gradlab.load("integer_cast")
+    >>> gradlab.check_break("integer_cast", lambda **things: scenario.run(False, **things)).passed
+    False
+    """
     from gradlab.lab.attempt import Attempt
     from gradlab.lab.flaws import NOT_OF_A_TAPE, NOTHING_BROKEN, Flaw, hint_for
     from gradlab.lab.measure import as_scenario

@@ -42,7 +42,17 @@ class Picture:
 
 
 def picture(positions: Sequence[str], sides: Sequence[Side], scale: Scale | None = None) -> Picture:
-    """Every source (columns) at every position (rows), on one colour scale: the given one, or one fitted to these."""
+    """Every source (columns) at every position (rows), on one colour scale: the given one, or one fitted to these.
+
+    Colour is log10 of the size of an entry.
+
+    >>> import gradlab
+    >>> from gradlab.lab.reading import Kind, Reading, Side
+    >>> side = Side((Reading("w", Kind.NONE, None, (2,)),))
+    >>> gradlab.picture(["on"], [side])
+    on:
+      w 2: ∅ None: no path to the loss
+    """
     return as_picture(draw(positions, sides, scale), describe(positions, sides))
 
 

@@ -15,3 +15,12 @@ def as_markdown(text: str) -> str:
     'add_weight in `__init__`, as `__init__` or super().__init__()'
     """
     return _DUNDER.sub(r"`\g<0>`", text)
+
+
+def as_cell(text: str) -> str:
+    r"""`text` as a cell of a table: on one line, and a bar in it is no border.
+
+    >>> print(as_cell("|d h / d x|"))
+    \|d h / d x\|
+    """
+    return text.replace("|", "\\|").replace("\n", " ")

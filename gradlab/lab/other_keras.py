@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from gradlab.lab.checks import Checked
+from gradlab.runtime.strict import strict
 from gradlab.runtime.tf_environment import chosen_keras
 
 
@@ -41,7 +42,7 @@ def _read_there(scenario: str, keras: int, knobs: dict[str, Any]) -> dict[str, s
     require_keras(keras)
     environment = {**os.environ, "TF_USE_LEGACY_KERAS": "1" if keras == 2 else "0"}
     command = [sys.executable, "-m", "gradlab.lab.other_keras", scenario, json.dumps(knobs)]
-    if not os.environ.get("GRADLAB_STRICT"):  # a page that is compared must not depend on it
+    if not strict():  # a page that is compared must not depend on it
         print(f"asking Keras {keras} in another process, some seconds ...", file=sys.stderr)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     if done.returncode:

@@ -77,11 +77,13 @@ def all_questions() -> list[Question]:
 
 
 def load_question(key: str) -> Question:
-    """The question of that key, which is its file's name. Raises LookupError for an unknown one, naming the nearest."""
+    """The question of that key, which is its file's name. Raises LookupError for an unknown one, naming the nearest and all there are."""
     path = FOLDER / f"{key}.yaml"
     if not path.is_file():
-        near = difflib.get_close_matches(key, [p.stem for p in FOLDER.glob("*.yaml")], n=1)
-        raise LookupError(f"There is no question `{key}`.{f' Did you mean `{near[0]}`?' if near else ''}")
+        known = sorted(p.stem for p in FOLDER.glob("*.yaml"))
+        near = difflib.get_close_matches(key, known, n=1)
+        hint = f" Did you mean `{near[0]}`?" if near else ""
+        raise LookupError(f"There is no question `{key}`.{hint} There are: {', '.join(known)}.")
     return _parsed(key, path.read_text(encoding="utf-8"))
 
 

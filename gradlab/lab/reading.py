@@ -19,6 +19,9 @@ class Kind(str, Enum):
     """The things that can be said of a gradient, from "fine" to "there was no gradient to look at".
 
     The first seven are said of one source. EMPTY is said of a list that names none, which only the doctor meets.
+
+    >>> Kind("none").mark, Kind("none").word
+    ('∅', 'None: no path to the loss')
     """
 
     OK = "ok"
@@ -64,12 +67,13 @@ MEASURED = tuple(kind for kind in Kind if kind is not Kind.EMPTY)
 
 
 def kinds_as_data() -> list[dict[str, str]]:
-    """Every kind with its mark, its word and its hatch (a matplotlib hatch string), ready for JSON.
+    """What a measured gradient can be, with mark, word and hatch (a matplotlib hatch string): a page's key, and the choices
+    of a prediction.
 
     >>> kinds_as_data()[2]
-    {'kind': 'zero', 'mark': '0', 'word': 'exactly zero', 'hatch': '.'}
+    {'value': 'zero', 'mark': '0', 'word': 'exactly zero', 'hatch': '.'}
     """
-    return [{"kind": k.value, "mark": k.mark, "word": k.word, "hatch": k.hatch} for k in Kind]
+    return [{"value": k.value, "mark": k.mark, "word": k.word, "hatch": k.hatch} for k in MEASURED]
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,9 @@ class Reading:
     `values` is the gradient as an array, or None where there is none to show (none, missing, raises). `shape` is the
     shape it has or should have had, so that an absent gradient can be drawn at its proper size. `note` is a sentence
     with the evidence, empty when there is nothing to add.
+
+    >>> Reading("w", Kind.OK, np.array([3.0, -4.0]), (2,)).words()
+    'w 2: ✓ a gradient flows, largest 4.0e+00'
     """
 
     name: str
@@ -105,7 +112,12 @@ class Reading:
 
 @dataclass(frozen=True)
 class Side:
-    """One position of a switch: the loss, a reading for every source, and what the run had to say beside them."""
+    """One position of a switch: the loss, a reading for every source, and what the run had to say beside them.
+
+    >>> side = Side((Reading("w", Kind.NONE, None, (2,)),), loss=1.5)
+    >>> side["w"].words(), side.kinds == {"w": Kind.NONE}
+    ('w 2: ∅ None: no path to the loss', True)
+    """
 
     readings: tuple[Reading, ...]
     loss: float | None = None

@@ -54,6 +54,10 @@ class Scenario:
     program again from other values. Everything else is words and expectations; `breaks`, `predicts` and `verdict` are
     either for every Keras or a dict {3: ..., 2: ...}. `by_hand` is needed where no finite difference of the returned loss
     can judge the gradients: the result is an array, or each gradient belongs to another part of it. It is given `gradlab.lab.by_hand.differences`.
+
+    >>> scenario = load("integer_cast")
+    >>> scenario.name, scenario.claims, scenario.verdict
+    ('integer_cast', ('C1',), 'confirmed')
     """
 
     title: str
@@ -67,10 +71,9 @@ class Scenario:
     verdict: str | Mapping[int, str]  # confirmed, refuted, half true
     why: str
     hint: str  # for the exercise: where to look, not what to write
-    doubted: str = ""  # a sentence about the switch that is true and that people doubt: where one votes, it is asked in place of the claim
-    hints: Mapping[str, str] = field(
-        default_factory=dict
-    )  # by kind of flaw, where that of `gradlab.lab.flaws` does not help
+    # A sentence about the switch that is true and that people doubt: where one votes, it is asked in place of the claim.
+    doubted: str = ""
+    hints: Mapping[str, str] = field(default_factory=dict)  # by kind of flaw, in place of those of `gradlab.lab.flaws`
     knobs: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)  # (low, high) of a slider, or the choices
     rate: float = 0.1  # learning rate of the panel's training button
     training_steps: int = 30  # of that button: as many as it takes until the difference shows
@@ -107,7 +110,11 @@ def _for(value: Any, keras: int) -> Any:
 
 
 def names() -> list[str]:
-    """The names of all scenarios, sorted, without importing any."""
+    """The names of all scenarios, sorted, without importing any.
+
+    >>> "integer_cast" in names()
+    True
+    """
     folder = Path(__file__).parents[1] / "scenarios"
     return sorted(m.name for m in pkgutil.iter_modules([str(folder)]) if not m.name.startswith("_"))
 

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from gradlab.runtime.exceptions import sentence
+
 TOLERANCE = 1e-6  # of gradients of size 0.01 to 1 in float32, from two orders of the same operations
 
 
@@ -38,8 +40,8 @@ def _outcome(truncated: Callable[[Any, Any, int], Any], cell: Any, x: Any, windo
         wanted = _wanted(cell, x, window)
         wrong = [n for n, a, b in zip(names, found, wanted, strict=True) if not _same(a, b)]
         return f"not yet: other numbers for {', '.join(wrong)}" if wrong else "right"
-    except Exception as error:
-        return f"not yet: your code raised {type(error).__name__}: {error}"
+    except Exception as error:  # what a learner writes may raise anything; it is told
+        return f"not yet: your code raised {sentence(error)}"
 
 
 def _same(found: Any, wanted: Any) -> bool:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from gradlab.lab.measure import as_scenario
@@ -19,6 +16,7 @@ from gradlab.lines.model import LineGradients
 from gradlab.lines.recording import Recording, Stop
 from gradlab.runtime import tf_loading
 from gradlab.runtime.devices import check_device
+from gradlab.runtime.generators import generators_kept
 
 
 def line_gradients(
@@ -67,8 +65,8 @@ def line_gradients(
     Notes
     -----
     `fn` runs once, with its tf.functions eager, under a persistent tape that watches every float that an op makes; its
-    gradient function is asked once for all of them. Variables and Python's and NumPy's generators are put back. All
-    intermediate values stay alive meanwhile. A visit begins with Python's line events (`sys.settrace`, from Python 3.12
+    gradient function is asked once for all of them. Variables and the generators of Python, NumPy and TensorFlow are
+    put back. All intermediate values stay alive meanwhile. A visit begins with Python's line events (`sys.settrace`, from Python 3.12
     on `sys.monitoring`).
 
     Examples
@@ -112,7 +110,8 @@ def line_gradients(
 
         result, error = None, None
         try:
-            result = recording.run(asked)
+            with generators_kept():
+                result = recording.run(asked)
         except Exception as raised:  # shown as the band of its line, and kept as `error`
             error = raised
         finally:
@@ -150,7 +149,7 @@ def of_scenario(scenario: str | Scenario, bug: bool, device: str | None = None, 
     and `.error`.
     """
     scenario = as_scenario(scenario)
-    with tf.device(check_device(device or tf_loading.device())), _generators_kept():
+    with tf.device(check_device(device or tf_loading.device())), generators_kept():
         things = scenario.setup(**knobs)
         found = recorded(lambda: scenario.run(bug, **things))
     position = scenario.switch[bool(bug)]
@@ -163,7 +162,7 @@ def of_program(program: Callable[[], Any]) -> LineGradients:
 
     Generators are put back; variables are as the program leaves them. An exception is a band on its line, and `.error`.
     """
-    with _generators_kept():
+    with generators_kept():
         return recorded(program)
 
 
@@ -199,14 +198,3 @@ def _given(result: Any) -> dict[str, Any] | None:
     if isinstance(result, tuple) and len(result) >= 3 and isinstance(result[1], dict):
         return result[1]
     return None
-
-
-@contextmanager
-def _generators_kept() -> Iterator[None]:
-    """Python's and NumPy's generators are put back: a look must not change the next numbers."""
-    python, numpy = random.getstate(), np.random.get_state()
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)

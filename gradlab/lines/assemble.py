@@ -11,16 +11,16 @@ from gradlab.lines.code_lines import fill, line_of, lines_of, main_file
 from gradlab.lines.doctor_parts import Eager, is_user_file, shape_of, unwrap
 from gradlab.lines.model import LineGradients
 from gradlab.lines.naming import named
-from gradlab.lines.parts import MAX_TEXT, Question, SourceKind
+from gradlab.lines.parts import Question, SourceKind
 from gradlab.lines.recorded import Ask
 from gradlab.lines.recording import Recording
 from gradlab.lines.slopes import norm
 from gradlab.lines.values import Measured, measure
 from gradlab.lines.variable_lists import candidates, missing
 from gradlab.lines.ways import arrows, tag
+from gradlab.runtime.exceptions import sentence
 
 STRIPS = 8  # further questions to the same tape that get a strip of their own: each costs a gradient call
-ARROWS = 200  # arrows that are kept: more cannot be drawn
 
 
 def build(recording: Recording, *, ask: int = -1, names: dict[str, Any] | None = None, error: BaseException | None = None) -> LineGradients:  # fmt: skip
@@ -42,9 +42,8 @@ def build(recording: Recording, *, ask: int = -1, names: dict[str, Any] | None =
     lines = lines_of(recording, found)
     fill(lines, found, recording)
     tag(lines, found, sources, values, lacking)
-    chosen = question if question is not None else None
-    asks = [_question(q) for q in recording.asks] or []
-    at = recording.asks.index(chosen) if chosen is not None else 0
+    asks = [_question(q) for q in recording.asks]
+    at = recording.asks.index(question) if question is not None else 0
     if asks:
         asks[at].measure = found.measure
     result = LineGradients(
@@ -54,21 +53,20 @@ def build(recording: Recording, *, ask: int = -1, names: dict[str, Any] | None =
         asks=asks,
         ask=at,
         tapes=sum(1 for t in recording.tapes if not any(a.own and a.tape is t for a in recording.asks)),
-        tape=0 if chosen is None or chosen.own else chosen.tape.number + 1,
+        tape=0 if question is None or question.own else question.tape.number + 1,
         rule=recording.tracker.rule,
         arrows=arrows(found),
     )
     result.lines.sort(key=lambda x: (x.file != result.file, x.file, x.number))
-    _strips(recording, result, chosen)
+    _strips(recording, result, question)
     for line in result.lines:
-        if chosen is not None and not chosen.own:
-            line.asks = (
-                line.file == chosen.file and line.number <= chosen.line <= line.last and line.statement == line.number
-            )
-    raised = error if error is not None else (chosen.error if chosen is not None else None)
+        if question is not None and not question.own:
+            here = line.file == question.file and line.number <= question.line <= line.last
+            line.asks = here and line.statement == line.number
+    raised = error if error is not None else (question.error if question is not None else None)
     if raised is not None:
         _raise(result, raised)
-    if chosen is not None and chosen.in_function:
+    if question is not None and question.in_function:
         result.mode = "the tf.function that asks the tape ran eagerly in place of its graph"
     result.notes = _notes(recording, found, raised is not None)
     return result
@@ -116,12 +114,6 @@ def _kind(name: str, value: Any, gradient: Any, raised: bool) -> SourceKind:
     return SourceKind(name, kind, size, shape_of(value))
 
 
-# --- lines ------------------------------------------------------------------------------------------------------------
-
-
-# --- tags -------------------------------------------------------------------------------------------------------------
-
-
 # --- questions, exceptions, notes -------------------------------------------------------------------------------------
 
 
@@ -154,8 +146,7 @@ def _raise(result: LineGradients, error: BaseException) -> None:
         if is_user_file(tb.tb_frame.f_code.co_filename):
             places.append((tb.tb_frame.f_code.co_filename, tb.tb_lineno))
         tb = tb.tb_next
-    text = str(error).strip().splitlines()
-    words = f"{type(error).__name__}: {text[0] if text else ''}".rstrip(": ")[:MAX_TEXT]
+    words = sentence(error).rstrip(": ")
     result.error = error
     shown = {(line.file, line.number): line for line in result.lines}
     spots = [(file, statements.of_file(file).start(number)) for file, number in reversed(places)]

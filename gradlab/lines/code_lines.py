@@ -121,7 +121,7 @@ def _spread(lines: Lines, found: Measured, recorded: dict[tuple[str, int], set[b
         line = lines.get(at)
         if line is not None:
             by_function.setdefault((line.file, line.function), set()).update(
-                {f and not (line.bracket == "part") for f in flags}
+                {f and line.bracket != "part" for f in flags}
             )
     with_body = {(lines[at].file, lines[at].function) for at in _bodies(found) if at in lines}
     for line in lines.values():

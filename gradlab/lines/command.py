@@ -9,12 +9,14 @@ import runpy
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from gradlab.lines.model import LineGradients
 from gradlab.lines.page import document
 from gradlab.lines.text import render
 from gradlab.lines.with_doctor import Ran, run
+from gradlab.runtime.files import unwritable
 from gradlab.runtime.shown_traceback import without_hooks
 
 FOUND, FAILED = 1, 2
@@ -41,17 +43,18 @@ def main(chosen: argparse.Namespace) -> int:
     """Run the script and print it. Returns the exit status."""
     if chosen.module:
         arguments = ([chosen.script] if chosen.script else []) + chosen.arguments
-        name, code, folder = (
-            chosen.module,
-            lambda: runpy.run_module(chosen.module, run_name="__main__", alter_sys=True),
-            os.getcwd(),
-        )
+        name, folder = chosen.module, os.getcwd()
+        code = partial(runpy.run_module, chosen.module, run_name="__main__", alter_sys=True)
     elif chosen.script and os.path.isfile(chosen.script):
         arguments, name, folder = chosen.arguments, chosen.script, os.path.dirname(os.path.abspath(chosen.script))
-        code = lambda: runpy.run_path(chosen.script, run_name="__main__")  # noqa: E731
+        code = partial(runpy.run_path, chosen.script, run_name="__main__")
     else:
         said = f"there is no file {chosen.script!r}" if chosen.script else "give a Python file, or -m package.module"
         print(f"gradlab annotate: {said}", file=sys.stderr)
+        return FAILED
+    wrong = unwritable(chosen.html) if chosen.html else ""
+    if wrong:
+        print(f"gradlab annotate: --html {chosen.html!r}: {wrong}; nothing was run", file=sys.stderr)
         return FAILED
     ran = _as_main(code, name, arguments, folder)
     failed = _failed(ran.error)

@@ -103,6 +103,11 @@ class LineGradients:
     """The lines of one question to a tape, with the gradient of the target in their margin.
 
     Made by `gradlab.line_gradients`, `gradlab.lines.of_scenario`, `gradlab annotate` and `%%annotate`.
+
+    >>> from gradlab.lines import of_scenario
+    >>> found = of_scenario("integer_cast", bug=True)
+    >>> [(source.name, source.kind) for source in found.sources][0]
+    ('kernel', 'none')
     """
 
     file: str

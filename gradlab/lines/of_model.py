@@ -11,6 +11,7 @@ from gradlab.lines import hooks
 from gradlab.lines.api import line_gradients, recorded
 from gradlab.lines.doctor_parts import Snapshot, key
 from gradlab.lines.model import LineGradients
+from gradlab.runtime.generators import generators_kept
 
 
 def of_model(
@@ -32,7 +33,7 @@ def _of_step(model: Any, data: Any, source: str | None, cut: bool) -> LineGradie
     if training_step.own(model, "train_step"):
         snapshot = Snapshot(key)
         try:
-            with snapshot.with_new():
+            with snapshot.with_new(), generators_kept():
                 found = recorded(lambda: model.train_step(data))
         finally:
             snapshot.restore(list(snapshot.handles()))

@@ -18,23 +18,7 @@ WORDS = {
     "": "made no value that has a gradient",
 }
 
-
-MARKS = {
-    "ok": "█",
-    "zero": "0",
-    "none": "∅",
-    "outside": "┄",
-    "unused": "·",
-    "nan": "✗",
-    "inf": "∞",
-    "ran": "○",
-    "": " ",
-}
-
-
 MAX_TEXT = 400  # characters of a line that are kept: more than a screen is wide; files with lines of 200,000 exist
-
-
 MOST = 400  # visits of a line that `to_dict` gives one by one: a margin has room for fewer cells
 
 

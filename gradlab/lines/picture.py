@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gradlab.lab.heatmap import Picture, as_picture
+from gradlab.lab.scenario import MARK
 from gradlab.lines.looks import Fold, clean, headline, shown, tags
 from gradlab.lines.model import Line, LineGradients
 from gradlab.lines.parts import WORDS
@@ -197,7 +198,7 @@ def _rows(result: LineGradients) -> list[DrawnLine | str]:
 
 def _from(result: LineGradients, line: Line) -> DrawnLine:
     found = spans(line.visits, CELLS) if line.visits else []
-    band = CUT if line.cut or line.raised else SWITCH if "# <-- the switch" in line.text else ""
+    band = CUT if line.cut or line.raised else SWITCH if MARK in line.text else ""
     strong = bool(line.cut or line.raised or line.missing)
     cells = [(s.kind, s.high) for s in found]
     return DrawnLine(line.number, line.text, line.bracket, cells, "; ".join(tags(result, line)), strong, band)

@@ -54,15 +54,8 @@ class Ask:
     """One question to a tape: gradient, jacobian or batch_jacobian."""
 
     def __init__(self, what: str, tape: TapeSeen, target: Any, sources: Any, at: int, weights: Any = None) -> None:
-        self.what, self.tape, self.target, self.sources, self.at, self.weights = (
-            what,
-            tape,
-            target,
-            sources,
-            at,
-            weights,
-        )
-        self.end = at
+        self.what, self.tape, self.target, self.sources, self.weights = what, tape, target, sources, weights
+        self.at = self.end = at
         self.result: Any = None
         self.error: BaseException | None = None
         self.visit: Visit | None = None

@@ -33,9 +33,8 @@ from gradlab.lines.visits import Tracker
 
 # Ops of one stretch of a run. Each holds its outputs alive; the doctor's recorder has the same limit.
 MAX_OPS = 100_000
-ROLL = (
-    2_000  # ops after which a new stretch begins at the next tape, so that a training loop does not grow without bound
-)
+# Ops after which a new stretch begins at the next tape, so that a training loop does not grow without bound.
+ROLL = 2_000
 SITES = 5  # lines that asked a tape whose last question is kept, as in the doctor
 SITE_ASKS = 64  # questions of one line that are kept together: one for every step of a sequence of a lesson
 
@@ -54,7 +53,6 @@ class Recording(hooks.Listener):
         only_ask: int | None = None,
         rule: type[Tracker] | None = None,
         progress: Callable[[int], None] | None = None,
-        keep_names: bool = True,
     ) -> None:
         number = uid()
         self.tracker = rule(is_user_file, number) if rule is not None else tracker(is_user_file, number)

@@ -11,6 +11,7 @@ import tensorflow as tf
 from gradlab.lines import hooks
 from gradlab.lines.doctor_parts import FLOATS, call_again
 from gradlab.lines.recorded import Op
+from gradlab.runtime.exceptions import sentence
 
 if TYPE_CHECKING:
     from gradlab.lines.values import Measured
@@ -44,7 +45,7 @@ def norms_of(found: Measured, keys: list[int], extra: list[Any]) -> dict[int, fl
         try:
             slopes = gradient(tape.mirror, targets, asked, output_gradients=weights)
         except Exception as error:  # an op on the way may refuse in any way; it is said in the notes
-            found.fault = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            found.fault = sentence(error)
             return None
         found.given = slopes[len(wanted) :]
         have = {k: g for k, g in zip(wanted, slopes, strict=False) if g is not None}
@@ -78,7 +79,7 @@ def _seeds(found: Measured, targets: list[Any]) -> list[Any]:
         )
         if ask.weights is None:
             return [None]
-        given = [w for w in tf.nest.flatten(ask.weights)]
+        given = tf.nest.flatten(ask.weights)
         return [given if len(given) == len(targets) else None]
     found.measure = "jacobian"
     target = targets[0]

@@ -11,11 +11,12 @@ import shutil
 import sys
 from typing import Any
 
-from gradlab.lines.looks import Fold, clean, headline, level, shown, tags
+from gradlab.lines.looks import MANY, Fold, clean, headline, level, shown, tags
 from gradlab.lines.model import Line, LineGradients
-from gradlab.lines.parts import WORDS
+from gradlab.lines.parts import MAX_TEXT, WORDS
 from gradlab.lines.strip import Span, spans
 
+WHOLE = 400  # lines from which a whole file is folded too: it is printed to be scrolled through, not to be seen at once
 MARGIN = 14  # columns of the margin: what 80 columns can spare beside code
 BLOCKS = "▁▂▃▄▅▆▇█"
 SIGNS = {"zero": "0", "none": "∅", "nan": "✗", "inf": "∞", "outside": "┄", "unused": "·", "ran": "○", "": " "}
@@ -90,7 +91,7 @@ def render(
         width = len(str(max(x.number for x in mine)))
         lines += [
             style.fold(x, width) if isinstance(x, Fold) else style.line(x, width)
-            for x in shown(mine, 400 if whole else 60)
+            for x in shown(mine, WHOLE if whole else MANY)
         ]
     lines += [f"note: {clean(n)}" for n in ([result.mode] if result.mode else []) + result.notes]
     if result.raised is not None and not any(x.raised for x in result.lines):
@@ -131,7 +132,7 @@ def _whole(file: str, lines: list[Line]) -> list[Line]:
     """All lines of a file: those with a margin, and the others with an empty one."""
     known = {x.number: x for x in lines}
     text = linecache.getlines(file)
-    return [known.get(n) or Line(file, n, n, t.rstrip("\r\n")[:400], "") for n, t in enumerate(text, 1)]
+    return [known.get(n) or Line(file, n, n, t.rstrip("\r\n")[:MAX_TEXT], "") for n, t in enumerate(text, 1)]
 
 
 class _Style:

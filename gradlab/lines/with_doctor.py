@@ -6,13 +6,10 @@ they were before) are no tapes to the doctor.
 
 from __future__ import annotations
 
-import random
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
 
 from gradlab.doctor.frontends.call import recorded_tapes, reports
 from gradlab.doctor.report.report import Report
@@ -20,6 +17,7 @@ from gradlab.lines.assemble import build
 from gradlab.lines.doctor_parts import Snapshot, code_of, key
 from gradlab.lines.model import LineGradients
 from gradlab.lines.recording import Recording
+from gradlab.runtime.generators import generators_kept
 
 
 @dataclass
@@ -126,14 +124,12 @@ def _again(recording: ScriptRecording, doctor: bool) -> Ran | None:
     else:
         return None
     snapshot = Snapshot(key)
-    python, numpy = random.getstate(), np.random.get_state()
     again = Recording()
     try:
-        ran = _recorded(again, call, doctor)
+        with generators_kept():
+            ran = _recorded(again, call, doctor)
     finally:
         snapshot.restore(snapshot.changed())
-        random.setstate(python)
-        np.random.set_state(numpy)
     for result in ran.results:
         result.mode = f"{words}; weights, optimizer state and generators are put back"
         result.notes = [n for n in result.notes if not n.startswith("tf.functions ran eagerly")]

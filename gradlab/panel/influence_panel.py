@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from gradlab.lab.heatmap import describe, picture
-from gradlab.lab.reading import Reading, Side, classify
+from gradlab.lab.reading import Reading, Side, classify, kinds_as_data
 from gradlab.lab.scale import Scale
-from gradlab.panel.view import View, kinds, range_knob
+from gradlab.panel.view import View, range_knob
 from gradlab.panel.words import groups
 from gradlab.runtime import tf_loading
 
@@ -56,7 +56,7 @@ class InfluencePanel(View):
             "start": int(bug),
             "predict": False,
             "layout": "maps",
-            "kinds": kinds(),
+            "kinds": kinds_as_data(),
             "knobs": dials(steps, radius, forget_bias),
             "code": [],
             "setup": "",

@@ -10,7 +10,7 @@ import traitlets
 
 from gradlab.lab.heatmap import describe
 from gradlab.lab.questions import has_question, load_question
-from gradlab.lab.reading import Side
+from gradlab.lab.reading import Side, kinds_as_data
 from gradlab.lab.scale import scale_of
 from gradlab.lab.scenario import Scenario, load
 from gradlab.panel.blamed_line_row import CutRow, after_this_cell
@@ -19,7 +19,7 @@ from gradlab.panel.scene import compared
 from gradlab.panel.static_picture import static_picture
 from gradlab.panel.strict import not_announced, strict
 from gradlab.panel.trained import trained
-from gradlab.panel.view import View, choice_knob, kinds, range_knob
+from gradlab.panel.view import View, choice_knob, range_knob
 from gradlab.panel.words import code_lines, evidence, fault, groups, setup_code
 from gradlab.runtime import tf_loading
 from gradlab.runtime.tf_environment import chosen_keras
@@ -43,6 +43,12 @@ class Panel(View):
     The line that cuts the gradient is looked for by the doctor once the cell that made the panel is done and its
     heatmaps are on the page, and again after a knob has changed the kinds of the switched side; with GRADLAB_STRICT=1
     only when `find_cut` is called, so that a compared page does not depend on it.
+
+    >>> import gradlab
+    >>> panel = gradlab.Panel("integer_cast")
+    >>> panel.sides[1]["kernel"].kind.word
+    'None: no path to the loss'
+    >>> panel.close()
     """
 
     def __init__(
@@ -71,7 +77,7 @@ class Panel(View):
             "predict": bool(predict),
             "question": None if predict == "kinds" else _question(self.scenario.name),  # a page may ask it later
             "layout": "code",
-            "kinds": kinds(),
+            "kinds": kinds_as_data(),
             "knobs": [_knob(name, span, start[name]) for name, span in self.scenario.knobs.items()],
             "code": code_lines(self.scenario),
             "setup": setup_code(self.scenario),

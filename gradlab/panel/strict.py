@@ -1,21 +1,16 @@
-"""Whether an exception on a page is raised as well as shown, and which exceptions that is.
+"""Which exceptions on a page are raised as well as shown where `strict()` says so.
 
-- `strict`: GRADLAB_STRICT is set, as in tests and where notebooks are run without anybody who looks at them.
+- `strict`: that of `gradlab.runtime.strict`.
 - `not_announced`: the exception in a scenario's `run` that the scenario did not announce.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
 from gradlab.lab.reading import Kind, Side
-
-
-def strict() -> bool:
-    """Whether GRADLAB_STRICT is set to anything but 0."""
-    return os.environ.get("GRADLAB_STRICT", "") not in ("", "0")
+from gradlab.runtime.strict import strict as strict
 
 
 def not_announced(sides: tuple[Side, Side], breaks: Mapping[str, Any]) -> BaseException | None:

@@ -15,7 +15,7 @@ import numpy as np
 import traitlets
 
 from gradlab.bptt.scenes import scenes
-from gradlab.panel.view import colour_bytes
+from gradlab.panel.view import colour_bytes, with_picture
 
 if TYPE_CHECKING:
     from gradlab.bptt.result import ThroughTime
@@ -37,12 +37,7 @@ class ThroughTimeWidget(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **keywords: Any) -> Any:
         """The live widget, and beside it a static picture and a text for where no kernel or script runs."""
-        made = super()._repr_mimebundle_(**keywords)
-        bundle, metadata = made if isinstance(made, tuple) else (made, {})
-        bundle = dict(bundle or {})
-        bundle["text/plain"] = repr(self.found)
-        bundle["image/png"] = base64.b64encode(png(self.found)).decode()
-        return bundle, metadata
+        return with_picture(super()._repr_mimebundle_(**keywords), repr(self.found), png(self.found))
 
 
 def png(found: ThroughTime) -> bytes:

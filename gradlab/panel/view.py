@@ -16,7 +16,7 @@ import anywidget
 import numpy as np
 import traitlets
 
-from gradlab.lab.reading import MEASURED, Side
+from gradlab.lab.reading import Side
 from gradlab.lab.scale import LIMITS, Scale
 from gradlab.panel.assemble import module, style
 from gradlab.panel.scene import Axes, pack
@@ -96,17 +96,19 @@ class View(anywidget.AnyWidget):
 
     def _bundle(self, png: bytes | None, words: str) -> dict[str, Any]:
         """The mimebundle of the widget with a static picture and its words beside it."""
-        found: Any = super()._repr_mimebundle_()
-        bundle = dict(found[0] if isinstance(found, tuple) else found or {})
-        bundle["text/plain"] = words
-        if png is not None:
-            bundle["image/png"] = base64.b64encode(png).decode("ascii")
-        return bundle
+        return with_picture(super()._repr_mimebundle_(), words, png)[0]
 
 
-def kinds() -> list[dict[str, str]]:
-    """What a gradient can be, in words, marks and hatches: the page's key and the choices of a prediction."""
-    return [{"value": k.value, "mark": k.mark, "word": k.word, "hatch": k.hatch} for k in MEASURED]
+def with_picture(made: Any, words: str, png: bytes | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(mimebundle, metadata) of a widget, with a static picture and a text for where no kernel or script runs.
+
+    `made` is what `_repr_mimebundle_` of anywidget gives: a bundle, None, or a bundle with its metadata.
+    """
+    found, metadata = made if isinstance(made, tuple) else (made, {})
+    bundle = {**(found or {}), "text/plain": words}
+    if png is not None:
+        bundle["image/png"] = base64.b64encode(png).decode("ascii")
+    return bundle, metadata
 
 
 def range_knob(name: str, low: float, high: float, start: float, step: float | None = None) -> dict[str, Any]:

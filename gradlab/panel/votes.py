@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import inspect
 import re
 from collections.abc import Callable
 from typing import Any
@@ -192,7 +193,5 @@ def _code(scenario: Scenario) -> str:
 
 
 def _pre(scenario: Scenario) -> str:
-    import inspect
-
     off, on = (html.escape(position) for position in scenario.switch)
     return f"<p>Off: {off}. On: {on}.</p><pre>{html.escape(inspect.getsource(scenario.run))}</pre>"

@@ -6,7 +6,6 @@ to a thread of its own. What the reader does (fold, switch, read values) happens
 
 from __future__ import annotations
 
-import base64
 import json
 import struct
 import time
@@ -17,7 +16,7 @@ import anywidget
 import numpy as np
 import traitlets
 
-from gradlab.panel.view import colour_bytes
+from gradlab.panel.view import colour_bytes, with_picture
 from gradlab.watch.figure import WHAT, alt_text
 from gradlab.watch.page import png
 from gradlab.watch.record import Record
@@ -43,13 +42,8 @@ class WatchWidget(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **keywords: Any) -> Any:
         """The live widget, and beside it a static picture and a text for where no kernel or script runs."""
-        made = super()._repr_mimebundle_(**keywords)
-        bundle, metadata = made if isinstance(made, tuple) else (made, {})
-        bundle = dict(bundle or {})
-        bundle["text/plain"] = alt_text(self.record)
-        if self.record.columns:
-            bundle["image/png"] = base64.b64encode(png(self.record)).decode()
-        return bundle, metadata
+        picture = png(self.record) if self.record.columns else None
+        return with_picture(super()._repr_mimebundle_(**keywords), alt_text(self.record), picture)
 
 
 class WidgetView(View):

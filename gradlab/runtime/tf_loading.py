@@ -17,6 +17,7 @@ from gradlab.runtime.tf_environment import choose_keras, chosen_keras, set_tf_de
 @dataclass
 class _Loading:
     thread: threading.Thread | None = None
+    ended: bool = False
     error: BaseException | None = None
     summary: str = ""
     device: str = "/CPU:0"
@@ -38,11 +39,11 @@ def begin(keras: int | None = None, device: str = "/CPU:0", then: Callable[[], N
     with _lock:
         _loading.device = device
         if _loading.thread is not None and _loading.error is None:
-            done = not _loading.thread.is_alive()
+            done = _loading.ended
             if then and not done:
                 _loading.then.append(then)
         else:
-            done = False
+            done = _loading.ended = False
             _loading.error = None
             _loading.then = [then] if then else []
             _loading.thread = threading.Thread(target=_load, name="gradlab-loads-tensorflow", daemon=True)
@@ -104,7 +105,9 @@ def _load() -> None:
         _loading.summary = f"TensorFlow {tf.__version__}, {keras} {release}"
     except BaseException as error:  # handed to whoever waits, and shown in the status line
         _loading.error = error
-    for call in _loading.then:
+    with _lock:  # what `begin` adds later it calls itself
+        _loading.ended, calls = True, list(_loading.then)
+    for call in calls:
         call()
 
 

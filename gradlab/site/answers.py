@@ -20,7 +20,7 @@ from pathlib import Path
 
 from gradlab.authoring.notebooks import write_whole
 from gradlab.site.chunks import PACKAGE, fingerprint
-from gradlab.site.compute import INFLUENCE, Failed, _stored
+from gradlab.site.compute import INFLUENCE, Failed, stored
 
 _CALL = re.compile(r"\bTryAnswers\((\w+)\.(\w+)\)")
 _HERE = "import sys; from gradlab.site.answers import run; print(run(*sys.argv[1:]))"
@@ -72,7 +72,7 @@ def run(module: str, name: str) -> str:
         widget.choose(answer)
         if answer not in widget.found:
             raise Failed(f"{answer}: {widget.said}")
-        found.append(_stored({"answer": answer, "words": widget.said, "html": widget.shown}))
+        found.append(stored({"answer": answer, "words": widget.said, "html": widget.shown}))
         widget.close()
     return json.dumps(found)
 

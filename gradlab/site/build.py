@@ -22,7 +22,7 @@ from pathlib import Path
 from gradlab.authoring.notebooks import write_whole
 from gradlab.site import answers, bundle, farm
 from gradlab.site.chunks import fingerprint, sweep
-from gradlab.site.compute import all_names
+from gradlab.site.compute import INFLUENCE, all_names
 from gradlab.site.grid import MOST
 from gradlab.site.lessons import answers_of, panels_of
 from gradlab.site.pages import HOME
@@ -152,7 +152,7 @@ def _smaller(png: str) -> str:
 
 def none_reports(cache: Path) -> dict[str, tuple[str, str]]:
     """{name: (program, what `gradlab explain` says of it)} of the programs in `none/`, run once for each state of the code."""
-    key = fingerprint("influence")  # the doctor and the versions are in it
+    key = fingerprint(INFLUENCE)  # the doctor and the versions are in it, and no scenario
     found = {}
     for file in sorted((HERE / "none").glob("*.py")):
         program = file.read_text(encoding="utf-8")
@@ -169,20 +169,17 @@ def none_reports(cache: Path) -> dict[str, tuple[str, str]]:
 
 
 def helps(cache: Path) -> dict[str, str]:
-    """{command: what it says with --help}, asked in a process of its own, for two of them load TensorFlow."""
+    """{command: what it says with --help}, asked in a process of its own, for three of them load TensorFlow."""
     code = b"".join(
         f.read_bytes() for f in (HERE.parent / "cli.py", HERE / "command.py", HERE.parent / "claims" / "__init__.py")
     )
-    kept = cache / f"helps-{hashlib.sha256(fingerprint('influence').encode() + code).hexdigest()[:20]}.json"
+    kept = cache / f"helps-{hashlib.sha256(fingerprint(INFLUENCE).encode() + code).hexdigest()[:20]}.json"
     if not kept.is_file():
         program = "import json; from gradlab import cli; print(json.dumps(cli.helps()))"
-        done = subprocess.run(
-            [sys.executable, "-c", program],
-            env={**_environment(), "COLUMNS": "76"},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        environment = {**_environment(), "COLUMNS": "76"}
+        done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+        if done.returncode:
+            raise farm.Failed(f"the commands could not be asked for their help:\n{done.stderr[-2000:]}")
         for old in cache.glob("helps-*.json"):
             old.unlink(missing_ok=True)
         write_whole(kept, done.stdout)
@@ -201,27 +198,9 @@ def sphinx(cache: Path) -> None:
         for folder in (cache / "doctrees", cache / "html"):
             shutil.rmtree(folder, ignore_errors=True)
         write_whole(settings, now)
-    command = [
-        sys.executable,
-        "-m",
-        "sphinx",
-        "-n",
-        "-W",
-        "--keep-going",
-        "-q",
-        "-b",
-        "html",
-        "-c",
-        str(HERE / "sphinx"),
-    ]
-    command += [
-        "-D",
-        f"html_static_path={cache.resolve() / 'source' / '_static'}",
-        "-d",
-        str(cache / "doctrees"),
-        str(cache / "source"),
-        str(cache / "html"),
-    ]
+    command = [sys.executable, "-m", "sphinx", "-n", "-W", "--keep-going", "-q", "-b", "html"]
+    command += ["-c", str(HERE / "sphinx"), "-D", f"html_static_path={cache.resolve() / 'source' / '_static'}"]
+    command += ["-d", str(cache / "doctrees"), str(cache / "source"), str(cache / "html")]
     done = subprocess.run(command, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
         raise SphinxFailed(f"Sphinx made no clean site:\n{done.stdout[-6000:]}")

@@ -28,14 +28,8 @@ from gradlab.runtime.tf_environment import chosen_keras
 from gradlab.site.compute import INFLUENCE
 
 PACKAGE = Path(__file__).parents[1]
-MEASURES = (
-    "lab",
-    "lines",
-    "panel",
-    "doctor",
-    "jacobians",
-    "runtime",
-)  # the rooms whose code decides what a panel shows
+# The rooms whose code decides what a panel shows.
+MEASURES = ("lab", "lines", "panel", "doctor", "jacobians", "runtime")
 OWN = ("compute.py", "grid.py", "kernels.py")
 
 

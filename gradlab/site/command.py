@@ -20,7 +20,7 @@ def configure(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     site.add_argument("--root", type=Path, default=Path("."), help="the clone of the repository (default: this folder)")
     _computing(site)
     site.add_argument(
-        "--jobs", type=_positive, default=os.cpu_count() or 1, help="worker processes (default: one for each core)"
+        "--jobs", type=at_least_one, default=os.cpu_count() or 1, help="worker processes (default: one for each core)"
     )
     site.add_argument(
         "--notebook", action="append", metavar="NN_NAME", help="only this lesson and its panels (may be repeated)"
@@ -60,13 +60,14 @@ def _computing(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--most",
-        type=_positive,
+        type=at_least_one,
         default=MOST,
         help=f"positions of a panel above which its knobs are thinned; it moves all limits (default {MOST})",
     )
 
 
-def _positive(text: str) -> int:
+def at_least_one(text: str) -> int:
+    """A whole number of at least 1, as an argument of a command; ArgumentTypeError for anything else."""
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
     return int(text)

@@ -79,7 +79,7 @@ def position(panel: Any, knobs: Mapping[str, Any]) -> dict[str, Any]:
     if hasattr(panel, "find_cut"):
         panel.find_cut()
     data = base64.b64encode(panel.data[4:]).decode("ascii")  # the first number is the stamp
-    return {"scene": {**_stored(panel.scene), "stamp": 0}, "data": data}
+    return {"scene": {**stored(panel.scene), "stamp": 0}, "data": data}
 
 
 def _once(panel: Any) -> dict[str, Any]:
@@ -90,8 +90,8 @@ def _once(panel: Any) -> dict[str, Any]:
     bundle = panel._repr_mimebundle_()
     picture = {"png": bundle["image/png"], "words": bundle["text/plain"].partition("\n")[2]}
     return {
-        "page": _stored(panel.page),
-        "trained": _stored(panel.trained) if hasattr(panel, "find_cut") else {},
+        "page": stored(panel.page),
+        "trained": stored(panel.trained) if hasattr(panel, "find_cut") else {},
         "picture": picture,
     }
 
@@ -146,12 +146,12 @@ def _key(knobs: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     return tuple(sorted(knobs.items()))
 
 
-def _stored(tree: Any) -> Any:
+def stored(tree: Any) -> Any:
     """The same without what belongs to this machine or this run: folders and addresses in tracebacks."""
     if isinstance(tree, dict):
-        return {key: _stored(value) for key, value in tree.items()}
+        return {key: stored(value) for key, value in tree.items()}
     if isinstance(tree, list | tuple):
-        return [_stored(value) for value in tree]
+        return [stored(value) for value in tree]
     if isinstance(tree, str):
         for folder in _folders():
             if folder in tree:

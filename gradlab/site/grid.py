@@ -15,9 +15,8 @@ from typing import Any
 
 # A panel gets as many positions as `CALLS` pays for, so that all panels together take minutes. What a position costs is
 # counted in calls of Python functions, not timed: so a site has the same positions wherever it is built.
-CALLS = (
-    3_000_000  # calls, some 6 to 10 CPU seconds: 50 panels of that are four minutes of two cores, training comes on top
-)
+# These are some 6 to 10 CPU seconds: 50 panels of that are four minutes of two cores, and training comes on top.
+CALLS = 3_000_000
 MOST = 100  # positions of one panel, however cheap they are: more of them make the page's data large and show little
 FEWEST = 9  # positions of one panel, however costly they are: both ends and the start of each of two knobs
 LEAST = 3  # values of a slider that stay in any case: both ends, and where it begins

@@ -20,9 +20,8 @@ from gradlab.site.answers import asked
 from gradlab.site.compute import INFLUENCE
 
 _PANEL = re.compile(r"(?:Panel\((\w+), bug=(True|False)\)|(InfluencePanel)\((.*)\))")
-_CLAIM = re.compile(
-    r'<details data-claim="(\w+)"><summary>(.*?)</summary>.*?</details>', re.DOTALL
-)  # of `gradlab.Votes`
+# What `gradlab.Votes` writes for each of its claims.
+_CLAIM = re.compile(r'<details data-claim="(\w+)"><summary>(.*?)</summary>.*?</details>', re.DOTALL)
 _RUN = re.compile(r"[^\n]*Shift\+Enter.*?(?:\n\s*\n|\Z)", re.DOTALL)  # the paragraph on how to run a notebook's cells
 _KEYWORDS = ("bug", "device", "predict", "scenario")
 

@@ -49,7 +49,7 @@ def home(first: str, words: str, found: Mapping[str, Any], notebooks: Sequence[s
         (TEACH, "I teach", "plans for a class, links to a position, a projector, your own page, paper"),
     ]
     listed = [
-        f"- [{title}]({path}): {what}" for path, title, what in ways if path in found or path in ("notebooks/index.md",)
+        f"- [{title}]({path}): {what}" for path, title, what in ways if path in found or path == "notebooks/index.md"
     ]
     tree = [("notebooks/index", "Lessons"), ("none", "I have a None"), ("questions", "Questions"), ("scenarios/index", "Scenarios"), (TEACH.removesuffix(".md"), "I teach"), ("reference/index", "Reference"), ("docs/index", "Docs")]  # fmt: skip
     made = {p.rpartition(".")[0] for p in found} | {"notebooks/index", "docs/index"}

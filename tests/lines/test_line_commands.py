@@ -57,6 +57,13 @@ def test_annotate_a_module(script: Path, capsys, monkeypatch) -> None:
     assert "gradient None ['x']" in out and "✂ w" in out
 
 
+def test_a_page_that_cannot_be_written_is_told_before_the_script_runs(script: Path, tmp_path: Path, capsys) -> None:
+    for target, why in ((tmp_path / "none" / "page.html", "there is no folder"), (tmp_path, "it is a folder")):
+        assert main(["annotate", "--html", str(target), str(script)]) == 2
+        said = capsys.readouterr()
+        assert not said.out and f"--html {str(target)!r}: {why}" in said.err and "nothing was run" in said.err
+
+
 def test_annotate_says_what_is_wrong(tmp_path: Path, capsys) -> None:
     assert main(["annotate", str(tmp_path / "absent.py")]) == 2
     assert "there is no file" in capsys.readouterr().err

@@ -109,8 +109,15 @@ def test_variables_and_generators_are_put_back() -> None:
     def loss():
         count.assign_add(1.0)
         random.random(), np.random.rand()
-        return tf.reduce_sum(W * made.normal((2,)) * count)
+        return tf.reduce_sum(W * made.normal((2,)) * count) + tf.random.normal(())
 
+    def drawn(look):
+        tf.random.set_seed(5)
+        tf.random.normal(())
+        look()
+        return float(tf.random.normal(()))
+
+    assert drawn(lambda: gradlab.line_gradients(loss, {"w": W})) == drawn(lambda: None)
     before = float(count), made.state.numpy().tolist(), random.getstate(), np.random.get_state()[1].tolist()
     gradlab.line_gradients(loss, {"w": W})
     assert (float(count), made.state.numpy().tolist(), random.getstate(), np.random.get_state()[1].tolist()) == before

@@ -83,6 +83,27 @@ def test_dropout_in_training_has_gradients_and_no_map():
     assert not np.array_equal(off[0].gradients["h"], on[0].gradients["h"])
 
 
+def test_a_look_changes_no_number_that_is_drawn_later():
+    class Noisy(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.inside = L.LSTM(2)
+
+        def call(self, x):
+            return self.inside(x + tf.random.normal(tf.shape(x)))
+
+    x, model = tf.ones((2, 6, 2)), Noisy()
+    model(x)
+
+    def drawn(look):
+        tf.random.set_seed(5)
+        tf.random.normal(())
+        look()
+        return float(tf.random.normal(()))
+
+    assert drawn(lambda: gradlab.through_time(model, x, maps=False)) == drawn(lambda: None)
+
+
 def test_a_layer_that_is_called_twice_has_two_entries_and_a_dataset_brings_its_targets():
     given = keras.Input((5, 2))
     shared = L.GRU(2, name="shared")

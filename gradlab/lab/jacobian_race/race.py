@@ -25,9 +25,8 @@ class Lane:
     first: float
     seconds: tuple[float, ...]
     shape: tuple[int, ...]
-    error: (
-        float | None
-    )  # largest difference to the exact Jacobian, relative to its largest element; None: another shape
+    # Largest difference to the exact Jacobian, relative to its largest element; None: another shape.
+    error: float | None
 
     @property
     def median(self) -> float:
