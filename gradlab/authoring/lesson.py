@@ -18,6 +18,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from gradlab.lab.markdown import as_markdown
 from gradlab.lab.questions import load_question
 
 # Minutes. A panel and a short exercise as they were timed in a review of the first notebooks; the rates of reading are those of
@@ -188,13 +189,13 @@ def _link_terms(notebook: Any, terms: list[str]) -> None:
 
 def _question(key: str) -> str:
     question = load_question(key)
-    answers = "\n".join(f"- **{letter}.** {answer.text}" for letter, answer in question.lettered)
-    return f"```python\n{question.code}\n```\n\n**Question.** {question.question}\n\n{answers}"
+    answers = "\n".join(f"- **{letter}.** {as_markdown(answer.text)}" for letter, answer in question.lettered)
+    return f"```python\n{question.code}\n```\n\n**Question.** {as_markdown(question.question)}\n\n{answers}"
 
 
 def _answers(key: str) -> str:
     lines = "\n".join(
-        f"- **{letter}** is {'right' if answer.right else 'wrong'}: “{answer.text}” {answer.why}"
+        f"- **{letter}** is {'right' if answer.right else 'wrong'}: “{as_markdown(answer.text)}” {as_markdown(answer.why)}"
         for letter, answer in load_question(key).lettered
     )
     decided = "flipped" if load_question(key).scenario else "run the cell"  # code without a switch is run, not flipped
