@@ -100,7 +100,7 @@ export class Code {
     const reads = m.reads.filter((r) => r.kind !== "ok" && r.kind !== "ran"), out = []; // ran: nothing was asked of a tape
     for (const kind of new Set(reads.map((r) => r.kind))) { // one tag a kind: several would cover the code
       const same = reads.filter((r) => r.kind === kind), names = same.map((r) => r.name).join(", ");
-      out.push(tag("reads", `${same.length > 1 && names.length > 16 ? `reads ${same.length} sources` : names} ${kinds[kind] || kind}`, same.map((r) => r.words).join("; ")));
+      out.push(tag("reads", `${same.length > 1 && names.length > 16 ? `reads ${same.length} sources` : names}: ${kinds[kind] || ""} ${kind}`, same.map((r) => r.words).join("; ")));
     }
     if (m.passed) out.push(tag("passed", "⇢ passed on", `passed on ${m.passed}`));
     if (m.missing) { // the last parts of the paths; where these are too many, how many: the tag would cover the line

@@ -10,10 +10,10 @@ import { Prediction, checked } from "./predict.js";
 import { Tiles } from "./tiles.js";
 import { training } from "./training.js";
 
-const LINE = 17, BODY = 386, LEAST = 170; // pixels: a line of code, the most and the least that code and heatmaps get
-const TILE = 50, TILED = 360; // pixels: what a heatmap needs to be read, and the most that many of them ask for
+const LINE = 17, BODY = 373, LEAST = 170; // pixels: a line of code, the most and the least that code and heatmaps get
+const TILE = 50, TILED = 347; // pixels: what a heatmap needs to be read, and the most that many of them ask for
 const SPOKEN = 100; // milliseconds: words for ears need not be in the frame that eyes wait for
-const VIEWS = [["size", "size"], ["sign", "with signs"], ["difference", "on − off"]];
+const VIEWS = [["size", "show sizes"], ["sign", "show signs"], ["difference", "show on − off"]];
 
 class View {
   /** @param {import("./types.js").Model} model @param {HTMLElement} el */
@@ -73,7 +73,8 @@ class View {
     for (const node of [document.body, document.documentElement]) this.themed.observe(node, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name", "data-theme", "class"] });
   }
 
-  // Dark or light by what is behind the panel, since each front end names its themes in its own way.
+  // Dark or light by what is behind the panel, since each front end names its themes in its own way. A notebook that is opened
+  // again draws a panel before it is part of the page: nothing is behind it then, so its first size asks once more.
   theme() {
     for (let node = this.root.parentElement; node; node = node.parentElement) {
       const [r, g, b, a = 1] = (getComputedStyle(node).backgroundColor.match(/[\d.]+/g) || ["0", "0", "0", "0"]).map(Number);
@@ -182,7 +183,7 @@ class View {
     if (this.code && this.code.zoom !== zoom) { this.code.zoom = zoom; this.code.repaint(); }
   }
 
-  resize() { this.place(); this.code?.fold(this.rows); this.tiles.fit(); }
+  resize() { this.theme(); this.place(); this.code?.fold(this.rows); this.tiles.fit(); }
 
   end() {
     clearTimeout(this.speak); this.link.end(); this.tiles.end(); this.sized?.disconnect(); this.themed?.disconnect();
