@@ -159,7 +159,9 @@ def test_a_question_is_answered_by_a_letter_and_the_answer_is_told_after_the_fli
     assert "B: Arrays of zeros" in panel.locator(".gl-outcomes").inner_text(), "the words stand beside the letters"
     asked = panel.locator(".gl-asks")
     assert asked.inner_text() == "Predict first: Which gradients do the three weights get?"
-    assert asked.get_attribute("title").endswith("Which gradients do the three weights get?"), "all of it under the pointer"
+    assert asked.get_attribute("title").endswith("Which gradients do the three weights get?"), (
+        "all of it under the pointer"
+    )
     lock = panel.get_by_role("button", name="Lock in")
     assert lock.is_disabled() and panel.locator(".gl-switch input").nth(1).is_disabled()
     letters.nth(1).focus()

@@ -250,7 +250,9 @@ def _question(scenario: str) -> dict[str, Any] | None:
         return None
     question = load_question(scenario)
     answers = [{"letter": k, "text": a.text, "why": a.why, "right": a.right} for k, a in question.lettered]
-    asks = re.split(r"(?<=[.?!:])\s+", question.question.strip())[-1]  # the sentence that asks; those before it set the scene
+    asks = re.split(r"(?<=[.?!:])\s+", question.question.strip())[
+        -1
+    ]  # the sentence that asks; those before it set the scene
     return {"words": question.question, "asks": asks, "answers": answers}
 
 

@@ -38,6 +38,12 @@ export class Prediction {
   }
 }
 
+/** Whether the letter was right, in bold, and why. @param {string} words */
+export function answered(words) {
+  const [head] = words.match(/^(Right|Not so): you said .+?\.(?= |$)/) || [""];
+  return make("div", { class: "gl-checked" }, make("b", {}, head), words.slice(head.length));
+}
+
 /**
  * What was locked in, and what was right once the position has been seen. A question is about the knobs as they stood first.
  * @param {import("./types.js").Page} page @param {import("./types.js").Scene} scene @param {number} other @param {string[]} said
