@@ -265,6 +265,22 @@ def test_one_column_at_400_pixels_without_sideways_scroll(page, cast):
         page.set_viewport_size(size)
 
 
+def test_on_paper_all_of_a_panel_is_within_the_page(page, cast):
+    """Paper is narrower than the screen that the heatmaps were drawn for, and what scrolls there is whole here."""
+    panel, size = add(page, traits(cast)), page.viewport_size
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 700, "height": 900})
+    try:
+        outside = """p => { const page = p.getBoundingClientRect();
+          const parts = [...p.querySelectorAll('.gl-body, .gl-outcomes')].filter(e => e.getBoundingClientRect().width < page.width - 4 || e.scrollHeight > e.clientHeight + 2);
+          const cut = [...p.querySelectorAll('.gl-plot canvas')].filter(e => e.getBoundingClientRect().right > page.right);
+          return [...parts, ...cut].map(e => e.className || e.tagName); }"""
+        assert panel.evaluate(outside) == []
+    finally:
+        page.emulate_media(media="screen")
+        page.set_viewport_size(size)
+
+
 def test_a_flip_draws_the_lines_that_change_and_no_other(page, cast):
     panel = add(page, {**traits(cast), "seen": [0, 1]})
     pictures = (
