@@ -23,7 +23,7 @@ export class Prediction {
       choice.group.querySelectorAll("label").forEach((label, i) => label.querySelector("input")?.setAttribute("aria-label", `${answers[i].letter}: ${answers[i].text}`));
       choice.group.title = words;
       this.node.classList.add("gl-asked");
-      this.node.append(make("div", { class: "gl-asks", title: words }, make("b", {}, "Predict first: "), asks), choice.group, go);
+      this.node.append(make("div", { class: "gl-asks", title: words }, make("b", {}, "Predict first: "), asks || words), choice.group, go);
       return;
     }
     const selects = scene.sides[other].groups.map(({ names }) => {
