@@ -261,7 +261,8 @@ def _run(
     # The front end for plain tapes imports this one.
     from gradlab.doctor.frontends.call import recorded_tapes
 
-    eager = failed = None
+    eager = None
+    failed: Exception | None = None
     session.asked_again(found)  # what earlier runs asked is not wanted
     try:
         with redirect_stdout(StringIO()) if over else nullcontext():

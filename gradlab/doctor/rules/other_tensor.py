@@ -208,18 +208,6 @@ def _ran(run: Run, definition: syntax.Definition) -> bool:
     )
 
 
-def _made_before(scope: UserScope, name: str) -> list[syntax.Definition]:
-    """The assignments to a name that may have made its value: not the one that waits for the gradient asked for now,
-    where another one is above it (`grads`, asked first of one tape and then of the next)."""
-    found = scope.definitions(name)
-    waits = [
-        d
-        for d in found
-        if any(d.file == f and d.statement.lineno <= n <= (d.statement.end_lineno or 0) for f, n in scope.spots)
-    ]
-    return [d for d in found if d not in waits] or found
-
-
 def _depends(
     scope: UserScope, name: str, aliases: set[str], depth: int, seen: set[str], called: bool = False
 ) -> list[syntax.Definition]:
@@ -230,7 +218,7 @@ def _depends(
     if depth == 0 or name in seen:
         return []
     seen.add(name)
-    for d in reversed(_made_before(scope, name)):
+    for d in reversed(scope.finished(scope.definitions(name))):
         reads = syntax.names(d.value) - {name}
         if called:
             if any(_runs(c, aliases) for c in syntax.calls(d.value)):

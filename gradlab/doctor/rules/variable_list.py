@@ -332,14 +332,13 @@ def left_out_by_a_condition(case: Case) -> Finding | None:
 
 def _fix_of(test: ast.expr, case: Case) -> str:
     """How to choose variables by the layer that has them. Keras 3 gives a variable the last part of its path as name."""
-    path = str(getattr(case.variable, "path", "") or getattr(case.variable, "name", ""))
-    by_name = any(isinstance(n, ast.Attribute) and n.attr == "name" for n in ast.walk(test))
-    named = (
-        f"a variable's name here is like `{path.rpartition('/')[2]}`, its path like `{path}`: "
-        if by_name and "/" in path
-        else ""
-    )
-    return f"{named}take the list of the layer itself, layer.trainable_variables, or correct the condition"
+    fix = "take the list of the layer itself, layer.trainable_variables, or correct the condition"
+    owner = case.listing.owner if case.listing is not None else None
+    kept = next((v for v in getattr(owner, "trainable_variables", ()) if unwrap(v) is case.variable), None)
+    name, path = str(getattr(kept, "name", "")), str(getattr(kept, "path", ""))
+    if path in ("", name) or not any(isinstance(n, ast.Attribute) and n.attr == "name" for n in ast.walk(test)):
+        return fix
+    return f"the name of a variable is like `{name}`, its path like `{path}`: {fix}"
 
 
 @rule(Kind.MISSING, Kind.EMPTY, rank=30, cause=EMPTY)
