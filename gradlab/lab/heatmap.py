@@ -21,6 +21,7 @@ import numpy as np
 
 from gradlab.lab.reading import Kind, Reading, Side, as_rows, format_shape
 from gradlab.lab.scale import LIMITS, Scale, fitted
+from gradlab.runtime.arguments import no_string
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +43,10 @@ class Picture:
 
 
 def picture(positions: Sequence[str], sides: Sequence[Side], scale: Scale | None = None) -> Picture:
-    """Every source (columns) at every position (rows), on one colour scale: the given one, or one fitted to these."""
+    """Every source (columns) at every position (rows), on one colour scale: the given one, or one fitted to these.
+
+    TypeError where `positions` is a string and no list of names."""
+    no_string(positions, "positions")
     return as_picture(draw(positions, sides, scale), describe(positions, sides))
 
 

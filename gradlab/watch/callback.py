@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from gradlab.runtime.arguments import names
 from gradlab.runtime.keras_backend import require_tensorflow
 from gradlab.watch import rules
 from gradlab.watch.alarm import Alarm
@@ -42,7 +43,7 @@ class Watch(tf.keras.callbacks.Callback):
     keep
         Columns that are kept at most, 16 or more; a longer training is thinned to every second step, fourth, and so on.
     stop_on
-        Names of alarms that end training (`model.stop_training`), at most 16 steps or a quarter of a second after the
+        A list of names of alarms that end training (`model.stop_training`), at most 16 steps or a quarter of a second after the
         step: "nan", "none", "unseen", "zero", "dead", "exploding", "update", "imbalance".
     log_dir
         A folder for TensorBoard: norms and histograms, by `tf.summary`.
@@ -96,7 +97,7 @@ class Watch(tf.keras.callbacks.Callback):
         super().__init__()
         if not isinstance(every, int) or every < 1:
             raise ValueError(f"every is {every!r}; expected a whole number of steps, 1 or more")
-        stop_on = (stop_on,) if isinstance(stop_on, str) else tuple(stop_on)
+        stop_on = names(stop_on, "stop_on")
         unknown = [name for name in stop_on if name not in TOLD]
         if unknown:
             raise ValueError(f"stop_on has {unknown[0]!r}; expected names of alarms: {', '.join(TOLD)}")
@@ -108,6 +109,7 @@ class Watch(tf.keras.callbacks.Callback):
         self._guard: Guard | None = None
         self._loop: Loop | None = None
         self._taken = self._before = 0
+        self._given = False  # fit has begun a batch
         self._unread = 0  # steps, at most, since the rings were read
         self._at_once = 1  # steps in one call of the train function
         self._last_read = 0.0
@@ -142,6 +144,7 @@ class Watch(tf.keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         """Make the train function that records."""
         require_tensorflow(self.model, "gradlab.Watch")
+        self._given = False
         other = _watched.get(self.model)
         if other is not None and other is not self and other.params is self.params:
             raise ValueError(
@@ -161,6 +164,7 @@ class Watch(tf.keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """The next call of the train function is the one that records."""
+        self._given = True
         if self._guard is not None:
             self._guard.arm()
 
@@ -173,7 +177,9 @@ class Watch(tf.keras.callbacks.Callback):
     def on_train_end(self, logs: Any = None) -> None:
         """The last columns, the last alarms, the last picture."""
         self._read()
-        if self.record.steps:
+        if not self._given:
+            self.record.alarms.append(_no_batch())
+        elif self.record.steps:
             self._sound([a for r in self._rules for a in r.end(self.record.steps, self.record.names, self._listed)])
         elif self._guard is not None:
             self.record.alarms.append(_nothing_seen())
@@ -337,7 +343,8 @@ class Watch(tf.keras.callbacks.Callback):
         Path(path).write_text(page(self.record), encoding="utf-8")
 
     def __repr__(self) -> str:
-        told = f"{len(self.record.alarms)} alarms" if self.record.alarms else "no alarm"
+        count = len(self.record.alarms)
+        told = f"{count} alarm{'s' * (count > 1)}" if count else "no alarm"
         lines = [f"gradlab.Watch: {self.record.steps} steps, {len(self.record.names)} variables, {told}"]
         for alarm in self.record.alarms:
             lines += ["  " + line for line in alarm.lines()]
@@ -355,6 +362,14 @@ def _nothing_seen() -> Alarm:
         "in your own loop call watch.step(gradients, variables, loss)"
     )
     return Alarm("unseen", 1, 1, (), words, "not one call of an optimizer's apply_gradients or apply")
+
+
+def _no_batch() -> Alarm:
+    words = (
+        "fit was given no batch, so there was nothing to watch; expected at least one: look at the dataset or generator, "
+        "which is empty or used up"
+    )
+    return Alarm("unseen", 1, 1, (), words, "not one step was taken")
 
 
 def _steps_in_one_call(model: Any) -> int:
