@@ -96,10 +96,9 @@ def _show(results: list[LineGradients], chosen: argparse.Namespace, error: BaseE
         print(json.dumps([r.to_dict() for r in results], indent=1, allow_nan=False))
     else:
         shown = results if chosen.all else results[-1:]
-        if not asked and error is not None and not any(r.lines for r in shown):
-            shown = []  # nothing of it ran: the exception above says all
         for result in shown:
-            print(render(result, numbers=chosen.numbers, whole=True))
+            if result.lines or asked or error is None:  # else nothing of it ran, and the exception above says all
+                print(render(result, numbers=chosen.numbers, whole=True))
         if len(results) > len(shown):
             print(f"{len(results) - 1} more lines asked a tape: --all prints them, --html FILE shows them")
     if not asked and (why := nothing_asked(error)):

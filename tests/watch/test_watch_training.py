@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tracemalloc
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -177,7 +178,7 @@ def test_a_bad_step_between_two_measured_ones_is_found_with_its_batch_and_weight
     ends = []
     for steps in (6, 3):
         model = network(jit_compile=jit)
-        watch = Watch(every=5, view=None, ask=False, stop_on="nan")
+        watch = Watch(every=5, view=None, ask=False, stop_on=("nan",))
         model.fit(x[: 8 * steps], y[: 8 * steps], batch_size=8, shuffle=False, verbose=0, callbacks=[watch])
         ends.append((model, watch))
     (_, watch), (healthy, _) = ends
@@ -238,13 +239,29 @@ def test_a_training_of_a_hundred_thousand_steps_stays_flat():
 def test_wrong_arguments_are_named():
     for keywords, words in (
         ({"every": 0}, "every is 0"),
-        ({"stop_on": "nam"}, "stop_on has 'nam'"),
+        ({"stop_on": ["nam"]}, "stop_on has 'nam'"),
         ({"view": "tv"}, "view is 'tv'"),
     ):
         with pytest.raises(ValueError, match=words):
             Watch(**keywords)
     with pytest.raises(ValueError, match="keep is 3"):
         Watch(keep=3)
+    with pytest.raises(TypeError, match=r"stop_on is the string 'nan'; expected a list of names: stop_on=\['nan'\]"):
+        Watch(stop_on="nan")
+
+
+def test_a_fit_without_a_batch_is_told_as_one():
+    model, x, y, _ = ALL["compiled"]()
+    watch = Watch(view=None)
+    data = tf.data.Dataset.from_tensor_slices((x, y)).take(0).batch(4)
+    try:
+        with warnings.catch_warnings():  # Keras' own, that the data ran out
+            warnings.simplefilter("ignore")
+            model.fit(data, verbose=0, callbacks=[watch])
+    except ValueError:  # legacy Keras refuses it
+        return
+    assert [alarm.words.partition(",")[0] for alarm in watch.record.alarms] == ["fit was given no batch"]
+    assert repr(watch).startswith("gradlab.Watch: 0 steps, 0 variables, 1 alarm\n")
 
 
 def test_a_doctor_that_fails_does_not_end_the_training(monkeypatch):
