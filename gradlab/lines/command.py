@@ -85,8 +85,8 @@ def _show(results: list[LineGradients], chosen: argparse.Namespace, error: BaseE
         if chosen.source is not None:
             try:
                 result.chosen(chosen.source)
-            except LookupError as error:
-                print(f"gradlab annotate: {error}", file=sys.stderr)
+            except LookupError as unknown:
+                print(f"gradlab annotate: {unknown}", file=sys.stderr)
                 return FAILED
     if chosen.html:
         with open(chosen.html, "w", encoding="utf-8") as file:
