@@ -109,7 +109,6 @@ class Watch(tf.keras.callbacks.Callback):
         self._guard: Guard | None = None
         self._loop: Loop | None = None
         self._taken = self._before = 0
-        self._given = False  # fit has begun a batch
         self._unread = 0  # steps, at most, since the rings were read
         self._at_once = 1  # steps in one call of the train function
         self._last_read = 0.0
@@ -144,7 +143,6 @@ class Watch(tf.keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         """Make the train function that records."""
         require_tensorflow(self.model, "gradlab.Watch")
-        self._given = False
         other = _watched.get(self.model)
         if other is not None and other is not self and other.params is self.params:
             raise ValueError(
@@ -164,7 +162,6 @@ class Watch(tf.keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """The next call of the train function is the one that records."""
-        self._given = True
         if self._guard is not None:
             self._guard.arm()
 
@@ -177,9 +174,7 @@ class Watch(tf.keras.callbacks.Callback):
     def on_train_end(self, logs: Any = None) -> None:
         """The last columns, the last alarms, the last picture."""
         self._read()
-        if not self._given:
-            self.record.alarms.append(_no_batch())
-        elif self.record.steps:
+        if self.record.steps:
             self._sound([a for r in self._rules for a in r.end(self.record.steps, self.record.names, self._listed)])
         elif self._guard is not None:
             self.record.alarms.append(_nothing_seen())
@@ -362,14 +357,6 @@ def _nothing_seen() -> Alarm:
         "in your own loop call watch.step(gradients, variables, loss)"
     )
     return Alarm("unseen", 1, 1, (), words, "not one call of an optimizer's apply_gradients or apply")
-
-
-def _no_batch() -> Alarm:
-    words = (
-        "fit was given no batch, so there was nothing to watch; expected at least one: look at the dataset or generator, "
-        "which is empty or used up"
-    )
-    return Alarm("unseen", 1, 1, (), words, "not one step was taken")
 
 
 def _steps_in_one_call(model: Any) -> int:
