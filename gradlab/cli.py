@@ -53,8 +53,25 @@ def _reader_has_gone() -> bool:
 def _main(arguments: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     # The doctor and the line gradients import TensorFlow: only when they are called.
-    chosen = _parser(words[0] if words else "")[0].parse_args(words)
+    parser, commands = _parser(words[0] if words else "")
+    chosen = parser.parse_args(words)
+    hint = _after_the_script(commands[chosen.command], getattr(chosen, "arguments", []))
+    if hint:
+        print(f"gradlab {chosen.command}: {hint}", file=sys.stderr, flush=True)
     return int(chosen.run(chosen))
+
+
+def _after_the_script(command: argparse.ArgumentParser, arguments: Sequence[str]) -> str:
+    """A hint where an option of the command stands among the arguments of the script; "" where none does.
+
+    The script may have an option of that name, so it is a hint. Short options (-m, -h) are every script's own.
+    """
+    ours = {name for name in command._option_string_actions if name.startswith("--")} - {"--help"}  # noqa: SLF001
+    late = [name for name in dict.fromkeys(word.partition("=")[0] for word in arguments) if name in ours]
+    if not late:
+        return ""
+    belong, put = ("belongs", "put it") if len(late) == 1 else ("belong", "put them")
+    return f"{', '.join(late)} after the script {belong} to the script; for gradlab {put} before the script"
 
 
 def helps() -> dict[str, str]:

@@ -14,6 +14,7 @@ from gradlab.bptt.layers import kind_of, recurrent, state_names
 from gradlab.bptt.result import LayerThroughTime, ThroughTime
 from gradlab.bptt.run import Call, Watched, collect
 from gradlab.bptt.target import has_own_step, target
+from gradlab.doctor.frontends.given_batch import shapes_named
 from gradlab.doctor.frontends.training_step import batch, in_a_replica
 from gradlab.doctor.recording.snapshot import Snapshot
 from gradlab.doctor.recording.sources import unwrap
@@ -77,7 +78,8 @@ def through_time(
     given = batch(x, y, sample_weight)
     snapshot = Snapshot(lambda v: id(v.handle))
     try:
-        return in_a_replica(lambda: _found(model, given, training, maps, snapshot))
+        with shapes_named(model, given[0]):
+            return in_a_replica(lambda: _found(model, given, training, maps, snapshot))
     finally:
         snapshot.restore(list(snapshot.handles()))
 

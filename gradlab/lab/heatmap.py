@@ -21,6 +21,7 @@ import numpy as np
 
 from gradlab.lab.reading import Kind, Reading, Side, as_rows, format_shape
 from gradlab.lab.scale import LIMITS, Scale, fitted
+from gradlab.runtime.arguments import no_string
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +45,7 @@ class Picture:
 def picture(positions: Sequence[str], sides: Sequence[Side], scale: Scale | None = None) -> Picture:
     """Every source (columns) at every position (rows), on one colour scale: the given one, or one fitted to these.
 
-    Colour is log10 of the size of an entry.
+    Colour is log10 of the size of an entry. TypeError where `positions` is a string and no list of names.
 
     >>> import gradlab
     >>> from gradlab.lab.reading import Kind, Reading, Side
@@ -53,6 +54,7 @@ def picture(positions: Sequence[str], sides: Sequence[Side], scale: Scale | None
     on:
       w 2: ∅ None: no path to the loss
     """
+    no_string(positions, "positions")
     return as_picture(draw(positions, sides, scale), describe(positions, sides))
 
 

@@ -7,17 +7,17 @@ import json
 import os
 import runpy
 import sys
-import traceback
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from gradlab.doctor.frontends.command import INTERRUPTED, nothing_asked, say, show_traceback
+from gradlab.doctor.recording.frames import as_before
 from gradlab.lines.model import LineGradients
 from gradlab.lines.page import document
 from gradlab.lines.text import render
 from gradlab.lines.with_doctor import Ran, run
 from gradlab.runtime.files import unwritable
-from gradlab.runtime.shown_traceback import without_hooks
 
 FOUND, FAILED = 1, 2
 
@@ -27,7 +27,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Run a Python script unchanged and print it with the gradient of each line in the margin: one cell for each time "
         "that the line ran, by the norm of d loss / d (the value that the line made). "
-        "Exit status: 0 every gradient is there, 1 something to look at, 2 the script failed or asked no tape."
+        "Exit status: 0 every gradient is there, 1 something to look at, 2 the script failed or asked no tape, "
+        "130 the script was interrupted."
     )
     parser.add_argument("-m", dest="module", metavar="package.module", help="run this module in place of a file")
     parser.add_argument("--html", metavar="FILE", help="also write a web page that needs no network")
@@ -57,8 +58,7 @@ def main(chosen: argparse.Namespace) -> int:
         print(f"gradlab annotate: --html {chosen.html!r}: {wrong}; nothing was run", file=sys.stderr)
         return FAILED
     ran = _as_main(code, name, arguments, folder)
-    failed = _failed(ran.error)
-    return _show(ran.results, chosen, failed)
+    return _show(ran.results, chosen, ran.error, _ended(ran.error))
 
 
 def _as_main(code: Callable[[], Any], name: str, arguments: list[str], folder: str) -> Ran:
@@ -66,27 +66,30 @@ def _as_main(code: Callable[[], Any], name: str, arguments: list[str], folder: s
     sys.argv = [name, *arguments]
     sys.path.insert(0, folder)
     try:
-        return run(code)
+        return run(lambda: as_before(code, ()))
     finally:
         sys.argv, sys.path[:] = argv, path
 
 
-def _failed(error: BaseException | None) -> bool:
+def _ended(error: BaseException | None) -> int:
+    """Say what ended the script, as Python would, and the exit status for it; 0 if it ended well."""
     if error is None:
-        return False
+        return 0
     if isinstance(error, SystemExit):
-        return error.code not in (None, 0)
-    traceback.print_exception(without_hooks(error))
-    return True
+        if error.code is not None and not isinstance(error.code, int):
+            say(str(error.code), sys.stderr)  # as Python shows sys.exit("message")
+        return 0 if error.code in (None, 0) else FAILED
+    show_traceback(error)
+    return INTERRUPTED if isinstance(error, KeyboardInterrupt) else FAILED
 
 
-def _show(results: list[LineGradients], chosen: argparse.Namespace, failed: bool) -> int:
+def _show(results: list[LineGradients], chosen: argparse.Namespace, error: BaseException | None, ended: int) -> int:
     for result in results:
         if chosen.source is not None:
             try:
                 result.chosen(chosen.source)
-            except LookupError as error:
-                print(f"gradlab annotate: {error}", file=sys.stderr)
+            except LookupError as unknown:
+                print(f"gradlab annotate: {unknown}", file=sys.stderr)
                 return FAILED
     if chosen.html:
         with open(chosen.html, "w", encoding="utf-8") as file:
@@ -97,12 +100,13 @@ def _show(results: list[LineGradients], chosen: argparse.Namespace, failed: bool
     else:
         shown = results if chosen.all else results[-1:]
         for result in shown:
-            print(render(result, numbers=chosen.numbers, whole=True))
+            if result.lines or asked or error is None:  # else nothing of it ran, and the exception above says all
+                print(render(result, numbers=chosen.numbers, whole=True))
         if len(results) > len(shown):
             print(f"{len(results) - 1} more lines asked a tape: --all prints them, --html FILE shows them")
-    if not asked:
-        print("gradlab annotate: the script asked no tf.GradientTape for a gradient", file=sys.stderr)
-    if failed or not asked:
-        return FAILED
+    if not asked and (why := nothing_asked(error)):
+        print(f"gradlab annotate: {why}", file=sys.stderr)
+    if ended or not asked:
+        return ended or FAILED
     broken = any(s.kind != "ok" for r in results for s in r.sources) or any(r.raised for r in results)
     return FOUND if broken else 0

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from gradlab.doctor.frontends import training_step
+from gradlab.doctor.frontends import given_batch, training_step
 from gradlab.lines import hooks
 from gradlab.lines.api import line_gradients, recorded
 from gradlab.lines.doctor_parts import Snapshot, key
@@ -23,9 +23,18 @@ def of_model(
     """
     training_step.check_compiled(model)
     hooks.check_free()
-    data = training_step.packed(training_step.batch(x, y, sample_weight, class_weight))
-    training_step.make_built(model, data)
-    return training_step.in_a_replica(lambda: _of_step(model, data, source, cut))
+    given = training_step.batch(x, y, sample_weight, class_weight)
+    given_batch.check_targets(model, given[1], training_step.own, "gradlab.line_gradients")
+    data = training_step.packed(given)
+    with given_batch.shapes_named(model, given[0]):
+        training_step.make_built(model, data)
+        found = training_step.in_a_replica(lambda: _of_step(model, data, source, cut))
+        if found.error is not None and (not found.lines or given_batch.misfit(model, given[0])):
+            # No line of the caller's own carries it, or one that is not at fault.
+            raise RuntimeError(
+                f"the training step failed: {type(found.error).__name__}: {found.error}"
+            ) from found.error
+    return found
 
 
 def _of_step(model: Any, data: Any, source: str | None, cut: bool) -> LineGradients:

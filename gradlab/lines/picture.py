@@ -17,6 +17,7 @@ from gradlab.lines.looks import Fold, clean, headline, shown, tags
 from gradlab.lines.model import Line, LineGradients
 from gradlab.lines.parts import WORDS
 from gradlab.lines.strip import spans
+from gradlab.runtime.arguments import no_string
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -145,7 +146,10 @@ class Column:
 
 
 def picture(results: Sequence[LineGradients], titles: Sequence[str] = ()) -> Picture:
-    """One or several results (both positions of a switch) side by side, on one scale, as a PNG with its words."""
+    """One or several results (both positions of a switch) side by side, on one scale, as a PNG with its words.
+
+    TypeError where `titles` is a string and no list of names."""
+    no_string(titles, "titles")
     return as_picture(draw(results, titles), describe(results, titles))
 
 

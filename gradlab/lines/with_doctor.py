@@ -47,15 +47,15 @@ class ScriptRecording(Recording):
 
 
 def run(function: Callable[[], Any], *, doctor: bool = True) -> Ran:
-    """Run code that opens its own tapes. Its exception is kept as `.error`, SystemExit too. Without `doctor` no cut is
-    marked.
+    """Run code that opens its own tapes. Its exception is kept as `.error`, SystemExit and KeyboardInterrupt too: what was
+    recorded until then is there. Without `doctor` no cut is marked.
 
     A tf.function that opens a tape, and `fit`, run compiled as they are; if no tape was asked outside of them, the last
     call is run once more eagerly, and weights, optimizer slots and generators are put back.
     """
     recording = ScriptRecording()
     ran = _recorded(recording, function, doctor)
-    if not any(r.asks for r in ran.results):
+    if not any(r.asks for r in ran.results) and not isinstance(ran.error, KeyboardInterrupt):
         again = _again(recording, doctor)
         if again is not None:
             again.error = again.error or ran.error
@@ -79,7 +79,7 @@ def _recorded(recording: Recording, function: Callable[[], Any], doctor: bool) -
     box: list[Any] = []
     try:
         ran.returned = recording.run(both if doctor else function)
-    except (Exception, SystemExit) as error:  # shown by the caller
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # shown by the caller
         ran.error = error
     found = reports(box[0]) if box else []
     raised = ran.error if isinstance(ran.error, Exception) else None

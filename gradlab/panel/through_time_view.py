@@ -104,7 +104,8 @@ def page(found: ThroughTime) -> str:
         'el: document.getElementById("picture") }); });'
     )
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>gradlab.through_time</title></head><body>'
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>gradlab.through_time</title>'
+        "<style>body{font-family:system-ui,sans-serif}</style></head><body>"
         f'<h1>Through time</h1><div id="picture"></div><noscript><img alt="{alt}" src="data:image/png;base64,{picture}">'
         f'</noscript><pre>{escape(repr(found))}</pre><script type="module">{start}</script></body></html>\n'
     )

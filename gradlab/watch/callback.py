@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from gradlab.runtime.arguments import names
 from gradlab.runtime.keras_backend import require_tensorflow
 from gradlab.watch import rules
 from gradlab.watch.alarm import Alarm
@@ -42,7 +43,7 @@ class Watch(tf.keras.callbacks.Callback):
     keep
         Columns that are kept at most, 16 or more; a longer training is thinned to every second step, fourth, and so on.
     stop_on
-        Names of alarms that end training (`model.stop_training`), at most 16 steps or a quarter of a second after the
+        A list of names of alarms that end training (`model.stop_training`), at most 16 steps or a quarter of a second after the
         step: "nan", "none", "unseen", "zero", "dead", "exploding", "update", "imbalance".
     log_dir
         A folder for TensorBoard: norms and histograms, by `tf.summary`.
@@ -96,7 +97,7 @@ class Watch(tf.keras.callbacks.Callback):
         super().__init__()
         if not isinstance(every, int) or every < 1:
             raise ValueError(f"every is {every!r}; expected a whole number of steps, 1 or more")
-        stop_on = (stop_on,) if isinstance(stop_on, str) else tuple(stop_on)
+        stop_on = names(stop_on, "stop_on")
         unknown = [name for name in stop_on if name not in TOLD]
         if unknown:
             raise ValueError(f"stop_on has {unknown[0]!r}; expected names of alarms: {', '.join(TOLD)}")
@@ -337,7 +338,8 @@ class Watch(tf.keras.callbacks.Callback):
         Path(path).write_text(page(self.record), encoding="utf-8")
 
     def __repr__(self) -> str:
-        told = f"{len(self.record.alarms)} alarms" if self.record.alarms else "no alarm"
+        count = len(self.record.alarms)
+        told = f"{count} alarm{'s' * (count > 1)}" if count else "no alarm"
         lines = [f"gradlab.Watch: {self.record.steps} steps, {len(self.record.names)} variables, {told}"]
         for alarm in self.record.alarms:
             lines += ["  " + line for line in alarm.lines()]

@@ -38,7 +38,8 @@ def figure(record: Record, what: str = "norm") -> Figure:
     above, below = fig.subplots(2, 1, sharex=True, height_ratios=[1, max(rows, 3) / 5])
     low, high = limits(what)
     above.plot(np.arange(columns) + 0.5, record.losses[::thin], color="black", linewidth=1)
-    above.set_ylabel(f"loss\n({record.loss_word})" if record.loss_word else "loss", fontsize=7)
+    # Along the top, where there is room for a sentence: beside the axis it is cut, or lies on the names below.
+    above.set_title(f"loss ({record.loss_word})" if record.loss_word else "loss", fontsize=7, loc="left")
     above.tick_params(labelsize=7)
     with np.errstate(divide="ignore", invalid="ignore"):
         shown = np.ma.masked_where(~np.isfinite(matrix) | (matrix <= 0), np.log10(np.where(matrix > 0, matrix, np.nan)))
@@ -80,7 +81,7 @@ def figure(record: Record, what: str = "norm") -> Figure:
     handles = [Patch(facecolor=c, hatch=h, edgecolor="#555555", label=t) for c, h, t in keys]
     fig.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=7)
     bar = fig.colorbar(ScalarMappable(Normalize(low, high), "viridis"), ax=below)
-    bar.set_label(WHAT[what], fontsize=7)
+    below.set_title(WHAT[what], fontsize=7, loc="left")  # beside the bar it is cut where there are few variables
     bar.ax.tick_params(labelsize=7)
     return fig
 

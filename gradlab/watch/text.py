@@ -68,8 +68,10 @@ def summary(record: Record) -> str:
     last = record.columns[-1]
     kinds = [last.kind(i) for i in range(len(record.names))]
     fine = [float(v) for v, k in zip(last.norm, kinds, strict=False) if k == "ok"]
-    sizes = f"|g| {min(fine):.1e} to {max(fine):.1e}" if fine else "no gradient"
-    odd = ", ".join(f"{kinds.count(k)} {'not passed' if k == 'unseen' else k}" for k in WORST if k in kinds)
+    sizes = f"|g| {min(fine):.1e} to {max(fine):.1e}" if fine else ""
+    words = {"none": "None", "unseen": "not passed"}
+    odd = ", ".join(f"{kinds.count(k)} {words.get(k, k)}" for k in WORST if k in kinds)
+    sizes = ", ".join(part for part in (sizes, odd) if part) or "no variable"
     loss = "" if np.isnan(last.loss) else f", loss {last.loss:.4g}"
     told = f", {len(record.alarms)} alarm{'s' * (len(record.alarms) > 1)}" if record.alarms else ", no alarm"
-    return f"step {last.step}{loss}, {sizes}{', ' + odd if odd else ''}{told}"
+    return f"step {last.step}{loss}, {sizes}{told}"

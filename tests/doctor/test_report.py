@@ -85,6 +85,12 @@ def test_path_has_norms_and_the_cut():
     assert before == [None] and after[0] is not None and after[0] > 0
 
 
+def test_a_report_without_a_count_of_ops_says_none():
+    rows = [gradlab.doctor.Diagnosis("w", Kind.OK, norm=0.5)]
+    assert "ops recorded" not in gradlab.doctor.Report(rows)._repr_html_()
+    assert "<small>7 ops recorded</small>" in gradlab.doctor.Report(rows, ops=7)._repr_html_()
+
+
 def test_repr_and_dict():
     report = cell(CELL, "<ipython-input-6-abc>")["report"]
     text = repr(report)

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 import gradlab
+from gradlab.doctor.frontends.given_batch import misfit
 
 sys.path.insert(0, str(Path(__file__).parent))
 import step_cases
@@ -107,8 +108,9 @@ def test_what_else_an_assertion_refuses():
     spoilt = keras.Sequential([keras.Input((4,)), L.Dense(3, name="first"), L.Lambda(tf.math.log), L.Dense(1)])
     for model in (dead, spoilt):
         model.compile("sgd", "mse")
-    with pytest.raises(AssertionError, match=r"dead/kernel: exactly zero: zero-saturated.*\n.*\n  fix: "):
+    with pytest.raises(AssertionError, match=r"dead/kernel: exactly zero: zero-saturated.*\n.*dead/bias: ") as zero:
         gradlab.assert_gradients(dead, x, y)
+    assert str(zero.value).count("\n  fix: ") == 1  # two variables, one cause: two lines, and what to do once
     gradlab.assert_gradients(dead, x, y, zero=True)
     with pytest.raises(AssertionError, match=r"first/kernel: NaN"):
         gradlab.assert_gradients(spoilt, x, y)
@@ -134,6 +136,115 @@ def test_an_assertion_on_a_function_of_the_loss():
     assert gradlab.assert_gradients(loss, {"w": w, "aside": aside}).row("aside").status == "zero"  # by design
     with pytest.raises(AssertionError, match="w: it should stay frozen"):
         gradlab.assert_gradients(lambda: tf.reduce_sum(w * w), {"w": w}, frozen=["w"])
+
+
+def q_learning():
+    """A healthy target network: the loss stops the gradient of the target on purpose."""
+    w = tf.Variable(np.random.RandomState(3).randn(4, 2), dtype=tf.float32, name="w")
+    x = tf.random.stateless_normal((8, 4), (1, 2))
+
+    def loss():
+        target = tf.stop_gradient(0.9 * tf.reduce_max(tf.tanh(x + 0.1) @ w, -1) + 1.0)
+        return tf.reduce_mean((tf.reduce_max(tf.tanh(x) @ w, -1) - target) ** 2)
+
+    return loss, {"w": w}
+
+
+def test_what_is_by_design_passes_unless_it_is_asked():
+    loss, sources = q_learning()
+    report = gradlab.assert_gradients(loss, sources)
+    assert {str(row.status) for row in report.rows} == {"wrong"} and all(row.by_design for row in report.rows)
+    with pytest.raises(AssertionError, match=r"the wrong one: stop-gradient[\s\S]*if it is meant: wrong=True") as said:
+        gradlab.assert_gradients(loss, sources, by_design=False)
+    assert str(said.value).count("target = tf.stop_gradient(") == 1
+    gradlab.assert_gradients(loss, sources, by_design=False, wrong=True)
+    w = tf.Variable([1.0, 2.0], name="w")
+    with pytest.raises(AssertionError, match=r"w: None: [\s\S]*if it is meant: none=True"):  # it would never train
+        gradlab.assert_gradients(lambda: tf.reduce_sum(tf.stop_gradient(w) * 2.0), {"w": w})
+
+
+def test_a_loss_that_is_flat_in_one_direction_is_no_straight_through_estimator(monkeypatch):
+    """By chance a target network's loss can be flat where the first difference is taken."""
+    from gradlab.doctor.analysis.finite_differences import SEED, Probe, Slope
+
+    plain = Probe.slope
+
+    def slope(self, sources, gradients, eps=0.01, seed=SEED):
+        found = plain(self, sources, gradients, eps, seed)
+        return Slope(found.tape, found.tape / 1000, found.step, True) if seed == SEED else found
+
+    monkeypatch.setattr(Probe, "slope", slope)
+    loss, sources = q_learning()
+    row = gradlab.explain(loss, sources).rows[0]
+    assert (str(row.status), row.cause, row.by_design) == ("wrong", "stop-gradient", True)
+    w = tf.Variable([1.0, 2.0])
+    log_p = lambda: tf.reduce_sum(w * tf.constant([0.3, 0.2]))  # noqa: E731
+    flat = lambda: 3.0 * tf.exp(log_p() - tf.stop_gradient(log_p()))  # noqa: E731 (REINFORCE: the value is 3 whatever w is)
+    row = gradlab.explain(flat, {"w": w}).row("w")
+    assert str(row.status) == "ok" and "on purpose (the loss itself does not move)" in row.evidence
+
+
+def test_a_string_is_no_list_of_names():
+    model = keras.Sequential([keras.Input((4,)), L.Dense(3, name="base"), L.Dense(1, name="head")])
+    model.compile("sgd", "mse")
+    for word in ("trained", "frozen"):
+        with pytest.raises(
+            TypeError, match=rf"{word} is the string 'head'; expected a list of names: {word}=\['head'\]"
+        ):
+            gradlab.assert_gradients(model, *batch(), **{word: "head"})
+    w = tf.Variable([1.0, 2.0])
+    for ask in (gradlab.explain, gradlab.line_gradients):
+        with pytest.raises(TypeError, match=r"watch is the string 'w'; expected a list of names: watch=\['w'\]"):
+            ask(lambda: tf.reduce_sum(w), {"w": w}, watch="w")
+    with pytest.raises(TypeError, match="positions is the string 'on'"):
+        gradlab.picture("on", [])
+    from gradlab.lines.picture import picture
+
+    with pytest.raises(TypeError, match="titles is the string 'on'"):
+        picture([], "on")
+
+
+def recurrent():
+    model = keras.Sequential([keras.Input((5, 3)), L.SimpleRNN(4, name="rnn"), L.Dense(1)], name="mine")
+    model.compile("sgd", "mse")
+    return model, np.ones((8, 5, 3), "float32"), np.ones((8, 1), "float32")
+
+
+MODEL, X, Y = recurrent()
+DATA = tf.data.Dataset.from_tensor_slices((X, Y))
+ASKS = [gradlab.explain, gradlab.line_gradients, gradlab.through_time]
+NO_BATCH = {
+    "empty dataset": ((DATA.take(0).batch(4),), r"x is a tf\.data\.Dataset without any batch \(cardinality 0\)"),
+    "empty arrays": ((X[:0], Y[:0]), r"x has no samples: its shape is \(0, 5, 3\); expected at least one"),
+    "features": ((X[:, :, :2], Y), r"x has shape \(8, 5, 2\), and Sequential 'mine' was built for \(None, 5, 3\)"),
+    "no batch axis": (
+        (DATA,),
+        r"x has shape \(5, 3\)[\s\S]*the batch axis may be missing: dataset\.batch\(n\), or x\[None\]",
+    ),
+    "other sizes": ((X, Y[:7]), "not of one size: x has 8, y has 7 samples"),
+    "a string": (("hello", Y), "x is one string without a batch axis"),
+    "x and y exchanged": ((Y, X), r"x has shape \(8, 1\)"),
+}
+
+
+@pytest.mark.parametrize("name", NO_BATCH)
+def test_what_is_no_batch_is_named(name):
+    given, words = NO_BATCH[name]
+    for ask in ASKS:
+        with pytest.raises(ValueError, match=words):
+            ask(MODEL, *given)
+
+
+def test_an_input_too_many_is_counted():
+    assert misfit(MODEL, (X, X)) == "x has 2 parts, and Sequential 'mine' has 1 input"
+    assert misfit(MODEL, X) == "" and misfit(step_cases.Lazy(), X[:, 0]) == ""  # it fits, or is not known
+
+
+def test_a_loss_that_lacks_its_targets_is_named():
+    for ask in (gradlab.explain, gradlab.line_gradients, gradlab.assert_gradients):
+        with pytest.raises(ValueError, match=r"y is None.*loss that compares with it \(mse\); expected gradlab\."):
+            ask(MODEL, X)
+    assert gradlab.through_time(MODEL, X)[0].kind == "SimpleRNN"  # there it means the sum of the outputs
 
 
 def test_a_layer_that_nothing_calls_is_told_and_building_draws_what_fit_would():

@@ -12,7 +12,7 @@ from gradlab.watch.columns import NONE, UNSEEN, Column
 from gradlab.watch.figure import alt_text, figure
 from gradlab.watch.page import page
 from gradlab.watch.record import Record
-from gradlab.watch.text import block, mark
+from gradlab.watch.text import block, mark, summary
 from gradlab.watch.views.lines import LinesView
 from gradlab.watch.views.terminal import TerminalView
 
@@ -76,6 +76,34 @@ def test_the_figure_tells_five_things_apart_without_colour():
     assert [t.get_text() for t in below.get_yticklabels()] == NAMES
     with pytest.raises(ValueError, match="what is 'weights'"):
         figure(record(), "weights")
+
+
+@pytest.mark.parametrize(
+    "names", [["encoder/layer_normalization/gamma", "encoder/dense_1/kernel"], list("abcdefghijkl")]
+)
+def test_no_text_of_the_figure_is_cut_or_lies_on_other_text(names):
+    made = Record(1000, names, loss_word="as logged: the mean over the epoch")
+    for step in range(1, 30):
+        made.add(column(step, np.full(len(names), 1e-3)))
+    fig = figure(made)
+    fig.draw_without_rendering()
+    titles = [t for a in fig.axes for t in (a.title, a._left_title, a.xaxis.label, a.yaxis.label) if t.get_text()]
+    labels = fig.axes[1].get_yticklabels()
+    told = {t.get_text(): t.get_window_extent() for t in (*titles, *labels)}
+    assert set(told) == {"loss (as logged: the mean over the epoch)", "log10 |gradient|, as computed", "step", *names}
+    for text, box in told.items():
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= fig.bbox.x1 and box.y1 <= fig.bbox.y1, text
+        assert not [other for other, at in told.items() if other != text and box.overlaps(at)], text
+
+
+def test_the_sentence_of_the_last_step_counts_what_is_odd():
+    made = Record(1000, ["a", "b"])
+    made.add(column(1, (np.nan, np.nan)))
+    assert summary(made) == "step 1, loss 1, 2 not finite, no alarm"
+    made.add(column(2, (NONE, UNSEEN)))
+    assert summary(made) == "step 2, loss 0.5, 1 None, 1 not passed, no alarm"
+    made.add(column(3, (1.0, 0.0)))
+    assert summary(made) == "step 3, loss 0.3333, |g| 1.0e+00 to 1.0e+00, 1 zero, no alarm"
 
 
 def test_the_page_needs_no_network_and_escapes_names():

@@ -15,6 +15,7 @@ from kerases import HERE
 from trainings import ALL, LEGACY, built, data, keras, network
 
 from gradlab.watch import hooks, variables
+from gradlab.watch.alarm import Alarm
 from gradlab.watch.callback import Watch
 
 
@@ -177,7 +178,7 @@ def test_a_bad_step_between_two_measured_ones_is_found_with_its_batch_and_weight
     ends = []
     for steps in (6, 3):
         model = network(jit_compile=jit)
-        watch = Watch(every=5, view=None, ask=False, stop_on="nan")
+        watch = Watch(every=5, view=None, ask=False, stop_on=("nan",))
         model.fit(x[: 8 * steps], y[: 8 * steps], batch_size=8, shuffle=False, verbose=0, callbacks=[watch])
         ends.append((model, watch))
     (_, watch), (healthy, _) = ends
@@ -238,13 +239,21 @@ def test_a_training_of_a_hundred_thousand_steps_stays_flat():
 def test_wrong_arguments_are_named():
     for keywords, words in (
         ({"every": 0}, "every is 0"),
-        ({"stop_on": "nam"}, "stop_on has 'nam'"),
+        ({"stop_on": ["nam"]}, "stop_on has 'nam'"),
         ({"view": "tv"}, "view is 'tv'"),
     ):
         with pytest.raises(ValueError, match=words):
             Watch(**keywords)
     with pytest.raises(ValueError, match="keep is 3"):
         Watch(keep=3)
+    with pytest.raises(TypeError, match=r"stop_on is the string 'nan'; expected a list of names: stop_on=\['nan'\]"):
+        Watch(stop_on="nan")
+
+
+def test_one_alarm_is_no_plural():
+    watch = Watch(view=None)
+    watch.record.alarms.append(Alarm("nan", 1, 1, (), "first NaN"))
+    assert repr(watch).splitlines()[0] == "gradlab.Watch: 0 steps, 0 variables, 1 alarm"
 
 
 def test_a_doctor_that_fails_does_not_end_the_training(monkeypatch):

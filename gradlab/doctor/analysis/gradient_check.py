@@ -65,6 +65,11 @@ class GradientCheck:
         """Is the contradiction there along other directions and steps as well?"""
         return sum(self.probe.slope([source], [gradient], *how).contradicts for how in FURTHER) >= NEEDED
 
+    def is_flat(self, source: Source, gradient: Any, part: float) -> bool:
+        """Does the loss move by at most this part of what the gradient says, over all further directions and steps?"""
+        slopes = [self.probe.slope([source], [gradient], *how) for how in FURTHER]
+        return sum(abs(s.measured) for s in slopes) <= part * sum(abs(s.tape) for s in slopes)
+
     def rerun(self, source: Source) -> Rerun | None:
         """A recorded run with the source moved by the first step that changes the loss or a number on the way."""
         if not self.can_move(source):

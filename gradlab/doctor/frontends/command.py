@@ -7,19 +7,25 @@ import json
 import os
 import runpy
 import sys
+import textwrap
 import threading
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import gradlab
 from gradlab.doctor.frontends import keras_warning
 from gradlab.doctor.frontends.call import recorded_tapes, reports
+from gradlab.doctor.recording.frames import as_before, is_user_file
 from gradlab.doctor.report.html import document
 from gradlab.doctor.report.report import Report
 from gradlab.runtime.shown_traceback import without_hooks
 
 FOUND, FAILED = 1, 2
+PACKAGE = os.path.join(os.path.dirname(os.path.abspath(gradlab.__file__)), "")
+REPEATED = 60  # characters of a note that a later report says again: enough to know it by
 INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 
 
@@ -53,11 +59,20 @@ def run(args: argparse.Namespace) -> int:
     status = _show(found, args)
     if told:
         say("\n".join(told), sys.stderr if args.json else sys.stdout)
-    if not found:
-        say("gradlab explain: the script asked no tf.GradientTape for a gradient", sys.stderr)
+    if not found and (why := nothing_asked(error)):
+        say(f"gradlab explain: {why}", sys.stderr)
     if ended or status or not found:
         return ended or status or FAILED
     return FOUND if any(r.problems for r in found) else 0
+
+
+def nothing_asked(error: BaseException | None) -> str:
+    """What to say of a script that asked no tape, and that this exception ended; "" where the exception says all."""
+    if isinstance(error, SyntaxError):
+        return ""
+    if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+        return "the script asked no tf.GradientTape for a gradient"
+    return "the script ended before it asked a tf.GradientTape for a gradient"
 
 
 def unusable(args: argparse.Namespace) -> str:
@@ -80,19 +95,19 @@ def run_script(args: argparse.Namespace) -> tuple[int, BaseException | None]:
     try:
         if args.module:
             sys.path.insert(0, os.getcwd())
-            runpy.run_module(args.script, run_name="__main__", alter_sys=True)
+            as_before(lambda: runpy.run_module(args.script, run_name="__main__", alter_sys=True), ())
         else:
             sys.path.insert(0, os.path.dirname(os.path.abspath(args.script)))
-            runpy.run_path(args.script, run_name="__main__")
+            as_before(lambda: runpy.run_path(args.script, run_name="__main__"), ())
     except SystemExit as end:
         if end.code is not None and not isinstance(end.code, int):
             say(str(end.code), sys.stderr)  # as Python shows sys.exit("message")
         return (0 if end.code in (None, 0) else FAILED), end
     except KeyboardInterrupt as error:  # what was recorded so far is still explained
-        _traceback(error)
+        show_traceback(error)
         return INTERRUPTED, error
     except Exception as error:  # shown as Python would show it; what was recorded so far is still explained
-        _traceback(error)
+        show_traceback(error)
         return FAILED, error
     finally:
         sys.argv, sys.path[:] = argv, path
@@ -106,19 +121,22 @@ def _join() -> None:
             thread.join()
 
 
-def _traceback(error: BaseException) -> None:
-    """An exception as Python shows it, without the frames that ran the script."""
+def show_traceback(error: BaseException) -> None:
+    """An exception as Python shows it, on standard error, without the frames that ran the script."""
     whole: TracebackType | None = without_hooks(error).__traceback__
     at = whole
-    ours = (__file__, runpy.__file__)
-    while at is not None and (
-        at.tb_frame.f_code.co_filename in ours or "runpy" in at.tb_frame.f_code.co_filename.rpartition(os.sep)[2]
-    ):
+    while at is not None and _runs_the_script(at.tb_frame.f_code.co_filename):
         at = at.tb_next
+    if at is None and isinstance(error, SyntaxError):  # of the script itself: none of its lines ran
+        say("".join(traceback.format_exception_only(error)).rstrip("\n"), sys.stderr)
+        return
     at = at or whole
-    while at is not None and at.tb_frame.f_code.co_filename.startswith("<frozen"):
-        at = at.tb_next
-    say("".join(traceback.format_exception(type(error), error, at or whole)).rstrip("\n"), sys.stderr)
+    say("".join(traceback.format_exception(type(error), error, at)).rstrip("\n"), sys.stderr)
+
+
+def _runs_the_script(file: str) -> bool:
+    ours = file.startswith(PACKAGE) and not is_user_file(file)
+    return ours or file.startswith("<frozen") or file == runpy.__file__
 
 
 def say(text: str, stream: Any) -> None:
@@ -134,7 +152,9 @@ def _show(found: list[Report], args: argparse.Namespace) -> int:
     """Print the reports, then write the page. 0 if that went well."""
     if args.json:
         say(json.dumps([r.to_dict() for r in found], indent=1), sys.stdout)
+        found = _notes_once(found)
     else:
+        found = _notes_once(found)
         for report in found:
             say(repr(report), sys.stdout)
     if args.html:
@@ -144,3 +164,17 @@ def _show(found: list[Report], args: argparse.Namespace) -> int:
             say(f"gradlab explain: --html {args.html!r} was not written: {error}", sys.stderr)
             return FAILED
     return 0
+
+
+def _notes_once(found: list[Report]) -> list[Report]:
+    """The same reports, each long note whole only where it comes first: they are read one after the other."""
+    told: set[str] = set()
+    shown = []
+    for report in found:
+        shown.append(replace(report, notes=[_again(n) if n in told else n for n in report.notes]))
+        told.update(n for n in report.notes if len(n) > REPEATED)
+    return shown
+
+
+def _again(note: str) -> str:
+    return f"as above: {textwrap.shorten(note, REPEATED, placeholder=' ...')}"

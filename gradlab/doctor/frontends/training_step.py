@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 import tensorflow as tf
 
+from gradlab.doctor.frontends import given_batch
 from gradlab.doctor.frontends.call import recorded_tapes, reports
 from gradlab.doctor.frontends.explain import explain
 from gradlab.doctor.recording import tf_internals
@@ -37,9 +38,12 @@ def explain_model(
 ) -> Report:
     """Explain one training step of a compiled model on one batch; see `explain`."""
     check_compiled(model)
-    data = packed(batch(x, y, sample_weight, class_weight))
-    make_built(model, data)
-    report = in_a_replica(lambda: explain_step(model, data, level))
+    given = batch(x, y, sample_weight, class_weight)
+    given_batch.check_targets(model, given[1], own, "gradlab.explain")
+    data = packed(given)
+    with given_batch.shapes_named(model, given[0]):
+        make_built(model, data)
+        report = in_a_replica(lambda: explain_step(model, data, level))
     idle = never_called(model)
     if idle:
         report.notes.append(f"never called, so without variables and without gradients: {', '.join(idle)}")
@@ -96,17 +100,20 @@ def check_compiled(model: Any) -> None:
 
 
 def batch(x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None) -> tuple[Any, ...]:
-    """What train_step gets: (x, y, sample_weight) of tensors; the first batch of a dataset."""
-    if isinstance(x, tf.data.Dataset):
+    """What train_step gets: (x, y, sample_weight) of tensors; the first batch of a dataset. ValueError for what is no batch."""
+    of_dataset = isinstance(x, tf.data.Dataset)
+    if of_dataset:
         if y is not None or sample_weight is not None:
             raise ValueError("x is a tf.data.Dataset, which brings y and sample_weight itself; leave both out")
-        given = next(iter(x))
+        given = given_batch.first_of(x)
         x, y, sample_weight = (*given, None, None)[:3] if isinstance(given, tuple) else (given, None, None)
     if class_weight is not None:
         if y is None or sample_weight is not None:
             raise ValueError("class_weight needs y, and no sample_weight beside it")
         sample_weight = of_classes(y, class_weight)
-    return tuple(None if part is None else tf.nest.map_structure(_tensor, part) for part in (x, y, sample_weight))
+    made = tuple(None if part is None else tf.nest.map_structure(_tensor, part) for part in (x, y, sample_weight))
+    given_batch.check_samples(made, of_dataset)
+    return made
 
 
 def _tensor(part: Any) -> Any:

@@ -160,7 +160,8 @@ AGAIN = "again"  # the frame of `as_before`
 
 def as_before(run: Callable[[], Any], around: Stack) -> Any:  # noqa: ARG001 (read from the frame)
     """`run()` of something of the learner's that runs once more for a report: `around`, the frames that it had around it
-    before, stand around it again in place of those that ask for the report."""
+    before, stand around it again in place of those that ask for the report. None: a script that a command runs has no
+    frames around it, whatever has started the command."""
     return run()
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from gradlab.doctor.recording.tf_internals import EagerTensor
+from gradlab.runtime.arguments import no_string
 from gradlab.runtime.keras_backend import require_tensorflow
 
 Eager = EagerTensor  # the class of every tensor that has a value
@@ -167,9 +168,11 @@ def members(sources: Any) -> dict[str, Any]:
 
 
 def watched(watch: Any, sources: list[Source]) -> list[Any]:
-    """The tensors to watch: names of sources, or tensors and variables themselves."""
+    """The tensors to watch: a list of names of sources, or tensors and variables themselves. TypeError for one name alone,
+    a string; LookupError for a name that is no source."""
+    no_string(watch, "watch")
     by_name = {s.name: s for s in sources}
-    items = [watch] if isinstance(watch, (str, tf.Tensor, tf.Variable)) else list(watch)
+    items = [watch] if isinstance(watch, (tf.Tensor, tf.Variable)) else list(watch)
     found = []
     for item in items:
         if isinstance(item, str):

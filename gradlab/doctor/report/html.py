@@ -57,7 +57,7 @@ def page(
             f"<details><summary>The code with the gradient of each line in its margin</summary>{lines}</details>"
         )
     parts += [f"<p>Note: {escape(n)}</p>" for n in notes]
-    parts.append(f"<p><small>{escape(footer)}</small></p></section>")
+    parts.append(f"<p><small>{escape(footer)}</small></p></section>" if footer else "</section>")
     return "".join(parts)
 
 

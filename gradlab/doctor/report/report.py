@@ -140,7 +140,9 @@ class Report:
             about=self.title,
             notes=[*self.notes, *([why] if why else [])],
             lines=margin.html() if margin is not None else "",
-            footer=f"{self.ops} ops recorded" + (f", {self.seconds:.0f} s" if self.seconds >= LONG else ""),
+            footer=", ".join(
+                [f"{self.ops} ops recorded"] * (self.ops > 0) + [f"{self.seconds:.0f} s"] * (self.seconds >= LONG)
+            ),
         )
 
 
