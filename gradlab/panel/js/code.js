@@ -64,6 +64,7 @@ export class Code {
       this.drawn[i] = now;
       tape.className = `gl-tape gl-tape-${m?.bracket || "none"}`;
       row.classList.toggle("gl-cut", Boolean(told && m?.cut));
+      row.classList.toggle("gl-zero-line", Boolean(told && m?.zero));
       row.classList.toggle("gl-raised", Boolean(m?.raised));
       tags.replaceChildren(...(m ? this.tags(m, told) : []));
       if (cells.length) canvas.setAttribute("aria-label", this.summary(line, cells));
@@ -102,13 +103,17 @@ export class Code {
       const same = reads.filter((r) => r.kind === kind), names = same.map((r) => r.name).join(", ");
       out.push(tag("reads", `${same.length > 1 && names.length > 16 ? `reads ${same.length} sources` : names} ${kinds[kind] || kind}`, same.map((r) => r.words).join("; ")));
     }
-    if (m.passed) out.push(tag("passed", "⇢ passed on", `passed on ${m.passed}`));
+    if (m.passed) { // "to line 23: made by Python or NumPy"
+      const [, line, why] = m.passed.match(/^to line (\d+): (.*)$/) || [];
+      out.push(tag("passed", line ? `⇢ ${why}` : "⇢ read further down", line ? `${why}, and read in line ${line}: no gradient goes back beyond it` : m.passed));
+    }
     if (m.missing) { // the last parts of the paths; where these are too many, how many: the tag would cover the line
       const paths = m.missing.split(", "), last = paths.map((p) => p.split("/").pop()).join(", ");
       out.push(tag("missing", `? not in the list: ${last.length > 30 ? `${paths.length} variables` : last}`, m.missing));
     }
     if (m.raised) out.push(tag("raised", `! ${m.raised.split(":")[0]}`, m.raised));
     if (told && m.cut) out.push(tag("cut", "✂ cut", m.cut));
+    if (told && m.zero) out.push(tag("zero", "0 zero here", m.zero));
     return out;
   }
 
@@ -186,7 +191,7 @@ export class Code {
     this.folds?.forEach((b) => b.remove());
     const matters = this.data.map((line) => line.keep || line.mark || (this.scene?.sides || []).some(({ margin: m }) => {
       const here = m[line.number];
-      return here && (here.cells.length || here.reads.length || here.cut || here.raised || here.passed || here.missing);
+      return here && (here.cells.length || here.reads.length || here.cut || here.zero || here.raised || here.passed || here.missing);
     }));
     const fold = !this.open && this.data.length > rows;
     /** @type {HTMLElement[]} */ this.folds = [];

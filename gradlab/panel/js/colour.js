@@ -3,9 +3,10 @@ import { number } from "./dom.js";
 
 /** @type {Record<string, number[][]>} */
 const LINES = {
-  "//": [[0, 8, 8, 0]], "\\\\": [[0, 0, 8, 8]], "xx": [[0, 0, 8, 8], [0, 8, 8, 0]],
+  "//": [[0, 8, 8, 0]], "xx": [[0, 0, 8, 8], [0, 8, 8, 0]],
   "--": [[0, 4, 8, 4]], "++": [[0, 4, 8, 4], [4, 0, 4, 8]],
 };
+const RING = 2.4; // pixels: the radius of a ring of the hatch "O", so that two of them do not touch
 
 /**
  * Lay a hatch over a box. Two strokes, one light and one dark, so that it is seen on dark and on bright colours.
@@ -18,6 +19,7 @@ export function hatch(ctx, name, x, y, w, h, ink, edge = "") {
   const path = new Path2D();
   for (let i = x; i < x + w; i += 8) for (let j = y; j < y + h; j += 8) {
     if (name === ".") { ctx.fillStyle = ink; ctx.fillRect(i + 3, j + 3, 2, 2); }
+    if (name === "O") { path.moveTo(i + 4 + RING, j + 4); path.arc(i + 4, j + 4, RING, 0, 2 * Math.PI); }
     for (const [a, b, c, d] of LINES[name] || []) { path.moveTo(i + a, j + b); path.lineTo(i + c, j + d); }
   }
   if (edge) { ctx.strokeStyle = edge; ctx.lineWidth = 3; ctx.stroke(path); }
