@@ -51,8 +51,8 @@ class InfluencePanel(View):
             "name": "influence",
             "title": "How much does input s (column) move state t (row)?",
             "claim": "",
-            "about": "Keras makes the SimpleRNN with a radius of 1, each gate of GRU and LSTM with one of about 0.5 to 0.7, and "
-            f"the LSTM with a forget bias of 1. “{POSITIONS[1]}” sets all of them by radius and forget_bias.",
+            "about": "Keras' own radius is 1 in the SimpleRNN and about 0.5 to 0.7 in each gate of GRU and LSTM; its forget bias "
+            "is 1. At the other position the knobs set both.",
             "positions": list(POSITIONS),
             "start": int(bug),
             "predict": False,

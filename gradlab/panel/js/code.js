@@ -4,6 +4,10 @@ import { keepKeys, make } from "./dom.js";
 import { places, strip } from "./strip.js";
 
 const WIDTH = 116, HEIGHT = 13; // pixels of a strip at normal size
+const BESIDE = 36, LEAST = 12, TAG = 4; // pixels beside the code that are no strip and no number; characters: of a line, at the least, and of a tag's edges
+
+/** Where the value of a line comes from, if no gradient goes back beyond it. @param {import("./types.js").Margin|undefined} m */
+const origin = (m) => (m?.passed ? `⇢ ${m.passed.replace(/^.*: (made )?(by )?/, "")}` : "");
 
 export class Code {
   /**
@@ -74,6 +78,31 @@ export class Code {
     this.mark();
   }
 
+  /**
+   * Long lines go on below themselves, if all of the code then still fits: the rows that it takes. That depends on the texts
+   * and the width alone, so that neither a flip nor a knob moves a line: of the tags the origin of a value counts, as it was
+   * first. One row is for another tag that a wrapped line gets.
+   * @param {number} rows how many there is room for @param {import("./types.js").Scene|undefined} scene
+   */
+  wrap(rows, scene) {
+    if (scene) this.origins ??= this.data.map(({ number }) => Math.max(...scene.sides.map(({ margin }) => origin(margin[number]).length)));
+    const ctx = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
+    ctx.font = getComputedStyle(this.box).font;
+    const letter = ctx.measureText("0").width || 7, beside = 4 * letter + BESIDE + WIDTH * this.zoom;
+    const room = Math.max(LEAST, Math.floor((this.box.clientWidth - beside) / letter));
+    const indents = this.data.map(({ text }) => text.length - text.trimStart().length);
+    const taken = this.data.map(({ text }, i) => {
+      const beside = this.origins?.[i] ? this.origins[i] + TAG : 0, here = Math.max(LEAST, room - beside);
+      return text.length <= here ? 1 : 1 + Math.ceil((text.length - here) / Math.max(LEAST, here - indents[i] - 2));
+    });
+    const total = taken.reduce((n, t) => n + t, 0), long = total > this.data.length && total < rows;
+    this.lines.forEach(({ row }, i) => {
+      row.classList.toggle("gl-long", long && taken[i] > 1);
+      row.style.setProperty("--gl-indent", `${indents[i]}ch`);
+    });
+    return long ? total + 1 : this.data.length;
+  }
+
   // A line that is longer than its place ends in "…"; under the pointer it is shown whole, over its neighbours.
   /** @param {Element|null} text */
   whole(text) {
@@ -104,8 +133,8 @@ export class Code {
       out.push(tag("reads", `${same.length > 1 && names.length > 16 ? `reads ${same.length} sources` : names} ${kinds[kind] || kind}`, same.map((r) => r.words).join("; ")));
     }
     if (m.passed) { // "to line 23: made by Python or NumPy"
-      const [, line, why] = m.passed.match(/^to line (\d+): (.*)$/) || [];
-      out.push(tag("passed", line ? `⇢ ${why}` : "⇢ read further down", line ? `${why}, and read in line ${line}: no gradient goes back beyond it` : m.passed));
+      const [, line, why] = m.passed.match(/^to line (\d+): (.*)$/) || ["", "", m.passed];
+      out.push(tag("passed", origin(m), `${why}${line ? `, and read in line ${line}` : ""}: no gradient goes back beyond this value`));
     }
     if (m.missing) { // the last parts of the paths; where these are too many, how many: the tag would cover the line
       const paths = m.missing.split(", "), last = paths.map((p) => p.split("/").pop()).join(", ");

@@ -1,11 +1,13 @@
 // Colours, hatches and single cells. A colour means a number: the scale belongs to the scenario and never moves.
 import { number } from "./dom.js";
 
+const TINY = 1.1754944e-38; // the smallest normal float32, a rounding above it
 /** @type {Record<string, number[][]>} */
 const LINES = {
   "//": [[0, 8, 8, 0]], "xx": [[0, 0, 8, 8], [0, 8, 8, 0]],
   "--": [[0, 4, 8, 4]], "++": [[0, 4, 8, 4], [4, 0, 4, 8]],
 };
+const DOTTED = 7; // pixels of a cell of a map that has a dot of its own; smaller ones share a lattice, whose dots stand evenly
 const RING = 2.4; // pixels: the radius of a ring of the hatch "O", so that two of them do not touch
 
 /**
@@ -57,6 +59,7 @@ export class Scale {
   words(v) {
     const text = number(v);
     if (!v || !Number.isFinite(v)) return text;
+    if (Math.abs(v) <= TINY) return "under 1.2e-38, below the colour scale"; // Python sends what is smaller as this
     return text + (this.at(v) < 0 ? ", below the colour scale" : this.at(v) > 1 ? ", above the colour scale" : "");
   }
 }
@@ -95,7 +98,7 @@ export function map(ctx, scale, value, rows, columns, width, height, signed) {
   small.width = columns; small.height = rows;
   const inner = /** @type {CanvasRenderingContext2D} */ (small.getContext("2d")), image = inner.createImageData(columns, rows);
   /** @type {[number, number, number][]} */ const odd = []; // cells with a sign of their own
-  const zero = new Uint8Array(rows * columns), dotted = w > 5 && h > 5;
+  const zero = new Uint8Array(rows * columns), dotted = w > DOTTED && h > DOTTED;
   for (let r = 0, i = 0; r < rows; r++) for (let c = 0; c < columns; c++, i++) {
     const v = value(r, c), at = v === 0 || !Number.isFinite(v) ? -1 : scale.index(v, signed);
     for (let k = 0; k < 3; k++) image.data[4 * i + k] = at < 0 ? 0 : scale.colours[at + k];

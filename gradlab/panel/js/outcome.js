@@ -89,7 +89,7 @@ export function key(page, scene) {
   });
   const margin = ["blue bar: the tape records these lines; dotted: it records a part of them", "one cell of a strip: one visit of the line (each time it ran), coloured by the norm of d loss / d value",
     "✂ cut: the line on which the path from the loss ends, or on which the gradient becomes one that a finite difference contradicts; 0 zero here: the gradient becomes zero on this line, and that is right",
-    "⇢ made by NumPy, or outside the tape: no path leads through this value to what is before it; a line further down reads it",
+    "⇢ Python or NumPy, ⇢ outside the tape: where the value of this line was made; a line further down reads it, and no gradient goes back beyond it",
     "pale hatch: no op uses the value; dots: made outside the tape; grey: it ran, and nothing was asked", ...scene.limits.map((l) => `red mark on the scale: ${l.words}`)];
   return make("div", {}, make("ul", { class: "gl-key" }, ...boxes), make("ul", { class: "gl-key" }, ...margin.map((t) => make("li", {}, t))));
 }

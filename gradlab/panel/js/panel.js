@@ -177,12 +177,13 @@ class View {
 
   // The height depends on the code, the number of sources and the size of the page alone: neither a flip nor a knob moves what is below.
   place() {
-    const zoom = this.root.classList.contains("gl-large") ? 1.6 : 1, lines = this.page.code.length;
+    const zoom = this.root.classList.contains("gl-large") ? 1.6 : 1;
+    this.root.classList.toggle("gl-narrow", this.root.clientWidth < 640 * zoom); // first: the code's width hangs on it
+    if (this.code && this.code.zoom !== zoom) { this.code.zoom = zoom; this.code.repaint(); }
+    const lines = this.code?.wrap(Math.floor((BODY - 14) / LINE), this.scene) ?? 0;
     const height = this.page.layout === "maps" ? this.tiles.tall(this.root.clientWidth - 2, zoom, Math.max(1, this.sources)) / zoom : Math.max(LEAST, Math.min(TILED, this.sources * TILE), Math.min(BODY, lines * LINE + 14));
     this.root.style.setProperty("--gl-body", `${Math.round(height * zoom)}px`);
-    this.root.classList.toggle("gl-narrow", this.root.clientWidth < 640 * zoom);
     this.rows = Math.floor((height - 12) / LINE);
-    if (this.code && this.code.zoom !== zoom) { this.code.zoom = zoom; this.code.repaint(); }
   }
 
   resize() { this.place(); this.code?.fold(this.rows); this.tiles.fit(); }

@@ -64,7 +64,7 @@ export class Tile {
     say(this.state, view === "difference" ? (this.numbers ? "on − off" : "nothing to subtract") : `${e.mark} ${e.kind}${value}`);
     this.state.title = e.word + (e.note ? `; ${e.note}` : "");
     this.canvas.dataset.kind = e.kind;
-    say(this.corner, view === "difference" ? " " : `first input → last state: ${e.corner}`);
+    this.corner.replaceChildren(...(view === "difference" ? ["\u00a0"] : [make("b", {}, e.corner ?? ""), " from the first input to the last state"]));
     this.corner.title = "The bottom left entry of the map: how much the first input moves the last state, as a power of ten";
     const zeros = this.numbers ? this.numbers.reduce((n, v) => n + (v === 0 ? 1 : 0), 0) : 0;
     this.canvas.setAttribute("aria-label", `${view === "difference" ? "On minus off: g" : "G"}radient of the loss with respect to ` +
