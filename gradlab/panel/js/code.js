@@ -4,6 +4,7 @@ import { keepKeys, make } from "./dom.js";
 import { places, strip } from "./strip.js";
 
 const WIDTH = 116, HEIGHT = 13; // pixels of a strip at normal size
+const TIGHT = 58; // its width where the panel is as narrow as a phone: half, so that the code keeps more than half of the line
 const BESIDE = 36, LEAST = 12, TAG = 4; // pixels beside the code that are no strip and no number; characters: of a line, at the least, and of a tag's edges
 
 /** Where the value of a line comes from, if no gradient goes back beyond it. @param {import("./types.js").Margin|undefined} m */
@@ -20,7 +21,7 @@ export class Code {
     /** @type {import("./colour.js").Scale|undefined} */ this.scale = undefined;
     this.open = false;
     /** @type {Element|null} */ this.shown = null;
-    this.zoom = 1; // set by the panel: read from the style, it would be computed anew at every flip
+    this.tight = false; this.zoom = 1; // set by the panel: read from the style, it would be computed anew at every flip
     /** What stands in the margin of each line now, so that a flip draws only the lines that change. @type {string[]} */ this.drawn = [];
     /** @type {WeakMap<object, string>} */ this.texts = new WeakMap();
     this.box = make("div", { class: "gl-code", role: "region", tabindex: "0", "aria-label": `Code of ${name} with the gradients in its margin` });
@@ -88,7 +89,7 @@ export class Code {
     if (scene) this.origins ??= this.data.map(({ number }) => Math.max(...scene.sides.map(({ margin }) => origin(margin[number]).length)));
     const ctx = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
     ctx.font = getComputedStyle(this.box).font;
-    const letter = ctx.measureText("0").width || 7, beside = 4 * letter + BESIDE + WIDTH * this.zoom;
+    const letter = ctx.measureText("0").width || 7, beside = 4 * letter + BESIDE + (this.tight ? TIGHT : WIDTH) * this.zoom;
     const room = Math.max(LEAST, Math.floor((this.box.clientWidth - beside) / letter));
     const indents = this.data.map(({ text }) => text.length - text.trimStart().length);
     const taken = this.data.map(({ text }, i) => {
@@ -130,7 +131,7 @@ export class Code {
     const reads = m.reads.filter((r) => r.kind !== "ok" && r.kind !== "ran"), out = []; // ran: nothing was asked of a tape
     for (const kind of new Set(reads.map((r) => r.kind))) { // one tag a kind: several would cover the code
       const same = reads.filter((r) => r.kind === kind), names = same.map((r) => r.name).join(", ");
-      out.push(tag("reads", `${same.length > 1 && names.length > 16 ? `reads ${same.length} sources` : names} ${kinds[kind] || kind}`, same.map((r) => r.words).join("; ")));
+      out.push(tag("reads", `${same.length > 1 && names.length > 16 ? `reads ${same.length} sources` : names}: ${kinds[kind] || ""} ${kind}`, same.map((r) => r.words).join("; ")));
     }
     if (m.passed) { // "to line 23: made by Python or NumPy"
       const [, line, why] = m.passed.match(/^to line (\d+): (.*)$/) || ["", "", m.passed];
@@ -155,7 +156,7 @@ export class Code {
 
   /** @param {number} i @param {boolean} [focused] */
   paint(i, focused = false) {
-    const { zoom } = this, cells = this.cells(i), width = Math.round(WIDTH * zoom), height = Math.round(HEIGHT * zoom);
+    const { zoom } = this, cells = this.cells(i), width = Math.round((this.tight ? TIGHT : WIDTH) * zoom), height = Math.round(HEIGHT * zoom);
     if (!this.scale) return;
     const ctx = surface(this.lines[i].canvas, width, height);
     strip(ctx, this.scale, cells, width, height, zoom);
