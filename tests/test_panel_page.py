@@ -172,11 +172,18 @@ def test_maps_stand_side_by_side_square_and_with_the_influence_of_the_first_inpu
         for number, reading in zip(panel.locator(".gl-corner").all(), influence.sides[1].readings, strict=True):
             found, box = float(number.locator("b").inner_text()), number.locator("b").bounding_box()
             assert abs(np.log10(found) - np.log10(reading.values[-1, 0])) <= 0.5
-            assert box["y"] + box["height"] <= whole["y"] + whole["height"] and box["x"] + box["width"] <= whole["x"] + width
-        assert panel.evaluate("p => p.querySelector('.gl-tiles').scrollHeight <= p.querySelector('.gl-tiles').clientHeight")
+            assert (
+                box["y"] + box["height"] <= whole["y"] + whole["height"]
+                and box["x"] + box["width"] <= whole["x"] + width
+            )
+        assert panel.evaluate(
+            "p => p.querySelector('.gl-tiles').scrollHeight <= p.querySelector('.gl-tiles').clientHeight"
+        )
         before, map_size = panel.bounding_box()["height"], boxes[0]["width"]
         influence.turn(steps=7)
-        page.evaluate("g => models.at(-1).give(g)", {n: v for n, v in traits(influence).items() if n in ("scene", "data")})
+        page.evaluate(
+            "g => models.at(-1).give(g)", {n: v for n, v in traits(influence).items() if n in ("scene", "data")}
+        )
         assert panel.bounding_box()["height"] == before, "a knob moves nothing"
         assert abs(panel.locator("figure canvas").first.bounding_box()["width"] - map_size) <= 1
     finally:
@@ -448,7 +455,9 @@ def test_a_long_line_goes_on_below_itself_where_all_of_the_code_has_room(page):
             assert text["y"] + text["height"] <= row["y"] + row["height"] + 1
         box = panel.locator(".gl-code")
         assert box.evaluate("c => c.scrollHeight <= c.clientHeight"), "nothing has to be scrolled to"
-        heights.append((panel.bounding_box()["height"], [r.bounding_box()["height"] for r in panel.locator(".gl-line").all()]))
+        heights.append(
+            (panel.bounding_box()["height"], [r.bounding_box()["height"] for r in panel.locator(".gl-line").all()])
+        )
     assert heights[0] == heights[1]
 
 

@@ -100,7 +100,15 @@ class InfluencePanel(View):
             self.sides = first, self._side(steps, lambda tunable: tunable.tune(radius, forget_bias))
             axes = {reading.name: ("t", "s") for reading in first.readings}
             sides: list[dict[str, Any]] = [{"groups": groups(side), "error": None, "margin": {}} for side in self.sides]
-            more = {"sides": sides, "verdict": "", "evidence": [], "cut": "", "zero": "", "untrainable": "", "failed": None}
+            more = {
+                "sides": sides,
+                "verdict": "",
+                "evidence": [],
+                "cut": "",
+                "zero": "",
+                "untrainable": "",
+                "failed": None,
+            }
             self.show(self.sides, SCALE, axes, **more)
 
     def _side(self, steps: int, weights: Callable[[Any], Any]) -> Side:

@@ -20,6 +20,7 @@ export class Code {
     this.at = { line: -1, cell: 0 };
     /** @type {import("./colour.js").Scale|undefined} */ this.scale = undefined;
     this.open = false;
+    /** @type {number[]|undefined} */ this.origins = undefined; // characters that the origins of values take beside the lines
     /** @type {Element|null} */ this.shown = null;
     this.tight = false; this.zoom = 1; // set by the panel: read from the style, it would be computed anew at every flip
     /** What stands in the margin of each line now, so that a flip draws only the lines that change. @type {string[]} */ this.drawn = [];
