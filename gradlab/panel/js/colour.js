@@ -8,7 +8,7 @@ const LINES = {
   "--": [[0, 4, 8, 4]], "++": [[0, 4, 8, 4], [4, 0, 4, 8]],
 };
 const DOTTED = 7; // pixels of a cell of a map that has a dot of its own; smaller ones share a lattice, whose dots stand evenly
-const RING = 2.4; // pixels: the radius of a ring of the hatch "O", so that two of them do not touch
+const RING = 2.6, APART = 13; // pixels: the radius of a ring of the hatch "O", and from one to the next, so that the colours between are seen
 
 /**
  * Lay a hatch over a box. Two strokes, one light and one dark, so that it is seen on dark and on bright colours.
@@ -19,7 +19,8 @@ export function hatch(ctx, name, x, y, w, h, ink, edge = "") {
   ctx.save();
   ctx.beginPath(); ctx.rect(x, y, w, h); ctx.clip();
   const path = new Path2D();
-  for (let i = x; i < x + w; i += 8) for (let j = y; j < y + h; j += 8) {
+  const step = name === "O" ? APART : 8;
+  for (let i = x; i < x + w; i += step) for (let j = y; j < y + h; j += step) {
     if (name === ".") { ctx.fillStyle = ink; ctx.fillRect(i + 3, j + 3, 2, 2); }
     if (name === "O") { path.moveTo(i + 4 + RING, j + 4); path.arc(i + 4, j + 4, RING, 0, 2 * Math.PI); }
     for (const [a, b, c, d] of LINES[name] || []) { path.moveTo(i + a, j + b); path.lineTo(i + c, j + d); }
