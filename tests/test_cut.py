@@ -219,6 +219,20 @@ def test_a_wrong_gradient_without_a_line_is_said_to_lack_a_part():
     assert "times as large as the right one, cosine" in text and "found no line" not in text
 
 
+def test_a_zero_that_finite_differences_confirm_is_no_cut():
+    panel = gradlab.Panel("initial_state")
+    number = panel.find_cut()["recurrent_kernel"].number
+    right = "the gradient of recurrent_kernel is zero here: the state that it multiplies is zero"
+    margin = panel.scene["sides"][1]["margin"][str(number)]
+    assert (panel.scene["cut"], margin["cut"]) == ("", "") and margin["zero"] == right
+    assert panel.scene["zero"] == f"line {number}: {right}" == dict(panel.scene["evidence"])["Zero at"]
+    # The same reading, contradicted: then something cuts it.
+    side = panel.sides[1]
+    readings = tuple(replace(r, contradicted=r.kind is Kind.ZERO) for r in side.readings)
+    found = blamed_line.find(panel.scenario, replace(side, readings=readings), None, panel.knobs)
+    assert cut_words(replace(side, readings=readings), found, {}).startswith(f"line {number}")
+
+
 def failing(*_):
     raise ValueError("<no> idea")
 

@@ -225,6 +225,27 @@ def test_no_text_of_a_scenario_makes_a_panel_fail():
     assert panel.page["title"] == HOSTILE, "text stays text; the page writes it as such"
 
 
+@pytest.mark.parametrize("make", [lambda: gradlab.Panel("python_if"), lambda: InfluencePanel(steps=3)])
+def test_the_page_is_told_of_a_panel_when_it_is_whole(make, monkeypatch):
+    """JupyterLab may draw from a copy of the first state that no later message reaches: that one must be enough."""
+    states = []
+    real = ipywidgets.Widget.open
+    monkeypatch.setattr(ipywidgets.Widget, "open", lambda self: (states.append(self.get_state()), real(self))[1])
+    panel = make()
+    mine = [s for s in states if "scene" in s]
+    assert len(mine) == 1 and mine[0]["scene"] == panel.scene and bytes(mine[0]["data"]) == panel.data
+    assert mine[0]["page"] == panel.page and panel.comm is not None
+
+
+def test_a_page_that_missed_a_run_gets_it_with_the_answer_to_its_ping(monkeypatch):
+    panel, sent = InfluencePanel(steps=3), []
+    monkeypatch.setattr(panel, "send_state", sent.append)
+    monkeypatch.setattr(panel, "send", sent.append)
+    panel._heard(None, {"ask": "ping", "stamp": panel.scene["stamp"]}, None)
+    panel._heard(None, {"ask": "ping", "stamp": 0}, None)
+    assert sent == [{"pong": True}, ["scene", "data"], {"pong": True}]
+
+
 def test_a_closed_panel_leaves_no_widget_alive():
     gc.collect()
     before = len(ipywidgets.widgets.widget._instances)

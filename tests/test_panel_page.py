@@ -3,12 +3,16 @@
 import os
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from browser import executable
 from panel_page import add, bare_page, traits
 from playwright.sync_api import expect
 
 import gradlab
+from gradlab.lab.reading import Kind, Reading, Side
+from gradlab.panel.influence_panel import InfluencePanel
+from gradlab.panel.scene import pack
 
 pytestmark = [
     pytest.mark.xdist_group("browser"),
@@ -31,6 +35,11 @@ def cast():
     panel = gradlab.Panel("integer_cast")
     panel.find_cut()
     return panel
+
+
+@pytest.fixture(scope="module")
+def influence():
+    return InfluencePanel(bug=True, steps=20, radius=1.75)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +115,7 @@ def test_no_text_executes_or_leaves_its_attribute(page):
         ({"kernel": None}, "No kernel is connected"),
         ({"kernel": {"id": "1", "status": "dead"}}, "kernel has died"),
         ({"kernel": {"id": "1", "status": "autorestarting"}}, "has ended"),
-        ({"kernel": {"id": "1", "status": "idle"}}, "has ended"),  # a reopened notebook: this kernel knows of no panel
+        ({"kernel": {"id": "1", "status": "idle"}}, "has not answered this panel yet"),  # late, or it knows of no panel
     ],
 )
 def test_a_kernel_that_is_not_there_is_said_within_two_seconds(page, cast, manager, words):
@@ -115,6 +124,89 @@ def test_a_kernel_that_is_not_there_is_said_within_two_seconds(page, cast, manag
     expect(panel.locator(".gl-kernel")).to_contain_text("Switch, views and words still work")
     panel.locator(".gl-switch input").nth(1).click()
     expect(panel.locator("figure canvas").first).to_have_attribute("data-kind", "none")
+
+
+def test_an_answer_that_comes_late_is_drawn_and_takes_the_message_away(page, cast):
+    """Under load: the kernel is idle when the page asks, and answers after the page has lost patience."""
+    whole = traits(cast)
+    panel = add(page, {**whole, "scene": {}, "data": {"bytes": ""}}, {"kernel": {"id": "1", "status": "idle"}})
+    said = panel.locator(".gl-kernel")
+    expect(said).to_contain_text("has not answered this panel yet. Its numbers have not come yet", timeout=4000)
+    assert "ended" not in said.inner_text(), "nobody knows that"
+    page.wait_for_function("() => models.at(-1).sent.filter(m => m.ask === 'ping').length > 1", timeout=8000)
+    assert page.evaluate("() => models.at(-1).sent.at(-1).stamp") == 0, "so that Python sends what is missing"
+    page.evaluate("given => models.at(-1).give(given)", {name: whole[name] for name in ("scene", "data")})
+    expect(said).to_have_text("", timeout=2000)
+    assert panel.locator("figure canvas").count() == 3
+
+
+def test_a_zero_that_is_right_has_other_marks_and_words_than_a_cut(page):
+    live = gradlab.Panel("initial_state", bug=True)
+    live.find_cut()
+    panel = add(page, traits(live))
+    line = panel.locator(".gl-line", has_text="cell(x[:, t], [h])")
+    assert "0 zero here" in line.inner_text() and "✂" not in panel.locator(".gl-code").inner_text()
+    assert panel.locator(".gl-cut, .gl-cut-words").count() == 0
+    words = panel.locator(".gl-outcomes").inner_text()
+    assert "the gradient of recurrent_kernel is zero here: the state that it multiplies is zero" in words
+    assert "masked" not in words and "✂" not in words
+    colours = "n => getComputedStyle(n).backgroundColor"
+    plain = panel.locator(".gl-line", has_text="for t in range")
+    assert line.evaluate(colours) == plain.evaluate(colours), "nor the colour of a cut"
+
+
+@pytest.mark.parametrize(("width", "columns"), [(934, 3), (640, 3), (400, 1)])
+def test_maps_stand_side_by_side_square_and_with_the_influence_of_the_first_input(page, influence, width, columns):
+    size = page.viewport_size
+    page.set_viewport_size({"width": width + 16, "height": 768})
+    try:
+        panel = add(page, traits(influence))
+        page.wait_for_timeout(200)
+        boxes = [c.bounding_box() for c in panel.locator("figure canvas").all()]
+        assert len({round(b["x"]) for b in boxes}) == columns
+        assert len({round(b["y"]) for b in boxes}) == 3 // columns
+        assert all(abs(b["width"] - b["height"]) <= 1 and b["width"] >= 170 for b in boxes)
+        if width == 934:
+            assert boxes[0]["width"] >= 260 and panel.bounding_box()["height"] <= 620
+        whole = panel.bounding_box()
+        for number, reading in zip(panel.locator(".gl-corner").all(), influence.sides[1].readings, strict=True):
+            found, box = float(number.locator("b").inner_text()), number.locator("b").bounding_box()
+            assert abs(np.log10(found) - np.log10(reading.values[-1, 0])) <= 0.5
+            assert (
+                box["y"] + box["height"] <= whole["y"] + whole["height"]
+                and box["x"] + box["width"] <= whole["x"] + width
+            )
+        assert panel.evaluate(
+            "p => p.querySelector('.gl-tiles').scrollHeight <= p.querySelector('.gl-tiles').clientHeight"
+        )
+        before, map_size = panel.bounding_box()["height"], boxes[0]["width"]
+        influence.turn(steps=7)
+        page.evaluate(
+            "g => models.at(-1).give(g)", {n: v for n, v in traits(influence).items() if n in ("scene", "data")}
+        )
+        assert panel.bounding_box()["height"] == before, "a knob moves nothing"
+        assert abs(panel.locator("figure canvas").first.bounding_box()["width"] - map_size) <= 1
+    finally:
+        influence.turn(steps=20)
+        page.set_viewport_size(size)
+
+
+def test_what_float32_cannot_hold_is_neither_zero_nor_infinite():
+    tiny = np.array([[1.0, 0.0], [1e-60, 1e60]])
+    shown = pack([Side((Reading("w", Kind.OK, tiny, (2, 2)),))] * 2, {"w": ("t", "s")})
+    numbers = np.frombuffer(shown[1], "<f4")[1:5]
+    assert numbers[1] == 0 and 0 < numbers[2] < 1.2e-38 and np.isfinite(numbers).all()
+    assert shown[0]["tiles"][0]["entries"][0]["corner"] == "1e-60"
+
+
+def test_a_line_says_why_there_is_nothing_to_train(page):
+    panel = add(page, traits(gradlab.Panel("timestep_jacobian", bug=True)))
+    assert panel.get_by_role("button", name="Train 30").is_disabled()
+    assert panel.locator(".gl-reason").inner_text() == "Nothing to train: this scenario has no scalar loss."
+    strips = panel.locator(".gl-line", has_text="cell(x[:, t], [h])").locator("canvas")
+    colours = """c => { const p = c.getContext('2d').getImageData(0, 0, c.width, c.height).data, x = c.width - 12, seen = new Set();
+      for (let y = 0; y < c.height; y++) seen.add([...p.slice(4 * (y * c.width + x), 4 * (y * c.width + x) + 3)].join()); return seen.size; }"""
+    assert strips.evaluate(colours) == 1, "four questions of one tape: no stripes of three pixels"
 
 
 def test_a_knob_that_waits_says_so_and_stops_saying_so(page, cast):
@@ -175,7 +267,7 @@ def test_a_question_is_answered_by_a_letter_and_the_answer_is_told_after_the_fli
     assert told.startswith("Not so: you said B, measured C. That would be a reasonable answer")
     panel.get_by_role("slider", name="steps").press("ArrowRight")  # no kernel answers here: the numbers stay
     panel.locator(".gl-switch input").nth(0).click()
-    assert "about the knobs as they stood first" in panel.locator(".gl-checked").inner_text()
+    assert panel.locator(".gl-checked").inner_text().startswith("Your answer, B, was for steps = 6.")
     assert not page.complaints
 
 
@@ -349,8 +441,32 @@ def test_a_run_is_drawn_once_though_each_trait_tells_of_itself(page, cast):
     assert page.evaluate("() => [...times.values()]") == [1, 1, 1]
 
 
+def test_a_long_line_goes_on_below_itself_where_all_of_the_code_has_room(page):
+    live = gradlab.Panel("initial_state")
+    live.find_cut()
+    panel = add(page, {**traits(live), "seen": [0, 1]})
+    heights = []
+    for position in (0, 1):
+        panel.locator(".gl-switch input").nth(position).click()
+        for words in ("sources = {", "np.full"):
+            line = panel.locator(".gl-line", has_text=words)
+            text, row = line.locator("code").bounding_box(), line.bounding_box()
+            assert line.locator("code").evaluate("c => c.scrollWidth <= c.clientWidth + 1") and row["height"] > 30
+            assert text["y"] + text["height"] <= row["y"] + row["height"] + 1
+        box = panel.locator(".gl-code")
+        assert box.evaluate("c => c.scrollHeight <= c.clientHeight"), "nothing has to be scrolled to"
+        heights.append(
+            (panel.bounding_box()["height"], [r.bounding_box()["height"] for r in panel.locator(".gl-line").all()])
+        )
+    assert heights[0] == heights[1]
+
+
 def test_a_long_line_of_code_says_that_it_goes_on_and_can_be_read(page, cast):
-    panel = add(page, traits(cast))
+    found = traits(cast)
+    last = found["page"]["code"][-1]["number"]  # more lines than there is room for: none is wrapped
+    more = [{"number": last + i, "text": "# more", "mark": False, "keep": True} for i in range(1, 12)]
+    found["page"] = {**found["page"], "code": [*found["page"]["code"], *more]}
+    panel = add(page, found)
     height = panel.bounding_box()["height"]
     line = panel.locator("code.gl-text", has_text="sources = {")
     text = line.locator("span")

@@ -30,6 +30,8 @@ from gradlab.runtime import tf_loading
 from gradlab.runtime.devices import check_device
 from gradlab.runtime.generators import generators_kept
 
+# What the doctor says of a recurrent kernel in its evidence: it knows no cause of its own for a state of zeros.
+STATE = "the state that it multiplies"
 # A source that is missing from the list has no line that cuts it: there is nothing to follow.
 CUT = (Kind.NONE, Kind.ZERO, Kind.NOT_FINITE, Kind.WRONG, Kind.RAISES)
 
@@ -37,7 +39,8 @@ CUT = (Kind.NONE, Kind.ZERO, Kind.NOT_FINITE, Kind.WRONG, Kind.RAISES)
 @dataclass(frozen=True)
 class BlamedLine:
     """A line of a scenario that cuts a gradient: its text, its number in the file, the doctor's label of the cause, the
-    cause and what to do in words, and whether there is no gradient by design."""
+    cause and what to do in words, and whether there is no gradient by design. `right` says that the gradient is zero there
+    and that finite differences do not contradict it: such a line cuts nothing."""
 
     line: str
     number: int
@@ -45,6 +48,7 @@ class BlamedLine:
     words: str
     fix: str
     by_design: bool = False
+    right: bool = False
 
 
 def cuts(scenario: str | Scenario, device: str | None = None, **knobs: Any) -> dict[str, BlamedLine]:
@@ -68,7 +72,10 @@ def find(scenario: Scenario, side: Side, device: str | None, knobs: Mapping[str,
         report = _look(scenario, side, scenario.setup(**knobs))
     found = {name: row for name, row in _rows(report, wanted).items() if _agrees(row, wanted[name])}
     own = scenario.run.__code__.co_filename
-    return {name: _cut(found[name]) for name in wanted if name in found and found[name].where[0].file == own}
+    zeros = {r.name for r in side.readings if r.kind is Kind.ZERO and not r.contradicted}
+    return {
+        name: _cut(found[name], name in zeros) for name in wanted if name in found and found[name].where[0].file == own
+    }
 
 
 def _look(scenario: Scenario, side: Side, things: dict[str, Any]) -> Report | None:
@@ -101,10 +108,11 @@ def _agrees(row: Diagnosis, kind: Kind) -> bool:
     return row.status is kind and bool(row.where) and row.certainty is not Certainty.POSSIBLE
 
 
-def _cut(row: Diagnosis) -> BlamedLine:
+def _cut(row: Diagnosis, right: bool) -> BlamedLine:
     place, cause = row.where[0], causes().get(row.cause or "")
     words = cause.what if cause is not None else "the cause is not known"
     label = cause.label if cause is not None else "not known"
-    return BlamedLine(
-        place.code, place.line, label, row.message if row.by_design else words, row.fix or "", row.by_design
-    )
+    if right and STATE in row.evidence:
+        words = f"{STATE} is zero"
+    words = row.message if row.by_design else words
+    return BlamedLine(place.code, place.line, label, words, row.fix or "", row.by_design, right)

@@ -176,7 +176,9 @@ def readings_of(scenario: Scenario, bug: bool, taken: Taken, reference: Side | N
         return readings  # what equals the checked ones is checked; what differs has been asked about
     notes = _contradictions(scenario, bug, taken, [r for r in readings if r.kind in (Kind.OK, Kind.ZERO)])
     return [
-        replace(r, kind=r.kind if r.kind is Kind.ZERO else Kind.WRONG, note=notes[r.name]) if r.name in notes else r
+        replace(r, kind=r.kind if r.kind is Kind.ZERO else Kind.WRONG, note=notes[r.name], contradicted=True)
+        if r.name in notes
+        else r
         for r in readings
     ]
 
@@ -297,9 +299,9 @@ def _differs(
     nearest = min(slopes, key=lambda s: abs(s - said), default=None)
     contradicted = kind if kind is Kind.ZERO else Kind.WRONG
     if nearest is None:
-        return Reading(name, contradicted, values, values.shape, "differs from switch off")
+        return Reading(name, contradicted, values, values.shape, "differs from switch off", contradicted=True)
     note = f"slope {said + 0.0:.1g}, by finite difference {nearest + 0.0:.1g}"
-    return Reading(name, contradicted, values, values.shape, note)
+    return Reading(name, contradicted, values, values.shape, note, contradicted=True)
 
 
 def _close(a: np.ndarray, b: np.ndarray) -> bool:

@@ -54,7 +54,7 @@ class Kind(str, Enum):
 
 _LOOKS = {
     "ok": ("✓", "a gradient flows", ""),
-    "wrong": ("≠", "a gradient, but the wrong one", "\\\\"),
+    "wrong": ("≠", "a gradient, but the wrong one", "O"),  # rings: no lines, which would be read as the hatch of none
     "zero": ("0", "exactly zero", "."),
     "not finite": ("∞", "NaN or infinite", "xx"),
     "none": ("∅", "None: no path to the loss", "//"),
@@ -82,7 +82,8 @@ class Reading:
 
     `values` is the gradient as an array, or None where there is none to show (none, missing, raises). `shape` is the
     shape it has or should have had, so that an absent gradient can be drawn at its proper size. `note` is a sentence
-    with the evidence, empty when there is nothing to add.
+    with the evidence, empty when there is nothing to add. `contradicted` says that another way to the derivative, a finite
+    difference as a rule, gives another number: a zero without it is right.
 
     >>> Reading("w", Kind.OK, np.array([3.0, -4.0]), (2,)).words()
     'w 2: ✓ a gradient flows, largest 4.0e+00'
@@ -93,6 +94,7 @@ class Reading:
     values: np.ndarray | None
     shape: tuple[int, ...]
     note: str = ""
+    contradicted: bool = False
 
     @property
     def largest(self) -> float | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradlab.lab.reading import Side
 from gradlab.lab.scenario import Scenario
-from gradlab.panel.words import broken, cut_words, looking_words, no_cut_words
+from gradlab.panel.words import broken, cut_words, looking_words, no_cut_words, zero_here, zero_words
 
 if TYPE_CHECKING:
     from gradlab.lab.blamed_line import BlamedLine  # which imports TensorFlow; this module must not
@@ -55,12 +55,29 @@ class CutRow:
             return looking_words() if self.awaited else ""
         return no_cut_words(found) if isinstance(found, Exception) else cut_words(side, found, missing)
 
+    def zero(self, side: Side) -> str:
+        """The row "Zero at": where gradients are zero and right, as far as it is known; "" for no row."""
+        return zero_words(side, self._known(side))
+
     def lines(self, side: Side) -> dict[int, str]:
         """{line number: cause in words} of the lines that are known to cut a source of this side."""
+        return {cut.number: cut.words for cut in self._known(side).values() if not cut.right}
+
+    def zeros(self, side: Side) -> dict[int, str]:
+        """{line number: what is zero there and why} of the lines at which gradients are zero and right."""
+        found = {name: line for name, line in self._known(side).items() if line.right}
+        numbers = {line.number for line in found.values()}
+        return {
+            number: "; ".join(
+                zero_here([name for name, line in found.items() if line == one], one)
+                for one in dict.fromkeys(line for line in found.values() if line.number == number)
+            )
+            for number in numbers
+        }
+
+    def _known(self, side: Side) -> Mapping[str, BlamedLine]:
         found = self._said.get(tuple(side.kinds.items()))
-        if not broken(side) or found is None or isinstance(found, Exception):
-            return {}
-        return {cut.number: cut.words for cut in found.values()}
+        return {} if not broken(side) or found is None or isinstance(found, Exception) else found
 
     def _ask(self, side: Side, knobs: Mapping[str, Any]) -> dict[str, BlamedLine]:
         from gradlab.lab.blamed_line import find

@@ -51,7 +51,8 @@ class InfluencePanel(View):
             "name": "influence",
             "title": "How much does input s (column) move state t (row)?",
             "claim": "",
-            "about": f"The knobs radius and forget_bias set “{POSITIONS[1]}”; the other position keeps both at 1.",
+            "about": "Keras' own radius is 1 in the SimpleRNN and about 0.5 to 0.7 in each gate of GRU and LSTM; its forget bias "
+            "is 1. At the other position the knobs set both.",
             "positions": list(POSITIONS),
             "start": int(bug),
             "predict": False,
@@ -68,6 +69,7 @@ class InfluencePanel(View):
         super().__init__(page, {"steps": steps, "radius": radius, "forget_bias": forget_bias}, int(bug))
         self._measure()
         self.observe(self._on_knobs, "knobs")
+        self.complete()
 
     def turn(self, **knobs: Any) -> None:
         """Set knobs from Python. Raises LookupError for a knob that is not there."""
@@ -98,7 +100,15 @@ class InfluencePanel(View):
             self.sides = first, self._side(steps, lambda tunable: tunable.tune(radius, forget_bias))
             axes = {reading.name: ("t", "s") for reading in first.readings}
             sides: list[dict[str, Any]] = [{"groups": groups(side), "error": None, "margin": {}} for side in self.sides]
-            more = {"sides": sides, "verdict": "", "evidence": [], "cut": "", "untrainable": "", "failed": None}
+            more = {
+                "sides": sides,
+                "verdict": "",
+                "evidence": [],
+                "cut": "",
+                "zero": "",
+                "untrainable": "",
+                "failed": None,
+            }
             self.show(self.sides, SCALE, axes, **more)
 
     def _side(self, steps: int, weights: Callable[[Any], Any]) -> Side:

@@ -71,11 +71,14 @@ class Margins:
         }
         return [{"number": n, "text": self.texts[n].strip(), "mark": False, "keep": True} for n in sorted(found)]
 
-    def of(self, bug: bool, cuts: Mapping[int, str]) -> dict[str, dict[str, Any]]:
-        """{line number: margin} of one position; `cuts` are lines that cut a source, with the cause in words."""
+    def of(self, bug: bool, cuts: Mapping[int, str], zeros: Mapping[int, str] | None = None) -> dict[str, Any]:
+        """{line number: margin} of one position; `cuts` are lines that cut a source, with the cause in words, `zeros`
+        those at which a gradient is zero and right."""
         lines = {number: dict(margin) for number, margin in self._found[bug].items()}
         for number, words in cuts.items():
             lines.setdefault(number, _empty())["cut"] = words
+        for number, words in (zeros or {}).items():
+            lines.setdefault(number, _empty())["zero"] = words
         return {str(number): margin for number, margin in lines.items()}
 
 
@@ -118,7 +121,7 @@ def _cells(line: Mapping[str, Any], ask: int) -> list[dict[str, Any]]:
         cells.append(
             {
                 **asked[ask],
-                "words": _words(visit),
+                "words": _words(visit) + _asked([asked[number] for number in sorted(asked)]),
                 "gap": before is not None and around != before,
                 "more": [asked[number] for number in sorted(asked)] if len(asked) > 1 else [],
             }
@@ -141,6 +144,15 @@ def _words(visit: Mapping[str, Any]) -> str:
     return words + (", made by Python or NumPy" if visit["host"] else "")
 
 
+def _asked(questions: list[dict[str, Any]]) -> str:
+    """How many of several questions of one tape bring a gradient to this visit."""
+    if len(questions) < 2:
+        return ""
+    sizes = [q["norm"] for q in questions if q["kind"] == "ok"]
+    reached = f", at most {max(sizes):.2e}" if sizes else ""
+    return f"; the tape is asked {len(questions)} times, {len(sizes)} of them reach this visit{reached}"
+
+
 def _passed(found: Mapping[str, Any]) -> dict[int, str]:
     """{line: where the value goes that it made outside the tape or in Python}."""
     said = {}
@@ -157,4 +169,5 @@ def _kind(kind: str) -> str:
 
 
 def _empty() -> dict[str, Any]:
-    return {"bracket": "", "cells": [], "reads": [], "raised": "", "passed": "", "cut": "", "missing": "", "way": []}
+    texts = dict.fromkeys(("bracket", "raised", "passed", "cut", "zero", "missing"), "")
+    return {**texts, "cells": [], "reads": [], "way": []}

@@ -95,6 +95,7 @@ class Panel(View):
             elsewhere = self._margins.elsewhere({line["number"] for line in code})
             self.page = {**self.page, "code": sorted([*elsewhere, *code], key=lambda line: line["number"])}
         self.observe(self._on_knobs, "knobs")
+        self.complete()
 
     @property
     def bug(self) -> bool:
@@ -210,12 +211,13 @@ class Panel(View):
             return
         off, on = self.sides
         missing = {r.name: compared(r, off[r.name]) for r in on.readings if r.name in off.kinds}
-        cut = self._cut.words(on, missing)
-        verdict, rows = evidence(self.scenario, self.sides, keras_version(), cut)
+        cut, zero = self._cut.words(on, missing), self._cut.zero(on)
+        verdict, rows = evidence(self.scenario, self.sides, keras_version(), cut, zero)
         sides = []
         for bug, (side, position) in enumerate(zip(self.sides, self.scenario.switch, strict=True)):
             raised = side.error and fault(f"With the switch at “{position}”, the code raised", side.error)
-            margin = self._margins.of(bool(bug), self._cut.lines(side) if bug else {})
+            found = (self._cut.lines(side), self._cut.zeros(side)) if bug else ({}, {})
+            margin = self._margins.of(bool(bug), *found)
             sides.append({"groups": groups(side), "error": raised, "margin": margin})
         scale, axes = scale_of(self.scenario), self.scenario.axes
         more: dict[str, Any] = {
@@ -223,6 +225,7 @@ class Panel(View):
             "verdict": verdict,
             "evidence": rows,
             "cut": cut,
+            "zero": zero,
             "failed": None,
             "note": self._margins.failed,
         }
@@ -272,9 +275,9 @@ def _knob(name: str, span: tuple[Any, ...], start: Any) -> dict[str, Any]:
 def _untrainable(sides: tuple[Side, Side]) -> str:
     """Why there is nothing to train, or "": there must be a scalar loss and something to move, at both positions."""
     if any(s.error is not None for s in sides):
-        return "One position raises an exception, so there is nothing to train"
+        return "Nothing to train: one position raises an exception."
     if any(s.loss is None for s in sides):
-        return "This scenario has no scalar loss, so there is nothing to train"
+        return "Nothing to train: this scenario has no scalar loss."
     return ""
 
 

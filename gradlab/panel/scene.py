@@ -49,9 +49,10 @@ def pack(sides: Sequence[Side], axes: Axes | None = None, stamp: int = 0) -> tup
                 "blocks": blocks,
                 "summed": summed,
                 "offset": -1,
+                "corner": corner(reading.values) if named == ("t", "s") else "",
             }
             if reading.values is not None:
-                chunks.append(rows.astype("<f4").ravel())
+                chunks.append(_as_float32(rows).ravel())
                 entry["offset"] = offset
                 offset += rows.size
             entries.append(entry)
@@ -66,6 +67,31 @@ def pack(sides: Sequence[Side], axes: Axes | None = None, stamp: int = 0) -> tup
             }
         )
     return {"tiles": tiles, "stamp": stamp % STAMPS, "length": offset}, b"".join(c.tobytes() for c in chunks)
+
+
+def corner(values: np.ndarray | None) -> str:
+    """The bottom left entry of a T x T map as a power of ten: how much the first input moves the last state.
+
+    >>> corner(np.array([[1.0, 0.0], [3e-60, 1.0]]))
+    '1e-60'
+    >>> corner(np.zeros((2, 2)))
+    'exactly 0'
+    """
+    if values is None or not values.size:
+        return ""
+    size = abs(float(values[-1, 0]))
+    if not np.isfinite(size):
+        return "not finite"
+    return f"1e{round(float(np.log10(size))):+d}" if size else "exactly 0"
+
+
+def _as_float32(rows: np.ndarray) -> np.ndarray:
+    """As float32, where a number that is too small or too large for it becomes the last one that it holds: it must not be
+    drawn as an exact zero, or as one that is not finite."""
+    least, most = np.finfo(np.float32).tiny, np.finfo(np.float32).max
+    array = np.asarray(rows)
+    held = np.where(np.isfinite(array), np.clip(array, -most, most), array)
+    return np.where((held != 0) & (np.abs(held) < least), np.copysign(least, held), held).astype("<f4")
 
 
 def compared(found: Reading, right: Reading) -> str:

@@ -90,7 +90,7 @@ def _loudest(cells: list[tuple[str, float | None]]) -> tuple[str, float | None]:
 def _tags(here: Mapping[str, Any]) -> str:
     tags = [f"{r['name']} {r['kind']}" for r in here["reads"] if r["kind"] not in ("ok", "ran")]
     if here["passed"]:
-        tags.append("passed on")
+        tags.append(here["passed"].split(": ")[-1])  # where it was made
     if here["missing"]:
         tags.append(f"not in the list: {here['missing']}")
     if here["raised"]:

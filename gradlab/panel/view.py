@@ -19,7 +19,7 @@ import traitlets
 from gradlab.lab.reading import Side
 from gradlab.lab.scale import LIMITS, Scale
 from gradlab.panel.assemble import module, style
-from gradlab.panel.scene import Axes, pack
+from gradlab.panel.scene import STAMPS, Axes, pack
 
 
 class View(anywidget.AnyWidget):
@@ -43,9 +43,22 @@ class View(anywidget.AnyWidget):
 
     def __init__(self, page: Mapping[str, Any], knobs: Mapping[str, Any], position: int) -> None:
         self._stamp = 0
+        self._complete = False
         super().__init__(page=dict(page), knobs=dict(knobs), position=position, colours=colour_bytes())
         self.add_class("gradlab-panel")
         self.on_msg(self._heard)
+
+    def open(self) -> None:
+        """What ipywidgets calls at the end of its own constructor. Nothing is measured by then, so the page is not told:
+        a front end that reads the states of all widgets meanwhile, as JupyterLab does when it has connected, may draw
+        from a copy of an unfinished panel that no later message reaches."""
+        if self._complete:
+            super().open()
+
+    def complete(self) -> None:
+        """Tell the page of the widget, with all that has been measured. The last line of a constructor."""
+        self._complete = True
+        self.open()
 
     def show(self, measured: Sequence[Side], scale: Scale, axes: Axes | None = None, **more: Any) -> None:
         """Replace what is drawn, description and numbers in one message. `more` goes into the scene as it is."""
@@ -83,6 +96,8 @@ class View(anywidget.AnyWidget):
     def _heard(self, _: Any, content: Any, buffers: Any) -> None:
         ask = content.get("ask") if isinstance(content, dict) else None
         if ask == "ping":
+            if "stamp" in content and content["stamp"] != self._stamp % STAMPS:
+                self.send_state(["scene", "data"])  # lost on the way, or sent before the page listened
             self.send({"pong": True})
         elif ask == "train":
             try:

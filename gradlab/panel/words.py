@@ -53,11 +53,13 @@ def groups(side: Side) -> list[dict[str, Any]]:
     return [{"kind": kind.value, "names": names} for kind, names in found.items()]
 
 
-def evidence(scenario: Scenario, sides: tuple[Side, Side], keras: int, cut: str = "") -> tuple[str, list[list[str]]]:
+def evidence(
+    scenario: Scenario, sides: tuple[Side, Side], keras: int, cut: str = "", zero: str = ""
+) -> tuple[str, list[list[str]]]:
     """(verdict, rows of label and text): what the claim predicts, what was measured just now, and what follows.
 
     The verdict is "" where nothing was measured for a source that the claim speaks of. `cut` is the text of the row
-    "Cut at" (see `cut_words`); without it there is no such row.
+    "Cut at" (see `cut_words`), `zero` that of "Zero at" (see `zero_words`); without it there is no such row.
     """
     predicted = scenario.expected(keras)[0]
     on = sides[1]
@@ -75,6 +77,8 @@ def evidence(scenario: Scenario, sides: tuple[Side, Side], keras: int, cut: str 
         ]
     if cut:
         rows.append(["Cut at", cut])
+    if zero:
+        rows.append(["Zero at", zero])
     if on.watched is not None:
         rows.append(["Watched by the tape", ", ".join(on.watched) or "nothing"])
         listed = [r.name for r in on.readings if r.kind not in (Kind.MISSING, Kind.RAISES)]
@@ -91,13 +95,17 @@ def cut_words(side: Side, cuts: Mapping[str, BlamedLine], missing: Mapping[str, 
     """The lines that cut the gradient, the sources of each beside it.
 
     A wrong gradient without such a line is said to be what it is of the right one, from `missing`; another source
-    without a line is said to have none.
+    without a line is said to have none. A zero that is right is cut by nothing: see `zero_words`.
     """
     by_cut: dict[BlamedLine, list[str]] = {}
     for name in broken(side):
-        if name in cuts:
+        if name in cuts and not cuts[name].right:
             by_cut.setdefault(cuts[name], []).append(name)
-    left = {name: kind for name, kind in broken(side).items() if name not in cuts and kind is not Kind.RAISES}
+    left = {
+        name: kind
+        for name, kind in broken(side).items()
+        if name not in cuts and kind is not Kind.RAISES and not _right(side, name)
+    }
     alone = len(by_cut) == 1 and not left  # then the names are those of the outcome
     parts = [
         f"line {cut.number}{'' if alone else f' for {_some(names)}'}: {cut.words}" for cut, names in by_cut.items()
@@ -107,6 +115,26 @@ def cut_words(side: Side, cuts: Mapping[str, BlamedLine], missing: Mapping[str, 
     if unknown:
         parts.append(f"the doctor found no line for {', '.join(unknown)}")
     return "; ".join(parts)
+
+
+def zero_words(side: Side, cuts: Mapping[str, BlamedLine]) -> str:
+    """The lines at which a gradient is zero and finite differences do not contradict it, and why; "" for none."""
+    by_line: dict[BlamedLine, list[str]] = {}
+    for name in broken(side):
+        if name in cuts and cuts[name].right:
+            by_line.setdefault(cuts[name], []).append(name)
+    return "; ".join(f"line {line.number}: {zero_here(names, line)}" for line, names in by_line.items())
+
+
+def zero_here(names: list[str], line: BlamedLine) -> str:
+    """The same of one line, without its number."""
+    why = line.words.replace(" here", "")
+    plural = len(names) > 1
+    return f"the {'gradients' if plural else 'gradient'} of {_some(names)} {'are' if plural else 'is'} zero here: {why}"
+
+
+def _right(side: Side, name: str) -> bool:
+    return side.kinds[name] is Kind.ZERO and not side[name].contradicted
 
 
 def _some(names: list[str]) -> str:

@@ -5,6 +5,10 @@ import { places, strip } from "./strip.js";
 
 const WIDTH = 116, HEIGHT = 13; // pixels of a strip at normal size
 const TIGHT = 58; // its width where the panel is as narrow as a phone: half, so that the code keeps more than half of the line
+const BESIDE = 36, LEAST = 12, TAG = 4; // pixels beside the code that are no strip and no number; characters: of a line, at the least, and of a tag's edges
+
+/** Where the value of a line comes from, if no gradient goes back beyond it. @param {import("./types.js").Margin|undefined} m */
+const origin = (m) => (m?.passed ? `⇢ ${m.passed.replace(/^.*: (made )?(by )?/, "")}` : "");
 
 export class Code {
   /**
@@ -16,6 +20,7 @@ export class Code {
     this.at = { line: -1, cell: 0 };
     /** @type {import("./colour.js").Scale|undefined} */ this.scale = undefined;
     this.open = false;
+    /** @type {number[]|undefined} */ this.origins = undefined; // characters that the origins of values take beside the lines
     /** @type {Element|null} */ this.shown = null;
     this.tight = false; this.zoom = 1; // set by the panel: read from the style, it would be computed anew at every flip
     /** What stands in the margin of each line now, so that a flip draws only the lines that change. @type {string[]} */ this.drawn = [];
@@ -65,6 +70,7 @@ export class Code {
       this.drawn[i] = now;
       tape.className = `gl-tape gl-tape-${m?.bracket || "none"}`;
       row.classList.toggle("gl-cut", Boolean(told && m?.cut));
+      row.classList.toggle("gl-zero-line", Boolean(told && m?.zero));
       row.classList.toggle("gl-raised", Boolean(m?.raised));
       tags.replaceChildren(...(m ? this.tags(m, told) : []));
       if (cells.length) canvas.setAttribute("aria-label", this.summary(line, cells));
@@ -72,6 +78,31 @@ export class Code {
       this.paint(i, focused);
     });
     this.mark();
+  }
+
+  /**
+   * Long lines go on below themselves, if all of the code then still fits: the rows that it takes. That depends on the texts
+   * and the width alone, so that neither a flip nor a knob moves a line: of the tags the origin of a value counts, as it was
+   * first. One row is for another tag that a wrapped line gets.
+   * @param {number} rows how many there is room for @param {import("./types.js").Scene|undefined} scene
+   */
+  wrap(rows, scene) {
+    if (scene) this.origins ??= this.data.map(({ number }) => Math.max(...scene.sides.map(({ margin }) => origin(margin[number]).length)));
+    const ctx = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
+    ctx.font = getComputedStyle(this.box).font;
+    const letter = ctx.measureText("0").width || 7, beside = 4 * letter + BESIDE + (this.tight ? TIGHT : WIDTH) * this.zoom;
+    const room = Math.max(LEAST, Math.floor((this.box.clientWidth - beside) / letter));
+    const indents = this.data.map(({ text }) => text.length - text.trimStart().length);
+    const taken = this.data.map(({ text }, i) => {
+      const beside = this.origins?.[i] ? this.origins[i] + TAG : 0, here = Math.max(LEAST, room - beside);
+      return text.length <= here ? 1 : 1 + Math.ceil((text.length - here) / Math.max(LEAST, here - indents[i] - 2));
+    });
+    const total = taken.reduce((n, t) => n + t, 0), long = total > this.data.length && total < rows;
+    this.lines.forEach(({ row }, i) => {
+      row.classList.toggle("gl-long", long && taken[i] > 1);
+      row.style.setProperty("--gl-indent", `${indents[i]}ch`);
+    });
+    return long ? total + 1 : this.data.length;
   }
 
   // A line that is longer than its place ends in "…"; under the pointer it is shown whole, over its neighbours.
@@ -103,13 +134,17 @@ export class Code {
       const same = reads.filter((r) => r.kind === kind), names = same.map((r) => r.name).join(", ");
       out.push(tag("reads", `${same.length > 1 && names.length > 16 ? `reads ${same.length} sources` : names}: ${kinds[kind] || ""} ${kind}`, same.map((r) => r.words).join("; ")));
     }
-    if (m.passed) out.push(tag("passed", "⇢ passed on", `passed on ${m.passed}`));
+    if (m.passed) { // "to line 23: made by Python or NumPy"
+      const [, line, why] = m.passed.match(/^to line (\d+): (.*)$/) || ["", "", m.passed];
+      out.push(tag("passed", origin(m), `${why}${line ? `, and read in line ${line}` : ""}: no gradient goes back beyond this value`));
+    }
     if (m.missing) { // the last parts of the paths; where these are too many, how many: the tag would cover the line
       const paths = m.missing.split(", "), last = paths.map((p) => p.split("/").pop()).join(", ");
       out.push(tag("missing", `? not in the list: ${last.length > 30 ? `${paths.length} variables` : last}`, m.missing));
     }
     if (m.raised) out.push(tag("raised", `! ${m.raised.split(":")[0]}`, m.raised));
     if (told && m.cut) out.push(tag("cut", "✂ cut", m.cut));
+    if (told && m.zero) out.push(tag("zero", "0 zero here", m.zero));
     return out;
   }
 
@@ -187,7 +222,7 @@ export class Code {
     this.folds?.forEach((b) => b.remove());
     const matters = this.data.map((line) => line.keep || line.mark || (this.scene?.sides || []).some(({ margin: m }) => {
       const here = m[line.number];
-      return here && (here.cells.length || here.reads.length || here.cut || here.raised || here.passed || here.missing);
+      return here && (here.cells.length || here.reads.length || here.cut || here.zero || here.raised || here.passed || here.missing);
     }));
     const fold = !this.open && this.data.length > rows;
     /** @type {HTMLElement[]} */ this.folds = [];

@@ -1,11 +1,14 @@
 // Colours, hatches and single cells. A colour means a number: the scale belongs to the scenario and never moves.
 import { number } from "./dom.js";
 
+const TINY = 1.1754944e-38; // the smallest normal float32, a rounding above it
 /** @type {Record<string, number[][]>} */
 const LINES = {
-  "//": [[0, 8, 8, 0]], "\\\\": [[0, 0, 8, 8]], "xx": [[0, 0, 8, 8], [0, 8, 8, 0]],
+  "//": [[0, 8, 8, 0]], "xx": [[0, 0, 8, 8], [0, 8, 8, 0]],
   "--": [[0, 4, 8, 4]], "++": [[0, 4, 8, 4], [4, 0, 4, 8]],
 };
+const DOTTED = 7; // pixels of a cell of a map that has a dot of its own; smaller ones share a lattice, whose dots stand evenly
+const RING = 2.6, APART = 13; // pixels: the radius of a ring of the hatch "O", and from one to the next, so that the colours between are seen
 
 /**
  * Lay a hatch over a box. Two strokes, one light and one dark, so that it is seen on dark and on bright colours.
@@ -16,8 +19,10 @@ export function hatch(ctx, name, x, y, w, h, ink, edge = "") {
   ctx.save();
   ctx.beginPath(); ctx.rect(x, y, w, h); ctx.clip();
   const path = new Path2D();
-  for (let i = x; i < x + w; i += 8) for (let j = y; j < y + h; j += 8) {
+  const step = name === "O" ? APART : 8;
+  for (let i = x; i < x + w; i += step) for (let j = y; j < y + h; j += step) {
     if (name === ".") { ctx.fillStyle = ink; ctx.fillRect(i + 3, j + 3, 2, 2); }
+    if (name === "O") { path.moveTo(i + 4 + RING, j + 4); path.arc(i + 4, j + 4, RING, 0, 2 * Math.PI); }
     for (const [a, b, c, d] of LINES[name] || []) { path.moveTo(i + a, j + b); path.lineTo(i + c, j + d); }
   }
   if (edge) { ctx.strokeStyle = edge; ctx.lineWidth = 3; ctx.stroke(path); }
@@ -55,6 +60,7 @@ export class Scale {
   words(v) {
     const text = number(v);
     if (!v || !Number.isFinite(v)) return text;
+    if (Math.abs(v) <= TINY) return "under 1.2e-38, below the colour scale"; // Python sends what is smaller as this
     return text + (this.at(v) < 0 ? ", below the colour scale" : this.at(v) > 1 ? ", above the colour scale" : "");
   }
 }
@@ -93,7 +99,7 @@ export function map(ctx, scale, value, rows, columns, width, height, signed) {
   small.width = columns; small.height = rows;
   const inner = /** @type {CanvasRenderingContext2D} */ (small.getContext("2d")), image = inner.createImageData(columns, rows);
   /** @type {[number, number, number][]} */ const odd = []; // cells with a sign of their own
-  const zero = new Uint8Array(rows * columns), dotted = w > 5 && h > 5;
+  const zero = new Uint8Array(rows * columns), dotted = w > DOTTED && h > DOTTED;
   for (let r = 0, i = 0; r < rows; r++) for (let c = 0; c < columns; c++, i++) {
     const v = value(r, c), at = v === 0 || !Number.isFinite(v) ? -1 : scale.index(v, signed);
     for (let k = 0; k < 3; k++) image.data[4 * i + k] = at < 0 ? 0 : scale.colours[at + k];

@@ -6,26 +6,36 @@ const PATIENCE = 1200; // milliseconds without an answer, from when it is worth 
 // kernel: some 15 ms of script, which neither the frame of this flip nor that of the next one should wait for.
 const LATER = 200;
 
-const STILL = "Switch, views and words still work.";
+// A ping that nobody answers is sent again: a kernel under load answers late, and what a connection lost is then sent anew.
+// Each wait is twice the one before, and at the last it ends: a reopened notebook, which no kernel knows, then leaves it alone.
+const AGAIN = 2000, LAST = 60000; // milliseconds
+
+const STILL = "Switch, views and words still work.", EMPTY = "Its numbers have not come yet.";
+const HEARD = ["answered", "scene", "data"]; // traits that only Python sets
 /** @type {Record<string, string>} */
 const WORDS = {
   absent: `No kernel is connected. ${STILL} For knobs and training, run this cell again.`,
   dead: `The kernel has died. ${STILL} For knobs and training, choose Kernel > Restart, then run this cell again.`,
   lost: `This panel belongs to a kernel that has ended. ${STILL} For knobs and training, run this cell again.`,
+  closed: `This panel is no longer connected to a kernel. ${STILL} For knobs and training, run this cell again.`,
+  unheard: `The kernel has not answered this panel yet. ${STILL} For knobs and training, run this cell again.`,
   busy: "The kernel is busy with another cell: what you asked for waits and comes when that cell has ended.",
   waiting: "Measuring …",
   silent: `No answer yet. ${STILL} If it lasts, run this cell again.`,
 };
 
 export class Link {
-  /** @param {import("./types.js").Model} model @param {(words: string, state: string, pending: boolean) => void} tell */
-  constructor(model, tell) {
-    this.model = model; this.tell = tell; this.said = "";
-    this.asked = 0; this.since = 0; this.lost = false; this.pinged = 0; this.heard = false; this.later = 0;
+  /**
+   * @param {import("./types.js").Model} model @param {(words: string, state: string, pending: boolean) => void} tell
+   * @param {() => number} drawn the stamp of the run that is on the page, 0 for none
+   */
+  constructor(model, tell, drawn) {
+    this.model = model; this.tell = tell; this.drawn = drawn; this.said = ""; this.again = AGAIN; this.sent = 0;
+    this.asked = 0; this.since = 0; this.lost = false; this.closed = false; this.pinged = 0; this.heard = false; this.later = 0;
     this.first = this.kernel?.id;
-    this.hear = () => { this.heard = true; this.look(); };
+    this.hear = () => { this.heard = true; this.look(); }; // also a run that comes unasked: somebody sent it
     model.on("msg:custom", this.hear);
-    model.on("change:answered", this.hear);
+    for (const trait of HEARD) model.on(`change:${trait}`, this.hear);
     this.timer = setInterval(() => this.look(), POLL);
     this.look();
   }
@@ -43,29 +53,40 @@ export class Link {
     if (status === "dead" || status === "terminating") return "dead";
     if (status === "restarting" || status === "autorestarting" || (this.first && kernel?.id !== this.first)) this.lost = true;
     if (this.lost) return "lost";
-    if (kernel && !this.heard && this.pinged && Date.now() - this.pinged > PATIENCE && status === "idle") return "lost";
+    if (this.closed) return "closed";
+    if (this.unheard) return "unheard";
     if (!this.pending) return "idle";
     const waited = Date.now() - this.since;
     if (this.model.get("working")) return "waiting";
     return waited < PATIENCE ? "idle" : status === "busy" ? "busy" : "silent";
   }
 
+  /** Whether a kernel that does nothing else has left a ping unanswered. Why is not known: it may come late. */
+  get unheard() { return !this.heard && this.pinged > 0 && Date.now() - this.pinged > PATIENCE && this.kernel?.status === "idle"; }
+
   /** Whether messages have somebody to go to. */
-  get alive() { return !["absent", "dead", "lost"].includes(this.state); }
+  get alive() { return !["absent", "dead", "lost", "closed"].includes(this.state); }
 
   look() {
-    if (!this.pinged && this.kernel?.status === "idle") { this.pinged = Date.now(); this.send({ ask: "ping" }); }
-    const state = this.state, pending = this.pending;
-    if (this.said === `${state} ${pending}`) return;
-    this.said = `${state} ${pending}`;
-    this.tell(WORDS[state] || "", state, pending);
+    if (!this.pinged ? this.kernel?.status === "idle" : this.unheard && this.again < LAST && Date.now() - this.sent > this.again) this.ping();
+    const state = this.state, pending = this.pending, words = (WORDS[state] || "").replace(STILL, this.drawn() ? STILL : EMPTY);
+    if (this.said === `${state} ${pending} ${words}`) return;
+    this.said = `${state} ${pending} ${words}`;
+    this.tell(words, state, pending);
+  }
+
+  ping() {
+    this.sent = Date.now();
+    if (this.pinged) this.again = Math.min(2 * this.again, LAST);
+    else this.pinged = this.sent;
+    this.send({ ask: "ping", stamp: this.drawn() });
   }
 
   /** @param {any} content */
-  send(content) { try { this.model.send?.(content); } catch { this.lost = true; } }
+  send(content) { try { this.model.send?.(content); } catch { this.closed = true; } }
 
   /** Hand traits to Python, if it is there. */
-  save() { clearTimeout(this.later); this.later = 0; if (this.alive) try { this.model.save_changes?.(); } catch { this.lost = true; } }
+  save() { clearTimeout(this.later); this.later = 0; if (this.alive) try { this.model.save_changes?.(); } catch { this.closed = true; } }
 
   /** The same a little later, once for all that changes until then. */
   saveLater() { clearTimeout(this.later); this.later = setTimeout(() => this.save(), LATER); }
@@ -83,6 +104,6 @@ export class Link {
     clearInterval(this.timer);
     if (this.later) this.save();
     this.model.off?.("msg:custom", this.hear);
-    this.model.off?.("change:answered", this.hear);
+    for (const trait of HEARD) this.model.off?.(`change:${trait}`, this.hear);
   }
 }

@@ -24,6 +24,7 @@ export function outcome(page, scene, position, told) {
   if (scene.failed) parts.push(make("span", { class: "gl-outcome gl-error" }, make("b", {}, `! ${scene.failed.heading}: ${scene.failed.sentence}`)));
   if (side.error) parts.push(make("span", { class: "gl-outcome gl-error", title: side.error.sentence }, make("b", {}, `! ${brief(side.error.sentence)}`), side.error.line && !Object.values(side.margin).some((m) => m.raised) ? ` in: ${side.error.line}` : ""));
   if (told && position === 1 && scene.cut) parts.push(make("span", { class: "gl-outcome gl-cut-words", title: scene.cut }, `✂ ${brief(scene.cut)}`));
+  if (told && position === 1 && scene.zero) parts.push(make("span", { class: "gl-outcome", title: scene.zero }, `0 ${brief(scene.zero)}`));
   return parts;
 }
 
@@ -87,7 +88,8 @@ export function key(page, scene) {
     return make("li", {}, box, make("span", {}, `${mark} ${value}${word === value ? "" : `: ${word}`}`));
   });
   const margin = ["blue bar: the tape records these lines; dotted: it records a part of them", "one cell of a strip: one visit of the line (each time it ran), coloured by the norm of d loss / d value",
-    "✂ cut: the line on which the path from the loss ends, or its gradient becomes zero; ⇢ passed on: the value is made outside the tape, or by Python or NumPy, and read further down",
+    "✂ cut: the line on which the path from the loss ends, or on which the gradient becomes one that a finite difference contradicts; 0 zero here: the gradient becomes zero on this line, and that is right",
+    "⇢ Python or NumPy, ⇢ outside the tape: where the value of this line was made; a line further down reads it, and no gradient goes back beyond it",
     "pale hatch: no op uses the value; dots: made outside the tape; grey: it ran, and nothing was asked", ...scene.limits.map((l) => `red mark on the scale: ${l.words}`)];
   return make("div", {}, make("ul", { class: "gl-key" }, ...boxes), make("ul", { class: "gl-key" }, ...margin.map((t) => make("li", {}, t))));
 }

@@ -28,10 +28,10 @@ class View {
     this.heard = make("div", { class: "gl-said", role: "status", "aria-live": "polite" }); // for ears: it would move the page
     this.kernel = make("div", { class: "gl-kernel", role: "status", "aria-live": "polite" });
     const hear = (/** @type {string} */ text) => say(this.live, text);
-    this.tiles = new Tiles(hear, (name) => this.pick(this.picked === name ? "" : name));
+    this.tiles = new Tiles(hear, (name) => this.pick(this.picked === name ? "" : name), page.layout === "maps");
     this.code = page.code.length ? new Code(page.code, page.kinds, page.name, hear) : null;
     this.body = make("div", { class: "gl-body" }, ...(this.code ? [this.code.box] : []), this.tiles.box);
-    this.link = new Link(model, (words, state, pending) => { say(this.kernel, words); this.kernel.dataset.state = state; this.body.setAttribute("aria-busy", String(pending)); });
+    this.link = new Link(model, (words, state, pending) => { say(this.kernel, words); this.kernel.dataset.state = state; this.body.setAttribute("aria-busy", String(pending)); }, () => this.scene?.stamp ?? 0);
     this.switch = radios("Switch", page.positions, model.get("position"), (i) => this.flip(i), "gl-switch");
     this.dials = Object.fromEntries(page.knobs.map((knob) => [knob.name, dial(knob, model.get("knobs")[knob.name], (v) => this.turn(knob.name, v))]));
     this.words = make("div", { class: "gl-words" }); this.keys = make("div"); this.evidence = make("div"); this.trained = make("div");
@@ -46,6 +46,7 @@ class View {
     this.viewer.addEventListener("change", () => { this.view = this.viewer.value; this.show(); });
     this.train = button(`Train ${page.steps} steps`, () => { this.folds.open("Training"); this.link.ask((n) => { model.set("asked", n); this.link.send({ ask: "train", n }); }); }, page.train);
     this.train.hidden = !page.steps;
+    this.reason = make("div", { class: "gl-reason" }); // why the button is grey
     this.large = button("Large", () => { this.root.classList.toggle("gl-large"); this.large.setAttribute("aria-pressed", String(this.root.classList.contains("gl-large"))); this.resize(); }, "For a projector; ?gradlab=large in the address does the same", false);
     const reset = button("↺", () => { for (const knob of page.knobs) this.dials[knob.name].set(knob.start); this.turn("", null); }, "All knobs back to where they began");
     reset.setAttribute("aria-label", "Reset the knobs");
@@ -55,7 +56,7 @@ class View {
       make("div", { class: "gl-claim", title: page.claim || page.about || "" }, page.claim ? `Claim: “${page.claim}”` : page.about || ""),
       make("div", { class: "gl-controls" }, this.switch.group, ...dials),
       make("div", { class: "gl-legend" }, this.scale, this.viewer, this.live), this.body, this.outcome,
-      make("div", { class: "gl-foot" }, this.folds.row, this.train, this.kernel), this.folds.below, this.heard);
+      make("div", { class: "gl-foot" }, this.folds.row, this.train, make("div", { class: "gl-notes" }, this.kernel, this.reason)), this.folds.below, this.heard);
     if (/[?&#]gradlab=large\b/.test(location.href)) this.large.click();
     el.append(this.root);
     this.theme();
@@ -146,7 +147,9 @@ class View {
     if (!(locked && this.outcome.querySelector(".gl-predict"))) this.outcome.replaceChildren(...(locked ? [new Prediction(page, scene, other, said, (s) => this.lock(s)).node] : [verdict, line]));
     const [done, total] = model.get("progress");
     this.train.disabled = Boolean(scene.untrainable) || (total > 0 && done < total) || Boolean(locked);
-    this.train.title = scene.untrainable || page.train;
+    const why = !page.steps ? "" : scene.untrainable || (locked ? "Training opens once your answer is locked in." : "");
+    this.train.title = why || page.train;
+    say(this.reason, why);
     say(this.train, total > 0 && done < total ? `Training: ${done} of ${total} steps` : `Train ${page.steps} steps`);
     this.fill();
   }
@@ -176,13 +179,14 @@ class View {
 
   // The height depends on the code, the number of sources and the size of the page alone: neither a flip nor a knob moves what is below.
   place() {
-    const zoom = this.root.classList.contains("gl-large") ? 1.6 : 1, lines = this.page.code.length;
-    const height = this.page.layout === "maps" ? 330 : Math.max(LEAST, Math.min(TILED, this.sources * TILE), Math.min(BODY, lines * LINE + 14));
-    this.root.style.setProperty("--gl-body", `${Math.round(height * zoom)}px`);
-    this.root.classList.toggle("gl-narrow", this.root.clientWidth < COLUMN * zoom);
-    this.rows = Math.floor((height - 12) / LINE);
+    const zoom = this.root.classList.contains("gl-large") ? 1.6 : 1;
+    this.root.classList.toggle("gl-narrow", this.root.clientWidth < COLUMN * zoom); // first: the code's width hangs on it
     const tight = this.root.clientWidth < PHONE * zoom;
     if (this.code && (this.code.zoom !== zoom || this.code.tight !== tight)) { this.code.zoom = zoom; this.code.tight = tight; this.code.repaint(); }
+    const lines = this.code?.wrap(Math.floor((BODY - 14) / LINE), this.scene) ?? 0;
+    const height = this.page.layout === "maps" ? this.tiles.tall(this.root.clientWidth - 2, zoom, Math.max(1, this.sources)) / zoom : Math.max(LEAST, Math.min(TILED, this.sources * TILE), Math.min(BODY, lines * LINE + 14));
+    this.root.style.setProperty("--gl-body", `${Math.round(height * zoom)}px`);
+    this.rows = Math.floor((height - 12) / LINE);
   }
 
   resize() { this.theme(); this.place(); this.code?.fold(this.rows); this.tiles.fit(); }

@@ -45,13 +45,14 @@ export function answered(words) {
 }
 
 /**
- * What was locked in, and what was right once the position has been seen. A question is about the knobs as they stood first.
+ * What was locked in, and what was right once the position has been seen. A question is about the values that the knobs had first.
  * @param {import("./types.js").Page} page @param {import("./types.js").Scene} scene @param {number} other @param {string[]} said
  * @param {boolean} seen whether the other position was on the screen @param {Record<string, any>} knobs
  */
 export function checked(page, scene, other, said, seen, knobs) {
   if (!seen) return `You said ${said.join(", ")}. Now flip the switch.`;
-  if (page.question && page.knobs.some((knob) => knobs[knob.name] !== knob.start)) return `You said ${said[0]}. The question is about the knobs as they stood first (↺).`;
+  const turned = page.knobs.filter((knob) => knobs[knob.name] !== knob.start);
+  if (page.question && turned.length) return `Your answer, ${said[0]}, was for ${turned.map((knob) => `${knob.name} = ${knob.start}`).join(", ")}. The button ↺ sets the knobs back to that.`;
   if (page.question) {
     const { answers } = page.question, mine = answers.find((a) => a.letter === said[0]), right = answers.find((a) => a.right);
     if (!mine) return "";

@@ -5,6 +5,8 @@ const WIDEST = 22; // pixels of one cell, so that a single visit does not look l
 const NARROWEST = 1;
 const GAP = 4; // pixels between two turns of an outer loop
 
+const STRIPE = 6; // pixels: a lower stripe of one question can't be told from its neighbours
+
 /** Cells in the order in which they win where several share a pixel. */
 const LOUD = ["not finite", "none", "zero", "outside", "unused", "ok", "ran", ""];
 
@@ -53,8 +55,18 @@ export function places(cells, width, zoom) {
 }
 
 /**
+ * What stands for a visit with more questions than there is room for: the largest gradient that any of them brings.
+ * @param {import("./types.js").Cell} cell @returns {{kind: string, norm: number|null}}
+ */
+function strongest(cell) {
+  const sized = cell.more.filter((q) => q.kind === "ok").sort((a, b) => Number(b.norm) - Number(a.norm));
+  return sized[0] ?? cell.more.find((q) => q.kind) ?? cell;
+}
+
+/**
  * All cells of a line. Where several visits share a place, its upper half is the largest of them and its lower half the
- * smallest, and a kind without a size wins over one with. Several questions lie below each other, the first on top.
+ * smallest, and a kind without a size wins over one with. Several questions lie below each other, the first on top,
+ * while each has pixels enough; else the largest stands for all, and the words of the visit count them.
  * @param {CanvasRenderingContext2D} ctx @param {import("./colour.js").Scale} scale @param {import("./types.js").Cell[]} cells
  * @param {number} width @param {number} height @param {number} zoom
  */
@@ -66,8 +78,8 @@ export function strip(ctx, scale, cells, width, height, zoom) {
     if (here.length > 1 && sized.length === here.length) {
       visit(ctx, scale, sized[0], x, 0, w, height / 2);
       visit(ctx, scale, sized[sized.length - 1], x, height / 2, w, height / 2);
-    } else if (here.length === 1 && questions.length > 1) {
+    } else if (here.length === 1 && questions.length > 1 && questions.length * STRIPE <= height) {
       questions.forEach((q, i) => visit(ctx, scale, q, x, (i * height) / questions.length, w, height / questions.length));
-    } else visit(ctx, scale, here[0], x, 0, w, height);
+    } else visit(ctx, scale, here.length === 1 ? strongest(here[0]) : here[0], x, 0, w, height);
   }
 }

@@ -27,8 +27,10 @@ export class Tile {
     this.canvas = make("canvas", { tabindex: "0", role: "application", "aria-roledescription": "heatmap" });
     this.rows = make("span", { class: "gl-axis gl-axis-rows", "aria-hidden": "true" });
     this.columns = make("span", { class: "gl-axis", "aria-hidden": "true" });
+    this.corner = make("div", { class: "gl-corner" });
+    this.corner.hidden = !data.square;
     this.figure = make("figure", { class: "gl-tile" }, make("figcaption", {}, this.name, this.state),
-      make("div", { class: "gl-plot" }, this.rows, this.canvas), this.columns);
+      make("div", { class: "gl-plot" }, this.rows, this.canvas), this.columns, this.corner);
     keepKeys(this.canvas).addEventListener("keydown", (e) => this.key(e));
     this.canvas.addEventListener("focus", () => { this.focused = true; this.draw(); this.say(this.words(this.flat)); });
     this.canvas.addEventListener("blur", () => { this.focused = false; this.draw(); this.say(""); });
@@ -62,6 +64,8 @@ export class Tile {
     say(this.state, view === "difference" ? (this.numbers ? "on − off" : "nothing to subtract") : `${e.mark} ${e.kind}${value}`);
     this.state.title = e.word + (e.note ? `; ${e.note}` : "");
     this.canvas.dataset.kind = e.kind;
+    this.corner.replaceChildren(...(view === "difference" ? ["\u00a0"] : [make("b", {}, e.corner ?? ""), " from the first input to the last state"]));
+    this.corner.title = "The bottom left entry of the map: how much the first input moves the last state, as a power of ten";
     const zeros = this.numbers ? this.numbers.reduce((n, v) => n + (v === 0 ? 1 : 0), 0) : 0;
     this.canvas.setAttribute("aria-label", `${view === "difference" ? "On minus off: g" : "G"}radient of the loss with respect to ` +
       `${this.data.name}, ${e.size}: ${e.word}` + (this.numbers ? `; largest ${e.largest || "none"}; ${zeros} of ${this.numbers.length} exactly zero` : "") +

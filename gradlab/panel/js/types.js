@@ -7,7 +7,7 @@
  * One source at one position. `offset` counts float32 numbers and is -1 without values. `blocks` is how many framed
  * blocks the rows make; `summed` says that the rows of a block were added into one.
  * @typedef {{kind: string, mark: string, word: string, hatch: string, note: string, largest: string, shape: number[],
- *   size: string, rows: number, columns: number, offset: number, blocks: number, summed: boolean}} Entry
+ *   size: string, rows: number, columns: number, offset: number, blocks: number, summed: boolean, corner?: string}} Entry
  *
  * @typedef {{name: string, axes: string[], square: boolean, compared: string, entries: Entry[]}} TileData
  *
@@ -17,7 +17,7 @@
  *
  * The margin of one line at one position.
  * @typedef {{bracket: string, cells: Cell[], reads: {name: string, kind: string, words: string}[], raised: string,
- *   passed: string, cut: string, missing: string, way: string[]}} Margin
+ *   passed: string, cut: string, zero?: string, missing: string, way: string[]}} Margin
  *
  * @typedef {{number: number, text: string, mark: boolean, keep: boolean}} CodeLine
  *
@@ -28,7 +28,7 @@
  *   groups: {kind: string, names: string[]}[]}} Side
  *
  * @typedef {{stamp: number, length: number, low: number, high: number, limits: {at: number, words: string}[],
- *   tiles: TileData[], sides: Side[], verdict: string, evidence: [string, string][], cut: string,
+ *   tiles: TileData[], sides: Side[], verdict: string, evidence: [string, string][], cut: string, zero?: string,
  *   untrainable: string, failed: Fault|null, note?: string, stale?: boolean}} Scene
  *
  * @typedef {{name: string, type: "range"|"choice", low: number, high: number, step: number,
