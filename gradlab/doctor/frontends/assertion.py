@@ -91,7 +91,7 @@ def assert_gradients(
             continue
         elif (trained is None or any(part in row.name for part in trained)) and row.status not in allowed:
             place = f" at {row.where[0].shown}" if row.where else ""
-            wrong.append(f"{row.name}: {row.words}{': ' + row.cause if row.cause else ''}{place}")
+            wrong.append(f"{row.name}: {row.words}{': ' + row.reason if row.cause else ''}{place}")
             wrong += [f"  > {row.where[0].code}"] if row.where and row.where[0].code else []
             wrong += [f"  fix: {row.fix}"] if row.fix else []
     if wrong:
