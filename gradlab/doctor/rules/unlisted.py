@@ -116,26 +116,35 @@ def _owners_of(sources: list[Source]) -> Iterator[Any]:
 
 
 def _meant(owner: Any, variable: Any, call: Call, run: Run, scope: UserScope, holders: list[Any]) -> bool:
-    return _held(owner, variable, scope) or _computed_with(owner, variable, call, run, scope, holders)
+    way = way_to(owner, variable, follow=_follows(owner))
+    if _assigned(way or way_to(owner, variable), variable, scope):
+        return False
+    return bool(way) or _computed_with(owner, variable, call, run, scope, holders)
 
 
-def _held(owner: Any, variable: Any, scope: UserScope) -> bool:
-    """Does a chain of the owner's parts lead to the variable, none of which the user's code assigns to?"""
+def _follows(owner: Any) -> Callable[[Any, str, Any], bool]:
+    """Whether a step leads from an object to a part of it."""
 
     def follow(thing: Any, attribute: str, value: Any) -> bool:
         if hasattr(thing, "__dict__") and not isinstance(thing, (dict, list, tuple, set)):
             if attribute in GIVEN and is_owner(thing):
                 return False
             if attribute.startswith("_") and attribute not in PARTS and not _written(thing, attribute):
-                return False
+                # Keras keeps a kernel as `_kernel`; what else has such a name may lead anywhere.
+                return isinstance(value, tf.Variable) or hasattr(value, "handle")
         # An object that knows the owner stands above it: a trainer, with other networks beside.
         own = getattr(value, "__dict__", None) if not isinstance(value, (dict, list, tuple, type)) else None
         return not (isinstance(own, dict) and any(v is owner for v in list(own.values())))
 
-    way = way_to(owner, variable, follow=follow)
+    return follow
+
+
+def _assigned(way: list[tuple[Any, str]], variable: Any, scope: UserScope) -> bool:
+    """Does the user's code assign to it, or to what holds it: a temperature that is lowered, a target network?"""
+    names = {name for _, name in way} | {name for name, v in scope.values.items() if v is variable}
     files = {file for file in (class_file(thing) for thing, _ in way) if file} | {file for file, _ in scope.spots}
     trees = [tree for tree in map(syntax.module, sorted(files)) if tree is not None]
-    return bool(way) and not any(assigned_by_hand(tree, attribute) for _, attribute in way for tree in trees)
+    return any(assigned_by_hand(tree, name) for name in names for tree in trees)
 
 
 def _written(thing: Any, attribute: str) -> bool:
@@ -179,9 +188,12 @@ def _named_by_list(call: Call, scope: UserScope, asked: set[int]) -> Iterator[An
     """Layers of whose variables the list was made, and of which it has none: they had none yet. Only where the list is
     a sum of whole lists: a slice or a condition may leave out what it likes."""
     statement = syntax.statement_at(call.where[0].file, call.where[0].line) if call.where else None
-    for node in syntax.calls(statement) if statement is not None else ():
-        if not (isinstance(node.func, ast.Attribute) and node.func.attr == call.what):
-            continue
+    asking = [
+        node
+        for node in (syntax.calls(statement) if statement is not None else ())
+        if isinstance(node.func, ast.Attribute) and node.func.attr == call.what
+    ]
+    for node in asking if len(asking) == 1 else ():  # of several on one line it is not known which one this is
         given = [k.value for k in node.keywords if k.arg in ("sources", "source")] or node.args[1:2]
         for expression in given:
             if isinstance(expression, ast.Name):

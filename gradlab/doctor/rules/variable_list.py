@@ -114,13 +114,12 @@ def plain_variables(layer: Any) -> Iterator[Any]:
             yield from found
 
 
-def assigned_by_hand(tree: ast.Module, attribute: str) -> bool:
-    """Does the file call `x.attribute.assign(...)`, or another of these methods?"""
+def assigned_by_hand(tree: ast.Module, name: str) -> bool:
+    """Does the file call `x.name.assign(...)` or `name.assign(...)`, or another of these methods?"""
     return any(
         isinstance(node, ast.Attribute)
         and node.attr in ASSIGNS
-        and isinstance(node.value, ast.Attribute)
-        and node.value.attr == attribute
+        and (getattr(node.value, "attr", None) == name or getattr(node.value, "id", None) == name)
         for node in ast.walk(tree)
     )
 
@@ -320,6 +319,7 @@ def not_held(case: Case) -> Finding | None:
     # Where nothing but the owner itself leads to it, a function that the owner runs holds it: a Lambda layer's, say.
     where = [*found.using, *first] if found.using and (made is None or at_owner) else [*first, *found.using]
     if found.tracked:
+        where = [*([found.early] if found.early is not None else []), *where]
         sentence = f"{listing.kind} has it now, and the list was made without it"
         return _finding(case, where, sentence, Proof.OBJECT, fix=BUILD_FIRST)
     sentence = f"the loss uses it, and no attribute of {listing.kind} leads to it"
