@@ -107,7 +107,9 @@ def test_what_else_an_assertion_refuses():
     spoilt = keras.Sequential([keras.Input((4,)), L.Dense(3, name="first"), L.Lambda(tf.math.log), L.Dense(1)])
     for model in (dead, spoilt):
         model.compile("sgd", "mse")
-    with pytest.raises(AssertionError, match=r"dead/kernel: exactly zero: the function is flat here \[zero-saturated\].*\n.*\n  fix: "):
+    with pytest.raises(
+        AssertionError, match=r"dead/kernel: exactly zero: the function is flat here \[zero-saturated\].*\n.*\n  fix: "
+    ):
         gradlab.assert_gradients(dead, x, y)
     gradlab.assert_gradients(dead, x, y, zero=True)
     with pytest.raises(AssertionError, match=r"first/kernel: NaN"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+from samples import sampled, weekly
 
 import gradlab
 from gradlab import Kind
@@ -113,10 +114,18 @@ def told(run, function):
     return reports(opened, over=True)
 
 
-@pytest.mark.parametrize("name", BROKEN)
-@pytest.mark.parametrize("function", [None, tf.function], ids=["eager", "graph"])
-def test_what_the_list_lacks_is_a_row(name, function):
-    run, count = BROKEN[name]
+WAYS = {"eager": None, "graph": tf.function}
+
+
+def both_ways(programs, every):
+    """Each program in both ways as a parameter (program, way); most are weekly."""
+    pairs = [(program, way) for program in programs for way in WAYS]
+    return sampled(pairs, every, ids=lambda pair: " in ".join(pair))
+
+
+@pytest.mark.parametrize("case", both_ways(BROKEN, 3))
+def test_what_the_list_lacks_is_a_row(case):
+    (run, count), function = BROKEN[case[0]], WAYS[case[1]]
     (report,) = told(run, function)
     rows = [row for row in report.rows if row.status is Kind.MISSING]
     assert len(rows) == count, report
@@ -132,7 +141,7 @@ def test_the_line_is_the_one_that_keeps_the_layer_out_of_sight():
     assert report.problems[0].where[0].code.startswith("params = ")
 
 
-@pytest.mark.parametrize("kind", [Net, OwnStep])
+@pytest.mark.parametrize("kind", [OwnStep, weekly(Net)])
 def test_a_model_with_a_batch_is_told_the_same_and_the_assertion_fails(kind):
     keras.utils.set_random_seed(0)
     net = kind()
@@ -297,8 +306,7 @@ HEALTHY = {
 }
 
 
-@pytest.mark.parametrize("name", HEALTHY)
-@pytest.mark.parametrize("function", [None, tf.function], ids=["eager", "graph"])
-def test_what_is_left_out_on_purpose_is_no_row(name, function):
-    for report in told(HEALTHY[name], function):
+@pytest.mark.parametrize("case", both_ways(HEALTHY, 5))
+def test_what_is_left_out_on_purpose_is_no_row(case):
+    for report in told(HEALTHY[case[0]], WAYS[case[1]]):
         assert not [row for row in report.rows if row.status is Kind.MISSING], report

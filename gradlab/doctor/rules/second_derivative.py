@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from gradlab.doctor import op_types
-from gradlab.doctor.analysis.cuts import descends
 from gradlab.doctor.certainty import Proof
 from gradlab.doctor.recording.trace import Op
 from gradlab.doctor.rules import Case, Cause, Finding, Kind, rule
@@ -35,29 +34,20 @@ def slope_of_a_slope(case: Case) -> Finding | None:
 
 @rule(Kind.ZERO, rank=59, cause=SECOND)
 def factor_is_a_second_derivative(case: Case) -> Finding | None:
-    """The gradient is multiplied with a second derivative, which is zero as the activation's slope has none: the zeros were
-    made for an input of that slope, and nothing curved stands before it."""
+    """The gradient is multiplied with zeros that a gradient call has made in place of the slope of such a slope."""
     zero = case.once(zero_cut)
-    if zero is None or zero.cut.op.type not in op_types.PRODUCTS or not (zero.constant or zero.factor is not None):
+    made = zero.factor if zero is not None else None
+    if made is None or made.type not in op_types.CONSTANT_FILLS or not _asked_here(made):
         return None
-    if zero.factor is not None and zero.factor.type not in op_types.CONSTANT_FILLS:
+    slopes = [op for op in case.recorded.trace.ops if op.type in op_types.PIECEWISE_SLOPES and op.index < made.index]
+    # Zeros of the shape of its input: TensorFlow makes them by either op.
+    own = [op for op in slopes if made.type == "Fill" or made.ins[:1] == op.ins[-1:]]
+    if not own:
         return None
-    run = case.recorded
-    made = zero.factor.index if zero.factor is not None else len(run.trace.ops)
-    slopes = [op for op in run.trace.ops if op.type in op_types.PIECEWISE_SLOPES and op.index < zero.cut.op.index]
-    lines = {op.stack[:1] for op in slopes}
-    for k in zero.cut.op.ins:
-        if k == zero.cut.key or not run.is_float(k):
-            continue
-        asked = _asked_here(run.trace.producer.get(k))
-        slope = next((op for op in reversed(slopes) if op.index < made), None)
-        if asked and slope is not None and lines and descends(run, k, op_types.PIECEWISE_SLOPES) is not None:
-            found = Finding(place_of(slope), slope_sentence(slope), (Proof.VALUES,), slope.type, slope, norm=0.0)
-            found.evidence += ", and a product with it stands in the loss"
-            return found
-    return None
+    evidence = f"{slope_sentence(own[0])}, and these zeros are a factor here"
+    return Finding(place_of(own[0]), evidence, (Proof.VALUES,), own[0].type, own[0], norm=0.0)
 
 
-def _asked_here(op: Op | None) -> bool:
+def _asked_here(op: Op) -> bool:
     """Was an op made by a gradient call of the user's?"""
-    return op is not None and any(".gradient(" in p.code or ".jacobian(" in p.code for p in place_of(op)[:1])
+    return any(f".{what}(" in p.code for p in place_of(op)[:1] for what in ("gradient", "jacobian", "batch_jacobian"))
