@@ -105,6 +105,36 @@ other[9] = x[9]
 model.fit([x, other], y, batch_size=4, shuffle=False, verbose=0)
 """
 
+CHECKED = """
+class Checked(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.tower = Dense(4, "tanh", name="tower")
+
+    def call(self, given):
+        return self.tower(given)
+
+    def train_step(self, data):
+        print("traced")
+        one, two = data
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.norm(self(one) - self(two), axis=-1))  # <--
+        grads = tape.gradient(loss, self.trainable_variables)
+        grads = [tf.debugging.check_numerics(g, "a gradient") for g in grads]
+        self.optimizer.apply_gradients(zip(grads, self.trainable_variables))
+        return {"loss": loss}
+
+model = Checked()
+model(x)
+model.compile("sgd")
+other = x[::-1].copy()
+other[1] = x[1]
+try:
+    model.fit(x, other, batch_size=4, shuffle=False, verbose=0)
+except tf.errors.InvalidArgumentError:
+    pass
+"""
+
 PLAIN_VARIABLE = """
 class Scaled(keras.layers.Layer):
     def __init__(self):
@@ -262,6 +292,7 @@ PROGRAMS: dict[str, tuple[str, list[str], str, str | None]] = {
     "generator": (GENERATOR, ["body/kernel", "body/bias", "dead/kernel", "dead/bias", "head/kernel"], "zero", None),
     "by_number": (BY_NUMBER, ["body"], "not finite", "nan-sqrt-norm"),
     "python_data": (PYTHON_DATA, ["w", "b"], "not finite", "nan-sqrt-norm"),
+    "checked": (CHECKED, ["tower/kernel", "tower/bias"], "not finite", "nan-sqrt-norm"),
     "compiled": (COMPILED, ["first/kernel", "first/bias", "head/kernel"], "zero", "zero-saturated"),
 }
 # name -> (program, (word of the name, status, cause) of each bad source). The line is the one marked with the status.

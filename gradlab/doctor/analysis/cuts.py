@@ -183,8 +183,9 @@ def where_not_finite(run: Run, flow: Flow) -> Cut | None:
                     first = first or op  # an infinity: keep looking for the NaN, but remember
                     continue
                 # A NaN made from that infinity (inf - inf, 0 * inf) has its root there; log(0), say, stays harmless.
-                overflow = first is not None and _overflows(run, first) and op.index in after(run, first, flow.needed)
-                return Cut(first if overflow and first is not None else op, "forward")
+                root = first is not None and (_overflows(run, first) or _reads_a_weight(run, first))
+                from_it = root and first is not None and op.index in after(run, first, flow.needed)
+                return Cut(first if from_it and first is not None else op, "forward")
         if first is not None:
             return Cut(first, "forward")
     blamed = list(_spoilers(run, flow))
@@ -202,6 +203,12 @@ def _overflows(run: Run, op: Op) -> bool:
     return op.type in op_types.OVERFLOWING and all(
         not run.is_float(k) or bool(tf.reduce_all(tf.math.is_finite(run.value(k)))) for k in op.ins
     )
+
+
+def _reads_a_weight(run: Run, op: Op) -> bool:
+    """Does an op read a variable that is trained? An infinity in it is no constant of the program (a mask of minus
+    infinity), but what an update has left."""
+    return op.type in op_types.READS and any(run.key(v) == op.ins[0] for v in run.variables())
 
 
 def _spoilers(run: Run, flow: Flow) -> Iterator[Cut]:

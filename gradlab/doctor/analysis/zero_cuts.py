@@ -27,7 +27,7 @@ def where_zero(run: Run, flow: Flow, source_key: int) -> Cut | None:
     """
     last_read = None
     for op in reversed(flow.path):
-        outs = [o for o in op.outs if run.kind(o) == "ok"]
+        outs = [o for o in op.outs if run.kind(o) not in _NOTHING]  # a NaN arrives as well as a number does
         if not outs:
             continue
         carriers = [k for k in flow.carriers[op.index] if run.is_float(k) or run.is_resource(k)]

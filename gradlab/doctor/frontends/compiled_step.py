@@ -172,14 +172,18 @@ def _of_fit(
 
 
 def _first_spoilt(fitted: Fitted) -> tuple[int, Any]:
-    """Number and batch of the first step, from the variables before `fit`, after which one of them is not finite; the
-    variables are then as they were before that step. 0 if no step of the first ones is."""
+    """Number and batch of the first step, from the variables before `fit`, after which one of them is not finite, or
+    which raises; the variables are then as they were before that step. 0 if no step of the first ones is."""
     restore(fitted.state)
     handles = [handle for handle, value in fitted.state if finite(value)]
     for number, data in enumerate(islice(fitted.batches(), REPEATED_STEPS), 1):
         before = [(h, tf_internals.read(h)) for h, _ in fitted.state]
-        fitted.run(data)
-        if not all(finite(tf_internals.read(h)) for h in handles):
+        try:
+            fitted.run(data)
+            spoilt = not all(finite(tf_internals.read(h)) for h in handles)
+        except Exception:  # an update by a NaN may raise; the run that follows shows what the tape was asked before it
+            spoilt = True
+        if spoilt:
             restore(before)
             return number, data
     return 0, None
@@ -251,30 +255,38 @@ def _run(
     explain: Explain,
     over: bool = False,
 ) -> Report | None:
-    """The report on one eager run, with what the graph has told of gradients that are not there; None if it raises, or
-    asks no tape. `over`: the program has ended, and what the run prints is not shown, since it is none of the program's
+    """The report on one eager run, with what the graph has told of gradients that are not there; None if it raises before
+    it asks a tape, or asks none. `over`: the program has ended, and what the run prints is not shown, since it is none of the program's
     own output."""
     # The front end for plain tapes imports this one.
     from gradlab.doctor.frontends.call import recorded_tapes
 
     eager = None
+    failed: Exception | None = None
     session.asked_again(found)  # what earlier runs asked is not wanted
     try:
         with redirect_stdout(StringIO()) if over else nullcontext():
-            if session.collecting() is not None:
-                run()
-            else:
-                with recorded_tapes():
+            try:
+                if session.collecting() is not None:
                     run()
+                else:
+                    with recorded_tapes():
+                        run()
+            except (
+                Exception
+            ) as error:  # something that works only in a graph; what was asked before it is told all the same
+                failed = error
         eager = session.asked_again(found)
-    except Exception:  # something that works only in a graph; the trace's own report stands
-        return None
     finally:
         session.remembered_again(found)
     if eager is None or not isinstance(eager.call, Asked) or eager.call.record is None:
         return None
+    if failed is not None and (eager.call.error is not None or call.what != eager.call.what):
+        return None
     report = explain(eager)
     report.notes += generator_note()
+    if failed is not None:
+        report.notes.append(f"after the gradient call that run raised {type(failed).__name__}")
     for row, given in zip(report.rows, leaves(call.result), strict=False):
         if row.status is Kind.NONE and given is not None:
             _filled(row)

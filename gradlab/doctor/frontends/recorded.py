@@ -108,7 +108,7 @@ def _of_record(found: session.Remembered, contradicted: Collection[str], only: C
     assert isinstance(call, Asked) and call.record is not None
     session.rest(call.record)
     with _few_collections():
-        return explain_recorded(call.call(), contradicted, only)
+        return explain_recorded(call.call(), contradicted, only, found.step.number if found.step is not None else 1)
 
 
 _collecting = threading.Lock()
@@ -174,13 +174,16 @@ def _without_record(call: Asked) -> Report:
     return Report(rows, [why_not()] if why_not() else [], "plain tape", title=f"tape.{call.what}")
 
 
-def explain_recorded(call: Call, contradicted: Collection[str] = (), only: Collection[int] | None = None) -> Report:
+def explain_recorded(
+    call: Call, contradicted: Collection[str] = (), only: Collection[int] | None = None, step: int = 1
+) -> Report:
     """The report on one recorded call, or the rows of the sources with these numbers; `contradicted` as for
-    `explain_last`."""
+    `explain_last`; `step`: the number of the call in its training."""
     with alone():
         started = time.monotonic()
         notes: list[str] = []
-        report = Report(_rows(call, contradicted, only, notes), notes, recorder().name, 0.0, len(call.trace.ops))
+        rows = _rows(call, contradicted, only, step, notes)
+        report = Report(rows, notes, recorder().name, 0.0, len(call.trace.ops))
         if call.trace.truncated:
             report.notes.append(
                 f"only the first {len(call.trace.ops)} ops were recorded; explain a shorter piece of code to "
@@ -194,14 +197,16 @@ def explain_recorded(call: Call, contradicted: Collection[str] = (), only: Colle
     return report
 
 
-def _rows(call: Call, contradicted: Collection[str], only: Collection[int] | None, notes: list[str]) -> list[Diagnosis]:
-    """One case, and its row, for each thing that the call was asked for."""
+def _rows(
+    call: Call, contradicted: Collection[str], only: Collection[int] | None, step: int, notes: list[str]
+) -> list[Diagnosis]:
+    """One case, and its row, for each thing that the call was asked for; `notes` gets what is said beside the rows."""
     healthy = call.error is None and all(kind_of(g) == "ok" for g in leaves(call.result))
     history = None if healthy else call.history
     trace = call.trace if history is None or history is call.trace else joined(history, call.trace)
     shift = len(trace.ops) - len(call.trace.ops)
     scope = _user_scope(call, trace)
-    base = Case("", Kind.RAISES, scope, call=call, shift=shift, error=call.error, raised_at=call.where)
+    base = Case("", Kind.RAISES, scope, call=call, shift=shift, step=step, error=call.error, raised_at=call.where)
     if call.error is not None and call.what not in ("gradient", "jacobian", "batch_jacobian"):
         where = traceback_places(call.error) if call.what == "with" else []
         return [diagnose(base.but(name="source" if call.what == "watch" else "tape", raised_at=where or call.where))]

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from gradlab.doctor.frontends.call import recorded_tapes, reports
 from gradlab.doctor.frontends.explain import explain
+from gradlab.doctor.recording import tf_internals
 from gradlab.doctor.recording.fitted import of_classes
 from gradlab.doctor.recording.snapshot import Snapshot, refused_note
 from gradlab.doctor.report.report import Report
@@ -77,7 +78,12 @@ def _own_build(layer: Any) -> bool:
 
 def in_a_replica(make: Callable[[], T]) -> T:
     """What `make()` returns, run as one replica: inside `strategy.scope()` a variable has no value that is its own."""
-    return outside(make) if tf.distribute.in_cross_replica_context() else make()
+
+    def run() -> T:
+        with tf_internals.as_first_replica():
+            return make()
+
+    return outside(run) if tf.distribute.in_cross_replica_context() else run()
 
 
 def check_compiled(model: Any) -> None:

@@ -7,6 +7,7 @@ step (up to `KEPT` bytes), so that a training whose weights have become NaN can 
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -175,9 +176,18 @@ def _length(indexed: Any) -> int:
 
 
 def _looked_at(local: dict[str, Any]) -> list[Any]:
-    """The batches of a generator that Keras 3 has read before the first step, to learn their shapes, and keeps."""
+    """The batches of a generator that Keras has read before the first step, to learn their shapes.
+
+    Keras 3 keeps them in its adapter. Legacy Keras gives the one that it has read back, in `itertools.chain([batch],
+    generator)`: that pair is found among what refers to the generator.
+    """
     adapter = getattr(local.get("epoch_iterator"), "data_adapter", None)
-    return list(getattr(adapter, "_first_batches", None) or ())
+    kept = list(getattr(adapter, "_first_batches", None) or ())
+    given = local.get("x")
+    if kept or not hasattr(given, "__next__"):
+        return kept
+    pairs = (p for p in gc.get_referrers(given) if type(p) is tuple and len(p) == 2 and p[1] is given)
+    return next((list(p[0]) for p in pairs if type(p[0]) is list and len(p[0]) == 1), [])
 
 
 def _shuffles(x: Any, local: dict[str, Any], looked_at: list[Any]) -> bool:

@@ -27,7 +27,7 @@ import itertools
 import random
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from operator import attrgetter
 from types import MethodType, ModuleType
 from typing import Any
@@ -400,6 +400,16 @@ def replica_number() -> int | None:
     # The public property makes an op, which would be one more in the learner's graph.
     number = getattr(tf.distribute.get_replica_context(), "_replica_id_in_sync_group", None)
     return number if isinstance(number, int) else None
+
+
+def as_first_replica() -> AbstractContextManager[Any]:
+    """Outside of a strategy's replicas: a variable that is spread over them is written in its first part alone.
+
+    The metrics of legacy Keras, which its loss counts in, refuse to be written outside of a replica otherwise. Nothing
+    changes where this TensorFlow does not have the name.
+    """
+    context = getattr(_module("distribute.distribute_lib"), "UpdateContext", None)
+    return nullcontext() if context is None else context(0)
 
 
 def made_of(dataset: Any) -> tuple[set[str], set[str]] | None:

@@ -46,6 +46,7 @@ class Case:
     norm: float | None = None  # of the gradient that the user's own tape gave
     call: Call | None = None  # a recorded gradient call, with the record of its tape
     shift: int = 0  # the op number at which the tape's recording starts in the trace
+    step: int = 1  # the number of this call among those of its line in a training
     check: GradientCheck | None = None  # can run the user's function again
     slope: Slope | None = None  # the finite difference that contradicts the gradient, if its numbers are known
     gradient: Any = None

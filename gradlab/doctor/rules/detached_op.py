@@ -284,3 +284,33 @@ def op_refuses(case: Case) -> Finding | None:
     """TensorFlow's exception names an op for which no gradient is registered."""
     named = case.once(_named_op)
     return _refused_at(case, *named) if named is not None else None
+
+
+@rule(Kind.RAISES, rank=27, cause=NO_GRADIENT)
+def its_gradient_refuses(case: Case) -> Finding | None:
+    """The exception was raised by TensorFlow's own gradient function of an op, which says that there is none, or can't be
+    called: it stands in the traceback with the op's type."""
+    if not isinstance(case.error, (TypeError, NotImplementedError, LookupError)):
+        return None
+    kind = _differentiated(case.error)
+    if not kind or kind in op_types.PYTHON:
+        return None
+    same = [op for op in case.run.trace.ops if op.type == kind] if case.run is not None else []
+    op = next((op for op in reversed(same) if case.source is None or op.index in case.flow.needed), None)
+    found = _refused_at(case, kind, op)
+    found.evidence = f"TensorFlow's own gradient of {kind} raised it"
+    return found
+
+
+def _differentiated(error: BaseException) -> str:
+    """The type of the op whose gradient function TensorFlow was in when it raised; empty if it was in none."""
+    kind, traceback = "", error.__traceback__
+    while traceback is not None:
+        frame = traceback.tb_frame
+        if str(frame.f_globals.get("__name__", "")).startswith("tensorflow.python."):
+            if frame.f_code.co_name == "_gradient_function":  # in eager mode
+                kind = str(frame.f_locals.get("op_name") or "")
+            elif frame.f_code.co_name == "_MaybeCompile":  # in a graph
+                kind = str(getattr(frame.f_locals.get("op"), "type", ""))
+        traceback = traceback.tb_next
+    return kind

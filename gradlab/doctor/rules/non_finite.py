@@ -17,6 +17,7 @@ from gradlab.doctor.rules import Case, Cause, Finding, Kind, rule
 from gradlab.doctor.rules.case import place_of
 from gradlab.doctor.rules.detached_op import CUSTOM_GRADIENT, gradient_sentence, op_name
 from gradlab.doctor.rules.zero import HALF
+from gradlab.doctor.source_code.updates import update_after
 
 IN_WHERE = Cause(
     "nan-where",
@@ -104,7 +105,8 @@ def too_large_for_its_dtype(case: Case) -> Finding | None:
 @rule(Kind.NOT_FINITE, rank=68, cause=FORWARD)
 def spoilt_before_this_step(case: Case) -> Finding | None:
     """The first value that is not finite is the content of a variable, and nothing in this step has written to it: an
-    earlier step, or its update, has. With the record of what ran between the tapes the line of the update is known."""
+    earlier step, or its update, has. With the record of what ran between the tapes the line of the update is known;
+    without it, the text tells which line below the gradient call writes one."""
     cut = case.once(spoilt)
     if (
         cut is None
@@ -128,6 +130,10 @@ def spoilt_before_this_step(case: Case) -> Finding | None:
     if write is not None:
         found.where = [*place_of(write), *found.where]
         found.evidence += f"; it was last written by {write.type} at {found.where[0]}"
+    elif case.step > 1 and (update := update_after(case.scope.spots)) is not None:
+        found.where = [update, *found.where]
+        found.evidence += f"; the update of the step before, at {update}, has written it"
+        found.proofs = (*found.proofs, Proof.TEXT)
     return found
 
 

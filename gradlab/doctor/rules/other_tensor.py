@@ -218,7 +218,7 @@ def _depends(
     if depth == 0 or name in seen:
         return []
     seen.add(name)
-    for d in reversed(scope.definitions(name)):
+    for d in reversed(scope.finished(scope.definitions(name))):
         reads = syntax.names(d.value) - {name}
         if called:
             if any(_runs(c, aliases) for c in syntax.calls(d.value)):

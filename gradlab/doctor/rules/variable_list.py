@@ -283,6 +283,42 @@ def a_plain_variable_in_keras_3(case: Case) -> Finding | None:
     return None
 
 
+@rule(Kind.EMPTY, rank=29, cause=EMPTY)
+def left_out_by_a_condition(case: Case) -> Finding | None:
+    """The owner has the variables, and the line that makes the list takes only those that pass a test, which none does."""
+    found, call, listing = case.once(missing), case.call, case.listing
+    if found is None or not found.tracked or call is None or listing is None:
+        return None
+    for file, line in listing.scope.spots[:1]:
+        statement = syntax.statement_at(file, line)
+        if statement is None:
+            continue
+        parts: list[tuple[ast.AST, Place]] = [(statement, Place(file, line))]
+        for name in sorted(syntax.names(statement)):
+            parts += [(d.value, d.place) for d in listing.scope.definitions(name)[-1:] if d.statement is not statement]
+        for node, place in parts:
+            tests = [t for n in ast.walk(node) if isinstance(n, ast.comprehension) for t in n.ifs]
+            if tests and any(isinstance(n, ast.Attribute) and n.attr in LISTS for n in ast.walk(node)):
+                sentence = (
+                    f"the list takes only those for which `{ast.unparse(tests[0])}` is true, and it is true for none"
+                )
+                return _finding(
+                    case, [place, *found.using], sentence, Proof.OBJECT, Proof.TEXT, fix=_fix_of(tests[0], case)
+                )
+    return None
+
+
+def _fix_of(test: ast.expr, case: Case) -> str:
+    """How to choose variables by the layer that has them. Keras 3 gives a variable the last part of its path as name."""
+    fix = "take the list of the layer itself, layer.trainable_variables, or correct the condition"
+    owner = case.listing.owner if case.listing is not None else None
+    kept = next((v for v in getattr(owner, "trainable_variables", ()) if unwrap(v) is case.variable), None)
+    name, path = str(getattr(kept, "name", "")), str(getattr(kept, "path", ""))
+    if path in ("", name) or not any(isinstance(n, ast.Attribute) and n.attr == "name" for n in ast.walk(test)):
+        return fix
+    return f"the name of a variable is like `{name}`, its path like `{path}`: {fix}"
+
+
 @rule(Kind.MISSING, Kind.EMPTY, rank=30, cause=EMPTY)
 def held_out_of_sight(case: Case) -> Finding | None:
     """A chain of attributes leads from the owner to the variable, through something that it does not search."""

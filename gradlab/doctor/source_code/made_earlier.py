@@ -146,7 +146,7 @@ class Maker:
 
     def _definitions(self, name: str, owner: Any, file: str, line: int) -> list[Definition]:
         if owner is None:
-            return syntax.definitions(file, name, line) or self._elsewhere(name)
+            return self.scope.finished(syntax.definitions(file, name, line)) or self._elsewhere(name)
         kinds = {kind.__name__ for kind, where in _class_files(owner) if where == file}
         tree = syntax.module(file)
         found = []

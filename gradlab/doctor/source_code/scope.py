@@ -90,6 +90,16 @@ class UserScope:
                 return found
         return []
 
+    def finished(self, found: list[syntax.Definition]) -> list[syntax.Definition]:
+        """Of the assignments to a name those that may have made its value: not the one that waits for the gradient asked
+        for now, where there is another (`grads`, asked first of one tape and then of the next)."""
+        waiting = [
+            d
+            for d in found
+            if any(d.file == f and d.statement.lineno <= n <= (d.statement.end_lineno or 0) for f, n in self.spots)
+        ]
+        return [d for d in found if d not in waiting] or found
+
     def item_update(self, container: str) -> Place | None:
         """The line that gives an item of a container a value made from one of its items: `w[k] = w[k] - lr * g[k]`."""
         for file, line in self.spots:
