@@ -196,10 +196,11 @@ def _named_by_list(call: Call, scope: UserScope, asked: set[int]) -> Iterator[An
     for node in asking if len(asking) == 1 else ():  # of several on one line it is not known which one this is
         given = [k.value for k in node.keywords if k.arg in ("sources", "source")] or node.args[1:2]
         for expression in given:
+            whole: ast.AST = expression
             if isinstance(expression, ast.Name):
                 made = syntax.definitions(call.where[0].file, expression.id, call.where[0].line)[-1:]
-                expression = made[0].value if made else expression
-            for name in _summed(expression):
+                whole = made[0].value if made else expression
+            for name in _summed(whole):
                 owner = scope.values.get(name)
                 if is_owner(owner) and not any(id(v) in asked for v in own_variables(owner)):
                     yield owner

@@ -143,8 +143,9 @@ def _name(variable: Any, default: str = "?") -> str:
 def _names(variables: list[Any], sources: list[Source]) -> list[str]:
     """A name for each: the path that its Keras has for it, each once and none that a source has."""
     base = getattr(sys.modules.get("keras"), "Variable", None)
-    ours = isinstance(base, type) and base.__module__.startswith("keras.src") and bool(variables)
-    paths = {id(unwrap(k)): k for k in (instances(kinds_of(base)) if ours else [])}
+    paths: dict[int, Any] = {}
+    if isinstance(base, type) and base.__module__.startswith("keras.src") and variables:
+        paths = {id(unwrap(k)): k for k in instances(kinds_of(base))}
     taken = {s.name for s in sources}
     found = []
     for v in variables:
