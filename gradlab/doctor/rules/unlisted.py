@@ -23,15 +23,10 @@ from gradlab.doctor.recording.trace import Op
 from gradlab.doctor.rules import Case, variable_list
 from gradlab.doctor.rules.variable_list import LISTS, OwnerState, VariableList, assigned_by_hand, own_variables
 from gradlab.doctor.source_code import syntax
+from gradlab.doctor.source_code.parts import parts_of
 from gradlab.doctor.source_code.scope import UserScope, class_file, way_to
 
 FITS = frozenset({"fit", "train_on_batch"})  # methods of a Keras model whose step asks the tape itself
-# Attributes of a Keras object that hold its parts; all others with an underscore are its books, which lead to the layers
-# before and after it, whoever they belong to.
-PARTS = frozenset({"_layers", "_operations", "_functional", "_self_tracked_trackables"})
-# What a model is given by `compile` and makes by `fit`: not parts of it.
-GIVEN = frozenset({"optimizer", "loss", "compiled_loss", "compiled_metrics", "train_function", "train_tf_function",
-                   "test_function", "predict_function", "history", "distribute_strategy"})  # fmt: skip
 
 
 def cases(
@@ -116,27 +111,10 @@ def _owners_of(sources: list[Source]) -> Iterator[Any]:
 
 
 def _meant(owner: Any, variable: Any, call: Call, run: Run, scope: UserScope, holders: list[Any]) -> bool:
-    way = way_to(owner, variable, follow=_follows(owner))
+    way = way_to(owner, variable, follow=parts_of(owner))
     if _assigned(way or way_to(owner, variable), variable, scope):
         return False
     return bool(way) or _computed_with(owner, variable, call, run, scope, holders)
-
-
-def _follows(owner: Any) -> Callable[[Any, str, Any], bool]:
-    """Whether a step leads from an object to a part of it."""
-
-    def follow(thing: Any, attribute: str, value: Any) -> bool:
-        if hasattr(thing, "__dict__") and not isinstance(thing, (dict, list, tuple, set)):
-            if attribute in GIVEN and is_owner(thing):
-                return False
-            if attribute.startswith("_") and attribute not in PARTS and not _written(thing, attribute):
-                # Keras keeps a kernel as `_kernel`; what else has such a name may lead anywhere.
-                return isinstance(value, tf.Variable) or hasattr(value, "handle")
-        # An object that knows the owner stands above it: a trainer, with other networks beside.
-        own = getattr(value, "__dict__", None) if not isinstance(value, (dict, list, tuple, type)) else None
-        return not (isinstance(own, dict) and any(v is owner for v in list(own.values())))
-
-    return follow
 
 
 def _assigned(way: list[tuple[Any, str]], variable: Any, scope: UserScope) -> bool:
@@ -145,12 +123,6 @@ def _assigned(way: list[tuple[Any, str]], variable: Any, scope: UserScope) -> bo
     files = {file for file in (class_file(thing) for thing, _ in way) if file} | {file for file, _ in scope.spots}
     trees = [tree for tree in map(syntax.module, sorted(files)) if tree is not None]
     return any(assigned_by_hand(tree, name) for name in names for tree in trees)
-
-
-def _written(thing: Any, attribute: str) -> bool:
-    """Is it an attribute that the user's own class has?"""
-    file = class_file(thing)
-    return bool(file and syntax.attribute_definitions(file, attribute))
 
 
 def _computed_with(owner: Any, variable: Any, call: Call, run: Run, scope: UserScope, holders: list[Any]) -> bool:

@@ -24,6 +24,7 @@ from gradlab.doctor.rules import Case, Cause, Finding, Kind, rule
 from gradlab.doctor.rules.not_watched import NON_TRAINABLE
 from gradlab.doctor.source_code import syntax
 from gradlab.doctor.source_code.nodes import node_of
+from gradlab.doctor.source_code.parts import parts_of
 from gradlab.doctor.source_code.scope import UserScope, class_file, way_to
 
 EMPTY = Cause(
@@ -447,7 +448,7 @@ def of_another(listing: VariableList, variable: Any) -> bool:
 
 def _in_another_model(owner: Any, variable: Any) -> bool:
     """Does a Keras model that is no part of the owner have the variable: a network in another module that a loss calls?"""
-    if way_to(owner, variable):
+    if way_to(owner, variable, follow=parts_of(owner)):
         return False
     kinds = [k for k in keras_kinds() if any(base.__name__ == "Model" for base in k.__mro__)]
     return any(m is not owner and any(v is variable for v in own_variables(m)) for m in instances(kinds))
