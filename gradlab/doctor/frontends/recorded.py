@@ -237,6 +237,7 @@ def _rows(
     if call.error is None and only is None:
         there = [s for s in sources.values() if any(r.name == s.name and r.status is Kind.OK for r in made)]
         notes += shortened.notes(recent, there)
+    if call.error is None:
         slopes = partial(recent.trace.tape.gradient, recent.targets)
         lacking = unlisted.cases(call, recent, scope, list(sources.values()), recent.variables, slopes)
         made += [diagnose(c) for c in lacking]
