@@ -98,6 +98,10 @@ SATURATING = frozenset({
 })  # fmt: skip
 # Of these, the ones whose slope falls towards zero without reaching it: an exact zero is rounding.
 VANISHING = frozenset({"Sigmoid", "Tanh", "Erf", "Softplus", "Erfc"})
+# The slopes of functions that are straight on both sides of a corner: the slope of these is zero everywhere.
+PIECEWISE_SLOPES = frozenset({"ReluGrad", "Relu6Grad", "LeakyReluGrad"})
+# Minus infinity at the end of where they are defined, and NaN below.
+LOGARITHMS = frozenset({"Log", "Log1p"})
 # Normalise a vector to sum 1.
 SOFTMAX = frozenset({"Softmax", "LogSoftmax"})
 # Multiply: the slope towards one factor is the other factor.

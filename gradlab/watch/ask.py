@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from gradlab.lab.reading import Kind
 from gradlab.watch import variables
 from gradlab.watch.alarm import Alarm
 from gradlab.watch.recorder import Recorder
@@ -41,6 +42,24 @@ def step(model: Any, recorder: Recorder, alarm: Alarm) -> Any:
         report = explain_step(model, data, "quick")  # "full" runs the step again dozens of times
     notes = [odd_inputs(data), layer_of_zeros(model, alarm.variables) if alarm.rule == "zero" else ""]
     return Shortened(report, alarm.variables, "\n".join(note for note in notes if note))
+
+
+def unlisted(model: Any, recorder: Recorder) -> Alarm | None:
+    """An alarm about variables that the step computes with and that no list of the model has; None if all is well."""
+    from gradlab.doctor.frontends.training_step import explain_step
+
+    replica = next((r for r in recorder.replicas.values() if r.capture.exact), None)
+    data = replica.capture.data() if replica is not None else None
+    if data is None:
+        return None
+    report = explain_step(model, data, "quick")
+    names = tuple(row.name for row in report.rows if row.status is Kind.MISSING)
+    if not names:
+        return None
+    which = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    words = f"{which} never reached an optimizer: the model does not list it, so it is not trained"
+    reason = "read by the first step, with a gradient, and not in model.trainable_variables"
+    return Alarm("unseen", 1, 1, names, words, reason, Shortened(report, names))
 
 
 # Methods of an optimizer that a train_step hands its gradients to.
@@ -175,7 +194,7 @@ class Shortened:
             )
         row = self.rows[0]
         lines = [self.note] if self.note else []
-        lines += [f"{row.words}{': ' + row.cause if row.cause else ''}"]
+        lines += [f"{row.words}{': ' + row.reason if row.cause else ''}"]
         for place in row.where[:1]:
             lines += [place.shown, *([f"  > {place.code}"] if place.code else [])]
         lines += [text for text in (row.message, row.evidence, f"fix: {row.fix}" if row.fix else "") if text]

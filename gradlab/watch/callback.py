@@ -258,6 +258,22 @@ class Watch(tf.keras.callbacks.Callback):
             else:
                 self.record.steps = self._before + found["step"]
         self._last_read = time.monotonic()
+        if self.ask and self.recorder.apart:
+            self._ask_apart()
+
+    def _ask_apart(self) -> None:
+        """The step reads variables that are none of the model's: the doctor says whether its list should have had them."""
+        from gradlab.watch import ask
+
+        self.recorder.apart, self._busy = [], True
+        try:
+            alarm = ask.unlisted(self.model, self.recorder)
+        except Exception as error:  # as in `_doctor`
+            ask.failed(error)
+            alarm = None
+        finally:
+            self._busy = False
+        self._sound([alarm] if alarm is not None else [])
 
     def _add(self, seen: Column, loss_fn: Callable[[], Any] | None = None) -> None:
         found = [a for rule in self._rules for a in rule.see(seen, self.record.names, self._listed)]
@@ -276,7 +292,7 @@ class Watch(tf.keras.callbacks.Callback):
 
     def _sound(self, found: list[Alarm], loss_fn: Callable[[], Any] | None = None) -> None:
         for alarm in found:
-            if self.ask and alarm.rule in ASKED and alarm.rule not in self._asked:
+            if self.ask and alarm.report is None and alarm.rule in ASKED and alarm.rule not in self._asked:
                 self._asked.add(alarm.rule)
                 self._busy = True
                 try:

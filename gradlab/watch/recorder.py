@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from gradlab.doctor.recording.tf_internals import reading
 from gradlab.runtime.outside import outside
 from gradlab.watch import histograms, norms, variables
 from gradlab.watch.capture import Capture
@@ -82,6 +83,9 @@ class Recorder:
             self.names, self.watched, self.index = list(earlier.names), list(earlier.watched), dict(earlier.index)
         self.replicas: dict[int, Replica] = {}
         self.traces = 0
+        self.apart: list[
+            Any
+        ] = []  # trainable variables that the first step read and that belong to nothing of the model
         self.loss_word = ""  # where the loss was taken from
         self._lock = threading.RLock()  # replicas are traced in threads of their own
         self.xla = False
@@ -155,12 +159,25 @@ class Recorder:
             for v in self._floats():
                 key = variables.key(v)
                 before.append((self.index[key], v, held[key] if key in held else variables.raw(v).read_value()))
-            with listening(self):
+            with listening(self), reading() as read:
                 outputs = original(data)
+                seen = read() if self.traces == 1 else []
+            self._look_apart(seen)
             self._end(here, before if self.ratios else [], outputs)
             return outputs
 
         return inner
+
+    def _look_apart(self, read: list[Any]) -> None:
+        """Which of the variables that the step read are none of the model's, its optimizer's or its metrics'."""
+        if not read:
+            return
+        model = self.model
+        slots = getattr(model.optimizer, "variables", None) or ()
+        own = [*model.variables, *(slots() if callable(slots) else slots)]
+        own += [v for metric in model.metrics for v in metric.variables]
+        known = {variables.key(v) for v in own}
+        self.apart = [v for v in read if variables.is_float(v) and variables.key(v) not in known]
 
     def _floats(self) -> list[Any]:
         return [v for v in self.watched if _readable(v)] if self.ratios else []

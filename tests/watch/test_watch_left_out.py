@@ -43,3 +43,42 @@ def test_zero_names_the_layer():
     model.fit(np.ones((48, 4), "float32"), tf.ones((48, 1)), batch_size=4, epochs=1, verbose=0, callbacks=[watch])
     alarm = next(a for a in watch.record.alarms if a.rule == "zero")
     assert "last layer with a zero gradient, in the model's order: first (Dense, activation relu)" in repr(alarm.report)
+
+
+class Gate:
+    """A helper that Keras does not search."""
+
+    def __init__(self):
+        self.dense = keras.layers.Dense(8, "sigmoid", name="gate")
+
+    def __call__(self, x):
+        return x * self.dense(x)
+
+
+class Gated(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.first, self.gate, self.last = keras.layers.Dense(8, "tanh"), Gate(), keras.layers.Dense(1)
+
+    def call(self, x):
+        return self.last(self.gate(self.first(x)))
+
+
+def test_a_layer_that_the_model_does_not_list_is_told_with_its_line():
+    for eager in (False, True):
+        model = Gated()
+        model.compile("sgd", "mse", metrics=["mae"], run_eagerly=eager)
+        watch = Watch(view=None)
+        model.fit(np.ones((8, 4), "float32"), np.ones((8, 1), "float32"), batch_size=4, verbose=0, callbacks=[watch])
+        (alarm,) = watch.record.alarms
+        assert alarm.rule == "unseen" and len(alarm.variables) == 2
+        assert 'name="gate"' in repr(alarm.report)
+
+
+def test_a_network_of_another_that_a_loss_calls_is_not_told():
+    judge = keras.Sequential([keras.Input((1,)), keras.layers.Dense(2, "tanh")])
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile("sgd", lambda y, said: tf.reduce_mean((judge(y) - judge(said)) ** 2))
+    watch = Watch(view=None)
+    model.fit(np.ones((8, 4), "float32"), np.ones((8, 1), "float32"), batch_size=4, verbose=0, callbacks=[watch])
+    assert not watch.record.alarms

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from gradlab.doctor import op_types
-from gradlab.doctor.analysis.dataflow import Flow, forward
+from gradlab.doctor.analysis.dataflow import Flow, backward, forward
 from gradlab.doctor.analysis.rerun_op import local_vjp
 from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.trace import Op, Trace
@@ -123,14 +123,32 @@ def cuts(run: Run, flow: Flow) -> list[Cut]:
 
 
 def separating_cut(run: Run, found: list[Cut], *seeds: int) -> Cut:
-    """Of several cuts the one nearest the loss that alone parts the source from it; the first if none does."""
-    for cut in found[:MAX_TRIED] if len(found) > 1 else ():
-        line = cut.op.stack[:1]
-        rest = [op for op in run.trace.ops if op is not cut.op and (op.type != cut.op.type or op.stack[:1] != line)]
-        reached, _, _ = forward(Trace(rest), seeds, run.reads)
-        if not any(k in reached for k in run.target_keys):
+    """Of several cuts the one nearest the loss that alone parts the source from it. If none does: of values that are
+    written into variables again and again, the write that the source itself comes to; else the first."""
+    tried = found[:MAX_TRIED] if len(found) > 1 else []
+    for cut in tried:
+        if _separates(run, cut.op, *seeds):
             return cut
+    if tried and found[0].how == "state":
+        direct, _, _ = forward(Trace([op for op in run.trace.ops if not op_types.is_write(op.type)]), seeds, run.reads)
+        came = [(op, k) for op in run.trace.ops if op_types.is_write(op.type) for k in op.ins[1:] if k in direct]
+        # A write in the way of the source, and one that the loss has something from.
+        needed = backward(run.trace, run.target_keys, run.reads)
+        for op, k in came[:MAX_TRIED]:
+            if op.index in needed and _separates(run, op, *seeds):
+                return Cut(op, "state", k)
+        first = next(((op, k) for op, k in came if op.index in needed), None)
+        if first is not None and not any(found[0].op is op for op, _ in came):
+            return Cut(first[0], "state", first[1])
     return found[0]
+
+
+def _separates(run: Run, cut: Op, *seeds: int) -> bool:
+    """Does nothing lead from the source to the loss without the ops of this kind on this line?"""
+    line = cut.stack[:1]
+    rest = [op for op in run.trace.ops if op is not cut and (op.type != cut.type or op.stack[:1] != line)]
+    reached, _, _ = forward(Trace(rest), seeds, run.reads)
+    return not any(k in reached for k in run.target_keys)
 
 
 def _dead(run: Run, flow: Flow, op: Op, k: int) -> bool:

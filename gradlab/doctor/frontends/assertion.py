@@ -115,7 +115,7 @@ def _lines(group: list[Diagnosis]) -> list[str]:
     """One line for each variable of a group that says the same, and once what to do about it."""
     first = group[0]
     place = f" at {first.where[0].shown}" if first.where else ""
-    told = f"{first.words}{': ' + first.cause if first.cause else ''}{place}"
+    told = f"{first.words}{': ' + first.reason if first.cause else ''}{place}"
     lines = [f"{row.name}: {told}" for row in group]
     lines += [f"  > {first.where[0].code}"] if first.where and first.where[0].code else []
     lines += [f"  fix: {first.fix}"] if first.fix else []

@@ -49,7 +49,8 @@ def explain_call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Rep
             raised = error
     last = next(reversed(_told(opened, raised)), None)
     try:
-        report = report_on(last, again=False) if last is not None else None
+        with session.telling(opened):
+            report = report_on(last, again=False) if last is not None else None
     finally:
         session.forget(opened.first_order)
     if report is None:
@@ -67,13 +68,14 @@ def reports(opened: Collector, ended: BaseException | None = None, over: bool = 
     try:
         made: list[Report] = []
         said: dict[Any, Report] = {}
-        for found in _told(opened, ended):
-            for report in reports_of(found, partial(report_on, again=False, over=over)):
-                known = said.setdefault(_same(found, report), report)
-                if known is report:
-                    made.append(report)
-                elif found.replica is not None:
-                    known.title = f"{known.title} and {found.replica}"
+        with session.telling(opened):
+            for found in _told(opened, ended):
+                for report in reports_of(found, partial(report_on, again=False, over=over)):
+                    known = said.setdefault(_same(found, report), report)
+                    if known is report:
+                        made.append(report)
+                    elif found.replica is not None:
+                        known.title = f"{known.title} and {found.replica}"
         return made
     finally:
         session.forget(opened.first_order)

@@ -26,6 +26,7 @@ def step_report(found: Any, explain: Explain) -> Report:
     rest = None if not earlier else [i for i in range(max(count, step.sources)) if i not in earlier]
     report = explain(found, rest) if rest is None or rest else Report([])
     rows = dict(zip(range(len(report.rows)) if rest is None else rest, report.rows, strict=False))
+    lacking = [] if rest is None else report.rows[len(rest) :]  # what the list of this call should have had
     for i, since in earlier.items():
         if since.report is None or i not in since.report:
             told = [j for j, s in earlier.items() if s.call is since.call]
@@ -40,6 +41,7 @@ def step_report(found: Any, explain: Explain) -> Report:
     for i, row in zip(sorted(rows), report.rows, strict=True):
         if i in step.since and row.is_problem:
             _dated(row, step.since[i], step.number)
+    report.rows += lacking
     report.notes += _over(step, {i: r.name for i, r in rows.items()})
     return report
 

@@ -126,10 +126,10 @@ def answer(names: list[str], reports: list[Report]) -> list[str]:
         if row is None:
             words = "no tape that was recorded was asked for it"
         elif not row.where:
-            words = f"{row.words}{f'; cause: {row.cause}' if row.cause else ''}; no line is known"
+            words = f"{row.words}{f'; cause: {row.reason}' if row.cause else ''}; no line is known"
         else:
             code = f": {row.where[0].code}" if row.where[0].code else ""
-            words = f"{row.where[0].shown}{code}{f'  ({row.cause})' if row.cause else ''}"
+            words = f"{row.where[0].shown}{code}{f'  ({row.reason})' if row.cause else ''}"
         lines.append(f"  {name:<{width}}  {words}")
         if row is not None:
             named.setdefault(at, []).append(name)

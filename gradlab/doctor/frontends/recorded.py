@@ -16,7 +16,7 @@ from typing import Any
 import tensorflow as tf
 
 from gradlab.doctor.analysis.dataflow import flow
-from gradlab.doctor.frontends import traced
+from gradlab.doctor.frontends import shortened, traced
 from gradlab.doctor.frontends.compiled_step import eager_report, open_rows
 from gradlab.doctor.frontends.first_bad_step import step_report
 from gradlab.doctor.frontends.unchanged import tell, unchanged
@@ -32,11 +32,12 @@ from gradlab.doctor.recording.trace import Trace, joined
 from gradlab.doctor.recording.traced_tape import TracedCall
 from gradlab.doctor.report.report import Diagnosis, Report
 from gradlab.doctor.report.status import norm_of, status_of
-from gradlab.doctor.rules import Case, Kind, diagnose, variable_list
+from gradlab.doctor.rules import Case, Kind, diagnose, unlisted, variable_list
 from gradlab.doctor.rules.raised import failed_later
 from gradlab.doctor.rules.size import LARGE, SMALL
 from gradlab.doctor.source_code.scope import UserScope
-from gradlab.doctor.source_code.syntax import free_values
+from gradlab.doctor.source_code.syntax import free_values, loop_names
+from gradlab.doctor.source_code.tape_names import tape_name
 
 OTHERS = "this is the last call of several threads; others that have asked"
 
@@ -91,7 +92,7 @@ def report_on(
                 explain = partial(_of_record, contradicted=(), only=None)
                 report = eager_report(found, call, static, repeat, explain, over)
                 if report is static:
-                    tell(report, moved, same)
+                    tell(call, report, moved, same)
         elif call.record is None:
             report = _without_record(call)
         else:
@@ -156,7 +157,7 @@ def summary(found: session.Remembered) -> Report | None:
                 f"in full, and this one came before; run this part of the program alone"
             )
     at = f" ({call.where[0]})" if call.where else ""
-    report.title = f"tape.{call.what}{at}"
+    report.title = f"{tape_name(call.what, call.where)}.{call.what}{at}"
     return report
 
 
@@ -180,20 +181,26 @@ def explain_recorded(
     `explain_last`; `step`: the number of the call in its training."""
     with alone():
         started = time.monotonic()
-        report = Report(_rows(call, contradicted, only, step), [], recorder().name, 0.0, len(call.trace.ops))
+        notes: list[str] = []
+        rows = _rows(call, contradicted, only, step, notes)
+        report = Report(rows, notes, recorder().name, 0.0, len(call.trace.ops))
         if call.trace.truncated:
             report.notes.append(
                 f"only the first {len(call.trace.ops)} ops were recorded; explain a shorter piece of code to "
                 f"see the rest"
             )
         at = f" ({call.where[0]})" if call.where else ""
-        report.title = f"tape.{call.what}{at}" if call.what != "with" else f"a tape's with-block{at}"
+        report.title = (
+            f"{tape_name(call.what, call.where)}.{call.what}{at}" if call.what != "with" else f"a tape's with-block{at}"
+        )
         report.seconds = time.monotonic() - started
     return report
 
 
-def _rows(call: Call, contradicted: Collection[str], only: Collection[int] | None, step: int) -> list[Diagnosis]:
-    """One case, and its row, for each thing that the call was asked for."""
+def _rows(
+    call: Call, contradicted: Collection[str], only: Collection[int] | None, step: int, notes: list[str]
+) -> list[Diagnosis]:
+    """One case, and its row, for each thing that the call was asked for; `notes` gets what is said beside the rows."""
     healthy = call.error is None and all(kind_of(g) == "ok" for g in leaves(call.result))
     history = None if healthy else call.history
     trace = call.trace if history is None or history is call.trace else joined(history, call.trace)
@@ -228,8 +235,11 @@ def _rows(call: Call, contradicted: Collection[str], only: Collection[int] | Non
                 case = case.but(status=Kind.WRONG)
         made.append(diagnose(case))
     if call.error is None and only is None:
+        there = [s for s in sources.values() if any(r.name == s.name and r.status is Kind.OK for r in made)]
+        notes += shortened.notes(recent, there)
+    if call.error is None:
         slopes = partial(recent.trace.tape.gradient, recent.targets)
-        lacking = variable_list.untracked(call, recent, scope, list(sources.values()), recent.variables, slopes)
+        lacking = unlisted.cases(call, recent, scope, list(sources.values()), recent.variables, slopes)
         made += [diagnose(c) for c in lacking]
     return made
 
@@ -293,4 +303,7 @@ def _named(call: Call | Asked) -> list[tuple[str, Any]]:
 
 
 def _called(call: Call | Asked, thing: Any) -> str:
-    return next((n for n, v in call.names.items() if v is thing), "")
+    """The caller's name for a thing. One that a loop has left behind is none, for a thing with a name of its own."""
+    own = bool(getattr(thing, "path", "")) or hasattr(thing, "handle")
+    passing = loop_names(call.where[0].file) if own and call.where else frozenset()
+    return next((n for n, v in call.names.items() if v is thing and n not in passing), "")

@@ -16,6 +16,7 @@ import tensorflow as tf
 from gradlab.doctor.analysis import graph_functions
 from gradlab.doctor.analysis.graph_cuts import CARRIES, GraphRun, graph_run, graph_trace
 from gradlab.doctor.analysis.graph_reachability import Reachability
+from gradlab.doctor.frontends import shortened
 from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.snapshot import live_variables
 from gradlab.doctor.recording.sources import FLOATS, Eager, Source, unwrap
@@ -24,8 +25,10 @@ from gradlab.doctor.recording.trace import Trace
 from gradlab.doctor.recording.traced_tape import TracedCall
 from gradlab.doctor.report.diagnosis import Diagnosis
 from gradlab.doctor.report.report import Report
-from gradlab.doctor.rules import Case, Kind, diagnose, variable_list
+from gradlab.doctor.rules import Case, Kind, diagnose, unlisted, variable_list
 from gradlab.doctor.source_code.scope import UserScope
+from gradlab.doctor.source_code.syntax import loop_names
+from gradlab.doctor.source_code.tape_names import tape_name
 
 TOKEN = 1
 THERE = "a gradient is there; its value is not known"
@@ -45,10 +48,15 @@ def report(call: TracedCall) -> Report:
     at = f" ({call.where[0]})" if call.where else ""
     wrong = graph_functions.fault()
     notes = [NOTE, *([PUBLIC_NOTE.format(wrong)] if wrong else []), *([call.unread] if call.unread else [])]
-    return Report(_rows(call), notes, "the traced graph", title=f"tape.{call.what}{at}, inside a tf.function")
+    return Report(
+        _rows(call, notes),
+        notes,
+        "the traced graph",
+        title=f"{tape_name(call.what, call.where)}.{call.what}{at}, inside a tf.function",
+    )
 
 
-def _rows(call: TracedCall) -> list[Diagnosis]:
+def _rows(call: TracedCall, notes: list[str]) -> list[Diagnosis]:
     graph = call.tape.graph
     operations = list(graph.get_operations())[: call.at] if graph is not None else []
     inner = {id(outer): id(held) for outer, held in getattr(graph, "captures", ())}
@@ -96,7 +104,9 @@ def _rows(call: TracedCall) -> list[Diagnosis]:
     results = leaves(call.result)
     results = results if len(results) == len(sources) else [call.result] * len(sources)
     rows = [_row(_case(base, asked, s, _status(run, s, slope))) for s, slope in zip(sources, results, strict=True)]
-    lacking = variable_list.untracked(
+    there = [s for s, row in zip(sources, rows, strict=True) if row.status is Kind.OK]
+    notes += shortened.notes(run, there)
+    lacking = unlisted.cases(
         asked,
         run,
         scope,
@@ -125,15 +135,19 @@ def _case(base: Case, asked: Call, source: Source, status: Kind) -> Case:
 def _row(case: Case) -> Diagnosis:
     row = diagnose(case)
     if row.status is Kind.OK:
-        row.status_text = THERE
+        row.status_text, row.unseen = THERE, True
     return row
 
 
 def _named(call: TracedCall) -> Iterator[tuple[str, Any]]:
     taken: set[str] = set()
     keys = list(call.sources) if isinstance(call.sources, dict) else []
+    passing = loop_names(call.where[0].file) if call.where else frozenset()
+    # The code that AutoGraph makes of a function has the names too; those of the frame around the call are the learner's.
+    names = [*call.names.items(), *(call.frames[0][2].items() if call.frames else ())]
     for n, thing in enumerate(leaves(call.sources)):
-        known = next((name for name, v in call.names.items() if v is thing), "")
+        variable = hasattr(thing, "handle") or bool(getattr(thing, "path", ""))
+        known = next((name for name, v in names if v is thing and not (variable and name in passing)), "")
         own = str(getattr(thing, "path", "") or getattr(thing, "name", "")).removesuffix(":0")
         name = (str(keys[n]) if n < len(keys) else "") or known or own or f"source {n}"
         count = 2

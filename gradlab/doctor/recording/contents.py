@@ -20,7 +20,7 @@ from gradlab.doctor.recording.tf_internals import EagerTensor
 
 def checksums(sources: Any) -> dict[int, int]:
     """Number of a source -> checksum of what the variable holds now. Sources that are no float variables with one value
-    in this process, and those of one number, are left out: the last bias of a critic has a gradient of zero by design."""
+    in this process are left out."""
     found = {}
     with tf.init_scope(), tf_internals.recording_to(None):
         for i, thing in enumerate(leaves(sources)):
@@ -28,7 +28,7 @@ def checksums(sources: Any) -> dict[int, int]:
             handle = getattr(variable, "handle", None) if isinstance(variable, tf.Variable) else None
             if not isinstance(handle, EagerTensor) or not tf_internals.is_variable(handle):
                 continue
-            if variable.dtype in FLOATS and (variable.shape.num_elements() or 0) > 1:
+            if variable.dtype in FLOATS and variable.shape.num_elements():
                 try:
                     found[i] = hash(np.asarray(tf_internals.read(handle)).tobytes())
                 except tf.errors.FailedPreconditionError:

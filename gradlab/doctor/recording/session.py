@@ -61,6 +61,7 @@ class _Thread(threading.local):
         self.collector: Collector | None = None
         self.tracing = False  # a gradient call in a graph is going on
         self.lines = Lines()
+        self.told: Collector | None = None  # the collector whose calls are being reported
         self.again: list[Remembered] | None = (
             None  # what is asked while a step of the learner's runs once more for a report
         )
@@ -478,6 +479,24 @@ def last_call() -> Remembered | None:
     with _lock:
         found = max(_latest.values(), key=lambda found: found.order, default=None)
         return found if found is not None and found.order > _lost[0] else None
+
+
+def asked_for() -> list[Any]:
+    """Every source of every call that is remembered: what one call leaves out, another may ask for."""
+    with _lock:
+        held = [c.calls for c in (_thread.collector, _thread.told, *_collectors) if c is not None]
+        found = [*_latest.values(), *(f for calls in held for f in calls.values())]
+    return [s for f in found for s in (*leaves(f.call.sources), *f.call.own.values())]
+
+
+@contextmanager
+def telling(opened: Collector) -> Iterator[None]:
+    """Reports on what this collector has are being made."""
+    before, _thread.told = _thread.told, opened
+    try:
+        yield
+    finally:
+        _thread.told = before
 
 
 def other_threads(found: Remembered) -> list[str]:

@@ -380,6 +380,18 @@ def generator_fault() -> str:
     return "Context._rng" if found._seed is not None and not hasattr(found, "_rng") else ""
 
 
+@contextmanager
+def reading() -> Iterator[Callable[[], list[Any]]]:
+    """A function that gives the trainable variables which this thread reads in the block, eagerly and where it traces.
+    No op is added, and no tape: the reads are told as to a tape. Empty where this TensorFlow does not tell."""
+    watcher = getattr(tape_record, "VariableWatcher", None)
+    if watcher is None:
+        yield list
+        return
+    with watcher() as found:
+        yield lambda: list(found.watched_variables())
+
+
 # --- replicas and tf.functions ----------------------------------------------------------------------------------------
 
 

@@ -31,7 +31,7 @@ class Diagnosis:
     """What was found for one source.
 
     `status` is the kind of gradient that a plain tf.GradientTape gives (`Kind.WRONG`: a finite difference contradicts
-    it). `cause` is a label, or None where nothing is wrong or nothing was found; `where` the places with the cut first;
+    it). `cause` is a label (`what` the same in words), or None where nothing is wrong or nothing was found; `where` the places with the cut first;
     `evidence` a sentence with numbers; `step` of `steps` the first one of a training in which the gradient was like this; `fix` one line; `certainty` what `gradlab.doctor.certainty` says of the proofs.
     """
 
@@ -51,6 +51,8 @@ class Diagnosis:
     step: int | None = None  # of a training in a loop: the first step in which the gradient was like this
     steps: int | None = None  # the number of the last step
     loop: dict[str, Any] = field(default_factory=dict)  # counters of the loops at the first step: epoch, batch
+    what: str = ""  # the cause in a few words
+    unseen: bool = False  # there is a gradient, in a graph that shows no values: it may be zero or NaN
 
     @property
     def words(self) -> str:
@@ -60,6 +62,11 @@ class Diagnosis:
             return said
         at = f" ({', '.join(f'{name} = {value!r}' for name, value in self.loop.items())})" if self.loop else ""
         return f"{said}, first at step {self.step} of {self.steps}{at}"
+
+    @property
+    def reason(self) -> str:
+        """The cause in words, with its label in brackets; empty without one."""
+        return f"{self.what} [{self.cause}]" if self.cause and self.what else self.cause or ""
 
     @property
     def is_problem(self) -> bool:
@@ -72,6 +79,7 @@ class Diagnosis:
             "name": self.name,
             "status": self.status.value,
             "cause": self.cause,
+            "what": self.what,
             "where": [p.to_dict() for p in self.where],
             "op": self.op,
             "evidence": self.evidence,

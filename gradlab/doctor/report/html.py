@@ -36,9 +36,15 @@ def count_of_problems(bad: int, count: int) -> str:
     return f"{bad} of {count} gradient{'s' * (count > 1)} {'have' if bad > 1 else 'has'} a problem"
 
 
-def all_there(count: int) -> str:
+def all_there(rows: list[Diagnosis]) -> str:
     """What is said where no gradient has a problem."""
-    return "every gradient is there" if count else "there was no gradient to look at"
+    if not rows:
+        return "there was no gradient to look at"
+    unseen = sum(row.unseen for row in rows)
+    if not unseen:
+        return "every gradient is there"
+    of = "their values were" if unseen == len(rows) else f"the values of {unseen} of {len(rows)} were"
+    return f"no gradient is None; {of} not looked at"
 
 
 def page(
@@ -48,7 +54,7 @@ def page(
     with its line gradients, folded."""
     what = f"gradlab.explain, {escape(about)}" if about else "gradlab.explain"
     count = len(bad) + len(healthy)
-    head = f"{what}: {all_there(count)}" if not bad else f"{what}: {count_of_problems(len(bad), count)}"
+    head = f"{what}: {all_there(healthy)}" if not bad else f"{what}: {count_of_problems(len(bad), count)}"
     parts = [_STYLE, f'<section class="gl-report" aria-label="Gradient report"><p><strong>{head}</strong></p>']
     parts += [_entry(group, n == 0) for n, group in enumerate(groups(bad))]
     parts += [_entry([r], False) for r in healthy]
@@ -74,7 +80,7 @@ def _entry(group: list[Diagnosis], opened: bool) -> str:
     row = group[0]
     colour = _COLOURS.get(row.status, _RED)
     words = row.words + (f" (norm {row.norm:.3g})" if row.status is Kind.OK and row.norm is not None else "")
-    cause = f": <em>{escape(row.cause)}</em>" if row.cause else ""
+    cause = f": <em>{escape(row.reason)}</em>" if row.cause else ""
     design = ", by design here" if row.by_design else ""
     mark = f'<span class="gl-mark" style="background:{colour}">{escape(row.status.mark)}</span>'
     head = f"{mark}<code>{escape(title(group))}</code> — {escape(words)}{cause}{design}"

@@ -119,7 +119,7 @@ class Report:
     def __repr__(self) -> str:
         bad = len(self.problems)
         what = f"gradlab.explain, {self.title}" if self.title else "gradlab.explain"
-        said = html.count_of_problems(bad, len(self.rows)) if bad else html.all_there(len(self.rows))
+        said = html.count_of_problems(bad, len(self.rows)) if bad else html.all_there(self.rows)
         found = groups(self.problems)
         healthy = [[r] for r in self.rows if not r.is_problem]
         width = max([len(title(g)) for g in (*found, *healthy)], default=0)
@@ -153,7 +153,7 @@ def _entry(group: list[Diagnosis], width: int) -> list[str]:
     if row.status is Kind.OK and row.norm is not None:
         head += f" (norm {row.norm:.3g})"
     if row.cause:
-        head += f"; cause: {row.cause}" + (", by design here" if row.by_design else "")
+        head += f"; cause: {row.reason}" + (", by design here" if row.by_design else "")
     lines, pad = [head], "  " + " " * width + "       "
     for p in row.where[:1]:
         lines.append(f"{pad}{p.shown}")

@@ -24,7 +24,7 @@ from gradlab.doctor.recording.trace import Op
 from gradlab.doctor.report.diagnosis import Diagnosis
 from gradlab.doctor.report.path import cut_at, path_through
 from gradlab.doctor.rules.case import Case as Case
-from gradlab.doctor.source_code.layer_lines import layer_line
+from gradlab.doctor.source_code.layer_lines import layer_line, layer_words
 from gradlab.doctor.source_code.symbolic_calls import put_in
 from gradlab.lab.reading import Kind as Kind
 
@@ -168,15 +168,16 @@ def diagnose(case: Case) -> Diagnosis:
         return row
     cause = finding.cause if finding.status is not Kind.OK else None
     row.status = finding.status or case.status
-    row.cause = cause.label if cause is not None else None
+    row.cause, row.what = (cause.label, cause.what) if cause is not None else (None, "")
     row.fix = finding.fix or (cause.fix if cause is not None else None)
     row.by_design = finding.by_design if finding.by_design is not None else cause is not None and cause.by_design
     where, op = finding.where, finding.blamed
-    made = None
+    made, layer = None, ""
     if where and op is not None and case.run is not None:
+        layer = layer_words(op, where[0], case.run)
         made = put_in(op, where[0], case.run.trace.ops) or layer_line(op, where[0], case.run, case.call)
     row.where = where if made is None else [made, *where]
-    row.op, row.evidence = finding.op, "; ".join([finding.evidence, *case.remarks])
+    row.op, row.evidence = finding.op, "; ".join([finding.evidence, *([layer] if layer else []), *case.remarks])
     row.certainty = certainty_of(finding.proofs)
     row.message, row.status_text = finding.message or case.error_message, finding.status_text
     row.norm = finding.norm if finding.norm is not None else row.norm

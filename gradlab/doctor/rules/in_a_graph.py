@@ -8,7 +8,7 @@ from gradlab.doctor.analysis import graph_cuts, graph_functions
 from gradlab.doctor.analysis.graph_cuts import CARRIES, GraphCut, GraphRun
 from gradlab.doctor.analysis.graph_reachability import Reachability
 from gradlab.doctor.certainty import Proof
-from gradlab.doctor.op_types import BRANCHES, LOOPS, is_call
+from gradlab.doctor.op_types import BRANCHES, LOOPS, PIECEWISE_SLOPES, is_call
 from gradlab.doctor.recording.frames import places
 from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.sources import Eager
@@ -17,6 +17,7 @@ from gradlab.doctor.rules import CUT, NO_PATH, Case, Finding, Kind, find, rule
 from gradlab.doctor.rules.case import place_of
 from gradlab.doctor.rules.control_flow import LOOP
 from gradlab.doctor.rules.detached_op import COMPARISON
+from gradlab.doctor.rules.second_derivative import SECOND, slope_sentence
 from gradlab.doctor.rules.unconnected import UNCONNECTED
 from gradlab.doctor.rules.zero import SATURATED
 
@@ -59,8 +60,10 @@ def zero_by_construction(case: Case) -> Finding | None:
     found = next(graph_cuts.all_of(run.reach, strict, case.flow, [case.seed], CARRIES), None)
     if found is None:
         return None
-    evidence = f"the gradient of {found.op.type} is zero whatever its input is"
-    return Finding(place_of(found.op), evidence, (Proof.FLOW,), found.op.type, found.drawn, norm=0.0)
+    evidence, cause = f"the gradient of {found.op.type} is zero whatever its input is", None
+    if found.op.type in PIECEWISE_SLOPES:
+        evidence, cause = slope_sentence(found.op), SECOND
+    return Finding(place_of(found.op), evidence, (Proof.FLOW,), found.op.type, found.drawn, cause, norm=0.0)
 
 
 @rule(Kind.NONE, rank=55)

@@ -15,7 +15,7 @@ from gradlab.doctor.recording.tf_internals import EagerTensor
 from gradlab.doctor.recording.trace import Op
 from gradlab.doctor.rules import Case, Cause, Finding, Kind, rule
 from gradlab.doctor.rules.case import place_of
-from gradlab.doctor.rules.detached_op import CUSTOM_GRADIENT, gradient_sentence
+from gradlab.doctor.rules.detached_op import CUSTOM_GRADIENT, gradient_sentence, op_name
 from gradlab.doctor.rules.zero import HALF
 from gradlab.doctor.source_code.updates import update_after
 
@@ -34,8 +34,13 @@ FORWARD = Cause(
     what="the value is not finite already in the forward pass",
     fix="correct the values of the forward pass first: this op already gives NaN or infinity",
 )
+LOG_FIX = (
+    "keep the argument of the logarithm above 0: a loss on logits (from_logits=True) needs none of a probability; or clip it, "
+    "tf.clip_by_value(p, 1e-7, 1 - 1e-7)"
+)
 # Ops back from a where's condition in which a test for NaN is looked for: isnan, not, and, a cast.
 CONDITION_DEPTH = 20
+BETWEEN = 3  # changes of sign or shape between a logarithm and the product that makes NaN of it
 
 
 def spoilt(case: Case) -> Cut | None:
@@ -119,7 +124,8 @@ def spoilt_before_this_step(case: Case) -> Finding | None:
     found = _at(case, cut)
     found.evidence = "the variable is NaN or infinite before this step reads it"
     found.fix = (
-        "look at the update that was written to it: the learning rate, the optimizer's numbers, a division by a norm"
+        "look for the step that made it so: `gradlab watch SCRIPT` names it for a fit, gradlab.Watch and its step() in a loop "
+        "of your own. Then look at that step's loss and update: the learning rate, a division by a norm"
     )
     if write is not None:
         found.where = [*place_of(write), *found.where]
@@ -149,6 +155,14 @@ def value_not_finite(case: Case) -> Finding | None:
     elif cut.op.type in op_types.DIVISIONS and bool(tf.reduce_any(tf.equal(run.value(cut.op.ins[-1]), 0))):
         found.evidence += f"; it divides {_range(run.value(cut.op.ins[0]))} by {_range(run.value(cut.op.ins[-1]))}"
         found.fix = "keep the divisor away from 0 (a sum over an empty mask is 0): tf.math.divide_no_nan(a, b), or tf.maximum(b, 1.0)"
+    elif (log := _logarithm(run, cut.op)) is not None:
+        argument = run.value(log.ins[0])
+        found.evidence = f"{op_name(log)} is taken of {_range(argument)} and gives {_first_bad(run.value(log.outs[0]))}"
+        if log is not cut.op:
+            found.evidence += f", from which {op_name(cut.op)} makes the first value that the loss can't have"
+            found.where = [*place_of(log), *(p for p in place_of(cut.op) if p not in place_of(log))]
+            found.op, found.blamed = log.type, log
+        found.fix = LOG_FIX
     return found
 
 
@@ -181,6 +195,23 @@ def loss_not_finite(case: Case) -> Finding | None:
     found.evidence = f"`{_code(found)}` gives the first value that is not finite, and its slope is finite"
     found.norm = case.norm
     return found
+
+
+def _logarithm(run: Run, op: Op) -> Op | None:
+    """The logarithm, of finite numbers, whose result is not finite: the op itself, or what gave it an infinity."""
+    ways = [op, *(run.trace.producer.get(k) for k in op.ins if run.is_float(k) and _bad(run.value(k)))]
+    for maker in ways:
+        for _ in range(BETWEEN):
+            if maker is None or maker.type in op_types.LOGARITHMS or maker.type not in op_types.REARRANGES | {"Neg"}:
+                break
+            maker = run.trace.producer.get(maker.ins[0])
+        if maker is not None and maker.type in op_types.LOGARITHMS and not _bad(run.value(maker.ins[0])):
+            return maker
+    return None
+
+
+def _first_bad(value: Any) -> str:
+    return "NaN" if bool(tf.reduce_any(tf.math.is_nan(value))) else "minus infinity"
 
 
 def _code(found: Finding) -> str:

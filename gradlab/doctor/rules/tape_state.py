@@ -16,6 +16,7 @@ from gradlab.doctor.recording.trace import Op
 from gradlab.doctor.rules import CUT, Case, Cause, Finding, Kind, find, rule
 from gradlab.doctor.rules.detached_op import NO_GRADIENT
 from gradlab.doctor.rules.other_tensor import AFTER_TAPE, BEFORE_TAPE
+from gradlab.doctor.source_code.tape_names import tape_block
 
 TAPE_ORDER = Cause(
     "tape-order",
@@ -93,7 +94,11 @@ def ran_after_the_tape(case: Case) -> Finding | None:
     late = [op for op in missed.outside if op.index >= missed.exited] if missed is not None else []
     if missed is None or not late:
         return None
-    return _missed(case, _joins_what_was_recorded(case, late), missed, "ran after the tape had stopped recording")
+    found = _missed(case, _joins_what_was_recorded(case, late), missed, "ran after the tape had stopped recording")
+    name, line = tape_block(case.call) if case.call is not None else ("", 0)
+    if line:
+        found.fix = f"move this computation inside the with-block of `{name}` (line {line})"
+    return found
 
 
 def _joins_what_was_recorded(case: Case, late: list[Op]) -> Op:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -24,6 +24,7 @@ from gradlab.doctor.rules import Case, Cause, Finding, Kind, rule
 from gradlab.doctor.rules.not_watched import NON_TRAINABLE
 from gradlab.doctor.source_code import syntax
 from gradlab.doctor.source_code.nodes import node_of
+from gradlab.doctor.source_code.parts import parts_of
 from gradlab.doctor.source_code.scope import UserScope, class_file, way_to
 
 EMPTY = Cause(
@@ -36,7 +37,7 @@ OWN_KIND = (
     "make it in __init__ or build with self.add_weight(shape=..., initializer=...), or as keras.Variable(...); a tf.Variable "
     "has to be named in the list by hand"
 )
-ASSIGNS = frozenset({"assign", "assign_add", "assign_sub"})  # of a tf.Variable
+ASSIGNS = frozenset({"assign", "assign_add", "assign_sub", "set_weights"})  # of a variable, and of a layer
 BUILD_FIRST = "call the layer once (or build(input_shape)) before the list is made, or make the list after the call"
 ASK_LATER = "call the layer or model once on a batch, or build it (build(input_shape)), before you ask; it is built now, so ask again"
 MAX_NAMES = 5  # of missing variables in one sentence
@@ -62,13 +63,14 @@ class VariableList:
     snapshot: Snapshot | None  # the variables from before the run
     sources: list[Source]
     watched: list[tuple[Any, Any]]  # variables that the tape watched, with their gradients
+    meant: bool = False  # the list is known to be meant to have these (`unlisted`)
 
     @cached_property
     def lacking(self) -> list[Any]:
         """Variables with a gradient that are not in the list."""
         have = {self.run.key(s.value) for s in self.sources}
         lacking = [v for v, gradient in self.watched if gradient is not None and self.run.key(v) not in have]
-        return [v for v in lacking if not _of_another(self, v)]
+        return [v for v in lacking if self.meant or not of_another(self, v)]
 
     @property
     def kind(self) -> str:
@@ -80,10 +82,11 @@ def cases(listing: VariableList, name: str = "trainable_variables", call: Call |
     if not listing.sources:
         first = listing.lacking[0] if listing.lacking else None
         return [Case(name, Kind.EMPTY, listing.scope, run=listing.run, listing=listing, variable=first, call=call)]
+    # What is frozen is not trained, and in no list of what is: nothing is missing.
+    lacking = [v for v in listing.lacking if not _frozen_layers(listing, v)]
     return [
-        Case(_name(v, "variable"), Kind.MISSING, listing.scope, run=listing.run, listing=listing, variable=v, call=call)
-        for v in listing.lacking
-        if not _frozen_layers(listing, v)  # it is not trained, and in no list of what is: nothing is missing
+        Case(name, Kind.MISSING, listing.scope, run=listing.run, listing=listing, variable=v, call=call)
+        for name, v in zip(_names(lacking, listing.sources), lacking, strict=True)
     ]
 
 
@@ -93,53 +96,13 @@ def of_call(call: Call, run: Run, scope: UserScope, watched: list[tuple[Any, Any
     return cases(listing, "sources", call)
 
 
-def untracked(
-    call: Call,
-    run: Run,
-    scope: UserScope,
-    sources: list[Source],
-    read: Callable[[], list[Any]],
-    slopes: Callable[[list[Any]], list[Any]],
-) -> list[Case]:
-    """The cases of variables that the call's list lacks since a Keras 3 layer keeps them as a `tf.Variable`: Keras 3
-    lists its own variables only, and says nothing. `read`: the variables that the run read; `slopes`: their gradients."""
-    if not sources or not _keras_kinds():
-        return []
-    have = {run.key(s.value) for s in sources}
-    others = [v for v in read() if run.key(v) not in have and v.trainable]
-    owner, kept = _kept_by_keras(sources, others) if others else (None, [])
-    if owner is None:
-        return []
-    watched = list(zip(kept, slopes(kept), strict=True))
-    listing = VariableList(owner, OwnerState(), scope, run, None, sources, watched)
-    return cases(listing, call=call)
-
-
-def _kept_by_keras(sources: list[Source], variables: list[Any]) -> tuple[Any, list[Any]]:
-    """The Keras 3 layer or model whose list the sources are, and those of the variables that it or a layer in it keeps
-    without listing them."""
-    asked = {id(s.value) for s in sources}
-    for layer in instances(_keras_kinds()):
-        try:
-            listed = {id(unwrap(v)) for v in layer.trainable_variables}
-        except (AttributeError, ValueError):  # not built, or half made
-            continue
-        if listed != asked:
-            continue
-        held = {id(v) for part in _layers(layer) for v in _plain_variables(part)}
-        kept = [v for v in variables if id(v) in held]
-        if kept:
-            return layer, kept
-    return None, []
-
-
-def _keras_kinds() -> set[type]:
+def keras_kinds() -> set[type]:
     """The layer class of Keras 3 and all classes made from it; empty where Keras 3 is not in use."""
     base = getattr(getattr(sys.modules.get("keras"), "layers", None), "Layer", None)
     return kinds_of(base) if isinstance(base, type) and base.__module__.startswith("keras.src") else set()
 
 
-def _plain_variables(layer: Any) -> Iterator[Any]:
+def plain_variables(layer: Any) -> Iterator[Any]:
     """The tf.Variables that a layer keeps as attributes, or in a list, tuple or dict that is one; not those that the
     user's code assigns to itself (a temperature that is lowered): these are not meant to be trained."""
     file = class_file(layer)
@@ -148,17 +111,16 @@ def _plain_variables(layer: Any) -> Iterator[Any]:
         if name.startswith("_self_"):  # TensorFlow's own books, which hold all of an object's parts once more
             continue
         found = _variables_in(value)
-        if found and not (tree is not None and _assigned_by_hand(tree, name)):
+        if found and not (tree is not None and assigned_by_hand(tree, name)):
             yield from found
 
 
-def _assigned_by_hand(tree: ast.Module, attribute: str) -> bool:
-    """Does the file call `x.attribute.assign(...)`, or another of these methods?"""
+def assigned_by_hand(tree: ast.Module, name: str) -> bool:
+    """Does the file call `x.name.assign(...)` or `name.assign(...)`, or another of these methods?"""
     return any(
         isinstance(node, ast.Attribute)
         and node.attr in ASSIGNS
-        and isinstance(node.value, ast.Attribute)
-        and node.value.attr == attribute
+        and (getattr(node.value, "attr", None) == name or getattr(node.value, "id", None) == name)
         for node in ast.walk(tree)
     )
 
@@ -177,6 +139,24 @@ def watched_by(run: Run) -> list[tuple[Any, Any]]:
 
 def _name(variable: Any, default: str = "?") -> str:
     return str(getattr(variable, "name", default)).removesuffix(":0")
+
+
+def _names(variables: list[Any], sources: list[Source]) -> list[str]:
+    """A name for each: the path that its Keras has for it, each once and none that a source has."""
+    base = getattr(sys.modules.get("keras"), "Variable", None)
+    paths: dict[int, Any] = {}
+    if isinstance(base, type) and base.__module__.startswith("keras.src") and variables:
+        paths = {id(unwrap(k)): k for k in instances(kinds_of(base))}
+    taken = {s.name for s in sources}
+    found = []
+    for v in variables:
+        path = str(getattr(paths.get(id(v)), "path", "") or _name(v, "variable"))
+        name, n = path, 2
+        while name in taken:
+            name, n = f"{path}#{n}", n + 1
+        taken.add(name)
+        found.append(name)
+    return found
 
 
 def _finding(case: Case, where: list[Place], sentence: str, *proofs: Proof, **more: Any) -> Finding:
@@ -212,7 +192,7 @@ def missing(case: Case) -> Missing | None:
     maker = run.trace.producer.get(key)
     if maker is None and listing.snapshot is not None and listing.snapshot.variable(key) is None:
         maker = _made_alike(listing, variable)
-    tracked = any(v is variable for v in _own(listing.owner))
+    tracked = any(v is variable for v in own_variables(listing.owner))
     early = _list_line(listing) if tracked and not listing.before.built else None
     return Missing(places(use.stack) if use is not None else [], maker, tracked, early)
 
@@ -254,7 +234,7 @@ def built_while_explained(case: Case) -> Finding | None:
         return None
     if listing.snapshot.variable(listing.run.key(case.variable)) is not None:
         return None
-    late = [f"{type(x).__name__} {getattr(x, 'name', '')!r}" for x in listing.before.unbuilt if _own(x)]
+    late = [f"{type(x).__name__} {getattr(x, 'name', '')!r}" for x in listing.before.unbuilt if own_variables(x)]
     late = late or [f"{listing.kind} {getattr(listing.owner, 'name', '')!r}"]
     more = f" and {len(late) - MAX_NAMES} more" if len(late) > MAX_NAMES else ""
     sentence = (
@@ -281,10 +261,10 @@ def a_plain_variable_in_keras_3(case: Case) -> Finding | None:
     """A layer of Keras 3 has the variable as an attribute and does not list it: it is a `tf.Variable`, and Keras 3 lists
     the variables of its own kind only."""
     listing = case.listing
-    if listing is None or listing.owner is None or type(listing.owner) not in _keras_kinds():
+    if listing is None or listing.owner is None or type(listing.owner) not in keras_kinds():
         return None
     for layer in _layers(listing.owner):
-        held = [v for v in _plain_variables(layer) if v.trainable and (case.variable is None or v is case.variable)]
+        held = [v for v in plain_variables(layer) if v.trainable and (case.variable is None or v is case.variable)]
         mine, file = {id(v) for v in held}, class_file(layer)
         names = [n for n, v in vars(layer).items() if any(id(w) in mine for w in _variables_in(v))]
         written = {n: syntax.attribute_definitions(file, n) for n in names} if file else {}
@@ -377,6 +357,7 @@ def not_held(case: Case) -> Finding | None:
     # Where nothing but the owner itself leads to it, a function that the owner runs holds it: a Lambda layer's, say.
     where = [*found.using, *first] if found.using and (made is None or at_owner) else [*first, *found.using]
     if found.tracked:
+        where = [*([found.early] if found.early is not None else []), *where]
         sentence = f"{listing.kind} has it now, and the list was made without it"
         return _finding(case, where, sentence, Proof.OBJECT, fix=BUILD_FIRST)
     sentence = f"the loss uses it, and no attribute of {listing.kind} leads to it"
@@ -413,7 +394,8 @@ def nothing_to_list(case: Case) -> Finding | None:
 # --- reading the owner and the text -------------------------------------------------------------------------------------
 
 
-def _own(owner: Any) -> list[Any]:
+def own_variables(owner: Any) -> list[Any]:
+    """All variables of a layer, model or module; none of one that is not built."""
     out = []
     for name in ("variables", "weights", "trainable_variables"):
         try:
@@ -427,7 +409,7 @@ def state(owner: Any) -> OwnerState:
     """Remember whether the owner was built and how many variables it had."""
     if owner is None:
         return OwnerState()
-    return OwnerState(bool(getattr(owner, "built", True)), len(_own(owner)), without_weights(owner))
+    return OwnerState(bool(getattr(owner, "built", True)), len(own_variables(owner)), without_weights(owner))
 
 
 def without_weights(owner: Any) -> list[Any]:
@@ -442,27 +424,37 @@ def of_member(name: str, before: OwnerState, known: VariableList) -> list[Case]:
 
     `known` is the listing of the whole run, with the member as its owner.
     """
-    mine = {id(v) for v in _own(known.owner)}
+    mine = {id(v) for v in own_variables(known.owner)}
     listing = replace(known, before=before, watched=[(v, g) for v, g in known.watched if id(v) in mine])
     return cases(listing, name) if listing.lacking else []
 
 
-def _of_another(listing: VariableList, variable: Any) -> bool:
+def of_another(listing: VariableList, variable: Any) -> bool:
     """Does the variable belong to another model or layer that the loss calls beside the owner (a GAN's discriminator)?
 
     It does if something else that has it is called by name in every line that uses it, and no call of the owner stands
     around that line: what the owner itself calls belongs in its list.
     """
     scope, owner, key = listing.scope, listing.owner, listing.run.key(variable)
-    if owner is None or any(v is variable for v in _own(owner)):
+    if owner is None or any(v is variable for v in own_variables(owner)):
         return False
-    others = {n for n, v in _named_owners(scope) if v is not owner and any(w is variable for w in _own(v))}
-    ours = {n for n, v in _named_owners(scope) if v is owner}
+    others = {n for n, v in named_owners(scope) if v is not owner and any(w is variable for w in own_variables(v))}
+    if not others and _in_another_model(owner, variable):
+        return True
+    ours = {n for n, v in named_owners(scope) if v is owner}
     uses = [op for op in listing.run.trace.ops if key in op.ins and op.type != "VarHandleOp" and op.stack]
     return bool(others and uses) and all(_calls_beside(op, others, ours) for op in uses)
 
 
-def _named_owners(scope: UserScope) -> Iterator[tuple[str, Any]]:
+def _in_another_model(owner: Any, variable: Any) -> bool:
+    """Does a Keras model that is no part of the owner have the variable: a network in another module that a loss calls?"""
+    if way_to(owner, variable, follow=parts_of(owner)):
+        return False
+    kinds = [k for k in keras_kinds() if any(base.__name__ == "Model" for base in k.__mro__)]
+    return any(m is not owner and any(v is variable for v in own_variables(m)) for m in instances(kinds))
+
+
+def named_owners(scope: UserScope) -> Iterator[tuple[str, Any]]:
     """Layers, models and modules that the user's code can name: by a name, or as an attribute of an object of theirs."""
     for name, value in scope.values.items():
         if is_owner(value):
@@ -472,8 +464,8 @@ def _named_owners(scope: UserScope) -> Iterator[tuple[str, Any]]:
         yield from ((f"{name}.{attribute}", v) for attribute, v in held if is_owner(v))
 
 
-def _calls_beside(op: Op, others: set[str], ours: set[str]) -> bool:
-    """Is one of the others called on the way to an op, and no call of the owner around it?"""
+def called_around(op: Op) -> list[set[str]]:
+    """What the user's lines around an op call, innermost line first."""
     called: list[set[str]] = []
     searched: list[ast.stmt] = []
     for level, place in enumerate(places(op.stack)):
@@ -485,6 +477,12 @@ def _calls_beside(op: Op, others: set[str], ours: set[str]) -> bool:
         if statement is not None and statement not in searched:  # a lambda and the call that gets it may be one
             searched.append(statement)
             called.append({syntax.dotted(c.func) for c in syntax.calls(statement)})
+    return called
+
+
+def _calls_beside(op: Op, others: set[str], ours: set[str]) -> bool:
+    """Is one of the others called on the way to an op, and no call of the owner around it?"""
+    called = called_around(op)
     for n, names in enumerate(called):
         if names & others:
             return not any(outer & ours for outer in called[n + 1 :])
@@ -527,6 +525,7 @@ def _frozen(listing: VariableList, variable: Any) -> Place | None:
     return Place("", 0)
 
 
+TAKES = frozenset({"gradient", "jacobian", "apply_gradients", "apply", "minimize"})
 LISTS = {"trainable_variables", "trainable_weights", "variables", "weights"}
 
 
@@ -554,11 +553,17 @@ def _taken_anywhere(listing: VariableList) -> Iterator[Place]:
         tree = syntax.module(file)
         for s in syntax.statements(tree) if tree is not None else ():
             if isinstance(s, (ast.Assign, ast.AnnAssign, ast.Return)) and s.value is not None:
-                inside = {id(n) for f in ast.walk(s.value) if isinstance(f, ast.Lambda) for n in ast.walk(f)}
+                # What a lambda says runs elsewhere, and what a tape or an optimizer is handed is not kept.
+                apart = [f for f in ast.walk(s.value) if isinstance(f, ast.Lambda) or _hands_on(f)]
+                inside = {id(n) for f in apart for n in ast.walk(f)}
                 if any(
                     isinstance(n, ast.Attribute) and n.attr in LISTS and id(n) not in inside for n in ast.walk(s.value)
                 ):
                     yield Place(file, s.lineno)
+
+
+def _hands_on(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in TAKES
 
 
 def _made_alike(listing: VariableList, variable: Any) -> Op | None:

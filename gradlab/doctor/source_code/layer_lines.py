@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
+from typing import Any
 
+from gradlab.doctor.recording.alive import instances, kinds_of
 from gradlab.doctor.recording.frames import Place
 from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.sources import unwrap
@@ -19,15 +22,22 @@ from gradlab.doctor.recording.trace import Op
 from gradlab.doctor.source_code import syntax
 
 RUNS_LAYERS = frozenset({"fit", "train_on_batch"})  # methods of a model in which Keras' own step calls its layers
+ASKS = frozenset({"explain", "assert_gradients", "line_gradients"})  # gradlab's own, which run a model's step as well
 BACK = 8  # ops from an activation back to the variable of its layer: a matrix product, a bias, a reshape or two
 
 
 def layer_line(op: Op, place: Place, run: Run, call: Call | None) -> Place | None:
     """The line that makes the layer of an op that ran inside `fit`; None if the text does not tell one line."""
     statement, tree = syntax.statement_at(place.file, place.line), syntax.module(place.file)
-    if statement is None or tree is None or call is None or not _runs_layers(statement):
+    if statement is None or tree is None:
         return None
     made = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _is_class(node)]
+    if call is None:  # asked by a call of gradlab's, whose line may hold the user's own ops as well
+        layer = _activated(op, run) if _runs_layers(statement, ASKS) else None
+        named = [node for node in made if layer is not None and _name(node) == layer.name]
+        return _place(tree, place.file, named[0]) if len(named) == 1 else None
+    if not _runs_layers(statement, RUNS_LAYERS):
+        return None
     kind = op.type.lower()
     found = [node for node in made if _has_activation(node, kind)] or made
     if len(found) == 1 and found is not made:
@@ -42,9 +52,34 @@ def layer_line(op: Op, place: Place, run: Run, call: Call | None) -> Place | Non
     return _place(tree, place.file, found[0]) if len(found) == 1 else None
 
 
-def _runs_layers(statement: ast.stmt) -> bool:
+def layer_words(op: Op, place: Place, run: Run) -> str:
+    """Which layer of Keras has the op as its activation, where the line around it is only the question: "the activation of
+    the layer first (Dense)"; else empty."""
+    statement = syntax.statement_at(place.file, place.line)
+    if statement is None or not _runs_layers(statement, RUNS_LAYERS | ASKS):
+        return ""
+    layer = _activated(op, run)
+    return f"it is the activation of the layer {layer.name} ({type(layer).__name__})" if layer is not None else ""
+
+
+def _activated(op: Op, run: Run) -> Any:
+    """The layer whose variable the ops just before read and whose activation the op is; None if there is none."""
+    makers, keys = [op], set[int]()
+    for _ in range(BACK):
+        keys |= {run.reads.get(k, k) for one in makers for k in one.ins}
+        makers = [p for one in makers for p in map(run.trace.producer.get, one.ins) if p is not None]
+    base = getattr(getattr(sys.modules.get("keras"), "layers", None), "Layer", None)
+    for layer in instances(kinds_of(base)) if isinstance(base, type) else ():
+        kind = getattr(getattr(layer, "activation", None), "__name__", "").replace("_", "").lower()
+        held = vars(layer).get("_trainable_variables") or vars(layer).get("_trainable_weights") or ()
+        if kind == op.type.lower() and any(run.key(unwrap(v)) in keys for v in held):
+            return layer
+    return None
+
+
+def _runs_layers(statement: ast.stmt, methods: frozenset[str]) -> bool:
     return any(
-        isinstance(node.func, ast.Attribute) and node.func.attr in RUNS_LAYERS
+        syntax.dotted(node.func).rpartition(".")[2] in methods
         for head in syntax.headers(statement)
         for node in syntax.calls(head)
     )

@@ -230,15 +230,19 @@ def children(thing: Any) -> Iterator[tuple[str, Any]]:
             yield from ((n, v) for n, v in list(own.items()) if not str(n).startswith("_gradlab"))
 
 
-def way_to(owner: Any, variable: Any, limit: int = 20_000) -> list[tuple[Any, str]]:
+def way_to(
+    owner: Any, variable: Any, limit: int = 20_000, follow: Callable[[Any, str, Any], bool] | None = None
+) -> list[tuple[Any, str]]:
     """(object, attribute) steps from an object down to a variable, the user's own attributes rather than a layer's
-    bookkeeping."""
+    bookkeeping. `follow(thing, attribute, value)`: whether to take that step."""
     queue: deque[tuple[Any, list[tuple[Any, str]]]] = deque([(owner, [])])
     seen = {id(owner)}
     fallback: list[tuple[Any, str]] = []
     while queue and len(seen) < limit:
         thing, way = queue.popleft()
         for name, child in children(thing):
+            if follow is not None and not follow(thing, name, child):
+                continue
             here = [*way, (thing, name)]
             if child is variable or (hasattr(child, "handle") and unwrap(child) is variable):
                 if any(class_file(o) for o, _ in here):

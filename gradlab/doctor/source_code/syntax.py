@@ -294,6 +294,14 @@ def element(node: ast.AST, steps: list[str]) -> ast.AST:
     return node
 
 
+@functools.lru_cache(maxsize=64)
+def loop_names(file: str) -> frozenset[str]:
+    """The names that a loop or a comprehension of the file binds, one thing after another."""
+    tree = module(file)
+    targets = [n.target for n in ast.walk(tree) if isinstance(n, (ast.For, ast.comprehension))] if tree else []
+    return frozenset(n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name))
+
+
 def calls(node: ast.AST) -> Iterator[ast.Call]:
     """Every call in a part of the text."""
     for n in ast.walk(node):

@@ -1,0 +1,134 @@
+"""Names, headlines and fixes of reports: what a reader acts on."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+import gradlab
+from gradlab import Kind
+from gradlab.doctor.frontends.call import explain_call, recorded_tapes, reports
+
+keras = tf.keras
+L = keras.layers
+
+
+def told(function):
+    with recorded_tapes() as opened:
+        function()
+    return reports(opened, over=True)
+
+
+def test_one_weight_that_a_compiled_loop_leaves_as_it_was_is_looked_at():
+    w, k, optimizer = tf.Variable(1.0), tf.Variable(-1.0), keras.optimizers.SGD(0.1)
+
+    @tf.function
+    def step(x):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((w * x - 1.0) ** 2) + tf.reduce_mean(tf.exp(k) * tf.zeros_like(x))
+        slopes = tape.gradient(loss, [w, k])
+        optimizer.apply_gradients(zip(slopes, [w, k], strict=True))
+
+    (report,) = told(lambda: [step(tf.linspace(0.0, 1.0, 8)) for _ in range(3)])
+    assert [row.status for row in report.rows] == [Kind.OK, Kind.ZERO]
+    assert report.row("k").cause == "zero-masked"
+
+
+def test_where_values_were_not_looked_at_the_headline_says_so():
+    w = tf.Variable([1.0, 2.0])
+
+    @tf.function
+    def slope(x):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(w * x)
+        return tape.gradient(loss, w)
+
+    (report,) = told(lambda: w.assign_sub(slope(tf.constant([1.0, 3.0]))))
+    assert "no gradient is None; their values were not looked at" in str(report)
+    assert "their values were not looked at" in report._repr_html_()
+
+
+def test_a_computation_after_an_inner_tape_names_the_tape_and_its_line():
+    x, w = tf.constant([0.5, 1.5]), tf.Variable(2.0)
+
+    def run():
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                u = w * x**3
+        slope = inner.gradient(u, x)
+        return outer.gradient(slope, x)
+
+    report = explain_call(run)
+    (row,) = report.problems
+    line = run.__code__.co_firstlineno + 1
+    assert row.cause == "after-tape" and row.fix.endswith(f"inside the with-block of `outer` (line {line})")
+    assert report.title.startswith("outer.gradient (")
+    assert "cause: it was computed after the tape had stopped recording [after-tape]" in str(report)
+
+
+def test_the_path_of_a_weight_stands_before_a_name_that_a_loop_has_left():
+    model = keras.Sequential([keras.Input((2,)), L.Dense(1, name="out")])
+    for a, b in zip(model.variables, model.variables, strict=True):
+        a.assign(b)
+
+    def run():
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(model(tf.ones((2, 2))) ** 2)
+        return tape.gradient(loss, model.trainable_variables), a, b
+
+    assert all("out/" in row.name for row in explain_call(run).rows)
+
+
+def test_a_tensor_in_a_compiled_function_has_its_name_in_the_code():
+    w = tf.Variable(2.0)
+
+    @tf.function
+    def step():
+        x = tf.random.uniform((3,))
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            u = w * x
+        return tape.gradient(u, x)
+
+    (report,) = told(step)
+    assert [row.name for row in report.rows] == ["x"]
+
+
+def test_no_line_of_another_model_is_blamed_for_a_model_that_is_not_built():
+    model = keras.Sequential([L.Dense(1)])
+
+    def elsewhere(tape, loss, other):
+        return tape.gradient(loss, other.trainable_variables)
+
+    report = gradlab.explain(lambda: tf.reduce_sum(model(tf.ones((1, 2)))), model)
+    assert elsewhere and report.problems[0].status is Kind.EMPTY
+    assert not any("other.trainable_variables" in p.code for row in report.problems for p in row.where)
+
+
+def test_the_layer_of_a_dead_activation_is_named_and_its_line():
+    low = keras.initializers.Constant(-100.0)
+    model = keras.Sequential([keras.Input((4,))])
+    model.add(L.Dense(3, "relu", bias_initializer=low, name="dead"))
+    model.add(L.Dense(1))
+    model.compile("sgd", "mse")
+    report = gradlab.explain(model, np.ones((2, 4), "float32"), np.ones((2, 1), "float32"), level="quick")
+    row = report.problems[0]
+    assert 'name="dead"' in row.where[0].code
+    assert "the activation of the layer dead (Dense)" in row.evidence
+
+
+def test_a_gradient_that_a_variable_shortens_is_noted():
+    w, kept = tf.Variable(0.5), tf.Variable(1.0, trainable=False)
+
+    def run():
+        with tf.GradientTape() as tape:
+            kept.assign(w * 2.0)
+            loss = kept * w
+        return tape.gradient(loss, w)
+
+    report = explain_call(run)
+    assert not report.problems
+    (note,) = report.notes
+    assert "kept.assign(w * 2.0)" in note and "gradlab annotate" in note
