@@ -157,6 +157,11 @@ def test_a_question_is_answered_by_a_letter_and_the_answer_is_told_after_the_fli
     letters = panel.get_by_role("radiogroup", name="Answer").get_by_role("radio")
     assert letters.count() == 4 and not [i for i in range(4) if letters.nth(i).is_checked()], "no answer stands there"
     assert "B: Arrays of zeros" in panel.locator(".gl-outcomes").inner_text(), "the words stand beside the letters"
+    asked = panel.locator(".gl-asks")
+    assert asked.inner_text() == "Predict first: Which gradients do the three weights get?"
+    assert asked.get_attribute("title").endswith("Which gradients do the three weights get?"), (
+        "all of it under the pointer"
+    )
     lock = panel.get_by_role("button", name="Lock in")
     assert lock.is_disabled() and panel.locator(".gl-switch input").nth(1).is_disabled()
     letters.nth(1).focus()
@@ -225,6 +230,26 @@ def test_large_by_address(page, cast):
         page.evaluate("() => { location.hash = ''; }")
 
 
+def test_a_panel_drawn_before_it_is_part_of_a_dark_page_becomes_dark(page, cast):
+    """So JupyterLab does with a notebook that is opened again; nothing is behind the panel then that could be light or dark."""
+    page.evaluate("() => { document.body.style.background = '#111'; }")
+    try:
+        dark = page.evaluate(
+            """async () => {
+              const el = document.createElement("div"), model = models[models.length - 1];
+              ends.push(window.panel.render({ model, el }));
+              document.body.append(el);
+              await new Promise(requestAnimationFrame); await new Promise(requestAnimationFrame);
+              const found = el.querySelector(".gl").classList.contains("gl-dark");
+              ends.pop()(); el.remove();
+              return found;
+            }"""
+        )
+        assert dark
+    finally:
+        page.evaluate("() => { document.body.style.background = '#fff'; }")
+
+
 def test_one_column_at_400_pixels_without_sideways_scroll(page, cast):
     size = page.viewport_size
     page.set_viewport_size({"width": 400, "height": 768})
@@ -234,6 +259,8 @@ def test_one_column_at_400_pixels_without_sideways_scroll(page, cast):
         code, tiles = panel.locator(".gl-code").bounding_box(), panel.locator(".gl-tiles").bounding_box()
         assert code["y"] + code["height"] <= tiles["y"] + 1
         assert panel.evaluate("p => p.scrollWidth <= 400 && p.querySelector('.gl').scrollWidth <= 400")
+        cut_off = "p => ['.gl-title', '.gl-claim'].filter(s => { const e = p.querySelector(s); return e.scrollWidth > e.clientWidth || e.scrollHeight > e.clientHeight + 1; })"
+        assert panel.evaluate(cut_off) == []
     finally:
         page.set_viewport_size(size)
 

@@ -381,6 +381,13 @@ def test_one_file_holds_a_whole_panel(folder, built, tmp_path, browser):
         place = opened(page, tmp_path, "panel.html#panel=integer_cast&bug=on")[0]
         try_panel(place)
         expect(page.locator(READY)).to_have_count(1)
+        # Its name may be left out: the page has no other panel. The panel stays where it stands.
+        page.goto("about:blank")
+        place = opened(page, tmp_path, "panel.html#large")[0]
+        expect(place.locator(".gl")).to_have_class(re.compile("gl-large"))
+        expect(place.locator(".gl")).to_have_attribute("data-position", "0")
+        place.locator(".gl-switch input").nth(1).check()
+        assert page.evaluate("location.hash") == "#panel=integer_cast&bug=on&steps=6&units=4&large"
         assert page.left == [] and page.complaints == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -249,7 +250,10 @@ def _question(scenario: str) -> dict[str, Any] | None:
         return None
     question = load_question(scenario)
     answers = [{"letter": k, "text": a.text, "why": a.why, "right": a.right} for k, a in question.lettered]
-    return {"words": question.question, "answers": answers}
+    asks = re.split(r"(?<=[.?!:])\s+", question.question.strip())[
+        -1
+    ]  # the sentence that asks; those before it set the scene
+    return {"words": question.question, "asks": asks, "answers": answers}
 
 
 def _knob(name: str, span: tuple[Any, ...], start: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import { keepKeys, make } from "./dom.js";
 import { places, strip } from "./strip.js";
 
 const WIDTH = 116, HEIGHT = 13; // pixels of a strip at normal size
+const TIGHT = 58; // its width where the panel is as narrow as a phone: half, so that the code keeps more than half of the line
 
 export class Code {
   /**
@@ -16,7 +17,7 @@ export class Code {
     /** @type {import("./colour.js").Scale|undefined} */ this.scale = undefined;
     this.open = false;
     /** @type {Element|null} */ this.shown = null;
-    this.zoom = 1; // set by the panel: read from the style, it would be computed anew at every flip
+    this.tight = false; this.zoom = 1; // set by the panel: read from the style, it would be computed anew at every flip
     /** What stands in the margin of each line now, so that a flip draws only the lines that change. @type {string[]} */ this.drawn = [];
     /** @type {WeakMap<object, string>} */ this.texts = new WeakMap();
     this.box = make("div", { class: "gl-code", role: "region", tabindex: "0", "aria-label": `Code of ${name} with the gradients in its margin` });
@@ -100,7 +101,7 @@ export class Code {
     const reads = m.reads.filter((r) => r.kind !== "ok" && r.kind !== "ran"), out = []; // ran: nothing was asked of a tape
     for (const kind of new Set(reads.map((r) => r.kind))) { // one tag a kind: several would cover the code
       const same = reads.filter((r) => r.kind === kind), names = same.map((r) => r.name).join(", ");
-      out.push(tag("reads", `${same.length > 1 && names.length > 16 ? `reads ${same.length} sources` : names} ${kinds[kind] || kind}`, same.map((r) => r.words).join("; ")));
+      out.push(tag("reads", `${same.length > 1 && names.length > 16 ? `reads ${same.length} sources` : names}: ${kinds[kind] || ""} ${kind}`, same.map((r) => r.words).join("; ")));
     }
     if (m.passed) out.push(tag("passed", "⇢ passed on", `passed on ${m.passed}`));
     if (m.missing) { // the last parts of the paths; where these are too many, how many: the tag would cover the line
@@ -121,7 +122,7 @@ export class Code {
 
   /** @param {number} i @param {boolean} [focused] */
   paint(i, focused = false) {
-    const { zoom } = this, cells = this.cells(i), width = Math.round(WIDTH * zoom), height = Math.round(HEIGHT * zoom);
+    const { zoom } = this, cells = this.cells(i), width = Math.round((this.tight ? TIGHT : WIDTH) * zoom), height = Math.round(HEIGHT * zoom);
     if (!this.scale) return;
     const ctx = surface(this.lines[i].canvas, width, height);
     strip(ctx, this.scale, cells, width, height, zoom);

@@ -19,7 +19,7 @@ export function outcome(page, scene, position, told) {
   const side = scene.sides[position], parts = [];
   for (const { kind, names } of side.groups) {
     const look = page.kinds.find((k) => k.value === kind);
-    parts.push(make("span", { class: `gl-outcome gl-kind-${kind.replace(" ", "-")}` }, make("b", {}, `${look?.mark ?? ""} ${kind}`), side.error ? "" : ` ${look && look.word !== kind ? `(${look.word}) ` : ""}${names.join(", ")}`));
+    parts.push(make("span", { class: `gl-outcome gl-kind-${kind.replace(" ", "-")}` }, make("b", {}, `${look?.mark ?? ""} ${kind}`), side.error ? "" : `${look && look.word !== kind ? ` (${look.word})` : ""}: ${names.join(", ")}`));
   }
   if (scene.failed) parts.push(make("span", { class: "gl-outcome gl-error" }, make("b", {}, `! ${scene.failed.heading}: ${scene.failed.sentence}`)));
   if (side.error) parts.push(make("span", { class: "gl-outcome gl-error", title: side.error.sentence }, make("b", {}, `! ${brief(side.error.sentence)}`), side.error.line && !Object.values(side.margin).some((m) => m.raised) ? ` in: ${side.error.line}` : ""));
@@ -73,7 +73,7 @@ export function scaleBar(scene, scale, signed) {
     if (signed || x < 0 || x > 160) continue;
     ctx.fillStyle = "#fff"; ctx.fillRect(x - 1, 0, 3, 12); ctx.fillStyle = "#b00020"; ctx.fillRect(x, 0, 1, 12);
   }
-  return make("span", { class: "gl-scale" }, signed ? `−${power(scene.high)}` : `size ${power(scene.low)}`, bar, power(scene.high));
+  return make("span", { class: "gl-scale" }, signed ? `−${power(scene.high)}` : `gradient size ${power(scene.low)}`, bar, power(scene.high));
 }
 
 /** The key of marks and patterns, from Python's own list of kinds. @param {import("./types.js").Page} page @param {Scene} scene */
@@ -84,7 +84,7 @@ export function key(page, scene) {
     if (value === "ok" || value === "wrong") { ctx.fillStyle = "#21918c"; ctx.fillRect(0, 0, 24, 14); if (value === "wrong") hatch(ctx, pattern, 0, 0, 24, 14, "#fff", "rgba(0,0,0,.75)"); }
     else if (value === "zero" || value === "not finite") cell(ctx, /** @type {any} */ (null), value === "zero" ? 0 : NaN, 0, 0, 24, 14);
     else absent(ctx, pattern, 0, 0, 24, 14);
-    return make("li", {}, box, make("span", {}, `${mark} ${value}`), word === value ? "" : `: ${word}`);
+    return make("li", {}, box, make("span", {}, `${mark} ${value}${word === value ? "" : `: ${word}`}`));
   });
   const margin = ["blue bar: the tape records these lines; dotted: it records a part of them", "one cell of a strip: one visit of the line (each time it ran), coloured by the norm of d loss / d value",
     "✂ cut: the line on which the path from the loss ends, or its gradient becomes zero; ⇢ passed on: the value is made outside the tape, or by Python or NumPy, and read further down",

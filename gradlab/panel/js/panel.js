@@ -6,14 +6,15 @@ import { button, dial, folds, radios } from "./controls.js";
 import { floats, make, say } from "./dom.js";
 import { Link } from "./kernel.js";
 import { facts, fault, key, outcome, scaleBar, table } from "./outcome.js";
-import { Prediction, checked } from "./predict.js";
+import { Prediction, answered, checked } from "./predict.js";
 import { Tiles } from "./tiles.js";
 import { training } from "./training.js";
 
-const LINE = 17, BODY = 386, LEAST = 170; // pixels: a line of code, the most and the least that code and heatmaps get
-const TILE = 50, TILED = 360; // pixels: what a heatmap needs to be read, and the most that many of them ask for
+const LINE = 17, BODY = 373, LEAST = 170; // pixels: a line of code, the most and the least that code and heatmaps get
+const TILE = 50, TILED = 347; // pixels: what a heatmap needs to be read, and the most that many of them ask for
+const COLUMN = 640, PHONE = 480; // pixels: narrower than that, all stands in one column; the strips are short
 const SPOKEN = 100; // milliseconds: words for ears need not be in the frame that eyes wait for
-const VIEWS = [["size", "size"], ["sign", "with signs"], ["difference", "on − off"]];
+const VIEWS = [["size", "show sizes"], ["sign", "show signs"], ["difference", "show on − off"]];
 
 class View {
   /** @param {import("./types.js").Model} model @param {HTMLElement} el */
@@ -73,7 +74,8 @@ class View {
     for (const node of [document.body, document.documentElement]) this.themed.observe(node, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name", "data-theme", "class"] });
   }
 
-  // Dark or light by what is behind the panel, since each front end names its themes in its own way.
+  // Dark or light by what is behind the panel, since each front end names its themes in its own way. A notebook that is opened
+  // again draws a panel before it is part of the page: nothing is behind it then, so its first size asks once more.
   theme() {
     for (let node = this.root.parentElement; node; node = node.parentElement) {
       const [r, g, b, a = 1] = (getComputedStyle(node).backgroundColor.match(/[\d.]+/g) || ["0", "0", "0", "0"]).map(Number);
@@ -139,7 +141,7 @@ class View {
     const other = 1 - this.start;
     const line = make("div", { class: "gl-line-of-outcome" }, ...outcome(page, scene, position, this.told), ...(scene.note ? [make("span", { class: "gl-outcome" }, scene.note)] : []));
     const said = model.get("said");
-    if (page.predict && said.length) line.append(make("div", { class: "gl-checked" }, checked(page, scene, other, said, this.seen.includes(other), model.get("knobs"))));
+    if (page.predict && said.length) line.append(answered(checked(page, scene, other, said, this.seen.includes(other), model.get("knobs"))));
     const verdict = make("span", { class: "gl-verdict" }, ...(this.told && scene.verdict ? ["the claim is ", make("b", {}, scene.verdict)] : []));
     if (!(locked && this.outcome.querySelector(".gl-predict"))) this.outcome.replaceChildren(...(locked ? [new Prediction(page, scene, other, said, (s) => this.lock(s)).node] : [verdict, line]));
     const [done, total] = model.get("progress");
@@ -177,12 +179,13 @@ class View {
     const zoom = this.root.classList.contains("gl-large") ? 1.6 : 1, lines = this.page.code.length;
     const height = this.page.layout === "maps" ? 330 : Math.max(LEAST, Math.min(TILED, this.sources * TILE), Math.min(BODY, lines * LINE + 14));
     this.root.style.setProperty("--gl-body", `${Math.round(height * zoom)}px`);
-    this.root.classList.toggle("gl-narrow", this.root.clientWidth < 640 * zoom);
+    this.root.classList.toggle("gl-narrow", this.root.clientWidth < COLUMN * zoom);
     this.rows = Math.floor((height - 12) / LINE);
-    if (this.code && this.code.zoom !== zoom) { this.code.zoom = zoom; this.code.repaint(); }
+    const tight = this.root.clientWidth < PHONE * zoom;
+    if (this.code && (this.code.zoom !== zoom || this.code.tight !== tight)) { this.code.zoom = zoom; this.code.tight = tight; this.code.repaint(); }
   }
 
-  resize() { this.place(); this.code?.fold(this.rows); this.tiles.fit(); }
+  resize() { this.theme(); this.place(); this.code?.fold(this.rows); this.tiles.fit(); }
 
   end() {
     clearTimeout(this.speak); this.link.end(); this.tiles.end(); this.sized?.disconnect(); this.themed?.disconnect();

@@ -16,13 +16,14 @@ export class Prediction {
     go.disabled = true;
     /** @type {() => string[]} */ let answer = () => [];
     if (page.question) {
-      const { answers, words } = page.question;
+      const { answers, asks, words } = page.question;
       let chosen = "";
       answer = () => [chosen];
       const choice = radios("Answer", answers.map((a) => `${a.letter}: ${a.text}`), -1, (i) => { chosen = answers[i].letter; go.disabled = false; }, "gl-letters");
       choice.group.querySelectorAll("label").forEach((label, i) => label.querySelector("input")?.setAttribute("aria-label", `${answers[i].letter}: ${answers[i].text}`));
       choice.group.title = words;
-      this.node.append(choice.group, go);
+      this.node.classList.add("gl-asked");
+      this.node.append(make("div", { class: "gl-asks", title: words }, make("b", {}, "Predict first: "), asks), choice.group, go);
       return;
     }
     const selects = scene.sides[other].groups.map(({ names }) => {
@@ -35,6 +36,12 @@ export class Prediction {
     this.node.append(make("span", {}, `Predict first. With “${page.positions[other]}”:`),
       ...scene.sides[other].groups.map(({ names }, i) => make("label", {}, `${names.join(", ")}: `, selects[i])), go);
   }
+}
+
+/** Whether the letter was right, in bold, and why. @param {string} words */
+export function answered(words) {
+  const [head] = words.match(/^(Right|Not so): you said .+?\.(?= |$)/) || [""];
+  return make("div", { class: "gl-checked" }, make("b", {}, head), words.slice(head.length));
 }
 
 /**

@@ -58,7 +58,7 @@ export class Tile {
     this.flat = Math.min(this.flat, e.rows * e.columns - 1);
     say(this.name, `${this.data.name} ${e.size}`);
     this.name.title = `${this.data.name} ${e.size}: light up the lines on its way`;
-    const value = this.scalar && this.numbers ? ` ${short(this.numbers[0])}` : "";
+    const value = this.scalar && this.numbers && e.kind !== "zero" ? ` ${short(this.numbers[0])}` : "";
     say(this.state, view === "difference" ? (this.numbers ? "on − off" : "nothing to subtract") : `${e.mark} ${e.kind}${value}`);
     this.state.title = e.word + (e.note ? `; ${e.note}` : "");
     this.canvas.dataset.kind = e.kind;

@@ -34,8 +34,8 @@
  * @typedef {{name: string, type: "range"|"choice", low: number, high: number, step: number,
  *   options: (string|number|boolean)[], start: any, words: string}} Knob
  *
- * The question that a prediction answers; the learner reads it above the panel.
- * @typedef {{words: string, answers: {letter: string, text: string, why: string, right: boolean}[]}} Question
+ * The question that a prediction answers; the learner reads it above the panel, and its last sentence (`asks`) in it.
+ * @typedef {{words: string, asks: string, answers: {letter: string, text: string, why: string, right: boolean}[]}} Question
  *
  * What never changes while the panel lives.
  * @typedef {{name: string, title: string, claim: string, positions: string[], predict: boolean, question?: Question|null, layout: string,

@@ -11,9 +11,9 @@ const NEAR = "600px"; // how far from the window a panel is when its data is fet
  */
 
 export class Host {
-  /** @param {HTMLElement} place @param {string} id @param {Parts} parts */
-  constructor(place, id, parts) {
-    this.place = place; this.id = id; this.parts = parts; this.name = place.dataset.panel || "";
+  /** @param {HTMLElement} place @param {string} id @param {Parts} parts @param {boolean} single whether the page has no other panel */
+  constructor(place, id, parts, single) {
+    this.place = place; this.id = id; this.parts = parts; this.single = single ? id : ""; this.name = place.dataset.panel || "";
     /** @type {Promise<void>|undefined} */ this.shown = undefined;
     this.picture = [...place.children];
     this.watcher = new IntersectionObserver((entries) => { if (entries.some((e) => e.isIntersecting)) this.show(); }, { rootMargin: NEAR });
@@ -32,8 +32,8 @@ export class Host {
     const { place } = this, state = this.asked();
     const colours = new DataView(Uint8Array.from(atob(this.parts.colours), (c) => c.charCodeAt(0)).buffer);
     const given = JSON.parse(place.dataset.knobs || "{}");
-    this.model = new Model(positions, colours, { position: Number(state ? state.bug : place.dataset.bug === "1"), knobs: state ? { ...given, ...state.knobs } : given,
-      predict: place.dataset.predict === "1" && !state });
+    this.model = new Model(positions, colours, { position: Number(state?.bug ?? place.dataset.bug === "1"), knobs: state ? { ...given, ...state.knobs } : given,
+      predict: place.dataset.predict === "1" && (state?.bug ?? null) === null });
     const el = document.createElement("div");
     el.className = "gradlab-panel";
     place.replaceChildren(el, this.footer(positions));
@@ -61,7 +61,7 @@ export class Host {
   }
 
   get hash() {
-    const knobs = this.model?.get("knobs") || {}, words = Object.fromEntries(Object.entries(knobs).map(([k, v]) => [k, String(v)])), now = read(location.hash);
+    const knobs = this.model?.get("knobs") || {}, words = Object.fromEntries(Object.entries(knobs).map(([k, v]) => [k, String(v)])), now = read(location.hash, this.single);
     const same = now?.panel === this.id;
     return written({ panel: this.id, bug: this.model?.get("position") === 1, knobs: words, only: Boolean(same && now?.only), large: Boolean(same && now?.large) });
   }
@@ -69,7 +69,7 @@ export class Host {
   moved() { if (!this.following) history.replaceState(null, "", this.hash); }
 
   /** What the address asks of this panel. */
-  asked() { const state = read(location.hash); return state?.panel === this.id ? state : null; }
+  asked() { const state = read(location.hash, this.single); return state?.panel === this.id ? state : null; }
 
   /** Go where the address says. */
   async follow() {
@@ -79,7 +79,7 @@ export class Host {
     if (this.model) {
       this.following = true; // what is shown is what the address says already
       this.model.set("knobs", this.model.snapped(state.knobs, this.model.get("knobs")));
-      this.model.set("position", Number(state.bug));
+      if (state.bug !== null) this.model.set("position", Number(state.bug));
       this.following = false;
     }
     document.documentElement.classList.toggle("gradlab-only", state.only);

@@ -1,19 +1,19 @@
 // All panels of a page of the site. `render` starts them; the bundle calls it with the panel's own module.
 import { Host } from "./host.js";
 import { progress } from "./progress.js";
-import { read } from "./state.js";
 
 /** @param {import("./host.js").Parts} parts */
 export function render(parts) {
   /** @type {Record<string, number>} */ const seen = {};
-  const hosts = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[data-panel]")]).map((place) => {
+  const places = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[data-panel]")]);
+  const hosts = places.map((place) => {
     const name = place.dataset.panel || "", number = (seen[name] = (seen[name] || 0) + 1);
-    return new Host(place, number > 1 ? `${name}.${number}` : name, parts); // a page may show a panel twice
+    return new Host(place, number > 1 ? `${name}.${number}` : name, parts, places.length === 1); // a page may show a panel twice
   });
   const follow = () => { for (const host of hosts) host.follow(); };
   window.addEventListener("hashchange", follow);
   window.addEventListener("beforeprint", () => { for (const host of hosts) host.show(); });
-  if (read(location.hash)) follow();
+  follow();
   progress(parts.base);
   const first = hosts.find((host) => host.place.getBoundingClientRect().top < innerHeight);
   if (first) first.show().then(() => requestAnimationFrame(() => setTimeout(later))); // it is drawn, and can be used
