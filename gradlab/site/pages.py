@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -226,8 +225,8 @@ def questions(asked: Mapping[str, Sequence[Question]], titles: Mapping[str, str]
         "",
     ]
     headed = [(stem, question) for stem, some in asked.items() for question in some]
-    for place, (stem, question) in enumerate(headed):
-        if not place or headed[place - 1][0] != stem:
+    for number, (stem, question) in enumerate(headed):
+        if not number or headed[number - 1][0] != stem:
             parts += [f"## {titles[stem]}" if stem else "## Of no lesson", ""]
             parts += [f"[The lesson](notebooks/{stem}.ipynb).", ""] if stem else []
         parts += [

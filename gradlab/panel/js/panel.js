@@ -176,7 +176,9 @@ class View {
 
   // The height depends on the code, the number of sources and the size of the page alone: neither a flip nor a knob moves what is below.
   place() {
-    if (this.root.clientWidth < PHONE && this.root.classList.contains("gl-large")) this.large.click(); // which comes back here
+    const width = this.root.clientWidth, phone = width > 0 && width < PHONE; // 0: not part of the page yet
+    this.large.hidden = phone; // large lines would hold a few letters each
+    if (phone && this.root.classList.contains("gl-large")) this.large.click(); // which comes back here
     const zoom = this.root.classList.contains("gl-large") ? 1.6 : 1, lines = this.page.code.length;
     const height = this.page.layout === "maps" ? 330 : Math.max(LEAST, Math.min(TILED, this.sources * TILE), Math.min(BODY, lines * LINE + 14));
     this.root.classList.toggle("gl-narrow", this.root.clientWidth < COLUMN * zoom);
@@ -184,7 +186,6 @@ class View {
     this.root.style.setProperty("--gl-body", `${Math.round(height * zoom - given)}px`);
     this.rows = Math.floor((height - given / zoom - 12) / LINE);
     const tight = this.root.clientWidth < PHONE * zoom;
-    this.large.hidden = this.root.clientWidth < PHONE; // large lines would hold a few letters each
     if (this.code && (this.code.zoom !== zoom || this.code.tight !== tight)) { this.code.zoom = zoom; this.code.tight = tight; this.code.repaint(); }
   }
 
