@@ -40,6 +40,7 @@ BALLOT = (
     "On this page there are no buttons to vote. Read a sentence, decide whether it is so, then unfold it: its panel asks for a prediction, "
     "and the switch shows what was measured. The verdict of a panel is about the claim that stands in the panel."
 )
+DARK_SCREEN = "@media (prefers-color-scheme: dark) {"
 SHOWN = {
     "code_prompt_show": "Show what was measured, after you have decided",
     "code_prompt_hide": "Hide what was measured",
@@ -157,7 +158,19 @@ def answers_of(notebook: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [one for one in found if one]
 
 
-def _output(
+def _output(*given: Any) -> Mapping[str, Any]:
+    """An output as the site shows it. What follows the screen in a notebook follows the theme that a reader chose here."""
+    made = _shown(*given)
+    html = _text(made.get("data", {}).get("text/html", ""))
+    return {**made, "data": {**made["data"], "text/html": themed(html)}} if DARK_SCREEN in html else made
+
+
+def themed(html: str) -> str:
+    """HTML whose style sheet asks for a dark screen, with one that asks for the site's dark theme."""
+    return html.replace(DARK_SCREEN, "html[data-theme=dark] {")
+
+
+def _shown(
     output: Mapping[str, Any],
     source: str,
     name: str,

@@ -69,7 +69,7 @@ def listed(asked: Mapping[str, Sequence[Question]], titles: Mapping[str, str], t
         f"<td>{link(_path('key', stem), 'key')}</td></tr>"
         for stem, questions in asked.items()
     )
-    table = f"<table><thead><tr><th>lesson</th><th>questions</th><th>to hand out</th><th>for you</th></tr></thead><tbody>{rows}</tbody></table>"
+    table = f"<table class='table'><thead><tr><th>lesson</th><th>number of questions</th><th>to hand out</th><th>for the teacher</th></tr></thead><tbody>{rows}</tbody></table>"
     paper = f"<p>{link(TREE, 'The decision tree')}: one page of A4.</p>" if tree else ""
     one = f"<p>{link(PANEL, 'One panel as a file')} of its own, for slides or a learning platform: save it, and open it anywhere.</p>"
     return f"These are ready in this site. They need no install: open one and print it.\n\n```{{raw}} html\n{paper}{one}{table}\n```\n"
