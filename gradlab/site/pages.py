@@ -200,7 +200,7 @@ def where(root: Path) -> str:
             "You need the project's folder first. This site was made without the address of its repository; whoever gave you the site has the folder, "
             "or can tell you where it is."
         )
-    repository = re.search(r"github\.com/github/([^/]+/[^/]+)/", line)  # in the link to Colab
+    repository = re.search(r"google\.com/github/([^/]+/[^/]+)/", line)  # in the link to Colab
     at = f" The project is at <https://github.com/{repository[1]}>." if repository else ""
     return f"{line}.{at}"
 
