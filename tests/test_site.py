@@ -6,17 +6,21 @@ import gzip
 import json
 import math
 import shutil
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gradlab import cli
-from gradlab.site import answers, chunks, links, publish
+from gradlab.lab.questions import load_question
+from gradlab.site import answers, chunks, links, pages, publish, ready
+from gradlab.site import build as building
 from gradlab.site.grid import CALLS, FEWEST, LEAST, MOST, axes, every, limit, positions, whole
 from gradlab.site.lessons import answers_of, lesson, panels_of
 from gradlab.site.pack import in_words, pack, unpack
 from gradlab.site.plan import plans
-from gradlab.site.sources import NoCheckout, _linked, read_notebooks
+from gradlab.site.sources import Broken, NoCheckout, _linked, read_notebooks
 
 
 def slider(low, high, start, step, name="steps"):
@@ -314,12 +318,74 @@ def test_a_damaged_panel_says_so_in_python_too():
 
 
 def test_a_claim_to_vote_on_is_a_panel_that_asks_first():
-    claims = '<details data-claim="python_list"><summary>It&#x27;s &lt;wrong&gt;</summary><pre>code</pre></details>'
+    claims = '<details data-claim="python_list"><summary>It&#x27;s `a &lt; b`</summary><pre>code</pre></details>'
     data = {"text/plain": "1 claims to vote on: python_list", "text/html": claims * 2}
     cell = {"cell_type": "code", "source": "votes", "metadata": {}, "outputs": [{"output_type": "display_data", "data": data}]}  # fmt: skip
     notebook = {"cells": [{"cell_type": "markdown", "source": "# T", "metadata": {}}, cell]}
     text, _ = lesson("11_x", notebook)
     html = json.loads(text)["cells"][2]["outputs"][0]["data"]["text/html"]
     assert html.count('data-panel="python_list"') == 2 and html.count('data-predict="1"') == 2
-    assert "<summary>It&#x27;s &lt;wrong&gt;</summary>" in html and "<pre>code</pre>" not in html
+    assert "<summary>It's <code>a &lt; b</code></summary>" in html and "<pre>code</pre>" not in html
+    assert html.count("A popular answer says otherwise") == 2, "the sentence is not the claim of the panel"
     assert panels_of(notebook) == ["python_list"]
+
+
+def test_what_was_measured_comes_from_the_whole_notebook_folded(tmp_path):
+    def cell(source, text="", *tags):
+        outputs = [{"output_type": "stream", "name": "stdout", "text": text}] if text else []
+        return {
+            "cell_type": "code",
+            "id": source,
+            "metadata": {"tags": list(tags)},
+            "source": source,
+            "outputs": outputs,
+        }
+
+    title = {"cell_type": "markdown", "id": "t", "metadata": {}, "source": "# 1. Title"}
+    predict = {"cell_type": "markdown", "id": "p", "metadata": {}, "source": "Text.\n\n**Predict.** What?"}
+    learner = {
+        "cells": [title, cell("after", "", "after"), predict, cell("mine"), cell("train", "0.5"), cell("plain", "1")]
+    }
+    whole = {"cells": [title, cell("after", "measured", "after")]}
+    (tmp_path / "notebooks/solutions").mkdir(parents=True)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "notebooks/01_x.ipynb").write_text(json.dumps(learner))
+    with pytest.raises(Broken, match=r"solutions/01_x\.ipynb is needed .* gradlab render notebooks/01_x\.py"):
+        read_notebooks(tmp_path)
+    (tmp_path / "notebooks/solutions/01_x.ipynb").write_text(json.dumps(whole))
+    cells = {c["id"]: c for c in json.loads(lesson("01_x", read_notebooks(tmp_path)["01_x"])[0])["cells"]}
+    assert cells["after"]["outputs"][0]["text"] == "measured"
+    folded = {name for name, c in cells.items() if "hide-output" in c["metadata"].get("tags", [])}
+    assert folded == {"after", "train"}
+
+
+def test_questions_stand_in_the_order_of_the_notebooks(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks/01_a.py").write_text("# <!-- question: rounding -->\n# <!-- question: integer_cast -->\n")
+    asked = [load_question(name) for name in ("integer_cast", "python_list", "rounding", "two_targets")]
+    found = ready.by_lesson(asked, ["01_a", "02_b"], {"python_list": "02_b"}, tmp_path)
+    keys = {stem: [question.key for question in some] for stem, some in found.items()}
+    assert keys == {"01_a": ["rounding", "integer_cast"], "02_b": ["python_list"], "": ["two_targets"]}
+
+
+def test_the_site_says_where_the_project_is_or_that_it_does_not_know(tmp_path):
+    readme = tmp_path / "README.md"
+    assert "without the address" in pages.where(tmp_path)
+    readme.write_text("# gradlab\n\ntext\n")
+    assert "without the address" in pages.where(tmp_path)
+    links.rewrite(tmp_path, "ada/lab")
+    assert "The project is at <https://github.com/ada/lab>." in pages.where(tmp_path)
+
+
+def test_the_doctor_is_shown_a_program_of_a_user(tmp_path, monkeypatch):
+    """A file inside of gradlab is no user's: the report would name no line of it."""
+    ran = []
+
+    def run(command, cwd, **_):
+        ran.append((command[-1], cwd))
+        return subprocess.CompletedProcess(command, 0, f"{cwd}/{command[-1]}:8", "")
+
+    monkeypatch.setattr(building.subprocess, "run", run)
+    reports = building.none_reports(tmp_path)
+    assert ran and all(not Path(cwd).is_relative_to(chunks.PACKAGE) for _, cwd in ran)
+    assert {report for _, report in reports.values()} == {f"{name}.py:8" for name in reports}

@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import json
 import os
 import re
 import shutil
@@ -131,7 +132,7 @@ def test_the_first_lesson_lets_a_reader_try_each_answer(page, site):
 def test_the_self_test_tells_nothing_before_an_answer_is_opened(page, site):
     opened(page, site, "questions.html")
     answers = page.locator(".gradlab-answer")
-    asked = page.locator("article section > section").count()
+    asked = page.locator("article section > section > section").count()
     assert asked >= len(LESSONS) and answers.count() >= 3 * asked
     said = page.get_by_text("Right.", exact=True).or_(page.get_by_text("Not so.", exact=True))
     assert said.count() == answers.count() and not any(one.is_visible() for one in said.all())
@@ -238,15 +239,184 @@ def test_a_link_restores_a_position_and_every_move_rewrites_it(page, site):
     assert picture(again) == before
     # In a lesson it also goes there; and a link on the same page is followed.
     lesson = f"notebooks/{LESSONS[1]}.html"
-    places = opened(page, site, f"{lesson}#panel=straight_through&bug=on&units=8")
+    places = opened(page, site, f"{lesson}#panel=straight_through&bug=on&units=8&predict=off")
     page.wait_for_timeout(300)
     assert 0 <= places[1].bounding_box()["y"] < 200
-    page.evaluate("location.hash = '#panel=py_function_numpy&bug=on'")
+    page.evaluate("location.hash = '#panel=py_function_numpy&bug=on&predict=off'")
     expect(places[0].locator(".gl")).to_have_attribute("data-position", "1")
-    # A knob that is not there and a value that can't be had are not an error.
-    odd = opened(page, site, "scenarios/integer_cast.html#panel=integer_cast&bug=on&steps=999&nothing=1")[0]
-    assert odd.get_by_role("slider", name="steps").input_value() == "12"
     assert page.complaints == []
+
+
+def test_a_link_to_what_the_page_does_not_hold_says_what_is_shown(page, site):
+    said = "[data-panel] .gradlab-corrected"
+    odd = opened(page, site, "scenarios/integer_cast.html#panel=integer_cast&bug=maybe&steps=999&units=4&nothing=1")[0]
+    assert odd.get_by_role("slider", name="steps").input_value() == "12"
+    expect(odd.get_by_role("status").first).to_have_text(
+        "The link does not fit this page: bug=maybe is neither on nor off. steps=999 is not on this page; steps=12 is shown. "
+        "nothing is no knob of this panel."
+    )
+    assert page.evaluate("location.hash") == "#panel=integer_cast&bug=off&steps=12&units=4"
+    page.evaluate("location.hash = '#panel=integer_cast&bug=on&steps=1&units=4'")  # which is there
+    expect(page.locator(said)).to_have_text("")
+    page.evaluate("location.hash = '#panel=integer_cast&bug=on&steps=2&units=4'")
+    expect(page.locator(said)).to_contain_text("steps=2 is not on this page; steps=1 is shown")
+    odd.locator(".gl-switch input").nth(0).check()
+    expect(page.locator(said)).to_have_text("")  # it was about the position before
+    opened(page, site, "scenarios/integer_cast.html#panel=rounding&bug=on")
+    expect(page.locator(".gradlab-unknown")).to_contain_text("the panel rounding, which this page does not have")
+    assert page.complaints == []
+
+
+@pytest.mark.parametrize("doc", ["docs/teaching.md", "docs/site.md"])
+def test_the_links_that_the_docs_show_open_what_they_say(page, site, doc):
+    """Each address with a position in the docs, on the page that it names, or that of its panel."""
+    text = (ROOT / doc).read_text(encoding="utf-8").replace("&amp;", "&")
+    found = re.findall(r"((?:\w+/)?\w+\.html|)(#panel=(\w+)&[\w=&]+)", text)
+    assert found
+    for address, hash, panel in found:
+        (place,) = opened(page, site, f"{address or f'scenarios/{panel}.html'}{hash}")
+        expect(place.locator(".gradlab-corrected")).to_have_text("")
+        wanted = dict(word.split("=") for word in hash[1:].split("&") if "=" in word)
+        shown = dict(word.split("=") for word in page.evaluate("location.hash")[1:].split("&") if "=" in word)
+        assert wanted.items() <= shown.items()
+        position = "1" if wanted.get("bug") == "on" else "0"
+        expect(place.locator(".gl")).to_have_attribute("data-position", position)
+
+
+def test_a_link_and_a_reload_ask_the_question_first(page, site):
+    lesson, panel = f"notebooks/{LESSONS[1]}.html", "[data-panel=straight_through]"
+    opened(page, site, lesson)
+    place = page.locator(panel)
+    last = place.get_by_role("slider", name="units").get_attribute("max")  # an end is on every page
+    opened(page, site, f"{lesson}#panel=straight_through&bug=on&units={last}")
+    switch = place.locator(".gl-switch input")
+    expect(place.locator(".gl-predict")).to_have_count(1)
+    assert switch.nth(0).is_checked() and switch.nth(1).is_disabled()
+    assert place.get_by_role("slider", name="units").input_value() == last
+    expect(place.locator(".gradlab-corrected")).to_have_text("Lock in your answer first, then flip the switch.")
+    place.get_by_role("slider", name="units").press("Home")  # which writes the address
+    page.reload()
+    page.evaluate("Promise.all(window.gradlabHosts.map((host) => host.show()))")
+    expect(place.locator(".gl-predict")).to_have_count(1)
+    assert switch.nth(1).is_disabled()
+    flip(place)
+    assert "predict=off" in page.evaluate("location.hash")
+    before = picture(place)[:-1]
+    page.reload()
+    page.evaluate("Promise.all(window.gradlabHosts.map((host) => host.show()))")
+    expect(place.locator(".gl-predict")).to_have_count(0)
+    assert picture(place)[:-1] == before
+    # A link on the same page that leaves the question out.
+    places = opened(page, site, lesson)
+    page.evaluate("location.hash = '#panel=straight_through&bug=on&predict=off'")
+    expect(place.locator(".gl")).to_have_attribute("data-position", "1")
+    assert len(places) == page.locator(".gl").count()
+    assert page.complaints == []
+
+
+def test_every_answer_of_a_question_is_seen_at_every_width(page, site):
+    cut = "(p) => { const box = p.querySelector('.gl-outcomes'); return box.scrollHeight - box.clientHeight; }"
+    try:
+        for width in (1366, 1024, 700, 390):
+            page.set_viewport_size({"width": width, "height": 768})
+            for place in opened(page, site, f"notebooks/{LESSONS[1]}.html"):
+                assert place.evaluate(cut) <= 1, width
+                if width == 1366:
+                    before = place.locator(".gl").bounding_box()["height"]
+                    assert before <= 620
+                    flip(place)
+                    assert place.locator(".gl").bounding_box()["height"] == before, "locking in moves nothing"
+    finally:
+        page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_tab_reaches_a_panel_that_is_not_drawn_yet(page, site):
+    page.goto("about:blank")
+    page.goto(f"{site.as_uri()}/notebooks/{LESSONS[1]}.html")
+    place = page.locator("[data-panel]").last
+    assert place.get_attribute("data-state") is None
+    page.evaluate(
+        "(at) => { const link = document.createElement('button'); at.before(link); link.focus({ preventScroll: true }); link.className = 'before'; }",
+        place.element_handle(),
+    )
+    page.keyboard.press("Tab")
+    expect(place).to_have_attribute("data-state", "ready")
+    assert page.evaluate("document.activeElement.closest('[data-panel]')?.dataset.panel") == place.get_attribute(
+        "data-panel"
+    )
+    page.keyboard.press("Shift+Tab")
+    assert page.evaluate("document.activeElement.className") == "before", "the panel begins with what has the focus"
+
+
+def test_what_a_cell_measured_is_there_and_folded(page, site):
+    places = opened(page, site, f"notebooks/{LESSONS[1]}.html")
+    whole = json.loads((ROOT / "notebooks/solutions" / f"{LESSONS[1]}.ipynb").read_text(encoding="utf-8"))
+    cells = [cell for cell in whole["cells"] if "after" in cell["metadata"].get("tags", [])]
+    assert cells and places
+    for cell in cells:
+        for output in cell["outputs"]:
+            words = "".join(output.get("data", {}).get("text/plain", output.get("text", "")))
+            line = page.get_by_text(
+                next(line for line in words.splitlines() if line.strip()).strip().split("  ")[0]
+            ).first
+            assert not line.is_visible(), "it is told after the flip"
+    page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true")
+    assert line.is_visible()
+
+
+def test_a_theme_that_a_reader_chose_holds_for_the_answers_too(page, site):
+    """The screen is light and the page dark: what has a style sheet of its own follows the page."""
+    opened(page, site, f"notebooks/{LESSONS[0]}.html")
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    page.locator(".gradlab-answers summary").first.click()
+    card = page.locator(".gradlab-answers .gradlab-lines").first
+    assert card.evaluate("(e) => getComputedStyle(e).backgroundColor") == "rgb(13, 17, 23)"
+    assert page.locator(".gradlab-answers").evaluate(CONTRAST) == []
+
+
+def test_a_teacher_has_pages_to_print_without_an_install(page, site):
+    page.goto(f"{site.as_uri()}/docs/teaching.html")
+    listed = page.locator("a[href*='_static/ready/']").evaluate_all("all => all.map((a) => a.href)")
+    assert len(listed) >= 3
+    for address in listed:
+        page.goto("about:blank")
+        page.goto(address)
+        if "/sheet_" in address:
+            sheet = page.locator("body").inner_text()
+            page.goto(address.replace("/sheet_", "/key_"))
+            key = page.locator("body").inner_text()
+            assert "☐ A." in sheet and "☐" not in key
+            question = load_question("straight_through")
+            if LESSONS[1] in address:
+                assert (
+                    question.answers[0].text.replace("`", "") in sheet
+                    and question.answers[0].why.replace("`", "") not in sheet
+                )
+                assert (
+                    " ".join(question.answers[0].why.replace("`", "").split()) in key and f": {question.right}" in key
+                )
+        elif "panel" in address:
+            expect(page.locator(READY)).to_have_count(1)
+    assert page.complaints == [] and page.left == []
+
+
+def test_only_what_is_there_is_promised(page, site):
+    for stem, panels in ((LESSONS[0], False), (LESSONS[1], True)):
+        opened(page, site, f"notebooks/{stem}.html")
+        assert (page.get_by_text("Every panel on this page works").count() == 1) == panels
+    opened(page, site, "none.html")
+    assert page.get_by_role("link", name="the decision tree").count() == 1
+    assert "without the address of its repository" in page.locator("article").inner_text()
+
+
+def test_the_button_fills_the_window_and_leads_back(page, site):
+    place = opened(page, site, "scenarios/integer_cast.html")[0]
+    place.get_by_role("button", name="Fill the window").click()
+    expect(place.locator(".gl")).to_have_class(re.compile("gl-large"))
+    expect(page.locator(".bd-header")).to_be_hidden()
+    place.get_by_role("button", name="Back to the page").click()
+    expect(page.locator(".bd-header").first).to_be_visible()
+    assert "gl-large" not in place.locator(".gl").get_attribute("class")
 
 
 def test_only_and_large_fill_the_window(page, site):

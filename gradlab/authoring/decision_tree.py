@@ -75,7 +75,7 @@ Test: {NORM}.
 def page() -> str:
     """The whole page as Markdown."""
     lines = [
-        "# Which gradient is it, and why?",
+        "# The decision tree: which gradient is it, and why?",
         "",
         "<!-- made from the doctor's rules by `gradlab tree --into docs/decision_tree.md` -->",
         "",
@@ -90,7 +90,7 @@ def page() -> str:
             "",
             f"Test: {symptom.test}. Learn it: [notebook {symptom.notebook[:2]}](../notebooks/{symptom.notebook}.ipynb).",
             "",
-            "| what it is | how it is told (any of these) | what to do |",
+            "| what it is | how to recognise it (any of these) | what to do |",
             "| --- | --- | --- |",
             *(_row(rule, _reasons(symptom, rule)) for rule in _of(symptom)),
             "",
@@ -156,8 +156,8 @@ def sheet() -> str:
     ]
     parts.append(_asked(len(SYMPTOMS) + 1, NOTHING_LEARNED, NORM, "12 to 16", last))
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Which gradient is it, and why?</title>'
-        f"<style>{_PRINTED}</style><h1>Which gradient is it, and why?</h1>"
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>The decision tree: which gradient is it, and why?</title>'
+        f"<style>{_PRINTED}</style><h1>The decision tree: which gradient is it, and why?</h1>"
         "<p>Ask from 1 to 7 and stop at the first yes. Each line says what it is → what to do, in the order in which the doctor looks. "
         "<code>print(gradlab.explain(loss, weights))</code> does all of it, and names the line.</p>"
         f"<main>{''.join(parts)}</main></html>\n"

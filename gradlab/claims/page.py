@@ -38,7 +38,7 @@ A number is the largest magnitude in a gradient, to two digits.
 def page(table: Mapping[str, Any]) -> str:
     """The table as a Markdown document."""
     made = "; ".join(", ".join(f"{n} {v}" for n, v in table["versions"][k].items()) for k in KERAS)
-    note = f"Made by the command `{table['made by']}`, which ran every program below anew ({made}; CPU). Do not edit."
+    note = f"Made by the command `{table['made by']}`, which ran every program below anew ({made}; CPU)."
     kinds = "\n".join(f"- {kind.mark} **{kind.value}**: {kind.word}" for kind in MEASURED)
     parts = [_INTRODUCTION.format(note=note, kinds=kinds), "## All claims at a glance\n", _glance(table)]
     shown: set[str] = set()

@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from gradlab.authoring.notebooks import write_whole
 from gradlab.site import answers, bundle, farm
 from gradlab.site.chunks import fingerprint, sweep
 from gradlab.site.compute import INFLUENCE, all_names
+from gradlab.site.export import page_of
 from gradlab.site.grid import MOST
 from gradlab.site.lessons import answers_of, panels_of
 from gradlab.site.pages import HOME
@@ -95,7 +97,11 @@ def build(options: Options, say: Callable[[str], None] = print) -> Built:
         for notebook in notebooks.values()
         for which in answers_of(notebook)
     }
-    found = sources(options.root, notebooks, planned, words, reports, said, tried)
+    first = HOME if HOME in words else planned[0].name
+    picture = base64.b64encode(bytes(files[f"_static/panels/{first}.png"])).decode("ascii")  # type: ignore[arg-type]
+    one = page_of(first, str(files[f"_static/panels/{first}.js"]), picture, words[first])
+    tree = tree_sheet(options.cache) if options.reference else None
+    found = sources(options.root, notebooks, planned, words, reports, said, tried, (one, tree))
     made_of = {**found, **files}
     write(options.cache / "source", made_of)
     stamp, now = options.cache / "pages.sha256", _digest(made_of)
@@ -156,14 +162,19 @@ def none_reports(cache: Path) -> dict[str, tuple[str, str]]:
     found = {}
     for file in sorted((HERE / "none").glob("*.py")):
         program = file.read_text(encoding="utf-8")
-        kept = cache / "none" / f"{file.stem}-{hashlib.sha256((key + program).encode()).hexdigest()[:20]}.txt"
+        called = hashlib.sha256((key + program).encode() + Path(__file__).read_bytes()).hexdigest()[:20]
+        kept = cache / "none" / f"{file.stem}-{called}.txt"
         if not kept.is_file():
             command = [sys.executable, "-m", "gradlab.cli", "explain", file.name]
-            done = subprocess.run(command, cwd=file.parent, env=_environment(), capture_output=True, text=True)
+            with (
+                tempfile.TemporaryDirectory() as folder
+            ):  # a file inside of gradlab is not the user's: no line of it is named
+                shutil.copy(file, folder)
+                done = subprocess.run(command, cwd=folder, env=_environment(), capture_output=True, text=True)
             if not done.stdout.strip():
                 raise farm.Failed(f"gradlab explain {file.name} printed no report:\n{done.stderr[-2000:]}")
             kept.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(kept, done.stdout.replace(str(file.parent) + os.sep, ""))
+            write_whole(kept, done.stdout.replace(os.path.realpath(folder) + os.sep, "").replace(folder + os.sep, ""))
         found[file.stem] = (program, kept.read_text(encoding="utf-8"))
     return found
 
@@ -185,6 +196,24 @@ def helps(cache: Path) -> dict[str, str]:
         write_whole(kept, done.stdout)
     found: dict[str, str] = json.loads(kept.read_text(encoding="utf-8"))
     return found
+
+
+def tree_sheet(cache: Path) -> str:
+    """The decision tree as one page of A4, made in a process of its own: its rules load TensorFlow."""
+    code = (HERE.parent / "authoring" / "decision_tree.py").read_bytes()
+    kept = cache / f"tree-{hashlib.sha256(fingerprint('influence').encode() + code).hexdigest()[:20]}.html"
+    if not kept.is_file():
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "tree.html"
+            command = [sys.executable, "-m", "gradlab.cli", "tree", "--sheet", str(file)]
+            done = subprocess.run(command, env=_environment(), capture_output=True, text=True)
+            if done.returncode or not file.is_file():
+                raise farm.Failed(f"gradlab tree --sheet made no page:\n{done.stderr[-2000:]}")
+            text = file.read_text(encoding="utf-8")
+        for old in cache.glob("tree-*.html"):
+            old.unlink(missing_ok=True)
+        write_whole(kept, text)
+    return kept.read_text(encoding="utf-8")
 
 
 def sphinx(cache: Path) -> None:

@@ -40,16 +40,18 @@ def export(name: str, file: Path, cache: Path, most: int = MOST, say: Callable[[
 def page(plan: Plan) -> str:
     """The HTML of one panel."""
     packed, picture = plan.packed()
-    words = picture["words"]
-    body = place(plan.name, words).replace(
-        f'src="_static/panels/{plan.name}.png"', f'src="data:image/png;base64,{picture["png"]}"'
-    )
+    return page_of(plan.name, bundle.data(plan.name, packed), picture["png"], picture["words"])
+
+
+def page_of(name: str, data: str, png: str, words: str) -> str:
+    """The same of its parts: the classic script with its data, its static picture in base64, and the words of that."""
+    body = place(name, words).replace(f'src="_static/panels/{name}.png"', f'src="data:image/png;base64,{png}"')
     # `</` ends a script wherever it stands, also inside of a string.
-    scripts = [text.replace("</", "<\\/") for text in (bundle.data(plan.name, packed), bundle.script())]
+    scripts = [text.replace("</", "<\\/") for text in (data, bundle.script())]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>gradlab: {escape(plan.name)}</title>\n<style>{bundle.style()}\n"
+        f"<title>gradlab: {escape(name)}</title>\n<style>{bundle.style()}\n"
         "body { margin: 8px; font-family: system-ui, sans-serif; background: #fff; color: #1b1f24; }\n"
         "@media (prefers-color-scheme: dark) { body { background: #0d1117; color: #e6edf3; } }</style></head>\n"
         f"<body><main>{body}</main>\n"

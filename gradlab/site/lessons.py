@@ -2,6 +2,7 @@
 
 - `lesson`: one notebook -> its JSON, and the pictures that it shows.
 - `panels_of`: the names of the panels that a notebook shows.
+- `with_what_was_told`: a learner's notebook with what its cells tagged `after` gave.
 - `answers_of`: the answers that it lets a learner try.
 - `place`: the HTML in which a panel is drawn.
 """
@@ -14,11 +15,13 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from html import escape, unescape
+from pathlib import Path
 from typing import Any
 
 from gradlab.site.answers import asked
 from gradlab.site.compute import INFLUENCE
 
+PACKAGE = Path(__file__).parents[1]
 _PANEL = re.compile(r"(?:Panel\((\w+), bug=(True|False)\)|(InfluencePanel)\((.*)\))")
 # What `gradlab.Votes` writes for each of its claims.
 _CLAIM = re.compile(r'<details data-claim="(\w+)"><summary>(.*?)</summary>.*?</details>', re.DOTALL)
@@ -26,11 +29,21 @@ _RUN = re.compile(r"[^\n]*Shift\+Enter.*?(?:\n\s*\n|\Z)", re.DOTALL)  # the para
 _KEYWORDS = ("bug", "device", "predict", "scenario")
 
 NOTE = """\
-:::{note}
-Every panel on this page works: switch, knobs, heatmaps, words. The code cells show what they printed when the page was made.
-To run and change them, and for the exercises, open the notebook in [JupyterLab](../docs/install.md).
+:::{{note}}
+{panels}The code cells show what they printed when the page was made. What would answer a question is folded, and so are the solutions of the exercises.
+To run and change the cells, and for the exercises, open the notebook in [JupyterLab](../docs/install.md).
 :::
 """
+PANELS = "Every panel on this page works: switch, knobs, heatmaps, words. "
+BALLOT = (
+    "On this page there are no buttons to vote. Read a sentence, decide whether it is so, then unfold it: its panel asks for a prediction, "
+    "and the switch shows what was measured. The verdict of a panel is about the claim that stands in the panel."
+)
+DARK_SCREEN = "@media (prefers-color-scheme: dark) {"
+SHOWN = {
+    "code_prompt_show": "Show what was measured, after you have decided",
+    "code_prompt_hide": "Hide what was measured",
+}
 DONE = """\
 ```{raw} html
 <div class="gradlab-progress"><label><input type="checkbox" id="gradlab-done" disabled autocomplete="off">
@@ -48,15 +61,47 @@ def lesson(
     """
     pictures: dict[str, bytes] = {}
     cells = []
+    asks = False  # whether the text before a cell asks for a prediction
     for number, cell in enumerate(_set_up_folded(notebook["cells"])):
         cell = dict(cell)
         if cell["cell_type"] == "code":
+            if asks or tells(cell):
+                cell = _told_folded(cell)
+            asks = asks and not cell["outputs"]  # a cell with the learner's own answer comes first
             cell["outputs"] = [_output(o, _text(cell["source"]), f"{name}-{number:02d}", pictures, tried or {}) for o in cell["outputs"]]  # fmt: skip
         elif number == 0:  # nothing runs here
             cell["source"] = _RUN.sub("", _text(cell["source"]))
+        if cell["cell_type"] == "markdown":
+            asks = "**Predict" in _text(cell["source"]).rpartition("\n\n")[2]
         cells.append(cell)
-    note, done = ({"cell_type": "markdown", "id": i, "metadata": {}, "source": s} for i, s in (("note", NOTE), ("done", DONE)))  # fmt: skip
+    said = NOTE.format(panels=PANELS if panels_of(notebook) else "")
+    note, done = ({"cell_type": "markdown", "id": i, "metadata": {}, "source": s} for i, s in (("note", said), ("done", DONE)))  # fmt: skip
     return json.dumps({**notebook, "cells": [cells[0], note, *cells[1:], done]}, indent=1, ensure_ascii=False), pictures
+
+
+def _told_folded(cell: Mapping[str, Any]) -> dict[str, Any]:
+    """The cell with its outputs folded, unless they fold themselves (`gradlab.folded`); a bar of progress tells nothing any more."""
+    outputs = [o for o in cell["outputs"] if not _text(o.get("data", {}).get("text/plain", "")).startswith("Progress(")]
+    folded = all(_text(o.get("data", {}).get("text/html", "")).startswith("<details>") for o in outputs)
+    if folded or any(_PANEL.match(_text(o.get("data", {}).get("text/plain", ""))) for o in outputs):
+        return {**cell, "outputs": outputs}
+    tags = [*cell["metadata"].get("tags", []), "hide-output"]
+    return {**cell, "outputs": outputs, "metadata": {**cell["metadata"], "tags": tags, "mystnb": SHOWN}}
+
+
+def with_what_was_told(notebook: Mapping[str, Any], whole: Mapping[str, Any]) -> dict[str, Any]:
+    """A learner's notebook with the outputs that its cells tagged `after` have in the whole one: a site can't run them.
+
+    Raises LookupError for a cell that the whole notebook does not have.
+    """
+    told = {cell["id"]: cell for cell in whole["cells"]}
+    cells = [{**cell, "outputs": told[cell["id"]]["outputs"]} if tells(cell) else cell for cell in notebook["cells"]]
+    return {**notebook, "cells": cells}
+
+
+def tells(cell: Mapping[str, Any]) -> bool:
+    """Whether a cell tells what a switch did; a learner's notebook has no output of it."""
+    return cell["cell_type"] == "code" and "after" in cell.get("metadata", {}).get("tags", [])
 
 
 def _set_up_folded(cells: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -112,7 +157,19 @@ def answers_of(notebook: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [one for one in found if one]
 
 
-def _output(
+def _output(*given: Any) -> Mapping[str, Any]:
+    """An output as the site shows it. What follows the screen in a notebook follows the theme that a reader chose here."""
+    made = _shown(*given)
+    html = _text(made.get("data", {}).get("text/html", ""))
+    return {**made, "data": {**made["data"], "text/html": themed(html)}} if DARK_SCREEN in html else made
+
+
+def themed(html: str) -> str:
+    """HTML whose style sheet asks for a dark screen, with one that asks for the site's dark theme."""
+    return html.replace(DARK_SCREEN, "html[data-theme=dark] {")
+
+
+def _shown(
     output: Mapping[str, Any],
     source: str,
     name: str,
@@ -132,7 +189,7 @@ def _output(
         pictures[f"{name}.png"] = base64.b64decode(_text(data["image/png"]))
         html = f'<img src="../_static/pictures/{name}.png" loading="lazy" alt="{escape(words)}">'
     elif _CLAIM.search(_text(data.get("text/html", ""))):
-        html = _CLAIM.sub(_ballot, _text(data["text/html"]))
+        html = f"<p>{BALLOT}</p>" + _CLAIM.sub(_ballot, _text(data["text/html"]))
     elif (found := asked(source)) is not None and found in tried:
         html = tried[found]
     else:
@@ -143,7 +200,29 @@ def _output(
 def _ballot(claim: re.Match[str]) -> str:
     """A claim to vote on, with its panel in the place of its code: the panel's question opens the switch. It loads when unfolded."""
     panel = place(claim[1], unescape(claim[2]), "../", predict=True)
-    return f'<details class="gradlab-claim"><summary>{claim[2]}</summary>{panel}</details>'
+    popular = literals(claim[1])[1]
+    other = unescape(claim[2]) != popular
+    note = (
+        f"<p>A popular answer says otherwise, and the panel is about it: <i>{with_code(popular)}</i></p>"
+        if other
+        else ""
+    )
+    return f'<details class="gradlab-claim"><summary>{with_code(unescape(claim[2]))}</summary>{note}{panel}</details>'
+
+
+def with_code(text: str) -> str:
+    """A line of text with code in backticks as HTML."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(" ".join(text.split()), quote=False))
+
+
+def literals(name: str) -> tuple[str, str]:
+    """(title, claim) of a scenario, read from its file: importing it would load TensorFlow."""
+    if name == INFLUENCE:
+        return "How much does input s move state t?", ""
+    tree = ast.parse((PACKAGE / "scenarios" / f"{name}.py").read_text(encoding="utf-8"))
+    calls = (n for n in ast.walk(tree) if isinstance(n, ast.Call) and ast.unparse(n.func) == "Scenario")
+    given = {k.arg: k.value for call in calls for k in call.keywords}
+    return tuple(ast.literal_eval(given[key]) if key in given else name for key in ("title", "claim"))  # type: ignore[return-value]
 
 
 def _keywords(source: str) -> dict[str, Any]:

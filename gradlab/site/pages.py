@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -11,8 +10,7 @@ from typing import Any
 
 from gradlab.lab.markdown import as_markdown
 from gradlab.lab.questions import Question
-from gradlab.site.compute import INFLUENCE
-from gradlab.site.lessons import DONE, place
+from gradlab.site.lessons import DONE, literals, place, with_code
 from gradlab.site.plan import Plan
 
 PACKAGE = Path(__file__).parents[1]
@@ -39,11 +37,24 @@ def home(first: str, words: str, found: Mapping[str, Any], notebooks: Sequence[s
     """A panel, one question, and the ways from here."""
     start = f"notebooks/{notebooks[0]}.ipynb"
     ways = [
-        (start, "Begin with the first lesson", "what a gradient can be, and a switch that breaks one"),
-        ("notebooks/index.md", "All lessons", "one bug behind each switch, with a claim, a prediction and an exercise"),
+        (start, "Begin with the first lesson", "eight lines whose gradients are None, and three answers to try"),
+        (
+            "notebooks/index.md",
+            "All lessons",
+            "in most of them a claim, a prediction, and a switch that turns one bug on; in the last ones whole trainings",
+        ),
         ("none.md", "I have a None", "three programs, and what the doctor says of them; then your own"),
-        ("docs/decision_tree.md", "The decision tree", "from what you see to its cause, one question at a time"),
-        ("questions.md", "Questions", "a self-test: code, one question, and what is wrong with each wrong answer"),
+        (
+            "docs/decision_tree.md",
+            "The decision tree",
+            "seven questions about what you see, each with a table of its causes and repairs",
+        ),
+        (
+            "questions.md",
+            "Questions",
+            "a self-test in the order of the lessons: code, one question, and what is wrong with each wrong answer",
+        ),
+        ("docs/glossary.md", "Glossary", "the words of the lessons, each with an example"),
         ("docs/claims.md", "The table of claims", "what popular answers say, and what was measured"),
         ("scenarios/index.md", "All scenarios", "every panel on a page of its own, to link to"),
         (TEACH, "I teach", "plans for a class, links to a position, a projector, your own page, paper"),
@@ -77,7 +88,14 @@ def home(first: str, words: str, found: Mapping[str, Any], notebooks: Sequence[s
 def lessons(notebooks: Sequence[str]) -> str:
     """The list of lessons."""
     return "\n".join(
-        ["# Lessons", "", "The lessons build on each other; begin with the first.", "", toctree(notebooks)]
+        [
+            "# Lessons",
+            "",
+            "A lesson is a notebook; here you read it, and its panels work. Begin with the first. Each says in its first lines, under *Needs*, "
+            "which lessons come before it.",
+            "",
+            toctree(notebooks),
+        ]
     )
 
 
@@ -99,7 +117,7 @@ def scenarios(names: Sequence[str]) -> str:
 
 def scenario(plan: Plan, words: str, notebook: str) -> str:
     """One panel on a page of its own, with its knobs in words."""
-    title, claim = map(as_markdown, _literals(plan.name))
+    title, claim = map(as_markdown, literals(plan.name))
     knobs = [
         f"- `{knob['name']}`: {_span(axis['values'])}"
         + (f" ({len(axis['values'])} of {axis['of']} values on this page)" if len(axis["values"]) < axis["of"] else "")
@@ -129,26 +147,36 @@ def _span(values: Sequence[Any]) -> str:
     return ", ".join(map(str, values))
 
 
-def _literals(name: str) -> tuple[str, str]:
-    """(title, claim) of a scenario, read from its file: importing it would load TensorFlow."""
-    if name == INFLUENCE:
-        return "How much does input s move state t?", ""
-    tree = ast.parse((PACKAGE / "scenarios" / f"{name}.py").read_text(encoding="utf-8"))
-    calls = (n for n in ast.walk(tree) if isinstance(n, ast.Call) and ast.unparse(n.func) == "Scenario")
-    given = {k.arg: k.value for call in calls for k in call.keywords}
-    return tuple(ast.literal_eval(given[key]) if key in given else name for key in ("title", "claim"))  # type: ignore[return-value]
-
-
-def none(reports: Mapping[str, tuple[str, str]], notebooks: Iterable[str] = ()) -> str:
-    """For those who come with a None: examples of the doctor, and how to ask it about one's own program."""
+def none(
+    reports: Mapping[str, tuple[str, str]], notebooks: Iterable[str] = (), where: str = "", tree: bool = False
+) -> str:
+    """For those who come with a None: by hand, examples of the doctor, and how to ask it about one's own program."""
     lesson = f" in [the lesson on the doctor](notebooks/{DOCTOR}.ipynb) and" if DOCTOR in notebooks else ""
+    by_hand = (
+        "Without an install: [the decision tree](docs/decision_tree.md) asks what you see, and says for each cause how to recognise it and what "
+        "to do."
+    )
     parts = [
         "# I have a None",
         "",
-        "`tape.gradient` returns `None` for a variable when TensorFlow knows of no path from it to the loss. The doctor finds the line "
-        "where the path ends. Below are three programs and what it says of each.",
+        "`tape.gradient` returns `None` for a variable when TensorFlow knows of no path from it to the loss: somewhere between the two, a line "
+        "made a value without a gradient. Look for that line.",
         "",
+        *([by_hand, ""] if tree else []),
+        "With an install: the *gradient doctor* runs your program, follows the path from the loss back to the variable, and names the line at which it ends. "
+        "Below are three programs and what the doctor says of each.",
+        "",
+        "In a report, the line after `>` is the one to change. The name in brackets is TensorFlow's own for the operation of that line. "
+        "*Evidence* says what was seen when the program ran, and *fix* what to write.",
+        "",
+    ]
+    for name, (program, report) in reports.items():
+        title = name.replace("_", " ")
+        parts += [f"## {title[0].upper()}{title[1:]}", "", f"```python\n{program.strip()}\n```", "", "The doctor says:", "", html(f'<pre class="gradlab-report" tabindex="0">{escape(report.strip())}</pre>'), ""]  # fmt: skip
+    parts += [
         "## Your own program",
+        "",
+        where,
         "",
         "```bash\ngradlab explain your_script.py\n```",
         "",
@@ -157,23 +185,52 @@ def none(reports: Mapping[str, tuple[str, str]], notebooks: Iterable[str] = ()) 
         + f"More{lesson} in the [limits](docs/limits.md).",
         "",
     ]
-    for name, (program, report) in reports.items():
-        title = name.replace("_", " ")
-        parts += [f"## {title[0].upper()}{title[1:]}", "", f"```python\n{program.strip()}\n```", "", "The doctor says:", "", f"```text\n{report.strip()}\n```", ""]  # fmt: skip
     return "\n".join(parts)
 
 
-def questions(found: Sequence[Question], names: set[str]) -> str:
-    """The self-test. Each answer unfolds what is right or wrong about it; no script is needed."""
+def where(root: Path) -> str:
+    """Where the project can be had: the links that `gradlab links` wrote into the README, or that nobody has written them."""
+    from gradlab.site.links import BEGIN, END
+
+    readme = root / "README.md"
+    text = readme.read_text(encoding="utf-8") if readme.is_file() else ""
+    line = text.partition(BEGIN)[2].partition(END)[0].strip()
+    if not line:
+        return (
+            "You need the project's folder first. This site was made without the address of its repository; whoever gave you the site has the folder, "
+            "or can tell you where it is."
+        )
+    repository = re.search(r"google\.com/github/([^/]+/[^/]+)/", line)  # in the link to Colab
+    at = f" The project is at <https://github.com/{repository[1]}>." if repository else ""
+    return f"{line}.{at}"
+
+
+def inserted(text: str, after: str, words: str) -> str:
+    """The text with words below a heading. ValueError if the heading is not there: then the words would be lost."""
+    before, heading, rest = text.partition(after)
+    if not heading:
+        raise ValueError(
+            f"the heading {after.strip()!r} is not on its page any more; it is where the site puts: {words[:60]}"
+        )
+    return f"{before}{heading}\n{words}{rest}"
+
+
+def questions(asked: Mapping[str, Sequence[Question]], titles: Mapping[str, str], names: set[str]) -> str:
+    """The self-test, {stem of a lesson: its questions}. Each answer unfolds what is right or wrong about it; no script is needed."""
     parts = [
         "# Questions",
         "",
-        "Read the code, choose an answer, and open it. Each wrong answer is something that people believe.",
+        "Read the code, choose an answer, and open it. Each wrong answer is something that people believe. The questions stand under the lesson that "
+        "prepares for them, in the order of the lessons.",
         "",
     ]
-    for question in found:
+    headed = [(stem, question) for stem, some in asked.items() for question in some]
+    for number, (stem, question) in enumerate(headed):
+        if not number or headed[number - 1][0] != stem:
+            parts += [f"## {titles[stem]}" if stem else "## Of no lesson", ""]
+            parts += [f"[The lesson](notebooks/{stem}.ipynb).", ""] if stem else []
         parts += [
-            f"## {as_markdown(question.title)}",
+            f"### {as_markdown(question.title)}",
             "",
             f"```python\n{question.code}\n```",
             "",
@@ -183,7 +240,7 @@ def questions(found: Sequence[Question], names: set[str]) -> str:
         for letter, answer in question.lettered:
             said = "Right." if answer.right else "Not so."
             parts += [
-                f'<details class="gradlab-answer"><summary>{letter}. {_inline(answer.text)}</summary>',
+                f'<details class="gradlab-answer"><summary>{letter}. {with_code(answer.text)}</summary>',
                 "",
                 f"**{said}** {as_markdown(answer.why)}",
                 "",
@@ -193,11 +250,6 @@ def questions(found: Sequence[Question], names: set[str]) -> str:
         if question.scenario in names:
             parts += [f"See it happen: [the panel](scenarios/{question.scenario}.md).", ""]
     return "\n".join([*parts, DONE])
-
-
-def _inline(text: str) -> str:
-    """A line of text with code in backticks as HTML."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(" ".join(text.split()), quote=False))
 
 
 def reference(helps: Mapping[str, str]) -> dict[str, str]:

@@ -14,8 +14,10 @@ from typing import Any
 from gradlab.lab.questions import all_questions
 from gradlab.site import pages
 from gradlab.site.compute import all_names
-from gradlab.site.lessons import lesson, panels_of
+from gradlab.site.lessons import lesson, panels_of, tells, with_what_was_told
 from gradlab.site.plan import Plan
+from gradlab.site.ready import by_lesson, listed, titles_of
+from gradlab.site.ready import pages as pages_ready
 
 BESIDES = ("ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/jacobian.md", "benchmarks/jacobian.svg", "examples/README.md", "docs/*.md", "docs/*.svg")  # fmt: skip
 _NAMED = re.compile(r"^\| `(\w+)` (?=\|)", re.M)  # a scenario at the beginning of a table's row
@@ -67,7 +69,19 @@ def _read(file: Path) -> dict[str, Any]:
             f"{file} is no notebook ({type(error).__name__}: {error}). Fetch it again, or make it from its script: "
             f"gradlab render notebooks/{file.stem}.py"
         ) from error
-    return dict(found)
+    return dict(found) if not any(map(tells, found["cells"])) else _told(file, found)
+
+
+def _told(file: Path, found: Mapping[str, Any]) -> dict[str, Any]:
+    """The notebook with what its cells tell after a flip; only the whole notebook beside it has that."""
+    whole = file.parent / "solutions" / file.name
+    try:
+        return with_what_was_told(found, json.loads(whole.read_text(encoding="utf-8")))
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise Broken(
+            f"{whole} is needed for what the cells of {file.name} measured, and can't be used ({type(error).__name__}: {error}). "
+            f"Make both from their script: gradlab render notebooks/{file.stem}.py"
+        ) from error
 
 
 def sources(
@@ -78,11 +92,12 @@ def sources(
     reports: Mapping[str, tuple[str, str]],
     helps: Mapping[str, str] | None,
     tried: Mapping[tuple[str, str], str] | None = None,
+    ready: tuple[str, str | None] = ("", None),
 ) -> dict[str, str | bytes]:
     """{path below the source folder: content}, without the panels' own files, which `build` writes.
 
     `words` are those of each panel's static picture; `reports` is {name: (program, what the doctor says)}.
-    `tried` is that of `lessons.lesson`. `helps` is {command: its help}; without it there are no pages of reference, which load TensorFlow.
+    `tried` is that of `lessons.lesson`. `ready` are one panel and the decision tree, each as a file of HTML. `helps` is {command: its help}; without it there are no pages of reference, which load TensorFlow.
     """
     found: dict[str, str | bytes] = {}
     for stem, notebook in notebooks.items():
@@ -96,10 +111,19 @@ def sources(
     for plan in plans:
         found[f"scenarios/{plan.name}.md"] = pages.scenario(plan, words[plan.name], shown.get(plan.name, ""))
     found["scenarios/index.md"] = pages.scenarios([plan.name for plan in plans])
-    found["none.md"] = pages.none(reports, notebooks)
+    where = pages.where(root)
+    found["none.md"] = pages.none(reports, notebooks, where, "docs/decision_tree.md" in found)
     named, whole = {plan.name for plan in plans}, len(plans) == len(all_names())
     asked = [question for question in all_questions() if whole or question.scenario in named]
-    found["questions.md"] = pages.questions(asked, named)
+    titles, sorted_in = titles_of(notebooks), by_lesson(asked, list(notebooks), shown, root)
+    found["questions.md"] = pages.questions(sorted_in, titles, named)
+    found |= pages_ready(sorted_in, titles, *ready)
+    for path, after, words_there in (
+        (pages.TEACH, "## To print\n", listed(sorted_in, titles, ready[1] is not None)),
+        ("docs/install.md", "# Install\n", f"{where}\n"),
+    ):
+        if path in found:
+            found[path] = pages.inserted(str(found[path]), after, words_there)
     if helps is not None:
         found |= pages.reference(helps)
     first = next((p.name for p in plans if p.name == pages.HOME), plans[0].name)

@@ -22,7 +22,7 @@ class View {
     this.model = model;
     /** @type {import("./types.js").Page} */ this.page = model.get("page");
     /** @type {import("./types.js").Scene|undefined} */ this.scene = undefined;
-    this.picked = ""; this.view = "size"; this.speak = 0; this.rows = 0; this.sources = 0; this.bar = "";
+    this.picked = ""; this.view = "size"; this.speak = 0; this.rows = 0; this.sources = 0; this.more = 0; this.bar = "";
     const { page } = this;
     this.live = make("div", { class: "gl-cursor", role: "status", "aria-live": "polite" });
     this.heard = make("div", { class: "gl-said", role: "status", "aria-live": "polite" }); // for ears: it would move the page
@@ -179,14 +179,28 @@ class View {
 
   // The height depends on the code, the number of sources and the size of the page alone: neither a flip nor a knob moves what is below.
   place() {
+    const width = this.root.clientWidth, phone = width > 0 && width < PHONE; // 0: not part of the page yet
+    this.large.hidden = phone; // large lines would hold a few letters each
+    if (phone && this.root.classList.contains("gl-large")) this.large.click(); // which comes back here
     const zoom = this.root.classList.contains("gl-large") ? 1.6 : 1;
     this.root.classList.toggle("gl-narrow", this.root.clientWidth < COLUMN * zoom); // first: the code's width hangs on it
     const tight = this.root.clientWidth < PHONE * zoom;
     if (this.code && (this.code.zoom !== zoom || this.code.tight !== tight)) { this.code.zoom = zoom; this.code.tight = tight; this.code.repaint(); }
-    const lines = this.code?.wrap(Math.floor((BODY - 14) / LINE), this.scene) ?? 0;
+    const asks = this.asks();
+    const lines = this.code?.wrap(Math.floor((BODY - 14 - asks / zoom) / LINE), this.scene) ?? 0;
     const height = this.page.layout === "maps" ? this.tiles.tall(this.root.clientWidth - 2, zoom, Math.max(1, this.sources)) / zoom : Math.max(LEAST, Math.min(TILED, this.sources * TILE), Math.min(BODY, lines * LINE + 14));
-    this.root.style.setProperty("--gl-body", `${Math.round(height * zoom)}px`);
-    this.rows = Math.floor((height - 12) / LINE);
+    const given = Math.max(0, Math.min(asks, (height - BODY) * zoom + asks)); // of a tall body: the panel has to fit a screen
+    this.root.style.setProperty("--gl-body", `${Math.round(height * zoom - given)}px`);
+    this.rows = Math.floor((height - given / zoom - 12) / LINE);
+  }
+
+  /** What the answers of a question need beyond their box, in pixels. It is kept once they are locked in: nothing moves then. */
+  asks() {
+    if (!this.outcome.querySelector(".gl-predict")) return this.more;
+    this.root.style.setProperty("--gl-asks", "0px");
+    this.more = Math.max(0, this.outcome.scrollHeight - this.outcome.clientHeight);
+    this.root.style.setProperty("--gl-asks", `${this.more}px`);
+    return this.more;
   }
 
   resize() { this.theme(); this.place(); this.code?.fold(this.rows); this.tiles.fit(); }

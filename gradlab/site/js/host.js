@@ -15,9 +15,15 @@ export class Host {
   constructor(place, id, parts, single) {
     this.place = place; this.id = id; this.parts = parts; this.single = single ? id : ""; this.name = place.dataset.panel || "";
     /** @type {Promise<void>|undefined} */ this.shown = undefined;
+    /** @type {(() => void)|undefined} */ this.end = undefined;
     this.picture = [...place.children];
+    this.said = document.createElement("p"); // there before it has words: a screen reader hears what changes in it
+    this.said.className = "gradlab-corrected"; this.said.setAttribute("role", "status");
     this.watcher = new IntersectionObserver((entries) => { if (entries.some((e) => e.isIntersecting)) this.show(); }, { rootMargin: NEAR });
     this.watcher.observe(place);
+    // A panel that is not drawn yet has nothing that takes the focus, so Tab would pass it by.
+    place.tabIndex = 0; place.setAttribute("role", "group"); place.setAttribute("aria-label", "A panel, drawn when you come to it");
+    place.addEventListener("focus", () => this.show());
   }
 
   /** Draw the panel, once. @returns {Promise<void>} */
@@ -27,46 +33,95 @@ export class Host {
     this.watcher.disconnect();
     if (typeof DecompressionStream === "undefined") throw new Error("this browser is older than 2023 and can't unpack the data. Take a newer one.");
     const text = await fetched(this.name, this.parts.base);
-    let positions;
-    try { positions = await unpack(text); } catch (error) { throw new Error(`the data of the panel ${this.name} is damaged (${/** @type {Error} */ (error).message}). Fetch or build the site again.`); }
-    const { place } = this, state = this.asked();
+    try { this.positions = await unpack(text); } catch (error) { throw new Error(`the data of the panel ${this.name} is damaged (${/** @type {Error} */ (error).message}). Fetch or build the site again.`); }
+    this.draw(this.positions);
+  }
+
+  /** @param {import("./unpack.js").Positions} positions */
+  draw(positions) {
+    this.end?.();
+    const { place } = this, state = this.asked(), asks = place.dataset.predict === "1" && state?.predict !== false;
     const colours = new DataView(Uint8Array.from(atob(this.parts.colours), (c) => c.charCodeAt(0)).buffer);
-    const given = JSON.parse(place.dataset.knobs || "{}");
-    this.model = new Model(positions, colours, { position: Number(state?.bug ?? place.dataset.bug === "1"), knobs: state ? { ...given, ...state.knobs } : given,
-      predict: place.dataset.predict === "1" && (state?.bug ?? null) === null });
-    const el = document.createElement("div");
+    const given = JSON.parse(place.dataset.knobs || "{}"), begun = Number(place.dataset.bug === "1");
+    // A question comes before the position that answers it, whatever the address says: &predict=off leaves it out.
+    this.model = new Model(positions, colours, { position: asks ? begun : Number(state?.bug ?? begun), knobs: state ? { ...given, ...state.knobs } : given, predict: asks });
+    const el = document.createElement("div"), focused = document.activeElement === place;
     el.className = "gradlab-panel";
-    place.replaceChildren(el, this.footer(positions));
-    this.parts.render({ model: this.model, el });
-    this.model.on("change:position", () => this.moved());
-    this.model.on("change:scene", () => this.moved());
+    place.replaceChildren(this.said, el, this.footer(positions));
+    this.end = this.parts.render({ model: this.model, el });
+    for (const trait of ["position", "scene", "said"]) this.model.on(`change:${trait}`, () => this.moved());
+    for (const name of ["tabindex", "role", "aria-label"]) place.removeAttribute(name);
     place.dataset.state = "ready";
+    if (focused) /** @type {HTMLElement|null} */ (place.querySelector("button, input, select, [tabindex='0']"))?.focus();
+    if (state) this.tell(state);
+  }
+
+  /** Whether the panel waits for a prediction: nothing is told before. */
+  get waits() { return Boolean(this.model?.get("page").predict && !this.model.get("said").length); }
+
+  /** Say in words what of the address this page does not hold, and put into the address what is shown. @param {import("./state.js").State} state */
+  tell(state) {
+    const { axes } = /** @type {import("./unpack.js").Positions} */ (this.positions).header, shown = this.model?.get("knobs") || {};
+    const words = [...state.odd];
+    for (const [name, wanted] of Object.entries(state.knobs)) {
+      const axis = axes.find((one) => one.name === name);
+      if (!axis) words.push(`${name} is no knob of this panel`);
+      else if (String(shown[name]) !== wanted && Number(wanted) !== shown[name]) words.push(`${name}=${wanted} is not on this page; ${name}=${shown[name]} is shown`);
+    }
+    const odd = words.length > 0;
+    if (this.waits && state.bug !== null && Number(state.bug) !== this.model?.get("position")) words.push("Lock in your answer first, then flip the switch");
+    setTimeout(() => { this.said.textContent = words.length ? `${odd ? "The link does not fit this page: " : ""}${words.join(". ")}.` : ""; }); // after it is part of the page
+    if (odd) history.replaceState(null, "", this.hash);
   }
 
   /** The line below the panel: what the page holds, and the link to this position. @param {import("./unpack.js").Positions} positions */
   footer(positions) {
     const line = document.createElement("p"), whole = positions.header.axes.reduce((n, axis) => n * axis.of, 1);
     line.className = "gradlab-below";
-    const words = positions.count < whole ? `This page holds ${positions.count.toLocaleString("en")} of the ${whole.toLocaleString("en")} positions of the knobs, evenly chosen; a notebook has all of them. ` : "";
+    const thinned = positions.header.axes.filter((axis) => axis.values.length < axis.of).map((axis) => `${axis.name} ${axis.values.join(", ")}`);
+    const words = positions.count < whole ? `This page holds ${positions.count.toLocaleString("en")} of the ${whole.toLocaleString("en")} positions of the knobs (${thinned.join("; ")}); a notebook has all of them. ` : "";
     const copy = document.createElement("button"), said = document.createElement("span");
     copy.type = "button"; copy.textContent = "Copy link to this position";
     said.setAttribute("role", "status");
     copy.addEventListener("click", async () => {
       const address = new URL(this.hash, location.href).href;
-      try { await navigator.clipboard.writeText(address); said.textContent = " copied"; }
+      try { await navigator.clipboard.writeText(address); said.textContent = ` copied${this.elsewhere(address)}`; }
       catch { history.replaceState(null, "", this.hash); said.textContent = " the browser does not allow it; the link stands in its address line now"; }
     });
-    line.append(words, copy, said);
+    const fill = document.createElement("button");
+    fill.type = "button"; fill.textContent = "Fill the window"; fill.title = "For a projector: this panel alone, and large";
+    fill.addEventListener("click", () => { location.hash = this.written({ only: true, large: true }); });
+    const back = document.createElement("button");
+    back.type = "button"; back.textContent = "Back to the page"; back.className = "gradlab-back";
+    back.addEventListener("click", () => {
+      /** @type {HTMLElement|null} */ (this.place.querySelector(".gl-head .gl-button[aria-pressed=true]"))?.click(); // no longer large
+      location.hash = this.written({ only: false, large: false });
+    });
+    line.append(words, copy, fill, back, said);
     return line;
   }
 
-  get hash() {
-    const knobs = this.model?.get("knobs") || {}, words = Object.fromEntries(Object.entries(knobs).map(([k, v]) => [k, String(v)])), now = read(location.hash, this.single);
-    const same = now?.panel === this.id;
-    return written({ panel: this.id, bug: this.model?.get("position") === 1, knobs: words, only: Boolean(same && now?.only), large: Boolean(same && now?.large) });
+  /** What to tell who copied the address of a file: it leads nowhere on another machine. @param {string} address */
+  elsewhere(address) {
+    if (!address.startsWith("file:")) return "";
+    const top = new URL(this.parts.base || ".", location.href).href.replace(/_static\/$/, "");
+    return `. It is the address of a file on this machine. Others have the folder of the site elsewhere: send them ${address.replace(top, "")}, to be put behind the address of their folder`;
   }
 
-  moved() { if (!this.following) history.replaceState(null, "", this.hash); }
+  get hash() { return this.written({}); }
+
+  /** This position as an address. @param {{only?: boolean, large?: boolean}} how other than it stands in the address now */
+  written(how) {
+    const knobs = this.model?.get("knobs") || {}, words = Object.fromEntries(Object.entries(knobs).map(([k, v]) => [k, String(v)])), now = read(location.hash, this.single);
+    const same = now?.panel === this.id, asks = this.place.dataset.predict !== "1" || this.waits;
+    return written({ panel: this.id, bug: this.model?.get("position") === 1, knobs: words, only: Boolean(same && now?.only), large: Boolean(same && now?.large), predict: asks, ...how });
+  }
+
+  moved() {
+    if (this.following) return;
+    this.said.textContent = ""; // it was about the position before
+    history.replaceState(null, "", this.hash);
+  }
 
   /** What the address asks of this panel. */
   asked() { const state = read(location.hash, this.single); return state?.panel === this.id ? state : null; }
@@ -75,12 +130,17 @@ export class Host {
   async follow() {
     const state = this.asked();
     if (!state) return;
+    const before = this.model;
     await this.show();
-    if (this.model) {
-      this.following = true; // what is shown is what the address says already
-      this.model.set("knobs", this.model.snapped(state.knobs, this.model.get("knobs")));
-      if (state.bug !== null) this.model.set("position", Number(state.bug));
-      this.following = false;
+    if (this.model && this.positions && before) { // else it was drawn just now, as the address says
+      if (this.waits && !state.predict) this.draw(this.positions);
+      else {
+        this.following = true; // what is shown is what the address says already
+        this.model.set("knobs", this.model.snapped(state.knobs, this.model.get("knobs")));
+        if (state.bug !== null && !this.waits) this.model.set("position", Number(state.bug));
+        this.following = false;
+        this.tell(state);
+      }
     }
     document.documentElement.classList.toggle("gradlab-only", state.only);
     this.place.classList.toggle("gradlab-alone", state.only);
@@ -94,6 +154,7 @@ export class Host {
     line.className = "gradlab-failed"; line.setAttribute("role", "alert");
     line.textContent = `! This panel can't be shown: ${error instanceof Error ? error.message : error} The picture below shows how it begins.`;
     this.place.replaceChildren(line, ...this.picture);
+    for (const name of ["tabindex", "role", "aria-label"]) this.place.removeAttribute(name);
     for (const picture of this.place.querySelectorAll("img")) picture.loading = "eager"; // it was not drawn, and so not fetched
     this.place.dataset.state = "failed";
   }

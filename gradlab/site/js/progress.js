@@ -16,7 +16,7 @@ export function progress(base) {
     box.checked = done().includes(here);
     box.addEventListener("change", () => {
       const left = done().filter((page) => page !== here);
-      try { localStorage.setItem(KEY, JSON.stringify(box.checked ? [...left, here] : left)); } catch { box.checked = false; box.disabled = true; }
+      try { localStorage.setItem(KEY, JSON.stringify(box.checked ? [...left, here] : left)); } catch { box.checked = false; box.disabled = true; box.parentElement?.append(" This browser keeps nothing for this page, so the mark cannot be kept."); }
       mark(base);
     });
   }
