@@ -155,7 +155,9 @@ def test_what_is_by_design_passes_unless_it_is_asked():
     loss, sources = q_learning()
     report = gradlab.assert_gradients(loss, sources)
     assert {str(row.status) for row in report.rows} == {"wrong"} and all(row.by_design for row in report.rows)
-    with pytest.raises(AssertionError, match=r"the wrong one: .*\[stop-gradient\][\s\S]*if it is meant: wrong=True") as said:
+    with pytest.raises(
+        AssertionError, match=r"the wrong one: .*\[stop-gradient\][\s\S]*if it is meant: wrong=True"
+    ) as said:
         gradlab.assert_gradients(loss, sources, by_design=False)
     assert str(said.value).count("target = tf.stop_gradient(") == 1
     gradlab.assert_gradients(loss, sources, by_design=False, wrong=True)
