@@ -19,9 +19,15 @@ def check(status, text):
     lines = {line.split()[0].rpartition("mine/")[2]: line for line in told.splitlines() if line.strip()}
     assert set(lines) == {"first/kernel", "first/bias", "unused/kernel", "unused/bias"}
     for name in ("first/kernel", "first/bias"):
-        assert "fit_that_warns.py:17: hidden = tf.stop_gradient(self.first(x))  (stop-gradient)" in lines[name]
+        assert (
+            "fit_that_warns.py:17: hidden = tf.stop_gradient(self.first(x))  (tf.stop_gradient ends the path [stop-gradient])"
+            in lines[name]
+        )
     for name in ("unused/kernel", "unused/bias"):
-        assert "fit_that_warns.py:18: aside = self.unused(x)  (unconnected)" in lines[name]
+        assert (
+            "fit_that_warns.py:18: aside = self.unused(x)  (the loss does not depend on it [unconnected])"
+            in lines[name]
+        )
     assert 'note: Keras warned "Gradients do not exist" of' in text
 
 

@@ -135,8 +135,11 @@ def _computed_with(owner: Any, variable: Any, call: Call, run: Run, scope: UserS
         return False
     if _is_model(owner) and _asked_by_keras(call):  # all that Keras' own step reads is read by the model and its loss
         return not variable_list.of_another(VariableList(owner, OwnerState(), scope, run, None, [], []), variable)
-    ours = {n for n, v in variable_list.named_owners(scope) if v is owner}
-    return bool(ours) and all(_called(op, ours) for op in uses)
+    named = list(variable_list.named_owners(scope))
+    ours = {n for n, v in named if v is owner}
+    # In `head(body(x))` the line calls both, and it is `body` that computes with its own variable.
+    theirs = {n for n, v in named if v is not owner and any(w is variable for w in own_variables(v))}
+    return bool(ours) and all(_called(op, ours) and not _called(op, theirs) for op in uses)
 
 
 def _called(op: Op, names: set[str]) -> bool:
