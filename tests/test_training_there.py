@@ -34,8 +34,8 @@ def there(whole):
 def check(status, text, done, wanted):
     told = text.partition('Keras warned "Gradients do not exist for variables"; what left out each of the 4:')[2]
     assert status == 1 and json.dumps(done) == json.dumps(wanted)
-    assert told.count("hidden = tf.stop_gradient(self.first(x))  (stop-gradient)") == 2
-    assert told.count("aside = self.unused(x)  (unconnected)") == 2
+    assert told.count("hidden = tf.stop_gradient(self.first(x))  (tf.stop_gradient ends the path [stop-gradient])") == 2
+    assert told.count("aside = self.unused(x)  (the loss does not depend on it [unconnected])") == 2
 
 
 @pytest.mark.xdist_group(GROUP)
