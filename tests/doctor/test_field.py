@@ -11,10 +11,10 @@ from pathlib import Path
 import fieldcases
 import pytest
 
-# `make test` asks every third case, in the first or the second of its ways in turn. The command starts a Python for each case: every
-# fourth. What a plain tape gives depends on no line of gradlab, and the way `tape` compares with it: every ninth. At every push a
+# `make test` asks every fourth case, in the first or the second of its ways in turn. The command starts a Python for each case: every
+# sixth. What a plain tape gives depends on no line of gradlab, and the way `tape` compares with it: every twelfth. At every push a
 # job of the workflow runs all.
-CASES, COMMANDS, PLAIN = 3, 4, 9
+CASES, COMMANDS, PLAIN = 4, 6, 12
 ASKED = [(path, way) for path in fieldcases.FILES for way in fieldcases.ways(path)]
 
 

@@ -123,7 +123,7 @@ def both_ways(programs, every):
     return sampled(pairs, every, ids=lambda pair: " in ".join(pair))
 
 
-@pytest.mark.parametrize("case", both_ways(BROKEN, 3))
+@pytest.mark.parametrize("case", both_ways(BROKEN, 5))
 def test_what_the_list_lacks_is_a_row(case):
     (run, count), function = BROKEN[case[0]], WAYS[case[1]]
     (report,) = told(run, function)
@@ -306,7 +306,7 @@ HEALTHY = {
 }
 
 
-@pytest.mark.parametrize("case", both_ways(HEALTHY, 5))
+@pytest.mark.parametrize("case", both_ways(HEALTHY, 9))
 def test_what_is_left_out_on_purpose_is_no_row(case):
     for report in told(HEALTHY[case[0]], WAYS[case[1]]):
         assert not [row for row in report.rows if row.status is Kind.MISSING], report
