@@ -179,6 +179,21 @@ def test_the_answer_is_kept_until_the_prediction_is_locked_in(page, many):
     assert height(panel) == before
 
 
+def test_a_shortcut_with_ctrl_reaches_the_notebook_and_a_plain_key_does_not(page, many):
+    """With the focus in a panel, Ctrl+S saves; a letter, which JupyterLab would take for a command, stays with the control."""
+    panel, cells = many.nth(0), page.locator(".jp-Notebook .jp-Cell")
+    position = panel.locator(".gl").get_attribute("data-position")
+    panel.locator(".gl-switch input").nth(1 - int(position)).check()
+    unsaved, before = page.locator(".lm-TabBar-tab.jp-mod-dirty"), cells.count()
+    page.keyboard.press("b")  # "insert a cell below"
+    expect(unsaved).to_have_count(1)
+    page.keyboard.press("Control+s")
+    expect(unsaved).to_have_count(0, timeout=30_000)
+    page.keyboard.press("b")
+    assert cells.count() == before
+    panel.locator(".gl-switch input").nth(int(position)).check()
+
+
 def test_a_knob_moves_neither_the_page_nor_the_scale(page, many):
     panel = many.nth(0)
     panel.scroll_into_view_if_needed()

@@ -73,12 +73,19 @@ export function floats(view) {
   return new Float32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 }
 
+const KEPT = "data-lm-suppress-shortcuts"; // JupyterLab reads it before a control hears of the key
+
 /**
- * Keys that a notebook would take for its own shortcuts stay with the control that has the focus.
+ * Keys that a notebook would take for its own shortcuts stay with the control that has the focus. Those with Ctrl or Cmd, such as
+ * that for saving, go to the notebook: the mark is off while such a key is held.
  * @param {HTMLElement} node
  */
 export function keepKeys(node) {
-  node.setAttribute("data-lm-suppress-shortcuts", "true");
+  const keep = () => node.setAttribute(KEPT, "true"), held = (/** @type {KeyboardEvent} */ e) => e.key === "Control" || e.key === "Meta";
+  node.addEventListener("keydown", (e) => { if (held(e)) node.removeAttribute(KEPT); });
+  node.addEventListener("keyup", (e) => { if (held(e)) keep(); });
+  node.addEventListener("focusout", keep); // a key that is let go elsewhere
+  keep();
   return node;
 }
 

@@ -11,6 +11,7 @@ const LATER = 200;
 const AGAIN = 2000, LAST = 60000; // milliseconds
 
 const STILL = "Switch, views and words still work.", EMPTY = "Its numbers have not come yet.";
+const RESTARTS = ["restarting", "autorestarting"];
 const HEARD = ["answered", "scene", "data"]; // traits that only Python sets
 /** @type {Record<string, string>} */
 const WORDS = {
@@ -33,6 +34,9 @@ export class Link {
     this.model = model; this.tell = tell; this.drawn = drawn; this.said = ""; this.again = AGAIN; this.sent = 0;
     this.asked = 0; this.since = 0; this.lost = false; this.closed = false; this.pinged = 0; this.heard = false; this.later = 0;
     this.first = this.kernel?.id;
+    this.watched = this.kernel; // its signal tells a restart that is over before the next look
+    this.heed = (/** @type {any} */ _, /** @type {string} */ status) => { if (RESTARTS.includes(status)) this.lost = true; this.look(); };
+    this.watched?.statusChanged?.connect?.(this.heed);
     this.hear = () => { this.heard = true; this.look(); }; // also a run that comes unasked: somebody sent it
     model.on("msg:custom", this.hear);
     for (const trait of HEARD) model.on(`change:${trait}`, this.hear);
@@ -51,7 +55,7 @@ export class Link {
     if (manager && "kernel" in manager && !kernel) return "absent";
     const status = kernel?.status;
     if (status === "dead" || status === "terminating") return "dead";
-    if (status === "restarting" || status === "autorestarting" || (this.first && kernel?.id !== this.first)) this.lost = true;
+    if (RESTARTS.includes(status) || (this.first && kernel?.id !== this.first)) this.lost = true;
     if (this.lost) return "lost";
     if (this.closed) return "closed";
     if (this.unheard) return "unheard";
@@ -102,6 +106,7 @@ export class Link {
 
   end() {
     clearInterval(this.timer);
+    this.watched?.statusChanged?.disconnect?.(this.heed);
     if (this.later) this.save();
     this.model.off?.("msg:custom", this.hear);
     for (const trait of HEARD) this.model.off?.(`change:${trait}`, this.hear);
