@@ -132,3 +132,38 @@ def test_a_gradient_that_a_variable_shortens_is_noted():
     assert not report.problems
     (note,) = report.notes
     assert "kept.assign(w * 2.0)" in note and "gradlab annotate" in note
+
+
+def test_zero_times_infinity_has_a_fix_of_its_own():
+    w, mask = tf.Variable([[0.5, 1.0], [2.0, 1.0]]), tf.constant([[1.0, 0.0], [1.0, 1.0]])
+    report = gradlab.explain(lambda: tf.reduce_sum(tf.nn.softmax(w + (1.0 - mask) * -np.inf) ** 2), {"w": w})
+    row = report.row("w")
+    assert row.status is Kind.NOT_FINITE and row.evidence.endswith("it multiplies 0 by infinity, which is NaN")
+    assert row.fix.startswith("write a large finite number in place of infinity")
+
+
+def test_the_states_of_one_layer_that_shorten_a_gradient_are_told_together():
+    w, h, c = tf.Variable([0.5]), tf.Variable([0.0]), tf.Variable([0.0])
+
+    def run():
+        with tf.GradientTape() as tape:
+            for _ in range(2):
+                new = tf.tanh(w + h + c)
+                h.assign(new)
+                c.assign(2.0 * new)
+            loss = tf.reduce_sum(new)
+        tape.gradient(loss, w)
+
+    (report,) = told(run)
+    (note,) = [n for n in report.notes if n.startswith("only a part")]
+    assert "`h.assign(new)` and " in note and "`c.assign(2.0 * new)` keep values in variables" in note
+
+
+def test_the_fix_of_a_logarithm_fits_what_it_is_taken_of():
+    def fix(*numbers):
+        w = tf.Variable(list(numbers))
+        return gradlab.explain(lambda: tf.reduce_sum(w * tf.math.log(tf.identity(w))), {"w": w}).row("w").fix
+
+    assert (
+        "from_logits" in fix(0.0, 1.0) and "tf.math.log(x + 1e-6)" in fix(0.0, 700.0) and "softplus" in fix(-1.0, 1.0)
+    )

@@ -48,6 +48,8 @@ def _has_nan(value: Any) -> bool:
 
 def walk_back(run: Run, flow: Flow, op: Op, k: int) -> Cut:
     """From an op whose input `k` carries the source without a gradient, back to the op that cut it."""
+    if op.type in op_types.STOPS and getattr(run.trace.tensors.get(k), "dtype", None) == tf.variant:
+        return Cut(op, "cut", k)  # what a loop with back_prop=False hands on is a list: no float, and no integer
     for _ in range(len(run.trace.ops) + 1):
         writer = flow.read_by.get(k) or flow.read_by.get(-op.index - 1)
         if writer is not None and (k in run.reads or run.is_resource(k)):

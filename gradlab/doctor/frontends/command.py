@@ -21,6 +21,7 @@ from gradlab.doctor.frontends.call import recorded_tapes, reports
 from gradlab.doctor.recording.frames import as_before, is_user_file
 from gradlab.doctor.report.html import document
 from gradlab.doctor.report.report import Report
+from gradlab.runtime.files import unwritable
 from gradlab.runtime.shown_traceback import without_hooks
 
 FOUND, FAILED = 1, 2
@@ -80,11 +81,9 @@ def unusable(args: argparse.Namespace) -> str:
     if not args.module and not os.path.isfile(args.script):
         return f"there is no file {args.script!r}"
     if args.html:
-        folder = os.path.dirname(os.path.abspath(args.html))
-        if not os.path.isdir(folder):
-            return f"--html {args.html!r}: there is no folder {folder!r}; nothing was run"
-        if os.path.isdir(args.html) or not os.access(args.html if os.path.exists(args.html) else folder, os.W_OK):
-            return f"--html {args.html!r} cannot be written; nothing was run"
+        wrong = unwritable(args.html)
+        if wrong:
+            return f"--html {args.html!r}: {wrong}; nothing was run"
     return ""
 
 

@@ -32,6 +32,7 @@ from gradlab.doctor.report.report import Diagnosis, Report
 from gradlab.doctor.rules import Kind
 from gradlab.doctor.rules.in_a_graph import FILLED
 from gradlab.doctor.source_code.loops import counters
+from gradlab.runtime.exceptions import sentence
 
 NOTE = (
     "the tape was opened in {opened}, whose graph has no values; {again} ran once more in eager mode to see them (variables "
@@ -43,10 +44,12 @@ OF_FIT = {
     "again": "the step, on the first batch of what fit was given and with the weights of now,",
 }
 SPOILT = (
-    "a weight is NaN or infinite after fit; from the values before fit, {n} step{s} ran once more in eager mode on the batches "
+    "{what}; from the values before fit, {n} step{s} ran once more in eager mode on the batches "
     "in the order in which fit was given them, and in the last one a gradient is not finite ({order}variables and generators "
     "are as before)"
 )
+WEIGHT, LOSS = "a weight is NaN or infinite after fit", "fit has logged a loss that is NaN or infinite"
+NOT_DATED = "{what}, and none of its first {n} steps, run once more in eager mode, shows it: `gradlab watch SCRIPT` names the step"
 SHUFFLED = "fit may have shuffled them; "
 # Steps that are repeated to find the first NaN of a fit. Each costs an eager step, ten times a compiled one or more.
 REPEATED_STEPS = 16
@@ -59,6 +62,7 @@ FIRST = (
     "before"
 )
 PRINTS = "the step was not run once more in eager mode: it prints or writes files, and would do so once more"
+RAISED = "the step was run once more in eager mode for values, but raised before its tape had answered: {}"
 DATA = "the function was not run once more in eager mode: it takes its batches from an iterator itself, and would take more"
 Explain = Callable[[session.Remembered], Report]
 
@@ -117,7 +121,7 @@ def _report(
             try:
                 tried, why = _steps_to_try(function, steps, suspect, repeatable)
             except Exception as error:  # the user's function may fail in any way; the report says so
-                tried, why = [], f"its steps could not be repeated ({type(error).__name__})"
+                tried, why = [], f"its steps could not be repeated ({sentence(error)})"
             for one in tried:
                 restore(one.state)
                 run = partial(function.python_function, *one.taken.args, **one.taken.kwargs)
@@ -151,23 +155,26 @@ def _of_fit(
     try:
         steps = fitted.steps
         with _kept(None, refused):
-            if fitted.state and not_finite(call.own_sources):
+            what = WEIGHT if not_finite(call.own_sources) else LOSS if fitted.loss_not_finite else ""
+            if fitted.state and what:
                 number, data = _first_spoilt(fitted)
                 report = _run(found, call, static, partial(fitted.run, data), explain, over) if number else None
                 if report is not None and (news := _news(report, static)):
                     for row in news if steps is not None and not fitted.shuffled else ():
                         row.step, row.steps = number, steps
                     order = SHUFFLED if fitted.shuffled else ""
-                    report.notes.append(SPOILT.format(n=number, s="s" * (number > 1), order=order))
+                    report.notes.append(SPOILT.format(what=what, n=number, s="s" * (number > 1), order=order))
                     return report
         with _kept(None, refused):
             report = _run(found, call, static, partial(fitted.run, next(fitted.batches())), explain, over)
     except Exception as error:  # the step, or the data, may fail in any way; the report says so
-        static.notes.append(f"the step was not run once more in eager mode ({type(error).__name__}: {error})")
+        static.notes.append(f"the step was not run once more in eager mode ({sentence(error)})")
         return static
     if report is None:
         return static
     report.notes.append(NOTE.format(**OF_FIT))
+    if what == LOSS and not report.problems:
+        report.notes.append(NOT_DATED.format(what=what, n=REPEATED_STEPS))
     return report
 
 
@@ -217,7 +224,7 @@ def _steps_to_try(function: Any, steps: CompiledSteps, suspect: Suspect, repeata
     restore(suspect.state)
     before = {tf_internals.key(h) for h, v in suspect.state if not finite(v)}
     for number, taken in enumerate(suspect.calls, suspect.first):
-        state = state_of(steps.graph)
+        state = state_of(steps.graph, steps.given)
         if number == last and suspect.exact:
             return [*earlier, Found(number, state, taken)], ""
         if not repeatable:
@@ -228,7 +235,7 @@ def _steps_to_try(function: Any, steps: CompiledSteps, suspect: Suspect, repeata
                 f"{seen}; its steps draw random numbers or have side effects, and were not repeated",
             )
         result = function(*taken.args, **taken.kwargs)
-        if any(tf_internals.key(h) not in before and not finite(v) for h, v in state_of(steps.graph)):
+        if any(tf_internals.key(h) not in before and not finite(v) for h, v in state_of(steps.graph, steps.given)):
             return [Found(number, state, taken)], ""
         if taken.known and not _same(result, taken.result):
             return (
@@ -279,14 +286,18 @@ def _run(
         eager = session.asked_again(found)
     finally:
         session.remembered_again(found)
-    if eager is None or not isinstance(eager.call, Asked) or eager.call.record is None:
-        return None
-    if failed is not None and (eager.call.error is not None or call.what != eager.call.what):
+    asked = (
+        eager.call if eager is not None and isinstance(eager.call, Asked) and eager.call.record is not None else None
+    )
+    unfinished = failed is not None and asked is not None and (asked.error is not None or call.what != asked.what)
+    if eager is None or asked is None or unfinished:
+        if failed is not None and (why := RAISED.format(sentence(failed))) not in static.notes:
+            static.notes.append(why)
         return None
     report = explain(eager)
     report.notes += generator_note()
     if failed is not None:
-        report.notes.append(f"after the gradient call that run raised {type(failed).__name__}")
+        report.notes.append(f"after the gradient call that run raised {sentence(failed)}")
     for row, given in zip(report.rows, leaves(call.result), strict=False):
         if row.status is Kind.NONE and given is not None:
             _filled(row)

@@ -27,6 +27,7 @@ from gradlab.doctor.report.report import Report
 from gradlab.doctor.report.status import norm_of, status_of
 from gradlab.doctor.rules import Case, Kind, diagnose, variable_list
 from gradlab.doctor.rules.wrong_gradient import contradicted
+from gradlab.doctor.source_code import owners
 from gradlab.doctor.source_code.scope import UserScope
 
 
@@ -314,7 +315,7 @@ class Explanation:
 
     def _still_unbuilt(self, name: str, member: Any) -> None:
         """Note the layers that nothing can be said of, since the loss did not call them either."""
-        late = [str(getattr(part, "name", name)) for part in variable_list.without_weights(member)]
+        late = [str(getattr(part, "name", name)) for part in owners.without_weights(member)]
         if late:
             self.notes.append(
                 f"not looked at: {', '.join(late)} had no weights yet, and the loss did not call it; call it once or build it"

@@ -87,7 +87,8 @@ def report_on(
             report = static = traced.report(call)
             if open_rows(static):  # a graph tells whether a gradient is there, not what it is
                 moved, same = unchanged(call, static)
-                repeat = again or bool(call.fitted and (same or not_finite(call.own_sources)))
+                spoilt = call.fitted and (not_finite(call.own_sources) or call.fitted.loss_not_finite)
+                repeat = again or bool(call.fitted and (same or spoilt))
                 repeat = repeat or bool(over and call.running and same)
                 explain = partial(_of_record, contradicted=(), only=None)
                 report = eager_report(found, call, static, repeat, explain, over)

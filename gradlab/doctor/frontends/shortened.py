@@ -13,7 +13,7 @@ NAMES = 3  # of variables in the note
 
 
 def notes(run: Run, sources: list[Source]) -> list[str]:
-    """One note for each line that writes such a value; `sources`: those whose gradient is there."""
+    """One note for each set of gradients that such writes shorten; `sources`: those whose gradient is there."""
     writes = [op for op in run.trace.ops if op_types.is_write(op.type) and op.stack and len(op.ins) > 1]
     if not writes or not sources:
         return []
@@ -31,13 +31,18 @@ def notes(run: Run, sources: list[Source]) -> list[str]:
                 place = places(op.stack)[0]
                 names = said.setdefault((place.file, place.line), (op, []))[1]
                 names.extend([source.name] if source.name not in names else [])
-    return [_note(op, names) for op, names in said.values()]
+    together: dict[tuple[str, ...], list[Op]] = {}  # several states of one layer are written by lines of their own
+    for op, names in said.values():
+        together.setdefault(tuple(names), []).append(op)
+    return [_note(ops, names) for names, ops in together.items()]
 
 
-def _note(op: Op, names: list[str]) -> str:
-    place = places(op.stack)[0]
+def _note(ops: list[Op], names: tuple[str, ...]) -> str:
     more = f" and {len(names) - NAMES} more" if len(names) > NAMES else ""
+    lines = " and ".join(f"{place.shown} `{place.code}`" for place in (places(op.stack)[0] for op in ops))
+    keeps = f"{lines} keeps a value in a variable" if len(ops) == 1 else f"{lines} keep values in variables"
+    it = "it" if len(ops) == 1 else "them"
     return (
-        f"only a part of the gradient of {', '.join(names[:NAMES])}{more} is there: {place.shown} `{place.code}` keeps a value "
-        "in a variable, where the gradient ends, and the loss reads it again. `gradlab annotate SCRIPT` shows each line's part"
+        f"only a part of the gradient of {', '.join(names[:NAMES])}{more} is there: {keeps}, where the gradient ends, and the "
+        f"loss reads {it} again. `gradlab annotate SCRIPT` shows each line's part"
     )

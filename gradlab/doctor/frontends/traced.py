@@ -59,7 +59,7 @@ def report(call: TracedCall) -> Report:
 def _rows(call: TracedCall, notes: list[str]) -> list[Diagnosis]:
     graph = call.tape.graph
     operations = list(graph.get_operations())[: call.at] if graph is not None else []
-    inner = {id(outer): id(held) for outer, held in getattr(graph, "captures", ())}
+    inner = {id(outer): id(held) for outer, held in call.captures}
 
     def key(thing: Any) -> int:
         handle = getattr(thing, "handle", None)
@@ -100,7 +100,7 @@ def _rows(call: TracedCall, notes: list[str]) -> list[Diagnosis]:
     if call.error is not None:
         return [diagnose(base.but(name=s.name, source=s)) for s in sources] or [diagnose(base)]
     if not sources:
-        return [diagnose(c) for c in variable_list.of_call(asked, run, scope, _watched(run, graph))]
+        return [diagnose(c) for c in variable_list.of_call(asked, run, scope, _watched(run, call.captures))]
     results = leaves(call.result)
     results = results if len(results) == len(sources) else [call.result] * len(sources)
     rows = [_row(_case(base, asked, s, _status(run, s, slope))) for s, slope in zip(sources, results, strict=True)]
@@ -111,7 +111,7 @@ def _rows(call: TracedCall, notes: list[str]) -> list[Diagnosis]:
         run,
         scope,
         sources,
-        lambda: [v for v, _ in _watched(run, graph)],
+        lambda: [v for v, _ in _watched(run, call.captures)],
         lambda some: [run.gradients.get(run.key(v)) for v in some],
     )
     return rows + [diagnose(c) for c in lacking]
@@ -179,7 +179,7 @@ def _asked_by_public_api(trace: Trace, targets: list[Any], key: Any, graph: Any,
     return run
 
 
-def _watched(run: Run, graph: Any) -> list[tuple[Any, Any]]:
+def _watched(run: Run, captures: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
     """The variables that the graph has a gradient for."""
-    captured = {id(outer): run.gradients.get(run.key(outer)) for outer, _ in getattr(graph, "captures", ())}
+    captured = {id(outer): run.gradients.get(run.key(outer)) for outer, _ in captures}
     return [(v, captured[id(v.handle)]) for v in live_variables() if captured.get(id(v.handle)) is not None]

@@ -15,7 +15,7 @@ only a loss, say.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,8 +23,10 @@ import tensorflow as tf
 
 from gradlab.doctor.recording import tf_internals
 from gradlab.doctor.recording.recorded_run import in_memory, kind_of
+from gradlab.doctor.recording.sources import unwrap
 from gradlab.doctor.recording.steps import Frame, plain_values
 from gradlab.doctor.recording.tf_internals import EagerTensor
+from gradlab.runtime.exceptions import sentence
 
 # Calls between two copies of the variables. One copy costs some microseconds for each variable, and one more write of
 # each at the next update; a sixteenth of that is below one percent of a step. A report repeats at most so many calls.
@@ -66,6 +68,7 @@ class CompiledSteps:
     touch: Callable[[Any], None]  # tells that a remembered call has happened again
     found: Any  # the newest remembered call, made by a trace
     graph: Any
+    given: list[Any] = field(default_factory=list)  # handles of variables among the arguments, which the graph lacks
     count: int = 1
     state: State = field(default_factory=list)
     number: int = 1  # of the first call after the copy
@@ -106,7 +109,7 @@ class CompiledSteps:
 
     def copy(self) -> None:
         """Copy the variables, and see whether one is not finite that was."""
-        new = state_of(self.graph)
+        new = state_of(self.graph, self.given)
         before = {tf_internals.key(handle) for handle, value in self.state if not finite(value)}
         bad = [handle for handle, value in new if tf_internals.key(handle) not in before and not finite(value)]
         if bad and self.suspect is None:
@@ -153,11 +156,18 @@ def outermost(graph: Any) -> Any:
     return graph
 
 
-def state_of(graph: Any) -> State:
-    """The values of the variables that a graph of a tf.function uses."""
-    handles = [outer for outer, _ in getattr(outermost(graph), "captures", ()) if isinstance(outer, EagerTensor)]
+def state_of(graph: Any, given: Iterable[Any] = ()) -> State:
+    """The values of the variables that a graph of a tf.function uses; `given`: handles of those that it is given."""
+    captured = [outer for outer, _ in getattr(outermost(graph), "captures", ()) if isinstance(outer, EagerTensor)]
+    handles = list({tf_internals.key(h): h for h in (*captured, *given)}.values())
     with tf.init_scope(), tf_internals.recording_to(None):
         return [(h, tf_internals.read(h)) for h in handles if tf_internals.is_variable(h)]
+
+
+def _handles_in(arguments: Any) -> list[Any]:
+    """The handles of the variables among what a function was given."""
+    variables = [v for v in map(unwrap, tf.nest.flatten(arguments)) if isinstance(v, tf.Variable)]
+    return [v.handle for v in variables if isinstance(getattr(v, "handle", None), EagerTensor)]
 
 
 def restore(state: State) -> None:
@@ -190,10 +200,11 @@ def follow(
         steps = CompiledSteps(touch, found, graph)
         setattr(function, _STEPS, steps)
         try:
-            steps.state, steps.calls = state_of(graph), [Taken(args, kwargs)]
+            steps.given = _handles_in((args, kwargs))
+            steps.state, steps.calls = state_of(graph, steps.given), [Taken(args, kwargs)]
             steps.start = steps.state, steps.calls[0]
         except Exception as error:  # private functions may fail in any way; the program goes on, and a report says so
-            steps.stopped = f"this TensorFlow's variables could not be read ({type(error).__name__}: {error})"
+            steps.stopped = f"this TensorFlow's variables could not be read ({sentence(error)})"
         if not tf_internals.calls_through(function, _call):
             steps.stopped, steps.calls = "this TensorFlow makes the calls of its functions in another way", []
     else:  # another graph, for arguments of other shapes

@@ -87,8 +87,18 @@ class Fitted:
         return not _is_indexed(self.x)
 
     @property
+    def loss_not_finite(self) -> bool:
+        """Has `fit` logged a loss that is NaN or infinite? The weights need not be: an optimizer with a loss scale skips
+        such a step."""
+        logged = getattr(getattr(self.model, "history", None), "history", None)
+        losses = logged.get("loss", ()) if isinstance(logged, dict) else ()
+        return not np.all(np.isfinite(np.asarray(losses, dtype=float)))
+
+    @property
     def steps(self) -> int | None:
-        """How many steps the optimizer has counted since, if it tells."""
+        """How many steps the optimizer has counted since, if it tells. One with a loss scale does not count what it skips."""
+        if hasattr(self.model.optimizer, "inner_optimizer"):
+            return None
         handle = getattr(unwrap(getattr(self.model.optimizer, "iterations", None)), "handle", None)
         if not isinstance(handle, Eager):
             return None
@@ -199,15 +209,19 @@ def _shuffles(x: Any, local: dict[str, Any], looked_at: list[Any]) -> bool:
 
 
 def _state(model: Any) -> State:
-    """The values of a model's variables and of its optimizer's. Each shares its buffer until the next update."""
+    """The values of a model's variables, of its optimizer's and of its metrics', the loss among them. Each shares its buffer
+    until the next update."""
     optimizer = getattr(model, "optimizer", None)
     variables = getattr(optimizer, "variables", None) or ()
     variables = variables() if callable(variables) else variables
+    of_metrics = [v for metric in getattr(model, "metrics", ()) for v in metric.variables]
     found: State = []
+    seen = set[int]()
     with tf.init_scope(), tf_internals.recording_to(None):
-        for variable in map(unwrap, [*model.variables, *variables]):
+        for variable in map(unwrap, [*model.variables, *variables, *of_metrics]):
             handle = getattr(variable, "handle", None) if isinstance(variable, tf.Variable) else None
-            if isinstance(handle, Eager) and tf_internals.is_variable(handle):
+            if isinstance(handle, Eager) and id(handle) not in seen and tf_internals.is_variable(handle):
+                seen.add(id(handle))
                 found.append((handle, tf_internals.read(handle)))
     sizes = (int(value.shape.num_elements() or 0) * int(value.dtype.size) for _, value in found)
     return found if sum(sizes) <= KEPT else []

@@ -155,6 +155,7 @@ def _kind(code: CodeType) -> str:
 
 
 Stack = tuple[tuple[CodeType, int], ...]
+CALLERS = 8  # frames kept of a call whose gradient is an IndexedSlices: its function and those that train by it
 AGAIN = "again"  # the frame of `as_before`
 
 
@@ -205,6 +206,16 @@ def user_frame(skip: int = 1) -> FrameType | None:
     while frame is not None and not is_user_file(frame.f_code.co_filename):
         frame = frame.f_back if frame.f_code is not as_before.__code__ else None
     return frame
+
+
+def user_frames(frame: FrameType | None) -> list[FrameType]:
+    """This frame of the learner's code and those that called it, innermost first."""
+    found = []
+    while frame is not None and len(found) < CALLERS:
+        if is_user_file(frame.f_code.co_filename):
+            found.append(frame)
+        frame = frame.f_back if frame.f_code is not as_before.__code__ else None
+    return found
 
 
 def places(frames: Stack) -> list[Place]:

@@ -26,7 +26,7 @@ from gradlab.doctor.recording.backends import available, recorder
 from gradlab.doctor.recording.compiled_steps import CompiledSteps
 from gradlab.doctor.recording.contents import checksums
 from gradlab.doctor.recording.fitted import fitting
-from gradlab.doctor.recording.frames import places, stack, user_frame
+from gradlab.doctor.recording.frames import places, stack, user_frame, user_frames
 from gradlab.doctor.recording.record import MAX_OPS, Record
 from gradlab.doctor.recording.replicas import components, replica
 from gradlab.doctor.recording.steps import Lines, Step
@@ -41,6 +41,7 @@ from gradlab.doctor.recording.tape_calls import (
 )
 from gradlab.doctor.recording.tf_internals import local
 from gradlab.doctor.recording.traced_tape import TracedCall, TracedTape, running
+from gradlab.runtime.exceptions import sentence
 
 SITES = 5  # lines whose last call had every gradient and is kept whole, in each thread: each holds a step's tensors
 TROUBLED = 32  # the same for lines where something is missing: few programs have more, and 32 small steps fit in memory
@@ -103,8 +104,8 @@ class Remembered:
             return
         self.report = report
         log = replace(self.call.log, record=None, watched={})
-        nothing: dict[str, Any] = dict.fromkeys(("target", "sources", "result", "record", "frame"))
-        self.call = replace(self.call, log=log, names={}, functions=[], frames=[], own={}, **nothing)
+        nothing: dict[str, Any] = dict.fromkeys(("target", "sources", "result", "record"))
+        self.call = replace(self.call, log=log, names={}, functions=[], held=[], frames=[], own={}, **nothing)
         self.step, self.whole = None, False
 
     @property
@@ -387,7 +388,7 @@ def _record_call(
             log.record,
             names,
             functions,
-            frame if slices else None,
+            user_frames(frame) if slices else [],
             frames_around(),
             components(leaves(sources)),
         )
@@ -416,7 +417,7 @@ def ask_traced(
     try:
         call.contents = checksums(call.own_sources)
     except Exception as error:  # private functions may fail in any way; the program goes on, and the report says so
-        call.unread = f"weights that stay the same are not noticed ({type(error).__name__}: {error})"
+        call.unread = f"weights that stay the same are not noticed ({sentence(error)})"
     _thread.tracing = True
     try:
         call.result = plain(target, sources, *args, **kwargs)

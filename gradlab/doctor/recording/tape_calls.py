@@ -58,7 +58,7 @@ class Call:
     earlier: Callable[[], Trace | None] | None
     names: dict[str, Any]
     functions: list[Any] = field(default_factory=list)  # the learner's functions that the caller can name
-    frame: Any = None
+    held: list[Any] = field(default_factory=list)  # the frames of the call, if a gradient is an IndexedSlices
     frames: list[Around] = field(default_factory=list)  # the learner's frames around the call, innermost first
     own: dict[int, Any] = field(default_factory=dict)  # id of a source -> its variable in this replica
 
@@ -83,7 +83,7 @@ class Asked:
     record: Record | None
     names: dict[str, Any]
     functions: list[Any]
-    frame: Any = None
+    held: list[Any] = field(default_factory=list)  # the frames of the call, if a gradient is an IndexedSlices
     frames: list[Around] = field(default_factory=list)
     own: dict[int, Any] = field(default_factory=dict)  # as in Call
 
@@ -116,7 +116,7 @@ class Asked:
             record.history,
             self.names,
             self.functions,
-            self.frame,
+            self.held,
             frames=self.frames,
             own=self.own,
         )

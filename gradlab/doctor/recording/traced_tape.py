@@ -98,9 +98,13 @@ class TracedCall:
     own: dict[int, Any] = field(default_factory=dict)  # id of a source -> its variable in this replica
     contents: dict[int, int] = field(default_factory=dict)  # checksums of the sources, before the step ran
     unread: str = ""  # why there are none
+    # What the graph holds of outside, and as what. A variable that the tf.function was given as an argument is taken out
+    # of the graph's own list when the trace ends.
+    captures: list[tuple[Any, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.at = self.at or self.tape.now()
+        self.captures = list(getattr(self.tape.graph, "captures", ()))
 
     @property
     def own_sources(self) -> list[Any]:

@@ -12,6 +12,7 @@ from gradlab.doctor.report import html
 from gradlab.doctor.report.diagnosis import SEVERITY, Diagnosis, Step
 from gradlab.doctor.report.groups import groups, names, title
 from gradlab.lab.reading import Kind
+from gradlab.runtime.exceptions import sentence
 
 __all__ = ["Diagnosis", "Report", "Step"]
 PAGE = 120  # characters of a line of names, indent and all
@@ -91,7 +92,7 @@ class Report:
             try:
                 self._lines = self.look()
             except Exception as error:  # the report stands without them, and says what is missing
-                return None, f"no line gradients: {type(error).__name__}: {error}"
+                return None, f"no line gradients: {sentence(error)}"
         return (self._lines if self._lines is not None and self._lines.lines else None), ""
 
     def row(self, name: str) -> Diagnosis:

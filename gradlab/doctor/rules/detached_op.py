@@ -89,6 +89,9 @@ NO_GRADIENT = Cause(
 )
 
 
+NO_WAY_BACK = "back_prop=False"  # of tf.while_loop, tf.scan, tf.map_fn and others: a stop_gradient behind the loop
+
+
 # --- how the question gets here ---------------------------------------------------------------------------------------
 
 
@@ -172,6 +175,9 @@ def stopped(case: Case) -> Finding | None:
     found = at_cut(case) if case.cut.op.type in op_types.STOPS else None
     if found is not None:
         found.message = "no gradient by design here: tf.stop_gradient says so"
+        if any(NO_WAY_BACK in place.code for place in found.where[:1]):
+            found.message = f"no gradient by design here: {NO_WAY_BACK} says so"
+            found.fix = f"leave out {NO_WAY_BACK} if the gradient should go through the loop"
     return found
 
 

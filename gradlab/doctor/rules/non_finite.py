@@ -34,9 +34,18 @@ FORWARD = Cause(
     what="the value is not finite already in the forward pass",
     fix="correct the values of the forward pass first: this op already gives NaN or infinity",
 )
-LOG_FIX = (
+PROBABILITY_FIX = (
     "keep the argument of the logarithm above 0: a loss on logits (from_logits=True) needs none of a probability; or clip it, "
     "tf.clip_by_value(p, 1e-7, 1 - 1e-7)"
+)
+AMOUNT_FIX = "keep the argument of the logarithm above 0: add a small number, tf.math.log(x + 1e-6), or clip it, tf.maximum(x, 1e-6)"
+NEGATIVE_FIX = (
+    "keep the argument of the logarithm above 0: clip it, tf.maximum(x, 1e-6), or compute it as tf.exp or tf.nn.softplus of "
+    "a free value"
+)
+TIMES_INFINITY_FIX = (
+    "write a large finite number in place of infinity (-1e9; in float16 -6e4), or choose with tf.where(mask, x, -np.inf), "
+    "which multiplies nothing"
 )
 # Ops back from a where's condition in which a test for NaN is looked for: isnan, not, and, a cast.
 CONDITION_DEPTH = 20
@@ -149,7 +158,10 @@ def value_not_finite(case: Case) -> Finding | None:
         return None
     found = _at(case, cut)
     handed = [run.value(k) for k in cut.op.ins if k not in run.trace.producer and _bad(run.value(k))]
-    if handed:
+    if handed and _zero_times_infinity(run, cut.op):
+        found.evidence += "; it multiplies 0 by infinity, which is NaN"
+        found.fix = TIMES_INFINITY_FIX
+    elif handed:
         found.evidence += f"; it was handed {_counted(handed[0])}"
         found.fix = "look at the data of this step: leave out or replace what is missing in them"
     elif cut.op.type in op_types.DIVISIONS and bool(tf.reduce_any(tf.equal(run.value(cut.op.ins[-1]), 0))):
@@ -162,7 +174,8 @@ def value_not_finite(case: Case) -> Finding | None:
             found.evidence += f", from which {op_name(cut.op)} makes the first value that the loss can't have"
             found.where = [*place_of(log), *(p for p in place_of(cut.op) if p not in place_of(log))]
             found.op, found.blamed = log.type, log
-        found.fix = LOG_FIX
+        low, high = float(tf.reduce_min(argument)), float(tf.reduce_max(argument))
+        found.fix = NEGATIVE_FIX if low < 0 else PROBABILITY_FIX if high <= 1 else AMOUNT_FIX
     return found
 
 
@@ -195,6 +208,20 @@ def loss_not_finite(case: Case) -> Finding | None:
     found.evidence = f"`{_code(found)}` gives the first value that is not finite, and its slope is finite"
     found.norm = case.norm
     return found
+
+
+def _zero_times_infinity(run: Run, op: Op) -> bool:
+    """Does an op multiply infinities that it was handed, a constant of the program, by zeros?"""
+    if op.type not in op_types.MASKING_PRODUCTS:
+        return False
+    one, other = (run.value(k) for k in op.ins)
+    return any(
+        bool(tf.reduce_any(tf.math.is_inf(a)))
+        and not tf.reduce_any(tf.math.is_nan(a))
+        and bool(tf.reduce_any(tf.equal(b, 0)))
+        for a, b in ((one, other), (other, one))
+        if a.dtype.is_floating and b.dtype == a.dtype
+    )
 
 
 def _logarithm(run: Run, op: Op) -> Op | None:

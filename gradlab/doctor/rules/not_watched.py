@@ -44,7 +44,11 @@ def integer_source(case: Case) -> Finding | None:
     made = case.scope.definition(case.asked) if case.asked.is_variable else None
     where = [*([made] if made else []), *place_of(case.first_use)]
     evidence = f"its dtype is {case.asked.dtype.name}: a gradient exists only for floating point"
-    return Finding(where, evidence, (Proof.OBJECT,))
+    name = case.name if case.name.isidentifier() else "x"
+    of_tensor = (
+        f"make it a float before the tape watches it, {name} = tf.cast({name}, tf.float32), and compute with that"
+    )
+    return Finding(where, evidence, (Proof.OBJECT,), fix="" if case.asked.is_variable else of_tensor)
 
 
 @rule(Kind.NONE, rank=25, cause=NON_TRAINABLE)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import ast
 import dis
 import sys
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from gradlab.doctor import op_types
 from gradlab.doctor.analysis.exits import CONTROL
 from gradlab.doctor.certainty import Proof
 from gradlab.doctor.recording.frames import Place, places
-from gradlab.doctor.recording.tape_calls import Call
+from gradlab.doctor.recording.tape_calls import Call, leaves
 from gradlab.doctor.rules import Case, Cause, Finding, Kind, rule
 from gradlab.doctor.rules.case import place_of
 from gradlab.doctor.rules.detached_op import CUSTOM_GRADIENT, PY_FUNCTION
@@ -161,21 +163,39 @@ def call_refuses(case: Case) -> Finding | None:
 
 
 def failed_later(call: Call) -> Place | None:
-    """The user's line that raised after the call, if the function that made the call ended with an exception."""
-    frame = call.frame
-    if frame is None:
-        return None
-    running = sys._getframe()
-    while running is not None:
-        if running is frame:
+    """The user's line that raised after the call: of the function that made the call, if it ended with an exception; of
+    one that called it, if that computes there with what holds an IndexedSlices."""
+    running = set[int]()
+    frame: Any = sys._getframe()
+    while frame is not None:
+        running.add(id(frame))
+        frame = frame.f_back
+    for depth, held in enumerate(call.held):
+        if id(held) in running:
             return None
-        running = running.f_back  # type: ignore[assignment]
+        line = _raised_in(held)
+        if line is not None:
+            return line if not depth or _computes_with_slices(held, line) else None
+    return None
+
+
+def _raised_in(frame: Any) -> Place | None:
+    """The line at which the exception left a frame that has ended; None if it returned."""
     # Where a call went on, the offset may lie in the inline cache behind the instruction.
     reached = (i for i in dis.get_instructions(frame.f_code) if i.offset <= frame.f_lasti)
     last = max(reached, key=lambda i: i.offset, default=None)
     if last is None or last.opname.startswith(("RETURN", "YIELD")):
         return None
     return Place(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+
+
+def _computes_with_slices(frame: Any, at: Place) -> bool:
+    """Has the statement an operator, and a name of something that is, or has as an item, an IndexedSlices?"""
+    statement = syntax.statement_at(at.file, at.line)
+    if statement is None or not any(isinstance(n, (ast.BinOp, ast.AugAssign)) for n in ast.walk(statement)):
+        return False
+    values = [v for n, v in frame.f_locals.items() if n in syntax.names(statement)]
+    return any(isinstance(part, tf.IndexedSlices) for v in values for part in leaves(v))
 
 
 def _computing(at: Place, depth: int = CALL_DEPTH) -> list[Place]:

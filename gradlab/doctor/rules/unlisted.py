@@ -21,8 +21,16 @@ from gradlab.doctor.recording.sources import Source, is_owner, unwrap
 from gradlab.doctor.recording.tape_calls import Call
 from gradlab.doctor.recording.trace import Op
 from gradlab.doctor.rules import Case, variable_list
-from gradlab.doctor.rules.variable_list import LISTS, OwnerState, VariableList, assigned_by_hand, own_variables
+from gradlab.doctor.rules.variable_list import OwnerState, VariableList
 from gradlab.doctor.source_code import syntax
+from gradlab.doctor.source_code.owners import (
+    LISTS,
+    assigned_by_hand,
+    called_around,
+    keras_kinds,
+    named_owners,
+    own_variables,
+)
 from gradlab.doctor.source_code.parts import parts_of
 from gradlab.doctor.source_code.scope import UserScope, class_file, way_to
 
@@ -71,7 +79,7 @@ def cases(
 
 
 def _kinds() -> set[type]:
-    return variable_list.keras_kinds() | kinds_of(tf.Module)
+    return keras_kinds() | kinds_of(tf.Module)
 
 
 def _lists(owner: Any, name: str) -> list[Any]:
@@ -135,7 +143,7 @@ def _computed_with(owner: Any, variable: Any, call: Call, run: Run, scope: UserS
         return False
     if _is_model(owner) and _asked_by_keras(call):  # all that Keras' own step reads is read by the model and its loss
         return not variable_list.of_another(VariableList(owner, OwnerState(), scope, run, None, [], []), variable)
-    named = list(variable_list.named_owners(scope))
+    named = list(named_owners(scope))
     ours = {n for n, v in named if v is owner}
     # In `head(body(x))` the line calls both, and it is `body` that computes with its own variable.
     theirs = {n for n, v in named if v is not owner and any(w is variable for w in own_variables(v))}
@@ -143,7 +151,7 @@ def _computed_with(owner: Any, variable: Any, call: Call, run: Run, scope: UserS
 
 
 def _called(op: Op, names: set[str]) -> bool:
-    return any(called & names for called in variable_list.called_around(op))
+    return any(called & names for called in called_around(op))
 
 
 def _is_model(thing: Any) -> bool:

@@ -9,22 +9,32 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-import tensorflow as tf
-
 from gradlab.doctor.analysis.dataflow import backward
 from gradlab.doctor.certainty import Proof
 from gradlab.doctor.recording.alive import instances, kinds_of
 from gradlab.doctor.recording.frames import Place, places
 from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.snapshot import Snapshot
-from gradlab.doctor.recording.sources import Source, is_owner, unwrap
+from gradlab.doctor.recording.sources import Source, unwrap
 from gradlab.doctor.recording.tape_calls import Call
 from gradlab.doctor.recording.trace import Op
 from gradlab.doctor.rules import Case, Cause, Finding, Kind, rule
 from gradlab.doctor.rules.not_watched import NON_TRAINABLE
 from gradlab.doctor.source_code import syntax
-from gradlab.doctor.source_code.nodes import node_of
-from gradlab.doctor.source_code.parts import parts_of
+from gradlab.doctor.source_code.owners import (
+    LISTS,
+    calls_beside,
+    in_another_model,
+    in_class,
+    keras_kinds,
+    layers_in,
+    named_owners,
+    own_variables,
+    owner_of,
+    plain_variables,
+    variables_in,
+    without_weights,
+)
 from gradlab.doctor.source_code.scope import UserScope, class_file, way_to
 
 EMPTY = Cause(
@@ -37,7 +47,6 @@ OWN_KIND = (
     "make it in __init__ or build with self.add_weight(shape=..., initializer=...), or as keras.Variable(...); a tf.Variable "
     "has to be named in the list by hand"
 )
-ASSIGNS = frozenset({"assign", "assign_add", "assign_sub", "set_weights"})  # of a variable, and of a layer
 BUILD_FIRST = "call the layer once (or build(input_shape)) before the list is made, or make the list after the call"
 ASK_LATER = "call the layer or model once on a batch, or build it (build(input_shape)), before you ask; it is built now, so ask again"
 MAX_NAMES = 5  # of missing variables in one sentence
@@ -92,42 +101,8 @@ def cases(listing: VariableList, name: str = "trainable_variables", call: Call |
 
 def of_call(call: Call, run: Run, scope: UserScope, watched: list[tuple[Any, Any]]) -> list[Case]:
     """The case of a recorded call without any source. `watched`: variables that were read, with their gradients."""
-    listing = VariableList(_owner(call, scope), OwnerState(built=False), scope, run, None, [], watched)
+    listing = VariableList(owner_of(call, scope), OwnerState(built=False), scope, run, None, [], watched)
     return cases(listing, "sources", call)
-
-
-def keras_kinds() -> set[type]:
-    """The layer class of Keras 3 and all classes made from it; empty where Keras 3 is not in use."""
-    base = getattr(getattr(sys.modules.get("keras"), "layers", None), "Layer", None)
-    return kinds_of(base) if isinstance(base, type) and base.__module__.startswith("keras.src") else set()
-
-
-def plain_variables(layer: Any) -> Iterator[Any]:
-    """The tf.Variables that a layer keeps as attributes, or in a list, tuple or dict that is one; not those that the
-    user's code assigns to itself (a temperature that is lowered): these are not meant to be trained."""
-    file = class_file(layer)
-    tree = syntax.module(file) if file else None
-    for name, value in vars(layer).items():
-        if name.startswith("_self_"):  # TensorFlow's own books, which hold all of an object's parts once more
-            continue
-        found = _variables_in(value)
-        if found and not (tree is not None and assigned_by_hand(tree, name)):
-            yield from found
-
-
-def assigned_by_hand(tree: ast.Module, name: str) -> bool:
-    """Does the file call `x.name.assign(...)` or `name.assign(...)`, or another of these methods?"""
-    return any(
-        isinstance(node, ast.Attribute)
-        and node.attr in ASSIGNS
-        and (getattr(node.value, "attr", None) == name or getattr(node.value, "id", None) == name)
-        for node in ast.walk(tree)
-    )
-
-
-def _variables_in(value: Any) -> list[Any]:
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else (value,)
-    return [part for part in parts if isinstance(part, tf.Variable)]
 
 
 def watched_by(run: Run) -> list[tuple[Any, Any]]:
@@ -263,13 +238,13 @@ def a_plain_variable_in_keras_3(case: Case) -> Finding | None:
     listing = case.listing
     if listing is None or listing.owner is None or type(listing.owner) not in keras_kinds():
         return None
-    for layer in _layers(listing.owner):
+    for layer in layers_in(listing.owner):
         held = [v for v in plain_variables(layer) if v.trainable and (case.variable is None or v is case.variable)]
         mine, file = {id(v) for v in held}, class_file(layer)
-        names = [n for n, v in vars(layer).items() if any(id(w) in mine for w in _variables_in(v))]
+        names = [n for n, v in vars(layer).items() if any(id(w) in mine for w in variables_in(v))]
         written = {n: syntax.attribute_definitions(file, n) for n in names} if file else {}
         written = {
-            n: [d for d in lines if _in_class(file or "", d, type(layer).__name__)] or lines
+            n: [d for d in lines if in_class(file or "", d, type(layer).__name__)] or lines
             for n, lines in written.items()
         }
         lines = [d for n in written for d in written[n]]
@@ -332,7 +307,7 @@ def held_out_of_sight(case: Case) -> Finding | None:
         lines = syntax.attribute_definitions(file, attribute) if file else []
         if not file or not lines:
             continue
-        own = [d for d in lines if _in_class(file, d, type(thing).__name__)] or lines
+        own = [d for d in lines if in_class(file, d, type(thing).__name__)] or lines
         where = [own[0].place, *found.using]
         if found.tracked:
             taken = list(_taken_anywhere(listing))
@@ -394,29 +369,11 @@ def nothing_to_list(case: Case) -> Finding | None:
 # --- reading the owner and the text -------------------------------------------------------------------------------------
 
 
-def own_variables(owner: Any) -> list[Any]:
-    """All variables of a layer, model or module; none of one that is not built."""
-    out = []
-    for name in ("variables", "weights", "trainable_variables"):
-        try:
-            out += [unwrap(v) for v in getattr(owner, name, None) or ()]
-        except ValueError:
-            continue  # a model that is not built yet has no weights to list
-    return out
-
-
 def state(owner: Any) -> OwnerState:
     """Remember whether the owner was built and how many variables it had."""
     if owner is None:
         return OwnerState()
     return OwnerState(bool(getattr(owner, "built", True)), len(own_variables(owner)), without_weights(owner))
-
-
-def without_weights(owner: Any) -> list[Any]:
-    """The layers of an owner (or itself, if it has none) that are not built yet."""
-    parts = getattr(owner, "layers", None)
-    parts = parts if isinstance(parts, list) and parts else [owner]
-    return [part for part in parts if not getattr(part, "built", True)]
 
 
 def of_member(name: str, before: OwnerState, known: VariableList) -> list[Case]:
@@ -439,66 +396,17 @@ def of_another(listing: VariableList, variable: Any) -> bool:
     if owner is None or any(v is variable for v in own_variables(owner)):
         return False
     others = {n for n, v in named_owners(scope) if v is not owner and any(w is variable for w in own_variables(v))}
-    if not others and _in_another_model(owner, variable):
+    if not others and in_another_model(owner, variable):
         return True
     ours = {n for n, v in named_owners(scope) if v is owner}
     uses = [op for op in listing.run.trace.ops if key in op.ins and op.type != "VarHandleOp" and op.stack]
-    return bool(others and uses) and all(_calls_beside(op, others, ours) for op in uses)
-
-
-def _in_another_model(owner: Any, variable: Any) -> bool:
-    """Does a Keras model that is no part of the owner have the variable: a network in another module that a loss calls?"""
-    if way_to(owner, variable, follow=parts_of(owner)):
-        return False
-    kinds = [k for k in keras_kinds() if any(base.__name__ == "Model" for base in k.__mro__)]
-    return any(m is not owner and any(v is variable for v in own_variables(m)) for m in instances(kinds))
-
-
-def named_owners(scope: UserScope) -> Iterator[tuple[str, Any]]:
-    """Layers, models and modules that the user's code can name: by a name, or as an attribute of an object of theirs."""
-    for name, value in scope.values.items():
-        if is_owner(value):
-            yield name, value
-        theirs = hasattr(value, "__dict__") and not isinstance(value, type) and class_file(value)
-        held = list(vars(value).items()) if theirs else []
-        yield from ((f"{name}.{attribute}", v) for attribute, v in held if is_owner(v))
-
-
-def called_around(op: Op) -> list[set[str]]:
-    """What the user's lines around an op call, innermost line first."""
-    called: list[set[str]] = []
-    searched: list[ast.stmt] = []
-    for level, place in enumerate(places(op.stack)):
-        node = node_of(op.spot, level)
-        if isinstance(node, ast.Call):
-            called.append({syntax.dotted(node.func)})
-            continue
-        statement = syntax.statement_at(place.file, place.line)
-        if statement is not None and statement not in searched:  # a lambda and the call that gets it may be one
-            searched.append(statement)
-            called.append({syntax.dotted(c.func) for c in syntax.calls(statement)})
-    return called
-
-
-def _calls_beside(op: Op, others: set[str], ours: set[str]) -> bool:
-    """Is one of the others called on the way to an op, and no call of the owner around it?"""
-    called = called_around(op)
-    for n, names in enumerate(called):
-        if names & others:
-            return not any(outer & ours for outer in called[n + 1 :])
-    return False
-
-
-def _layers(owner: Any) -> list[Any]:
-    """A Keras layer or model and the layers in it; of anything else itself."""
-    flatten = getattr(owner, "_flatten_layers", None)
-    return list(flatten()) if callable(flatten) else [owner]
+    return bool(others and uses) and all(calls_beside(op, others, ours) for op in uses)
 
 
 def _frozen_layers(listing: VariableList, variable: Any) -> list[Any]:
     """The frozen ones of the owner and its layers; if a variable is given, those that hold it."""
     owner = listing.owner
-    frozen = [m for m in _layers(owner) if getattr(m, "trainable", True) is False]
+    frozen = [m for m in layers_in(owner) if getattr(m, "trainable", True) is False]
     if variable is not None:
         frozen = [m for m in frozen if any(unwrap(v) is variable for v in getattr(m, "weights", ()))]
     return frozen
@@ -526,7 +434,6 @@ def _frozen(listing: VariableList, variable: Any) -> Place | None:
 
 
 TAKES = frozenset({"gradient", "jacobian", "apply_gradients", "apply", "minimize"})
-LISTS = {"trainable_variables", "trainable_weights", "variables", "weights"}
 
 
 def _list_line(listing: VariableList) -> Place | None:
@@ -574,29 +481,3 @@ def _made_alike(listing: VariableList, variable: Any) -> Op | None:
             if value is not None and value.dtype == variable.dtype and value.shape == variable.shape:
                 return listing.run.trace.producer[op.ins[0]]
     return None
-
-
-def _in_class(file: str, definition: syntax.Definition, name: str) -> bool:
-    tree = syntax.module(file)
-    for node in ast.walk(tree) if tree else ():
-        if isinstance(node, ast.ClassDef) and node.name == name:
-            return node.lineno <= definition.statement.lineno <= (node.end_lineno or node.lineno)
-    return False
-
-
-def _owner(call: Call, scope: UserScope) -> Any:
-    """The layer, model or module whose list the user's line, or the line that made the list, asks for."""
-    for place in call.where[:1]:
-        statement = syntax.statement_at(place.file, place.line)
-        found = list(_owners(statement, scope)) if statement is not None else []
-        for name in sorted(syntax.names(statement)) if statement is not None and not found else ():
-            for d in syntax.definitions(place.file, name, place.line)[-1:]:
-                found += _owners(d.value, scope)
-        if found:
-            return found[0]
-    return None
-
-
-def _owners(node: ast.AST, scope: UserScope) -> list[Any]:
-    names = [syntax.dotted(n.value) for n in ast.walk(node) if isinstance(n, ast.Attribute) and n.attr in LISTS]
-    return [scope.values[n] for n in names if is_owner(scope.values.get(n))]

@@ -220,6 +220,33 @@ def factor_is_saturated(case: Case) -> Finding | None:
     return _becomes_zero(case, factor) if factor is not None and _saturated_factor(case, factor) else None
 
 
+@rule(Kind.ZERO, rank=61, cause=MASKED)
+def other_weight_is_zero(case: Case) -> Finding | None:
+    """The source is multiplied with a weight that is trained and that is zero everywhere now. That is no mask: it was
+    started at zero. Where both are zero, neither gets a gradient, and both stay."""
+    zero = case.once(zero_cut)
+    factor = zero.factor if zero is not None else None
+    if zero is None or factor is None or factor.type not in op_types.READS or not factor.ins:
+        return None
+    run = case.recorded
+    weight = next((v for v in run.variables() if run.key(v) == factor.ins[0] and v.trainable), None)
+    if weight is None:
+        return None
+    found = _becomes_zero(case, zero.cut.op)
+    found.where += [p for p in place_of(factor) if p not in found.where]
+    name = str(weight.name).removesuffix(":0")
+    found.evidence += f"; the other factor is the weight `{name}`, which is zero everywhere"
+    found.fix = f"start `{name}` from small random numbers: another initializer than zeros"
+    own = case.asked.value
+    if isinstance(own, tf.Variable) and not np.any(np.asarray(tf.cast(tf.convert_to_tensor(own), tf.float64))):
+        found.evidence += ", and so is this one: neither gets a gradient, and both stay zero"
+    else:
+        found.fix = (
+            f"nothing, if `{name}` is meant to start at zero: it gets a gradient and leaves it; else {found.fix}"
+        )
+    return found
+
+
 @rule(Kind.ZERO, rank=62, cause=UNDERFLOW)
 def factor_underflows(case: Case) -> Finding | None:
     """The gradient is multiplied with a number that its dtype rounds to zero."""
