@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from types import FrameType, ModuleType
 from typing import Any
 
+import numpy as np
+
 from gradlab.doctor.recording.frames import Place, code_of, is_user_file
 from gradlab.doctor.recording.sources import Source, is_owner, unwrap
 from gradlab.doctor.source_code import syntax
@@ -208,8 +210,10 @@ def children(thing: Any) -> Iterator[tuple[str, Any]]:
     """What an object holds, by attribute, item, or name in a closure; nothing of it is called."""
     if isinstance(thing, dict):
         yield from ((f"[{k!r}]", v) for k, v in list(thing.items()))
-    elif isinstance(thing, (list, tuple, set, frozenset)):
+    elif isinstance(thing, (list, tuple, set, frozenset, deque)):
         yield from ((f"[{i}]", v) for i, v in enumerate(thing))
+    elif isinstance(thing, np.ndarray):
+        yield from ((f"[{i}]", v) for i, v in enumerate(thing.flat)) if thing.dtype == object else ()
     elif inspect.isfunction(thing) and thing.__closure__:
         for n, cell in zip(thing.__code__.co_freevars, thing.__closure__, strict=False):
             try:
