@@ -268,5 +268,7 @@ def test_reload_save_restart_kill_and_reopen(page):
     page.wait_for_timeout(1500)
     page.goto(f"{page.address}/lab/tree/two.ipynb?reset")
     page.locator(".jp-Cell").first.wait_for(timeout=60_000)
-    panels.nth(1).locator("figure canvas[data-kind]").first.wait_for(timeout=60_000)  # the file holds them, as they were
+    panels.nth(1).locator("figure canvas[data-kind]").first.wait_for(
+        timeout=60_000
+    )  # the file holds them, as they were
     works("run this cell again")
