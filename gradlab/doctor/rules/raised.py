@@ -95,7 +95,8 @@ def _no_tensor(case: Case) -> Finding | None:
 
 @rule(Kind.RAISES, rank=15, cause=SLICES)
 def slices_are_no_tensor(case: Case) -> Finding | None:
-    """The gradient is an IndexedSlices, and the function that asked for it ended with an exception in a later line."""
+    """The gradient is an IndexedSlices, and the function that asked for it, or one that called that, ended with an exception
+    in a later line."""
     line = failed_later(case.call) if case.call is not None and case.error is None else None
     if line is None:
         return None
