@@ -210,7 +210,7 @@ def user_frame(skip: int = 1) -> FrameType | None:
 
 def user_frames(frame: FrameType | None) -> list[FrameType]:
     """This frame of the learner's code and those that called it, innermost first."""
-    found = []
+    found: list[FrameType] = []
     while frame is not None and len(found) < CALLERS:
         if is_user_file(frame.f_code.co_filename):
             found.append(frame)
