@@ -14,6 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from gradlab.doctor import op_types
 from gradlab.doctor.recording import session
 from gradlab.doctor.recording.alive import instances, kinds_of
 from gradlab.doctor.recording.recorded_run import Run
@@ -50,7 +51,9 @@ def cases(
     if not sources:
         return []
     have = {run.key(s.value) for s in sources}
-    others = [v for v in read() if v.trainable and run.key(v) not in have]
+    # What the step itself writes to is a state (of a stateful layer of legacy Keras, for one): no list should have it.
+    written = {op.ins[0] for op in run.trace.ops if op_types.is_write(op.type) and op.ins}
+    others = [v for v in read() if v.trainable and run.key(v) not in have | written]
     if not others:
         return []
     elsewhere = {run.key(v) for v in map(unwrap, session.asked_for()) if isinstance(v, tf.Variable)}
