@@ -90,6 +90,7 @@ def switches(page):
 
 def tiles(panel):
     """{name of a source: (alternative text, pixels)} as they are now, once nothing slides any more."""
+    panel.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     panel.page.wait_for_timeout(550 if panel.locator("figure .gl-axis-rows:not(:empty)").count() else 50)
     found = panel.locator("figure.gl-tile").evaluate_all(
         "all => all.map(f => { const c = f.querySelector('canvas'); return [f.querySelector('.gl-name').textContent, c.getAttribute('aria-label'), c.toDataURL(), c.dataset.kind]; })"
