@@ -158,8 +158,8 @@ class Recorder:
             told.refill(tensors)
         here.graph = _graph()
         if before:
-            news = [variables.raw(v).read_value() for _, v in before]
-            self._tell(here, Updated(tuple(self.index[k] for k, _ in before), olds, news))
+            members = tuple(self.index[k] for k, _ in before)
+            self._tell(here, Updated(members, olds, [variables.raw(v) for _, v in before]))
         self._end(here)
         return outputs
 

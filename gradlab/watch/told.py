@@ -104,13 +104,13 @@ class Updated:
 
     members: tuple[int, ...]
     before: list[Any]
-    after: list[Any]
+    held: list[Any]  # the variables, read where the norms are taken
 
     def part(self) -> Part:
         return Part("update", self.members, (), 2 * len(self.members))
 
     def tensors(self) -> list[Any]:
-        return [*(b - a for a, b in zip(self.before, self.after, strict=True)), *self.before]
+        return [*(v.read_value() - old for old, v in zip(self.before, self.held, strict=True)), *self.before]
 
     def row(self, sizes: Any) -> Any:
         return sizes
