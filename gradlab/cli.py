@@ -67,38 +67,42 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
     and with "*"."""
     parser = argparse.ArgumentParser(prog="gradlab", description="Break gradients on purpose, and see what happens.")
     commands = parser.add_subparsers(dest="command", required=True)
-    listing = commands.add_parser("list", help="all scenarios, by name")
+
+    def add(name: str, help: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.")
+
+    explaining = add("explain", "run a script and explain the gradients its tapes were asked for")
+    explaining.set_defaults(run=_explain)
+    annotating = add("annotate", "run a script and print it with the gradients of its lines")
+    annotating.set_defaults(run=_annotate)
+    watching = add("watch", "run a script and watch the gradients of each model.fit in it")
+    watching.set_defaults(run=_watch)
+    listing = add("list", "print the names of all scenarios")
     listing.add_argument(
         "--into", type=Path, help="write the table of scenarios into this Markdown file (docs/scenarios.md)"
     )
     listing.set_defaults(run=_list)
-    tree = commands.add_parser("tree", help="from symptom to test to cause to repair, from the doctor's rules")
+    tree = add("tree", "print the decision tree: from symptom to test to cause to repair")
     tree.add_argument("--into", type=Path, help="write it into this Markdown file (docs/decision_tree.md)")
     tree.add_argument("--sheet", type=Path, help="write one page of A4 to print, as HTML, into this file")
     tree.set_defaults(run=_tree)
-    asking = commands.add_parser("questions", help="multiple-choice questions to print for a class, or the key to them")
+    asking = add("questions", "print multiple-choice questions for a class, or the key to them")
     asking.add_argument("names", nargs="*", help="which, by name, in this order; default: all")
     asking.add_argument("--key", action="store_true", help="the right letters and the reasons")
     asking.set_defaults(run=_questions)
-    rendering = commands.add_parser("render", help="build notebooks from their percent scripts")
+    rendering = add("render", "build notebooks from their percent scripts")
     rendering.add_argument("scripts", nargs="*", type=Path, help="scripts; default: all in the folder notebooks/")
     rendering.add_argument("--jobs", type=_at_least_one, default=2, help="how many at a time (default 2)")
     rendering.set_defaults(run=_render)
-    claims.configure(truth := commands.add_parser("claims", help="measure every claim; write or check the truth table"))
+    claims.configure(truth := add("claims", "measure every claim; write or check the truth table"))
     truth.set_defaults(run=claims.run)
-    explaining = commands.add_parser("explain", help="run a script and explain the gradients its tapes were asked for")
-    explaining.set_defaults(run=_explain)
-    annotating = commands.add_parser("annotate", help="run a script and print it with the gradients of its lines")
-    annotating.set_defaults(run=_annotate)
-    watching = commands.add_parser("watch", help="run a script and watch the gradients of each model.fit in it")
-    watching.set_defaults(run=_watch)
     if called in ("explain", "*"):
         _with_tensorflow("gradlab.doctor.frontends.command").configure(explaining)
     if called in ("annotate", "*"):
         _with_tensorflow("gradlab.lines.command").configure(annotating)
     if called in ("watch", "*"):
         _with_tensorflow("gradlab.watch.command").configure(watching)
-    site.configure(commands)
+    site.configure(add)
     return parser, commands.choices
 
 

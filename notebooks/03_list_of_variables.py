@@ -26,7 +26,7 @@ gradlab.start(keras=keras, device=device)
 # %% [markdown]
 # ## 1. Use a raw `tf.Variable` as a weight
 #
-# **Claim.** *A tf.Variable that a layer makes in __init__ instead of build is not tracked by the layer.*
+# **Claim.** *A tf.Variable that a layer makes in `__init__` instead of build is not tracked by the layer.*
 #
 # The switch changes the *kind* of variable: `self.add_weight` or `tf.Variable`. The knob `where` changes the *place*.
 #

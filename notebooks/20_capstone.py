@@ -2,8 +2,8 @@
 # # 20. Find five bugs in one training script
 #
 # A small network forecasts how many bikes are rented tomorrow. Its training script runs without an error, and it does not learn. There are **five
-# bugs** in it, of five different kinds. You find them with what you know from the other notebooks. A check at the end says how many are left. It
-# never says which.
+# bugs** in it, of five different kinds. You find them with what you know from the other notebooks. A check says how many are left. It never says
+# which.
 #
 # **Needs**: notebooks 1 to 10, or at least [2](02_integer_cast.ipynb), [3](03_list_of_variables.ipynb), [7](07_written_state.ipynb)
 # and [10](10_zero_and_nan.ipynb). **Gives**: you can search a script for lost gradients in an order that works. <!-- minutes -->
@@ -59,7 +59,7 @@ print({name: tuple(values.shape) for name, values in data.items()})
 # You may change the learning rate.)
 
 
-# %% tags=["script"]
+# %% tags=["script", "3 bugs"]
 def build():
     tf.keras.utils.set_random_seed(0)
     dense = tf.keras.layers.Dense
@@ -109,11 +109,10 @@ net, weights = build()
 print("the first losses:", [f"{float(train_step(net, weights, data)):.2g}" for _ in range(3)])
 
 # %% [markdown]
-# ## 4. Your tools
+# ## 4. What kind is each gradient?
 #
-# These three are plain TensorFlow, a few lines each. You can use them for your own code as well.
-#
-# 1. **What kind is each gradient?** `None`, zero, NaN, or a number: for every weight in the list, at the weights that `build` makes.
+# A tool of plain TensorFlow, which you can use for your own code as well: it prints for every weight in the list whether its gradient is `None`,
+# zero, NaN or a number, at the weights that `build` makes. Three of the five bugs show in what it prints.
 
 # %%
 from gradlab.lab.reading import classify, format_shape
@@ -130,7 +129,30 @@ def kinds(net, weights, data):
 # try: kinds(*build(), data)
 
 # %% [markdown]
-# 2. **Is the list complete?** The tape watches every trainable variable that is read. Count both.
+# ## 5. How many are left?
+#
+# Repair the script in part 2, run its cell again, and then this one. The check builds your network, takes a step, and compares how every part moved
+# with finite differences of your own loss. Where the loss jumps, a straight-through gradient counts as right. The check needs a few seconds.
+# The core of this notebook is done when **two are left**.
+
+# %%
+from gradlab.lab.capstone import bugs_left
+
+bugs_left(build, train_step, data)
+
+# %% [markdown]
+# If you are stuck:
+#
+# Hint: Run `kinds(*build(), data)`. It tells the None, the zero and the NaN apart, and names the weights.
+# Hint: Mend the NaN first. What is the slope of a root at 0?
+# Hint: For the None, look for what is constant between its steps. For the zero, look at where the ReLU starts.
+
+# %% [markdown]
+# ## 6. The two that are left (extra)
+#
+# The last two bugs do not show in `kinds`: every gradient in the list is a number now. Two more tools find them.
+#
+# 1. **Is the list complete?** The tape watches every trainable variable that is read. Count both.
 
 
 # %%
@@ -143,11 +165,11 @@ def watched_and_listed(net, weights, data):
 # try: watched_and_listed(*build(), data)
 
 # %% [markdown]
-# 3. **Is a gradient that looks fine the right one?** Move a weight a little along a direction, and see what the loss does (a central *finite
+# 2. **Is a gradient that looks fine the right one?** Move a weight a little along a direction, and see what the loss does (a central *finite
 #    difference*). Compare with what the gradient says about that direction. Two numbers that agree up to a few per cent are right.
 
 
-# %%
+# %% tags=["2 bugs"]
 def slope_twice(net, weight, data, step=1e-2):
     """d loss / d weight along a random direction: from the tape, and from two more runs."""
     value = tf.convert_to_tensor(weight).numpy()
@@ -167,17 +189,8 @@ def slope_twice(net, weight, data, step=1e-2):
 # try: net, weights = build(); slope_twice(net, weights[0], data)
 
 # %% [markdown]
-# ## 5. How many are left?
+# Repair the script in part 2 once more, and run its cell and the check in part 5 again.
 #
-# Repair the script in part 2, run its cell again, and then this one. The check builds your network, takes a step, and compares how every part moved
-# with finite differences of your own loss. Where the loss jumps, a straight-through gradient counts as right. The check needs a few seconds.
-
-# %%
-from gradlab.lab.capstone import bugs_left
-
-bugs_left(build, train_step, data)
-
-# %% [markdown]
 # When nothing is left, the loss should fall in this cell:
 
 # %%
@@ -188,7 +201,6 @@ print(f"first {losses[0]:.2g}, after 60 steps {losses[-1]:.2g}")
 # %% [markdown]
 # If you are stuck:
 #
-# Hint: Run `kinds(*build(), data)` first. It tells the None, the zero and the NaN apart, and names the weights.
 # Hint: For the list, count: `watched_and_listed(*build(), data)`. A layer has no weights before it is built or called.
 # Hint: The gradients that are left look right. `slope_twice` contradicts one of them. What happens to the state before it goes into that part?
 

@@ -85,6 +85,8 @@ def opened(page: Any, site: Path, address: str) -> list[Any]:
     page.goto("about:blank")  # an address that differs in its hash alone would not be opened anew
     page.goto(f"{site.as_uri()}/{address}")
     page.evaluate("Promise.all((window.gradlabHosts || []).map((host) => host.show()))")
+    # A margin is drawn anew when the page knows its width, in the frame after: once in 50 panels, on a busy machine, later than here.
+    page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
     places = page.locator("[data-panel]").all()
     for place in places:
         assert place.get_attribute("data-state") == "ready", place.inner_text()

@@ -20,6 +20,7 @@ from gradlab.claims.page import page, summary
 from gradlab.claims.sources import CLAIMS, DOCUMENTS
 from gradlab.claims.table import build, close, differences, unmeasured
 from gradlab.cli import main
+from gradlab.lab.markdown import as_markdown
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -81,7 +82,7 @@ def test_the_page_shows_every_claim_scenario_and_source_and_how_it_was_made(tabl
     text = page(table)
     assert "`gradlab claims`" in text.partition("## ")[0]
     for claim in table["claims"]:
-        assert f"\n### {claim['id']}\n" in text and claim["claim"] in text and claim["source"] in text
+        assert f"\n### {claim['id']}\n" in text and as_markdown(claim["claim"]) in text and claim["source"] in text
     for name, scenario in table["scenarios"].items():
         assert text.count(f"(`{name}`)") == 1, "shown once, and only named a second time"
         for side in ("off", "on"):

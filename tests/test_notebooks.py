@@ -165,8 +165,7 @@ def test_a_cell_that_tells_what_the_switch_did_folds_it(script):
 @each_script
 def test_a_notebook_can_be_done_in_half_an_hour(script):
     core, _ = core_and_extra(whole(script))
-    # The last exercise is a search in a whole script: the review timed it at three quarters of an hour.
-    assert minutes(core) <= (45 if script.stem == "20_capstone" else 32.5), "mark a section as (extra)"
+    assert minutes(core) <= 32.5, "mark a section as (extra)"
     assert script.stem.startswith("00") or "**Minutes**: about" in core[0].source
 
 

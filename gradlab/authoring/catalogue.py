@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradlab.lab.markdown import as_markdown
 from gradlab.lab.scenario import Scenario, load, names
 from gradlab.lab.verdict import in_words
 
@@ -72,5 +73,5 @@ def _row(scenario: Scenario, notebook: str, link: str, effects: bool) -> tuple[s
     three, two = (in_words(scenario.expected(keras)[1]) or "nothing changes" for keras in (3, 2))
     effect = three if three == two else f"Keras 3: {three}. Legacy Keras: {two}"
     where = f"[{notebook}]({link}{notebook}.ipynb)" if notebook else "none yet"
-    claim = f"{scenario.claim} ({', '.join(scenario.claims)})"
-    return f"`{scenario.name}`", scenario.switch[1], effect if effects else claim, where
+    claim = f"{as_markdown(scenario.claim)} ({', '.join(scenario.claims)})"
+    return f"`{scenario.name}`", as_markdown(scenario.switch[1]), effect if effects else claim, where

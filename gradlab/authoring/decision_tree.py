@@ -89,12 +89,12 @@ def page() -> str:
             "",
             f"Test: {symptom.test}. Learn it: [notebook {symptom.notebook[:2]}](../notebooks/{symptom.notebook}.ipynb).",
             "",
-            "| what it is | how it is told | what to do |",
+            "| what it is | how it is told (any of these) | what to do |",
             "| --- | --- | --- |",
-            *(_row(rule) for rule in _of(symptom)),
+            *(_row(rule, _reasons(symptom, rule)) for rule in _of(symptom)),
             "",
         ]
-    return "\n".join(lines) + LEARNS_NOTHING
+    return "\n".join([*lines, LEARNS_NOTHING])
 
 
 def _of(symptom: Symptom) -> list[Rule]:
@@ -107,9 +107,15 @@ def _of(symptom: Symptom) -> list[Rule]:
     return list(found.values())
 
 
-def _row(rule: Rule) -> str:
+def _reasons(symptom: Symptom, of: Rule) -> list[str]:
+    """How the doctor tells the cause of a rule, by each rule that finds it: the first is often a special case."""
+    asked = (rule for ask in symptom.asks for rule in rules() if rule.question == ask and rule.cause is of.cause)
+    return list(dict.fromkeys(" ".join(rule.reason.split("\n\n")[0].split()) for rule in asked))
+
+
+def _row(rule: Rule, reasons: list[str]) -> str:
     assert rule.cause is not None
-    reason = " ".join(rule.reason.split("\n\n")[0].split())
+    reason = "<br>".join(reasons if len(reasons) == 1 else [f"({i}) {reason}" for i, reason in enumerate(reasons, 1)])
     fix = f"{rule.cause.fix}{' (it may be meant)' if rule.cause.by_design else ''}"
     return f"| {_cell(rule.cause.what)} | {_cell(reason)} | {_cell(fix)} |"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gradlab.lab.markdown import as_markdown
 from gradlab.lab.questions import Question, all_questions, load_question
 
 
@@ -19,9 +20,9 @@ def handout(names: Sequence[str] = ()) -> str:
     """
     parts = ["# Questions on gradients\n"]
     for number, question in enumerate(_chosen(names), 1):
-        answers = "\n".join(f"- [ ] **{letter}.** {answer.text}" for letter, answer in question.lettered)
+        answers = "\n".join(f"- [ ] **{letter}.** {as_markdown(answer.text)}" for letter, answer in question.lettered)
         parts.append(
-            f"## {number}. {question.title}\n\n```python\n{question.code.rstrip()}\n```\n\n{question.question}\n\n{answers}\n"
+            f"## {number}. {as_markdown(question.title)}\n\n```python\n{question.code.rstrip()}\n```\n\n{as_markdown(question.question)}\n\n{answers}\n"
         )
     return "\n".join(parts)
 
@@ -34,8 +35,8 @@ def key(names: Sequence[str] = ()) -> str:
     """
     parts = ["# Key\n"]
     for number, question in enumerate(_chosen(names), 1):
-        reasons = "\n".join(f"- **{letter}.** {answer.why}" for letter, answer in question.lettered)
-        parts.append(f"## {number}. {question.title}: {question.right}\n\n{reasons}\n")
+        reasons = "\n".join(f"- **{letter}.** {as_markdown(answer.why)}" for letter, answer in question.lettered)
+        parts.append(f"## {number}. {as_markdown(question.title)}: {question.right}\n\n{reasons}\n")
     return "\n".join(parts)
 
 

@@ -18,13 +18,14 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from gradlab.lab.markdown import as_markdown
 from gradlab.lab.questions import load_question
 
 # Minutes. A panel and a short exercise as they were timed in a review of the first notebooks; the rates of reading are those of
 # somebody who reads a second language and follows the code, and give the review's times for those notebooks to a few minutes.
 A_PANEL, AN_EXERCISE, A_LONG_ONE = 1.7, 3.5, 8.0
 A_VOTE = 1.0  # a claim, the switched lines of its code and a click: as fifteen words and ten lines take to read; not timed yet
-FIVE_BUGS = 30.0  # the script of the last exercise, as the review timed it
+A_BUG = 6.0  # of the script in the last exercise: the review timed 30 minutes for its five
 LONG_ENOUGH = 20  # minutes: a shorter notebook needs no place to stop
 WORDS, LINES = 150, 10  # of prose and of code, read in a minute
 
@@ -116,7 +117,9 @@ def minutes(cells: list[Any]) -> float:
         total += len(prose.split()) / WORDS + sum(bool(line.strip()) for line in code.splitlines()) / LINES
         total += A_PANEL * len(re.findall(r"Panel\(", code)) + AN_EXERCISE * ("exercise" in tags)
         total += A_VOTE * sum(names.count('"') // 2 for names in re.findall(r"\bVotes\(([^)]*)\)", code))
-        total += A_LONG_ONE * ("write" in tags) + FIVE_BUGS * ("script" in tags)
+        total += A_LONG_ONE * ("write" in tags) + A_BUG * sum(
+            int(tag.split()[0]) for tag in tags if tag.endswith(" bugs")
+        )
     return total
 
 
@@ -188,13 +191,13 @@ def _link_terms(notebook: Any, terms: list[str]) -> None:
 
 def _question(key: str) -> str:
     question = load_question(key)
-    answers = "\n".join(f"- **{letter}.** {answer.text}" for letter, answer in question.lettered)
-    return f"```python\n{question.code}\n```\n\n**Question.** {question.question}\n\n{answers}"
+    answers = "\n".join(f"- **{letter}.** {as_markdown(answer.text)}" for letter, answer in question.lettered)
+    return f"```python\n{question.code}\n```\n\n**Question.** {as_markdown(question.question)}\n\n{answers}"
 
 
 def _answers(key: str) -> str:
     lines = "\n".join(
-        f"- **{letter}** is {'right' if answer.right else 'wrong'}: “{answer.text}” {answer.why}"
+        f"- **{letter}** is {'right' if answer.right else 'wrong'}: “{as_markdown(answer.text)}” {as_markdown(answer.why)}"
         for letter, answer in load_question(key).lettered
     )
     decided = "flipped" if load_question(key).scenario else "run the cell"  # code without a switch is run, not flipped

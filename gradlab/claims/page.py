@@ -11,6 +11,7 @@ from typing import Any
 
 from gradlab.claims.sources import DOCUMENTS
 from gradlab.claims.table import KERAS
+from gradlab.lab.markdown import as_markdown
 from gradlab.lab.reading import MEASURED, Kind
 from gradlab.lab.verdict import in_words
 
@@ -64,13 +65,19 @@ def _glance(table: Mapping[str, Any]) -> str:
     lines = ["| id | claim | Keras 3 | legacy Keras | source |", "| --- | --- | --- | --- | --- |"]
     for c in table["claims"]:
         three, two = (c["verdict"].get(k, "not measured") for k in KERAS)
-        lines.append(f"| [{c['id']}](#{c['id'].lower()}) | {_cell(c['claim'])} | {three} | {two} | {_source(c)} |")
+        lines.append(
+            f"| [{c['id']}](#{c['id'].lower()}) | {_cell(as_markdown(c['claim']))} | {three} | {two} | {_source(c)} |"
+        )
     return "\n".join(lines)
 
 
 def _claim(claim: Mapping[str, Any], scenarios: Mapping[str, Any], shown: set[str]) -> str:
     """A claim with all its programs; a program that an earlier claim has shown is only named."""
-    parts = [f"### {claim['id']}\n", f"*{claim['claim']}* ({_source(claim)})\n", _verdict(claim["verdict"])]
+    parts = [
+        f"### {claim['id']}\n",
+        f"*{as_markdown(claim['claim'])}* ({_source(claim)})\n",
+        _verdict(claim["verdict"]),
+    ]
     for name in sorted(claim["scenarios"], key=lambda n: n not in claim["decided by"]):
         role = "decides" if name in claim["decided by"] else "shows what happens nearby"
         if name in shown:
@@ -94,9 +101,11 @@ def _verdict(verdict: Mapping[str, str]) -> str:
 
 
 def _scenario(name: str, scenario: Mapping[str, Any], role: str) -> str:
-    parts = [f"#### {scenario['title']} (`{name}`)\n"]
-    parts.append(f"This run {role}. It tests: *{scenario['claim']}*\n")
-    parts.append(f"- Switch off: {scenario['switch'][0]}\n- Switch on: {scenario['switch'][1]}")
+    parts = [f"#### {as_markdown(scenario['title'])} (`{name}`)\n"]
+    parts.append(f"This run {role}. It tests: *{as_markdown(scenario['claim'])}*\n")
+    parts.append(
+        f"- Switch off: {as_markdown(scenario['switch'][0])}\n- Switch on: {as_markdown(scenario['switch'][1])}"
+    )
     parts += [f"- {line}" for line in _predicted(scenario)]
     parts += [f"- {_NAME[k]} raised `{_tidy(scenario[k]['on']['error'])}`" for k in KERAS if scenario[k]["on"]["error"]]
     return "\n".join(parts) + "\n\n" + _figures(scenario) + "\n"

@@ -178,7 +178,7 @@ def helps(cache: Path) -> dict[str, str]:
         program = "import json; from gradlab import cli; print(json.dumps(cli.helps()))"
         done = subprocess.run(
             [sys.executable, "-c", program],
-            env={**_environment(), "COLUMNS": "100"},
+            env={**_environment(), "COLUMNS": "76"},
             capture_output=True,
             text=True,
             check=True,

@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 NEEDED = {"sphinx": "sphinx", "myst_nb": "myst-nb", "pydata_sphinx_theme": "pydata-sphinx-theme"}
 
 
-def configure(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the commands to the command line's."""
-    site = commands.add_parser("site", help="build the static site, in which every panel works without a kernel")
+def configure(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    """Add the commands to the command line's; `add` takes a name and what the command does."""
+    site = add("site", "build the static site, in which every panel works without a kernel")
     site.add_argument(
         "target", type=Path, metavar="DIR", help="the folder for the site; an older site in it is replaced"
     )
@@ -33,14 +34,12 @@ def configure(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     site.add_argument("--serve", action="store_true", help="then serve it on 127.0.0.1 until Ctrl-C")
     site.add_argument("--port", type=int, default=8000, help="for --serve (default 8000)")
     site.set_defaults(run=_site)
-    export = commands.add_parser("export", help="write one panel as one HTML file that needs nothing else")
+    export = add("export", "write one panel as one HTML file that needs nothing else")
     export.add_argument("scenario", help="its name; `gradlab list` prints them")
     export.add_argument("file", type=Path, metavar="FILE.html")
     _computing(export)
     export.set_defaults(run=_export)
-    links = commands.add_parser(
-        "links", help="write the links to Binder, Colab, nbgitpuller and the site into README and notebooks"
-    )
+    links = add("links", "write the links to Binder, Colab, nbgitpuller and the site into README and notebooks")
     links.add_argument("repository", metavar="OWNER/REPO", help="the repository on GitHub that holds your copy")
     links.add_argument("--branch", default="main", help="a branch or tag (default main)")
     links.add_argument(

@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from gradlab.lab.markdown import as_markdown
 from gradlab.lab.questions import Question
 from gradlab.site.compute import INFLUENCE
 from gradlab.site.lessons import DONE, place
@@ -30,6 +31,7 @@ def toctree(entries: Iterable[str], caption: str = "", depth: int = 1, hidden: b
 
 HOME = "integer_cast"  # the panel of the first page, which asks about a cast to an integer
 DOCTOR = "18_gradient_doctor"  # the lesson for those who have a None
+RETURNED = {"Report", "LineGradients", "ThroughTime", "Reading", "Side"}  # nobody makes these by hand
 TEACH = "docs/teaching.md"  # has a place of its own in the menu
 
 
@@ -97,7 +99,7 @@ def scenarios(names: Sequence[str]) -> str:
 
 def scenario(plan: Plan, words: str, notebook: str) -> str:
     """One panel on a page of its own, with its knobs in words."""
-    title, claim = _literals(plan.name)
+    title, claim = map(as_markdown, _literals(plan.name))
     knobs = [
         f"- `{knob['name']}`: {_span(axis['values'])}"
         + (f" ({len(axis['values'])} of {axis['of']} values on this page)" if len(axis["values"]) < axis["of"] else "")
@@ -170,13 +172,20 @@ def questions(found: Sequence[Question], names: set[str]) -> str:
         "",
     ]
     for question in found:
-        parts += [f"## {question.title}", "", f"```python\n{question.code}\n```", "", question.question, ""]
+        parts += [
+            f"## {as_markdown(question.title)}",
+            "",
+            f"```python\n{question.code}\n```",
+            "",
+            as_markdown(question.question),
+            "",
+        ]
         for letter, answer in question.lettered:
             said = "Right." if answer.right else "Not so."
             parts += [
                 f'<details class="gradlab-answer"><summary>{letter}. {_inline(answer.text)}</summary>',
                 "",
-                f"**{said}** {answer.why}",
+                f"**{said}** {as_markdown(answer.why)}",
                 "",
                 "</details>",
                 "",
@@ -218,7 +227,8 @@ def reference(helps: Mapping[str, str]) -> dict[str, str]:
 def _api(name: str) -> str:
     kind = "class" if name[0].isupper() else "function"
     options = "\n   :members:" if kind == "class" else ""
-    return f"```{{eval-rst}}\n.. auto{kind}:: gradlab.{name}{options}\n```\n"
+    made = "()" if name in RETURNED else ""
+    return f"```{{eval-rst}}\n.. auto{kind}:: gradlab.{name}{made}{options}\n```\n"
 
 
 def command_line(helps: Mapping[str, str]) -> str:
