@@ -165,12 +165,11 @@ class Recorder:
 
     def _end(self, here: Replica) -> None:
         """After the step: write what it told, and copy batch and weights if it was the first, or the first bad one."""
-        count, (row, place, measured) = here.count.read_value(), self._now(here)
         if not here.late:
             if here.capture.exact:
-                wanted = tf.logical_or(tf.equal(here.bad, count), tf.equal(count, 1))
-                rarely(wanted, lambda: here.capture.end(here.count, here.bad))
+                here.capture.end(here.count, here.bad)
             return
+        count, (row, place, measured) = here.count.read_value(), self._now(here)
         computed = [told for told in here.told if isinstance(told, Computed)]
         live = [g for told in computed for g in told.live]
         ring = self._ring(here, "end", here.told)
