@@ -259,7 +259,8 @@ class Watch(tf.keras.callbacks.Callback):
         self._last_read = time.monotonic()
 
     def _add(self, read: Block, loss_fn: Callable[[], Any] | None = None) -> None:
-        names, found = self.record.names, []
+        names = self.record.names
+        found: list[Alarm] = []
         for rule in self._rules:
             if not rule.quiet(read, names):
                 found += [a for seen in read.columns for a in rule.see(seen, names, self._listed)]

@@ -297,7 +297,8 @@ class Recorder:
         last = self.steps()
         steps = np.arange(max(after, last - self.rows) + 1, last + 1)
         stamps, places = (steps - 1) % STAMPS + 1, (steps - 1) % self.rows
-        found, measured = [], np.zeros(len(steps), bool)
+        found: list[columns.Rows] = []
+        measured = np.zeros(len(steps), bool)
         for number, replica in self.replicas.items():
             for ring in list(replica.rings.values()):
                 memory = ring.memory.numpy()[places]

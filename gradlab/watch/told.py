@@ -174,7 +174,8 @@ def rows(told: Sequence[Told], size: Callable[[list[Any]], Any]) -> list[Any]:
     """The numbers of each, as vectors. `size`: takes the norms of all tensors together, as one vector."""
     needed = [one.tensors() for one in told]
     sizes = size([t for some in needed for t in some])
-    out, start = [], 0
+    out: list[Any] = []
+    start = 0
     for one, some in zip(told, needed, strict=True):
         out.append(one.row(sizes[start : start + len(some)]))
         start += len(some)
