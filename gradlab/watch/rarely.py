@@ -8,12 +8,12 @@ from typing import Any
 import tensorflow as tf
 
 
-def rarely(wanted: Any, act: Callable[[], None], xla: bool = False) -> None:
+def rarely(wanted: Any, act: Callable[[], None]) -> None:
     """Run `act()` where the scalar bool `wanted` is true. It returns nothing: it writes variables.
 
     `tf.cond` is made into a switch for each tensor and variable that is used inside, at every step: of the weights before and
     after, that is more ops than all else. The op `If` is one, and looks at its inputs only when it runs. It runs its
-    branch on one device, so `tf.cond` it is where there are several devices, and in what XLA compiles (`xla`).
+    branch on one device, so `tf.cond` it is where there are several devices.
     """
 
     def acted() -> Any:
@@ -24,7 +24,7 @@ def rarely(wanted: Any, act: Callable[[], None], xla: bool = False) -> None:
         act()
     elif tf.executing_eagerly():
         return
-    elif xla or len(tf.config.list_logical_devices()) > 1:
+    elif len(tf.config.list_logical_devices()) > 1:
         tf.cond(wanted, acted, lambda: tf.constant(0))
     else:
         then = tf.function(acted, autograph=False).get_concrete_function()

@@ -7,11 +7,11 @@ write norms into small ring variables; Python reads those every few steps. Layou
 - one `Ring` for each place in the step that writes: `[rows, 1 + numbers]`. Column 0 is the number of the step (so a row
   that a step did not write is told from one that it did), the others are those of its parts, one after another.
 
-With one replica all that a step tells is written at its end, as one row: few ops, none of them inside what XLA compiles,
-which returns the gradients instead. What is told where its tensors cannot reach the end (a function or a loop inside
-`train_step`, several replicas) is written there, into a ring of its own.
+With one replica all that a step tells is written at its end, as one row: few ops. What XLA compiles returns that row. What
+is told where its tensors cannot reach the end (a function or a loop inside `train_step`, several replicas) is written
+there, into a ring of its own.
 
-The norms are taken in float32. Where one is not finite or may be wrong (`norms.doubtful`), and at the first step, the rest
+Outside of XLA the norms are taken in float32. Where one is not finite or may be wrong (`norms.doubtful`), and at the first step, the rest
 is done: all again in float64, the note of a bad step, the copy of the batch and the weights. With `every` above 1 other
 steps have one number instead, a sum of squares of all gradients, and the same is done where that is not finite.
 
@@ -34,7 +34,7 @@ from gradlab.watch import columns, norms, variables
 from gradlab.watch.capture import Capture
 from gradlab.watch.hooks import listening
 from gradlab.watch.rarely import rarely
-from gradlab.watch.told import Applied, Computed, Histograms, Loss, Told, Updated, rows
+from gradlab.watch.told import Applied, Computed, Histograms, Loss, Told, Updated, bad, rows
 
 STAMPS = 1 << 20  # step numbers are kept as float32, modulo this: float32 holds whole numbers up to 2^24
 
@@ -84,9 +84,7 @@ class Recorder:
             self.names, self.watched, self.index = list(earlier.names), list(earlier.watched), dict(earlier.index)
         self.replicas: dict[int, Replica] = {}
         self.traces = 0
-        self.apart: list[
-            Any
-        ] = []  # trainable variables that the first step read and that belong to nothing of the model
+        self.apart: list[Any] = []  # trainable variables that the first step read, of nothing in the model
         self.loss_word = ""  # where the loss was taken from
         self._lock = threading.RLock()  # replicas are traced in threads of their own
         self.xla = False
@@ -138,15 +136,15 @@ class Recorder:
         if here.capture.exact:
             here.capture.begin(self.model, data)
         here.count.assign_add(1)
-        held = here.capture.values() if here.capture.exact else {}
-        before = [(variables.key(v), v) for v in self.watched if self.ratios and _readable(v)]
-        olds = [held[k] if k in held else variables.raw(v).read_value() for k, v in before]
         here.late = here.capture.exact and tf.distribute.get_strategy().num_replicas_in_sync == 1
+        held = here.capture.values() if jit == "no" else {}  # XLA reads at no cost, and each input costs it some
 
-        def inner(data: Any) -> Any:
+        def inner(data: Any) -> tuple[Any, Any]:
             self.traces += 1
             here.order, here.lost, here.told = 0, False, []
             here.thread, here.graph = threading.get_ident(), _graph()
+            before = [(variables.key(v), v) for v in self.watched if self.ratios and _readable(v)]
+            olds = [held[k] if k in held else variables.raw(v).read_value() for k, v in before]
             with listening(self), reading() as read:
                 outputs = original(data)
                 seen = read() if self.traces == 1 else []
@@ -156,17 +154,20 @@ class Recorder:
                 if loss is not None:
                     self.loss_word = "as logged: the mean over the epoch so far"
                     self._tell(here, Loss(loss))
-            return outputs, [told.loose() for told in here.told]
+            if before:
+                members = tuple(self.index[k] for k, _ in before)
+                self._tell(here, Updated(members, olds, [variables.raw(v) for _, v in before]))
+            return outputs, self._numbers(here) if jit == "inside" else None
 
         run = tf.function(inner, jit_compile=True, reduce_retracing=True, autograph=False) if jit == "inside" else inner
-        outputs, loose = run(data)
-        for told, tensors in zip(here.told, loose, strict=True):
-            told.refill(tensors)
-        here.graph = _graph()
-        if before:
-            members = tuple(self.index[k] for k, _ in before)
-            self._tell(here, Updated(members, olds, [variables.raw(v) for _, v in before]))
-        self._end(here)
+        outputs, numbers = run(data)
+        if numbers is not None:
+            self._end_of_compiled(here, *numbers)
+        elif here.late:
+            self._end(here)
+        elif here.capture.exact:
+            here.capture.end(here.count, here.bad)
+        here.told = []  # these hold gradients in eager mode, else the graph
         return outputs
 
     def _look_apart(self, read: list[Any]) -> None:
@@ -182,13 +183,8 @@ class Recorder:
 
     def _end(self, here: Replica) -> None:
         """After the step: write what it told, and copy batch and weights if it was the first, or the first bad one."""
-        if not here.late:
-            if here.capture.exact:
-                here.capture.end(here.count, here.bad)
-            return
-        count, (row, place, measured) = here.count.read_value(), self._now(here)
-        computed = [told for told in here.told if isinstance(told, Computed)]
-        live = [g for told in computed for g in told.live]
+        row, place, measured = self._now(here)
+        live = [g for told in here.told if isinstance(told, Computed) for g in told.live]
         ring = self._ring(here, "end", here.told)
 
         def write(size: Callable[[list[Any]], Any]) -> list[Any]:
@@ -197,16 +193,10 @@ class Recorder:
             return found
 
         def closely() -> None:
-            found = write(norms.exact if measured is True else norms.norms)
-            for told, numbers in zip(here.told, found, strict=True):
-                if isinstance(told, Computed):
-                    self._note(here, told.bad(numbers))
+            self._note(here, bad(here.told, write(norms.exact if measured is True else norms.norms)))
             here.capture.end(here.count, here.bad)
 
-        # Another place in the step that has a ring of its own may have met a bad gradient before.
-        wanted = tf.equal(count, 1)
-        if here.order:
-            wanted = tf.logical_or(wanted, tf.equal(here.bad, count))
+        wanted = self._first(here)
         if measured is True:
             sizes: list[Any] = []
 
@@ -222,6 +212,33 @@ class Recorder:
                 fine = tf.math.is_finite(norms.quick_total(live))
                 wanted = tf.logical_or(wanted, tf.logical_not(fine))
         rarely(wanted, closely)
+
+    def _numbers(self, here: Replica) -> tuple[Any, Any]:
+        """(all that the step told, whether a gradient is bad), made within what XLA compiles.
+
+        A gradient that is returned from there, or that a branch needs, is put into memory, which XLA does not do by
+        itself with all of them: then it computes the update in another way, and the last bit of a weight may change.
+        What is added to its loops, as a sum is, leaves the rest as it was. So numbers are returned, at every step.
+        """
+        found = rows(here.told, lambda tensors: norms.norms(tensors, True))
+        return tf.concat(found, 0) if found else tf.zeros([0]), bad(here.told, found)
+
+    def _end_of_compiled(self, here: Replica, numbers: Any, is_bad: Any) -> None:
+        """The same as `_end` for these numbers."""
+        row, place, measured = self._now(here)
+        ring = self._ring(here, "end", here.told)
+        ring.memory.scatter_nd_update(place, [tf.concat([_stamp(row, measured, is_bad), numbers], 0)])
+
+        def closely() -> None:
+            self._note(here, is_bad)
+            here.capture.end(here.count, here.bad)
+
+        rarely(tf.logical_or(self._first(here), is_bad), closely)
+
+    def _first(self, here: Replica) -> Any:
+        """Whether this is the first step, or another place in it that has a ring of its own met a bad gradient."""
+        first = tf.equal(here.count.read_value(), 1)
+        return tf.logical_or(first, tf.equal(here.bad, here.count)) if here.order else first
 
     def _now(self, here: Replica) -> tuple[Any, Any, Any]:
         """(the number of the step at hand as it stands in a ring, its place there, whether to measure it)."""
@@ -280,17 +297,19 @@ class Recorder:
         row, place, wanted = self._now(here)
         if wanted is not True:
             wanted = tf.logical_or(wanted, tf.equal(here.bad, here.count))
-            if isinstance(told, Computed) and told.live:
+            if isinstance(told, Computed) and told.live and not self.xla:
                 fine = tf.math.is_finite(norms.quick_total(told.live))
                 wanted = tf.logical_or(wanted, tf.logical_not(fine))
 
         def write() -> None:
-            (numbers,) = rows([told], lambda tensors: norms.norms(tensors, self.xla))
-            ring.memory.scatter_nd_update(place, [tf.concat([row, numbers], 0)])
+            found = rows([told], lambda tensors: norms.norms(tensors, self.xla))
+            is_bad = bad([told], found)
+            stamp = _stamp(row, wanted, is_bad) if self.xla else row
+            ring.memory.scatter_nd_update(place, [tf.concat([stamp, *found], 0)])
             if isinstance(told, Computed):
-                self._note(here, told.bad(numbers))
+                self._note(here, is_bad)
 
-        rarely(wanted, write, self.xla)
+        rarely(True if self.xla else wanted, write)  # XLA: no branch, as `_numbers` says
 
     def _ring(self, here: Replica, where: Any, told: list[Told]) -> Ring:
         """Its memory: the same for each trace that tells the same in the same place."""
@@ -335,6 +354,11 @@ class Recorder:
         """The first step with a gradient that is not finite (overflow of a loss scale above 1 left out)."""
         found = [int(r.bad.numpy()) for r in self.replicas.values()]
         return min((n for n in found if n >= 0), default=None)
+
+
+def _stamp(row: Any, measured: Any, is_bad: Any) -> Any:
+    """What marks the row of a step as written: its number, or 0 where it was not to be measured."""
+    return row if measured is True else tf.where(tf.logical_or(measured, is_bad), row, 0.0)
 
 
 def _graph() -> Any:

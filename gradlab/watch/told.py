@@ -1,8 +1,7 @@
 """What the hooks tell while a step is traced, and the row of numbers that is made of it.
 
 Each class is one kind of `columns.Part`. `tensors` are those whose norms it needs: those of a whole step are taken together.
-`row` makes its numbers from these. `loose` and `refill` take its tensors out and put others in: those that a function
-compiled by XLA returns, in place of those inside of it.
+`row` makes its numbers from these.
 """
 
 from __future__ import annotations
@@ -26,10 +25,6 @@ class Told(Protocol):
     def tensors(self) -> list[Any]: ...
 
     def row(self, sizes: Any) -> Any: ...
-
-    def loose(self) -> list[Any]: ...
-
-    def refill(self, tensors: list[Any]) -> None: ...
 
 
 @dataclass
@@ -65,15 +60,6 @@ class Computed:
         found = tf.reduce_any(tf.logical_not(tf.math.is_finite(row[1 : 1 + len(self.members)])))
         return found if self.overflow is None else tf.logical_and(found, self.overflow <= 1.0)
 
-    def loose(self) -> list[Any]:
-        return [*self.live, *(t for t in (self.scale, self.overflow) if t is not None)]
-
-    def refill(self, tensors: list[Any]) -> None:
-        fresh = iter(tensors)
-        self.gradients = [None if g is None else next(fresh) for g in self.gradients]
-        self.scale = None if self.scale is None else next(fresh)
-        self.overflow = None if self.overflow is None else next(fresh)
-
 
 @dataclass
 class Applied:
@@ -90,12 +76,6 @@ class Applied:
 
     def row(self, sizes: Any) -> Any:
         return sizes
-
-    def loose(self) -> list[Any]:
-        return list(self.gradients)
-
-    def refill(self, tensors: list[Any]) -> None:
-        self.gradients = tensors
 
 
 @dataclass
@@ -115,12 +95,6 @@ class Updated:
     def row(self, sizes: Any) -> Any:
         return sizes
 
-    def loose(self) -> list[Any]:
-        return []  # made outside of what XLA compiles
-
-    def refill(self, tensors: list[Any]) -> None:
-        return None
-
 
 @dataclass
 class Histograms:
@@ -139,14 +113,6 @@ class Histograms:
     def row(self, sizes: Any) -> Any:
         return tf.concat([histograms.histogram(g, self.scale) for g in self.gradients], 0)
 
-    def loose(self) -> list[Any]:
-        return [*self.gradients, *([] if self.scale is None else [self.scale])]
-
-    def refill(self, tensors: list[Any]) -> None:
-        if self.scale is not None:
-            *tensors, self.scale = tensors
-        self.gradients = tensors
-
 
 @dataclass
 class Loss:
@@ -163,12 +129,6 @@ class Loss:
     def row(self, sizes: Any) -> Any:
         return tf.reshape(self.value, [1])
 
-    def loose(self) -> list[Any]:
-        return [self.value]
-
-    def refill(self, tensors: list[Any]) -> None:
-        (self.value,) = tensors
-
 
 def rows(told: Sequence[Told], size: Callable[[list[Any]], Any]) -> list[Any]:
     """The numbers of each, as vectors. `size`: takes the norms of all tensors together, as one vector."""
@@ -180,3 +140,9 @@ def rows(told: Sequence[Told], size: Callable[[list[Any]], Any]) -> list[Any]:
         out.append(one.row(sizes[start : start + len(some)]))
         start += len(some)
     return out
+
+
+def bad(told: Sequence[Told], found: Sequence[Any]) -> Any:
+    """Whether one of these rows of `rows` says that a gradient is not finite: a scalar bool."""
+    said = [one.bad(numbers) for one, numbers in zip(told, found, strict=True) if isinstance(one, Computed)]
+    return tf.reduce_any(tf.stack(said)) if said else tf.constant(False)
