@@ -1,4 +1,5 @@
 // Whether anybody answers: a dead, busy or absent kernel is said in the panel, with what still works and what to do.
+import { keepInSaves } from "./saved.js";
 
 const POLL = 500; // milliseconds; with PATIENCE, a silence is named within 2 s
 const PATIENCE = 1200; // milliseconds without an answer, from when it is worth a word
@@ -34,6 +35,7 @@ export class Link {
     this.model = model; this.tell = tell; this.drawn = drawn; this.said = ""; this.again = AGAIN; this.sent = 0;
     this.asked = 0; this.since = 0; this.lost = false; this.closed = false; this.pinged = 0; this.heard = false; this.later = 0;
     this.first = this.kernel?.id;
+    keepInSaves(model.widget_manager);
     this.watched = this.kernel; // its signal tells a restart that is over before the next look
     this.heed = (/** @type {any} */ _, /** @type {string} */ status) => { if (RESTARTS.includes(status)) this.lost = true; this.look(); };
     this.watched?.statusChanged?.connect?.(this.heed);
