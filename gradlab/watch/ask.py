@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from gradlab.lab.reading import Kind
+from gradlab.runtime.exceptions import sentence
 from gradlab.watch import variables
 from gradlab.watch.alarm import Alarm
 from gradlab.watch.recorder import Recorder
@@ -156,7 +157,7 @@ def _put_in(state: dict[Any, tuple[Any, Any]]) -> Iterator[None]:
 def failed(error: Exception) -> Note:
     """What is kept in place of a report where the doctor itself failed: the training goes on, and it is said twice."""
     words = (
-        f"gradlab's doctor failed on this step with {type(error).__name__}: {error}. The training went on. Where "
+        f"gradlab's doctor failed on this step with {sentence(error)}. The training went on. Where "
         "the traceback ends in gradlab, the fault is gradlab's: please report it.\n"
         + "".join(traceback.format_exception(error))
     )

@@ -13,7 +13,7 @@ from gradlab.runtime.arguments import names
 from gradlab.runtime.keras_backend import require_tensorflow
 from gradlab.watch import rules
 from gradlab.watch.alarm import Alarm
-from gradlab.watch.columns import Column, column
+from gradlab.watch.columns import Block, Column
 from gradlab.watch.guard import Guard
 from gradlab.watch.loop import Loop
 from gradlab.watch.record import Record
@@ -112,6 +112,7 @@ class Watch(tf.keras.callbacks.Callback):
         self._unread = 0  # steps, at most, since the rings were read
         self._at_once = 1  # steps in one call of the train function
         self._last_read = 0.0
+        self._traces = -1  # of the recorder, when `_listed` was asked for
         self._busy = False
         self._listed: set[int] = set()
         self._asked: set[str] = set()
@@ -151,6 +152,7 @@ class Watch(tf.keras.callbacks.Callback):
         _watched[self.model] = self
         if self._guard is None or self._guard.model is not self.model or not self._guard.fits():
             self._before, self._taken, self._unread = self.record.steps, 0, 0
+            self._traces = -1
             self._at_once = _steps_in_one_call(self.model)
             earlier = self._guard.recorder if self._guard is not None and self._guard.model is self.model else None
             self.recorder = Recorder(
@@ -230,7 +232,7 @@ class Watch(tf.keras.callbacks.Callback):
     def _take(self, seen: Column, names: list[str], loss_fn: Callable[[], Any] | None) -> None:
         self.record.names = names
         self._listed = set(range(len(names)))
-        self._add(seen, loss_fn)
+        self._add(Block.of(seen), loss_fn)
         self._show()
 
     # --- reading ------------------------------------------------------------------------------------------------------
@@ -247,16 +249,14 @@ class Watch(tf.keras.callbacks.Callback):
         if self._guard is None or self._busy:
             return
         self.record.names, self.record.loss_word = self.recorder.names, self.recorder.loss_word
-        self._listed = self.recorder.listed()
+        if self._traces != self.recorder.traces:  # what is trained is settled when a step is traced
+            self._traces, self._listed = self.recorder.traces, self.recorder.listed()
         self._unread = 0
-        for found in self.recorder.read(self._taken):
-            self._taken = found["step"]
-            if any(site.kind == "computed" for _, site, _, _ in found["rows"]):
-                seen = column(found, len(self.recorder.names))
-                seen.step += self._before
-                self._add(seen)
-            else:
-                self.record.steps = self._before + found["step"]
+        self._taken, read = self.recorder.read(self._taken)
+        if len(read.steps):
+            read.steps = read.steps + self._before
+            self._add(read)
+        self.record.steps = self._before + self._taken
         self._last_read = time.monotonic()
         if self.ask and self.recorder.apart:
             self._ask_apart()
@@ -275,13 +275,23 @@ class Watch(tf.keras.callbacks.Callback):
             self._busy = False
         self._sound([alarm] if alarm is not None else [])
 
-    def _add(self, seen: Column, loss_fn: Callable[[], Any] | None = None) -> None:
-        found = [a for rule in self._rules for a in rule.see(seen, self.record.names, self._listed)]
-        self.record.add(seen, pinned=bool(found))
-        self._sound(found, loss_fn)
-        for view in self._views:
-            view.take(self.record, seen)
-        seen.histograms = {}
+    def _add(self, read: Block, loss_fn: Callable[[], Any] | None = None) -> None:
+        names = self.record.names
+        found: list[Alarm] = []
+        for rule in self._rules:
+            if not rule.quiet(read, names):
+                found += [a for seen in read.columns for a in rule.see(seen, names, self._listed)]
+        for n, step in enumerate(read.steps):
+            alarms = [a for a in found if a.seen == step] if found else []
+            if not (alarms or self._views or self.record.due):
+                self.record.skip(int(step))
+                continue
+            seen = read.columns[n]
+            self.record.add(seen, pinned=bool(alarms))
+            self._sound(alarms, loss_fn)
+            for view in self._views:
+                view.take(self.record, seen)
+            seen.histograms = {}
 
     def _late(self, moved: list[Column]) -> None:
         """These columns have got the sizes of their updates, a step later than the rest."""

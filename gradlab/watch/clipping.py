@@ -9,21 +9,25 @@ from typing import Any
 
 import tensorflow as tf
 
-from gradlab.watch import norms
+
+def cut(optimizer: Any, gradients: list[Any]) -> list[Any]:
+    """The gradients as `clipvalue` cuts them; an empty list where that is not what this optimizer does."""
+    one, together, value = _settings(optimizer)
+    if one or together or not value:
+        return []
+    return [tf.clip_by_value(g, -float(value), float(value)) for g in gradients]
 
 
-def clipped(optimizer: Any, sizes: Any, gradients: list[Any], xla: bool) -> Any:
-    """The norms after clipping, in the order of `sizes`, both float32 of shape (gradients,)."""
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    one, together, value = (getattr(optimizer, n, None) for n in ("clipnorm", "global_clipnorm", "clipvalue"))
+def clipped(optimizer: Any, sizes: Any, sizes_of_cut: Any) -> Any:
+    """The norms after clipping, float32 of shape (gradients,), from those before and those of what `cut` returned."""
+    one, together, value = _settings(optimizer)
     if one:
         return tf.minimum(sizes, float(one))
-    if together and gradients:
+    if together:
         return sizes * tf.minimum(1.0, float(together) / tf.norm(sizes))
-    if value:
-        return norms.norms([_cut(g, float(value)) for g in gradients], xla)
-    return sizes
+    return sizes_of_cut if value else sizes
 
 
-def _cut(gradient: Any, value: float) -> Any:
-    return tf.clip_by_value(gradient, -value, value)
+def _settings(optimizer: Any) -> list[Any]:
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    return [getattr(optimizer, n, None) for n in ("clipnorm", "global_clipnorm", "clipvalue")]

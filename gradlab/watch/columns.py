@@ -1,4 +1,4 @@
-"""One step, read: a `Column` has a number for each variable. NumPy only.
+"""Steps, read: a `Column` has a number for each variable, a `Block` has several steps. NumPy only.
 
 In place of a norm, which is never negative, stand `NONE` (the step had no gradient for it) and `UNSEEN` (the step did
 not pass it to an optimizer). NaN and infinity are what the gradient itself held.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -52,9 +51,7 @@ class Column:
     @property
     def ratio(self) -> np.ndarray:
         """update / weight; NaN where either was not measured or the weight is zero."""
-        known = (self.update >= 0) & (self.weight > 0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(known, self.update / self.weight, np.nan).astype(np.float32)
+        return ratio(self.update, self.weight)
 
 
 def kind(value: float) -> str:
@@ -68,46 +65,140 @@ def kind(value: float) -> str:
     return "zero" if value == 0 else "ok"
 
 
-def column(read: dict[str, Any], variables: int) -> Column:
-    """A `Column` from what `Recorder.read` says of one step: rows of (replica, site, loss scale, numbers)."""
-    empty = np.full(variables, UNSEEN, np.float32)
-    step = Column(read["step"], float("nan"), empty, empty.copy(), empty.copy(), empty.copy())
-    rows = read["rows"]
-    replicas = len({replica for replica, *_ in rows})
-    losses: dict[int, float] = {}
-    sparse: set[int] = set()
-    shares, summed = np.zeros(variables), np.full(variables, UNSEEN, np.float32)
-    for replica, site, scale, numbers in rows:
-        members = site.index
-        if site.kind == "computed":
-            sparse.update(site.sparse)
-            numbers, applied = numbers[: len(members)], numbers[len(members) :]
-            if scale > 1 and not np.isfinite(numbers).all():
-                step.overflow = True
+@dataclass
+class Block:
+    """Several measured steps at once, oldest first: what `Recorder.read` returns. Arrays have a row for each step."""
+
+    steps: np.ndarray  # int64, of shape (steps,)
+    losses: np.ndarray  # float64, the same shape; NaN where a step showed none
+    norm: np.ndarray  # float32, of shape (steps, variables), as in `Column`; so are the next three
+    applied: np.ndarray
+    update: np.ndarray
+    weight: np.ndarray
+    overflow: np.ndarray  # bool, of shape (steps,)
+    sparse: frozenset[int] = frozenset()  # variables whose gradient is tf.IndexedSlices in one of these steps
+    histograms: dict[int, dict[int, np.ndarray]] = field(default_factory=dict)  # row -> variable -> see `histograms`
+
+    @classmethod
+    def empty(cls, steps: np.ndarray, variables: int) -> Block:
+        """Nothing seen of these steps."""
+        norm, applied, update, weight = np.full((4, len(steps), variables), UNSEEN, np.float32)
+        losses, overflow = np.full(len(steps), np.nan), np.zeros(len(steps), bool)
+        return cls(steps, losses, norm, applied, update, weight, overflow)
+
+    @classmethod
+    def of(cls, column: Column) -> Block:
+        """A block of one step."""
+        norm, applied, update, weight = (a[None] for a in (column.norm, column.applied, column.update, column.weight))
+        step, loss, overflow = np.array([column.step]), np.array([column.loss]), np.array([column.overflow])
+        alone = cls(step, loss, norm, applied, update, weight, overflow, column.sparse)
+        alone.columns = [column]
+        return alone
+
+    @cached_property
+    def columns(self) -> list[Column]:
+        """The same, step by step. Copies, so that one that is kept does not keep the block."""
+        return [
+            Column(
+                int(step),
+                float(self.losses[n]),
+                self.norm[n].copy(),
+                self.applied[n].copy(),
+                self.update[n].copy(),
+                self.weight[n].copy(),
+                bool(self.overflow[n]),
+                self.sparse,
+                self.histograms.get(n, {}),
+            )
+            for n, step in enumerate(self.steps)
+        ]
+
+    @cached_property
+    def ok(self) -> np.ndarray:
+        """Which norms are finite and above zero."""
+        return np.isfinite(self.norm) & (self.norm > 0)
+
+    @cached_property
+    def ratio(self) -> np.ndarray:
+        """update / weight; NaN where either was not measured or the weight is zero."""
+        return ratio(self.update, self.weight)
+
+
+def ratio(update: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """update / weight; NaN where either was not measured or the weight is zero."""
+    known = (update >= 0) & (weight > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(known, update / weight, np.nan).astype(np.float32)
+
+
+@dataclass
+class Part:
+    """What one place in the step writes: `width` numbers, from column `start` of a ring's row on."""
+
+    kind: str  # "computed", "applied", "update", "histogram" or "loss"
+    members: tuple[int, ...]  # indices into Recorder.names
+    sparse: tuple[int, ...] = ()  # members whose gradient is tf.IndexedSlices
+    width: int = 1
+    start: int = 0
+
+    def __post_init__(self) -> None:
+        self.index = np.array(self.members, np.intp)
+
+
+@dataclass
+class Rows:
+    """What one part of one replica wrote: `at`, the rows of the block (ints), and `numbers`, (len(at), part.width)."""
+
+    replica: int
+    part: Part
+    at: np.ndarray
+    numbers: np.ndarray
+
+
+def block(steps: np.ndarray, read: list[Rows], variables: int) -> Block:
+    """A `Block` from what the rings hold of these steps."""
+    out = Block.empty(steps, variables)
+    replicas = len({rows.replica for rows in read})
+    lost = [np.zeros(len(steps)) for _ in range(replicas)]
+    shares, summed = np.zeros(out.norm.shape), np.full(out.norm.shape, UNSEEN, np.float32)
+    seen = sorted({rows.replica for rows in read})
+    told = np.zeros((replicas, len(steps)), bool)
+    for rows in read:
+        at, members, numbers, count = rows.at, rows.part.index, rows.numbers, len(rows.part.index)
+        where = np.ix_(at, members)
+        if rows.part.kind == "computed":
+            out.sparse |= set(rows.part.sparse)
+            scale, numbers, applied = numbers[:, 0], numbers[:, 1 : 1 + count], numbers[:, 1 + count :]
+            out.overflow[at] |= (scale > 1) & ~np.isfinite(numbers).all(1)
             if replicas > 1:
-                shares[members] += np.where(numbers > 0, numbers, 0)
-            _last(step.norm, members, numbers)
-            _last(step.applied, members, applied)
-        elif site.kind == "applied" and replica == 0:
-            summed[members] = numbers
-        elif site.kind == "update" and replica == 0:
-            step.update[members], step.weight[members] = numbers[: len(members)], numbers[len(members) :]
-        elif site.kind == "histogram" and replica == 0:
-            step.histograms.update(zip(site.members, np.split(numbers, len(members)), strict=True))
-        elif site.kind == "loss":
-            losses.setdefault(replica, float(numbers[0]))
-    step.sparse = frozenset(sparse)
-    if losses:
-        step.loss = float(sum(losses.values()))
+                shares[where] += np.where(numbers > 0, numbers, 0)
+            _last(out.norm, where, numbers)
+            _last(out.applied, where, applied)
+        elif rows.part.kind == "loss":
+            replica = seen.index(rows.replica)
+            fresh = ~told[replica, at]
+            lost[replica][at[fresh]] = numbers[fresh, 0]
+            told[replica, at] = True
+        elif rows.replica:
+            continue  # what follows is the same in each replica
+        elif rows.part.kind == "applied":
+            summed[where] = numbers
+        elif rows.part.kind == "update":
+            out.update[where], out.weight[where] = numbers[:, :count], numbers[:, count:]
+        else:
+            for n, row in zip(at, numbers, strict=True):
+                out.histograms.setdefault(int(n), {}).update(zip(rows.part.members, np.split(row, count), strict=True))
+    if replicas:
+        out.losses = np.where(told.any(0), np.sum(lost, 0), np.nan)
     if replicas > 1:  # each replica computed its share; the sum is the gradient, and its norm is at most the shares'
         whole = np.where(summed >= 0, summed, shares).astype(np.float32)
-        step.norm = np.where(step.norm >= 0, whole, step.norm)
-        step.applied = np.where(step.applied >= 0, whole, step.applied)
-    return step
+        out.norm = np.where(out.norm >= 0, whole, out.norm)
+        out.applied = np.where(out.applied >= 0, whole, out.applied)
+    return out
 
 
-def _last(into: np.ndarray, members: np.ndarray, numbers: np.ndarray) -> None:
+def _last(into: np.ndarray, where: tuple[np.ndarray, ...], numbers: np.ndarray) -> None:
     """Later calls win, except that None hides no number and nothing hides what is not finite."""
-    before = into[members]
+    before = into[where]
     stays = ~np.isfinite(before) | ((numbers == NONE) & (before >= 0))
-    into[members] = np.where(stays, before, numbers)
+    into[where] = np.where(stays, before, numbers)

@@ -15,8 +15,9 @@ def histogram(gradient: Any, scale: Any) -> Any:
     """[least, largest, counts of 30 equal buckets between them], float32 of shape (32,); entries that are not finite are
     left out. `scale`: what the gradient is multiplied by, or None. IndexedSlices are made dense: an entry for each weight.
     """
-    values = tf.reshape(tf.cast(tf.convert_to_tensor(gradient), tf.float32), [-1])
-    values = values if scale is None else values / scale
+    # In float64: XLA then keeps the gradient itself in the loops in which the optimizer uses it (see `Recorder._numbers`).
+    values = tf.reshape(tf.cast(tf.convert_to_tensor(gradient), tf.float64), [-1])
+    values = values if scale is None else values / tf.cast(scale, tf.float64)
     fine = tf.math.is_finite(values)
     least = tf.reduce_min(tf.where(fine, values, np.inf))
     most = tf.reduce_max(tf.where(fine, values, -np.inf))
@@ -24,7 +25,7 @@ def histogram(gradient: Any, scale: Any) -> Any:
     place = tf.where(fine, (values - least) / span * BUCKETS, 0.0)
     bucket = tf.clip_by_value(tf.cast(place, tf.int32), 0, BUCKETS - 1)
     counts = tf.math.unsorted_segment_sum(tf.cast(fine, tf.float32), bucket, BUCKETS)
-    return tf.concat([[least, most], counts], 0)
+    return tf.concat([tf.cast([least, most], tf.float32), counts], 0)
 
 
 def buckets(numbers: np.ndarray) -> np.ndarray | None:

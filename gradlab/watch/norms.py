@@ -1,6 +1,6 @@
 """The norms of gradients, inside the graph of the training step.
 
-- `norms`: Euclidean norms of several tensors, as one vector.
+- `norms`: Euclidean norms of several tensors, as one vector; `quick` and `exact` are its two ways, `doubtful` chooses.
 - `quick_total`: one number that is finite where all gradients are, at one op a gradient.
 
 A step has dozens of variables, and each op costs some microseconds however small the tensor is. So a norm is one op a
@@ -30,19 +30,31 @@ def norms(tensors: Sequence[Any], xla: bool = False) -> Any:
     Rows of IndexedSlices that name the same index are added first, as the optimizer adds them. `xla`: the step is
     compiled by XLA, which has no `tf.unique`; then the slices are made dense.
     """
+    whole = [_whole(t, xla) for t in tensors]
+    if xla:
+        return exact(whole)
+    found = quick(whole)
+    return tf.cond(doubtful(found), lambda: exact(whole), lambda: found)
+
+
+def quick(tensors: Sequence[Any]) -> Any:
+    """The same in float32; only where `doubtful` is false are these the norms."""
     if not tensors:
         return tf.zeros([0])
-    whole = [_whole(t, xla) for t in tensors]
+    return tf.sqrt(2.0 * tf.stack([tf.nn.l2_loss(_float32(_whole(t, False))) for t in tensors]))
 
-    def exact() -> Any:
-        halves = tf.stack([tf.nn.l2_loss(tf.cast(t, tf.float64)) for t in whole])
-        return tf.cast(tf.sqrt(2.0 * halves), tf.float32)
 
-    if xla:
-        return exact()
-    quick = tf.sqrt(2.0 * tf.stack([tf.nn.l2_loss(_float32(t)) for t in whole]))
-    doubtful = tf.reduce_any(tf.logical_not(tf.logical_and(quick > LEAST, quick < MOST)))
-    return tf.cond(doubtful, exact, lambda: quick)
+def exact(tensors: Sequence[Any]) -> Any:
+    """The same in float64, rounded to float32 at the end."""
+    if not tensors:
+        return tf.zeros([0])
+    halves = tf.stack([tf.nn.l2_loss(tf.cast(_whole(t, False), tf.float64)) for t in tensors])
+    return tf.cast(tf.sqrt(2.0 * halves), tf.float32)
+
+
+def doubtful(found: Any) -> Any:
+    """Whether one of these norms of `quick` is zero, not finite, or may be wrong by more than its rounding."""
+    return tf.reduce_any(tf.logical_not(tf.logical_and(found > LEAST, found < MOST)))
 
 
 def spread(sizes: Any, gradients: Sequence[Any]) -> Any:

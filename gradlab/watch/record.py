@@ -47,13 +47,22 @@ class Record:
 
     def add(self, column: Column, pinned: bool = False) -> None:
         """Take in one measured step. `pinned`: an alarm names it, so it is kept whatever the stride."""
-        self.steps = column.step
-        if self._measured % self.stride == 0 or pinned:
+        if self.due or pinned:
             column.stands_for = self.stride
             self.columns.append(column)
-        self._measured += 1
+        self.skip(column.step)
         if len(self.columns) > self.keep:
             self._thin()
+
+    @property
+    def due(self) -> bool:
+        """Whether the next measured step is one that is kept."""
+        return self._measured % self.stride == 0
+
+    def skip(self, step: int) -> None:
+        """One measured step that is not kept."""
+        self.steps = step
+        self._measured += 1
 
     def _thin(self) -> None:
         named = {alarm.step for alarm in self.alarms}

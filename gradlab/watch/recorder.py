@@ -3,10 +3,17 @@
 A `Recorder` belongs to one model. While a step is traced it gets every optimizer call (see `hooks`) and adds ops that
 write norms into small ring variables; Python reads those every few steps. Layout of the memory:
 
-- one `Replica` for each replica of the strategy: how many steps it took, the first bad one, and its sites;
-- one `Site` for each place in the step that writes: which variables it writes of, and a ring `[rows, 2 + variables]`.
-  Column 0 is the number of the step (so a row that a step did not write is told from one that it did), column 1 the
-  loss scale (0 where there is none), the others are norms, or `NONE`.
+- one `Replica` for each replica of the strategy: how many steps it took, the first bad one, and its rings;
+- one `Ring` for each place in the step that writes: `[rows, 1 + numbers]`. Column 0 is the number of the step (so a row
+  that a step did not write is told from one that it did), the others are those of its parts, one after another.
+
+With one replica all that a step tells is written at its end, as one row: few ops. What XLA compiles returns that row. What
+is told where its tensors cannot reach the end (a function or a loop inside `train_step`, several replicas) is written
+there, into a ring of its own.
+
+Outside of XLA the norms are taken in float32. Where one is not finite or may be wrong (`norms.doubtful`), and at the first step, the rest
+is done: all again in float64, the note of a bad step, the copy of the batch and the weights. With `every` above 1 other
+steps have one number instead, a sum of squares of all gradients, and the same is done where that is not finite.
 
 No variable of the model, the optimizer or a metric is written.
 """
@@ -23,26 +30,21 @@ import tensorflow as tf
 
 from gradlab.doctor.recording.tf_internals import reading
 from gradlab.runtime.outside import outside
-from gradlab.watch import histograms, norms, variables
+from gradlab.watch import columns, norms, variables
 from gradlab.watch.capture import Capture
-from gradlab.watch.clipping import clipped
 from gradlab.watch.hooks import listening
+from gradlab.watch.rarely import rarely
+from gradlab.watch.told import Applied, Computed, Histograms, Loss, Told, Updated, bad, rows
 
 STAMPS = 1 << 20  # step numbers are kept as float32, modulo this: float32 holds whole numbers up to 2^24
-HEAD = 2  # columns before the norms: the step's number and the loss scale
 
 
 @dataclass
-class Site:
-    """One place in the step that writes a row for each step."""
+class Ring:
+    """The last rows that one place in the step wrote."""
 
-    kind: str  # "computed", "applied", "update", "histogram" or "loss"
-    members: tuple[int, ...]  # indices into Recorder.names
-    ring: Any
-    sparse: tuple[int, ...] = ()  # members whose gradient is tf.IndexedSlices
-
-    def __post_init__(self) -> None:
-        self.index = np.array(self.members, np.intp)
+    memory: Any
+    parts: list[columns.Part]
 
 
 @dataclass
@@ -52,13 +54,12 @@ class Replica:
     count: Any
     bad: Any
     capture: Capture
-    sites: dict[Any, Site] = field(default_factory=dict)
-    order: int = 0  # sites met so far in the trace at hand
+    rings: dict[Any, Ring] = field(default_factory=dict)
+    order: int = 0  # places met so far in the trace at hand that write a row of their own
     lost: bool = False  # whether this trace has met the loss
-    measure: Any = None  # whether the step at hand is one to be measured
-    row: Any = None  # the number of the step at hand, from 1
-    stamp: Any = None  # the same as it stands in a ring
-    place: Any = None  # and where
+    told: list[Told] = field(default_factory=list)  # by this trace, to be written at the end of the step
+    late: bool = False  # whether what is told may be written at the end of the step
+    graph: Any = None  # the graph in which it is told then
     thread: int = 0
 
 
@@ -83,9 +84,7 @@ class Recorder:
             self.names, self.watched, self.index = list(earlier.names), list(earlier.watched), dict(earlier.index)
         self.replicas: dict[int, Replica] = {}
         self.traces = 0
-        self.apart: list[
-            Any
-        ] = []  # trainable variables that the first step read and that belong to nothing of the model
+        self.apart: list[Any] = []  # trainable variables that the first step read, of nothing in the model
         self.loss_word = ""  # where the loss was taken from
         self._lock = threading.RLock()  # replicas are traced in threads of their own
         self.xla = False
@@ -127,46 +126,49 @@ class Recorder:
     def step(self, original: Callable[[Any], Any], data: Any, jit: str = "no") -> Any:
         """`original(data)`, recorded.
 
-        `jit`: "no"; "inside", the step is to be compiled by XLA here, with the snapshot outside of it, as XLA would
-        copy that at every step; "around", the caller is compiled by XLA as a whole, and there is no snapshot.
+        `jit`: "no"; "inside", the step is to be compiled by XLA here, with the recording outside of it; "around", the
+        caller is compiled by XLA as a whole, and there is no copy of batch and weights.
         """
         here = self.replica()
         self.xla = jit != "no"
-        inner = self._inner(original, here)
-        if jit == "around":
-            here.capture.exact = False
-            return inner(data)
-        here.capture.begin(self.model, data)
-        if jit == "inside":
-            inner = tf.function(inner, jit_compile=True, reduce_retracing=True, autograph=False)
-        outputs = inner(data)
-        here.capture.end(here.count, here.bad)
-        return outputs
+        self.find()
+        here.capture.exact = jit != "around"
+        if here.capture.exact:
+            here.capture.begin(self.model, data)
+        here.count.assign_add(1)
+        here.late = here.capture.exact and tf.distribute.get_strategy().num_replicas_in_sync == 1
+        held = here.capture.values() if jit == "no" else {}  # XLA reads at no cost, and each input costs it some
 
-    def _inner(self, original: Callable[[Any], Any], here: Replica) -> Callable[[Any], Any]:
-        def inner(data: Any) -> Any:
+        def inner(data: Any) -> tuple[Any, Any]:
             self.traces += 1
-            self.find()
-            here.order, here.lost = 0, False
-            here.thread = threading.get_ident()
-            count = here.count.assign_add(1, read_value=True)
-            here.measure = True if self.every == 1 else tf.equal((count - 1) % self.every, 0)
-            here.row = count
-            here.stamp = tf.cast((count - 1) % STAMPS + 1, tf.float32)
-            here.place = tf.reshape((count - 1) % self.rows, [1, 1])
-            held = {} if self.xla else here.capture.values()  # XLA reads at no cost, and each input costs it some
-            before = []
-            for v in self._floats():
-                key = variables.key(v)
-                before.append((self.index[key], v, held[key] if key in held else variables.raw(v).read_value()))
+            here.order, here.lost, here.told = 0, False, []
+            here.thread, here.graph = threading.get_ident(), _graph()
+            before = [(variables.key(v), v) for v in self.watched if self.ratios and _readable(v)]
+            olds = [held[k] if k in held else variables.raw(v).read_value() for k, v in before]
             with listening(self), reading() as read:
                 outputs = original(data)
                 seen = read() if self.traces == 1 else []
             self._look_apart(seen)
-            self._end(here, before if self.ratios else [], outputs)
-            return outputs
+            if not here.lost:
+                loss = _logged(outputs)
+                if loss is not None:
+                    self.loss_word = "as logged: the mean over the epoch so far"
+                    self._tell(here, Loss(loss))
+            if before:
+                members = tuple(self.index[k] for k, _ in before)
+                self._tell(here, Updated(members, olds, [variables.raw(v) for _, v in before]))
+            return outputs, self._numbers(here) if jit == "inside" else None
 
-        return inner
+        run = tf.function(inner, jit_compile=True, reduce_retracing=True, autograph=False) if jit == "inside" else inner
+        outputs, numbers = run(data)
+        if numbers is not None:
+            self._end_of_compiled(here, *numbers)
+        elif here.late:
+            self._end(here)
+        elif here.capture.exact:
+            here.capture.end(here.count, here.bad)
+        here.told = []  # these hold gradients in eager mode, else the graph
+        return outputs
 
     def _look_apart(self, read: list[Any]) -> None:
         """Which of the variables that the step read are none of the model's, its optimizer's or its metrics'."""
@@ -179,29 +181,74 @@ class Recorder:
         known = {variables.key(v) for v in own}
         self.apart = [v for v in read if variables.is_float(v) and variables.key(v) not in known]
 
-    def _floats(self) -> list[Any]:
-        return [v for v in self.watched if _readable(v)] if self.ratios else []
+    def _end(self, here: Replica) -> None:
+        """After the step: write what it told, and copy batch and weights if it was the first, or the first bad one."""
+        row, place, measured = self._now(here)
+        live = [g for told in here.told if isinstance(told, Computed) for g in told.live]
+        ring = self._ring(here, "end", here.told)
 
-    def _end(self, here: Replica, before: list[Any], outputs: Any) -> None:
-        """After the step: how far each weight moved, and the loss."""
-        if not here.lost:
-            loss = _logged(outputs)
-            if loss is not None:
-                self.loss_word = "as logged: the mean over the epoch so far"
-                self._write(here, "loss", (), [loss], None)
-        if not before:
-            return
-        members = tuple(i for i, _, _ in before)
+        def write(size: Callable[[list[Any]], Any]) -> list[Any]:
+            found = rows(here.told, size)
+            ring.memory.scatter_nd_update(place, [tf.concat([row, *found], 0)])
+            return found
 
-        def values() -> Any:
-            moved = [variables.raw(v).read_value() - old for _, v, old in before]
-            return norms.norms([*moved, *(old for _, _, old in before)], self.xla)
+        def closely() -> None:
+            self._note(here, bad(here.told, write(norms.exact if measured is True else norms.norms)))
+            here.capture.end(here.count, here.bad)
 
-        self._write_if(here, self._wanted(here), "update", members, values, 2 * len(members))
+        wanted = self._first(here)
+        if measured is True:
+            sizes: list[Any] = []
 
-    def _wanted(self, here: Replica) -> Any:
-        """A step is measured in full at every n-th, and whenever it is the first bad one."""
-        return True if here.measure is True else tf.logical_or(here.measure, tf.equal(here.bad, here.count))
+            def quick(tensors: list[Any]) -> Any:
+                sizes.append(norms.quick(tensors))
+                return sizes[0]
+
+            write(quick)
+            wanted = tf.logical_or(wanted, norms.doubtful(sizes[0]))
+        else:
+            wanted = tf.logical_or(wanted, measured)
+            if live:
+                fine = tf.math.is_finite(norms.quick_total(live))
+                wanted = tf.logical_or(wanted, tf.logical_not(fine))
+        rarely(wanted, closely)
+
+    def _numbers(self, here: Replica) -> tuple[Any, Any]:
+        """(all that the step told, whether a gradient is bad), made within what XLA compiles.
+
+        A gradient that is returned from there, or that a branch needs, is put into memory, which XLA does not do by
+        itself with all of them: then it computes the update in another way, and the last bit of a weight may change.
+        What is added to its loops, as a sum is, leaves the rest as it was. So numbers are returned, at every step.
+        """
+        found = rows(here.told, lambda tensors: norms.norms(tensors, True))
+        return tf.concat(found, 0) if found else tf.zeros([0]), bad(here.told, found)
+
+    def _end_of_compiled(self, here: Replica, numbers: Any, is_bad: Any) -> None:
+        """The same as `_end` for these numbers."""
+        row, place, measured = self._now(here)
+        ring = self._ring(here, "end", here.told)
+        ring.memory.scatter_nd_update(place, [tf.concat([_stamp(row, measured, is_bad), numbers], 0)])
+
+        def closely() -> None:
+            self._note(here, is_bad)
+            here.capture.end(here.count, here.bad)
+
+        rarely(tf.logical_or(self._first(here), is_bad), closely)
+
+    def _first(self, here: Replica) -> Any:
+        """Whether this is the first step, or another place in it that has a ring of its own met a bad gradient."""
+        first = tf.equal(here.count.read_value(), 1)
+        return tf.logical_or(first, tf.equal(here.bad, here.count)) if here.order else first
+
+    def _now(self, here: Replica) -> tuple[Any, Any, Any]:
+        """(the number of the step at hand as it stands in a ring, its place there, whether to measure it)."""
+        count = here.count.read_value() - 1
+        measured = True if self.every == 1 else tf.equal(count % self.every, 0)
+        return tf.reshape(tf.cast(count % STAMPS + 1, tf.float32), [1]), tf.reshape(count % self.rows, [1, 1]), measured
+
+    def _note(self, here: Replica, bad: Any) -> None:
+        was = here.bad.read_value()
+        here.bad.assign(tf.where(tf.logical_and(bad, was < 0), here.count.read_value(), was))
 
     # --- what the hooks tell ------------------------------------------------------------------------------------------
 
@@ -213,33 +260,11 @@ class Recorder:
         pairs = [(self.index[k], g) for k, g in _keyed(held, gradients) if k in self.index]
         if not pairs:
             return
-        members = tuple(i for i, _ in pairs)
-        live = [g for _, g in pairs if g is not None]
         scale, overflow = _scales(optimizer)
-
-        def values() -> Any:
-            sizes = norms.norms(live, self.xla)
-            sizes = sizes if scale is None else sizes / scale
-            after = clipped(optimizer, sizes, live, self.xla)
-            return tf.concat([norms.spread(part, [g for _, g in pairs]) for part in (sizes, after)], 0)
-
-        sparse = tuple(i for i, g in pairs if isinstance(g, tf.IndexedSlices))
-        wanted: Any = True
-        if here.measure is not True and live:
-            wanted = tf.logical_or(here.measure, tf.logical_not(tf.math.is_finite(norms.quick_total(live))))
-
-        def note_bad(row: Any) -> None:
-            bad = tf.reduce_any(tf.logical_not(tf.math.is_finite(row[: len(members)])))
-            if overflow is not None:  # above 1 the optimizer skips the step and halves the scale: that is normal
-                bad = tf.logical_and(bad, overflow <= 1.0)
-            was = here.bad.read_value()
-            here.bad.assign(tf.where(tf.logical_and(bad, was < 0), here.row, was))
-
-        self._write_if(here, wanted, "computed", members, values, 2 * len(members), overflow, note_bad, sparse)
+        self._tell(here, Computed(tuple(i for i, _ in pairs), [g for _, g in pairs], optimizer, scale, overflow))
+        live = [(i, g) for i, g in pairs if g is not None]
         if self.histograms and live:
-            there = tuple(i for i, g in pairs if g is not None)
-            rows = lambda: tf.concat([histograms.histogram(g, scale) for g in live], 0)  # noqa: E731
-            self._write_if(here, self._wanted(here), "histogram", there, rows, histograms.WIDTH * len(there))
+            self._tell(here, Histograms(tuple(i for i, _ in live), [g for _, g in live], scale))
 
     def applied(self, optimizer: Any, gradients: list[Any], held: list[Any]) -> None:
         """Gradients leave the sum over replicas. With one replica what was computed says it all (`clipped`).
@@ -249,83 +274,95 @@ class Recorder:
         """
         if tf.distribute.get_strategy().num_replicas_in_sync == 1:
             return
-        here = self.replica()
         pairs = [(self.index[k], g) for k, g in _keyed(held, gradients) if k in self.index and g is not None]
         if pairs:
-            members = tuple(i for i, _ in pairs)
-            sizes = lambda: norms.norms([g for _, g in pairs], self.xla)  # noqa: E731
-            self._write_if(here, self._wanted(here), "applied", members, sizes, len(pairs))
+            self._tell(self.replica(), Applied(tuple(i for i, _ in pairs), [g for _, g in pairs]))
 
     def lost(self, loss: Any) -> None:
         """The loss of a step, of all replicas together: each has its share."""
         if tf.is_tensor(loss) and loss.shape.rank == 0:
             here = self.replica()
             self.loss_word, here.lost = "of the step", True
-            self._write(here, "loss", (), [tf.cast(loss, tf.float32)], None)
+            self._tell(here, Loss(tf.cast(loss, tf.float32)))
 
     # --- writing and reading ------------------------------------------------------------------------------------------
 
-    def _site(self, here: Replica, kind: str, members: tuple[int, ...], width: int, sparse: tuple[int, ...]) -> Site:
-        key = (here.order, kind, members)
+    def _tell(self, here: Replica, told: Told) -> None:
+        """Keep it for the end of the step; where its tensors do not reach that far, write it now."""
+        if here.late and here.graph is _graph():
+            here.told.append(told)
+            return
+        ring = self._ring(here, here.order, [told])
         here.order += 1
-        if key not in here.sites:
-            shape = [self.rows, HEAD + width]
-            ring = outside(lambda: tf.Variable(tf.zeros(shape), trainable=False))
-            here.sites[key] = Site(kind, members, ring, sparse)
-        return here.sites[key]
+        row, place, wanted = self._now(here)
+        if wanted is not True:
+            wanted = tf.logical_or(wanted, tf.equal(here.bad, here.count))
+            if isinstance(told, Computed) and told.live and not self.xla:
+                fine = tf.math.is_finite(norms.quick_total(told.live))
+                wanted = tf.logical_or(wanted, tf.logical_not(fine))
 
-    def _write(self, here: Replica, kind: str, members: tuple[int, ...], values: list[Any], scale: Any) -> None:
-        self._write_if(here, True, kind, members, lambda: tf.stack(values), len(values), scale)
+        def write() -> None:
+            found = rows([told], lambda tensors: norms.norms(tensors, self.xla))
+            is_bad = bad([told], found)
+            stamp = _stamp(row, wanted, is_bad) if self.xla else row
+            ring.memory.scatter_nd_update(place, [tf.concat([stamp, *found], 0)])
+            if isinstance(told, Computed):
+                self._note(here, is_bad)
 
-    def _write_if(
-        self,
-        here: Replica,
-        wanted: Any,
-        kind: str,
-        members: tuple[int, ...],
-        values: Callable[[], Any],
-        width: int,
-        scale: Any = None,
-        also: Callable[[Any], None] | None = None,
-        sparse: tuple[int, ...] = (),
-    ) -> None:
-        site = self._site(here, kind, members, width, sparse)
+        rarely(True if self.xla else wanted, write)  # XLA: no branch, as `_numbers` says
 
-        def write() -> Any:
-            head = [here.stamp, tf.constant(0.0) if scale is None else scale]
-            row = tf.concat([tf.stack(head), values()], 0)
-            site.ring.scatter_nd_update(here.place, [row])
-            if also is not None:
-                also(row[HEAD:])
-            return tf.constant(0)
-
-        if wanted is True:
-            write()
-        else:
-            tf.cond(wanted, write, lambda: tf.constant(0))
+    def _ring(self, here: Replica, where: Any, told: list[Told]) -> Ring:
+        """Its memory: the same for each trace that tells the same in the same place."""
+        parts = [one.part() for one in told]
+        key = (where, *((part.kind, part.members, part.width) for part in parts))
+        if key not in here.rings:
+            width = 1
+            for part in parts:
+                part.start, width = width, width + part.width
+            shape = [self.rows, width]
+            memory = outside(lambda: tf.Variable(tf.zeros(shape), trainable=False))
+            here.rings[key] = Ring(memory, parts)
+        return here.rings[key]
 
     def steps(self) -> int:
         """How many steps replica 0 has taken."""
         return int(self.replicas[0].count.numpy()) if 0 in self.replicas else 0
 
-    def read(self, after: int) -> list[dict[str, Any]]:
-        """The steps after that number, as far as the rings still hold them, oldest first. See `columns.column`."""
+    def read(self, after: int) -> tuple[int, columns.Block]:
+        """(steps taken, the measured ones after that number, as far as the rings still hold them)."""
         last = self.steps()
-        rows = [(n, r, site, site.ring.numpy()) for n, r in self.replicas.items() for site in list(r.sites.values())]
-        out = []
-        for step in range(max(after, last - self.rows) + 1, last + 1):
-            found: dict[str, Any] = {"step": step, "rows": []}
-            for number, _, site, ring in rows:
-                row = ring[(step - 1) % self.rows]
-                if row[0] == (step - 1) % STAMPS + 1:
-                    found["rows"].append((number, site, float(row[1]), np.asarray(row[HEAD:])))
-            out.append(found)
-        return out
+        steps = np.arange(max(after, last - self.rows) + 1, last + 1)
+        stamps, places = (steps - 1) % STAMPS + 1, (steps - 1) % self.rows
+        found: list[columns.Rows] = []
+        measured = np.zeros(len(steps), bool)
+        for number, replica in self.replicas.items():
+            for ring in list(replica.rings.values()):
+                memory = ring.memory.numpy()[places]
+                at = np.flatnonzero(memory[:, 0] == stamps)
+                for part in ring.parts if len(at) else ():
+                    found.append(columns.Rows(number, part, at, memory[at, part.start : part.start + part.width]))
+                    if part.kind == "computed":
+                        measured[at] = True
+        if not measured.all():  # rows of unmeasured steps are left out
+            place = np.cumsum(measured) - 1
+            for part_rows in found:
+                kept = measured[part_rows.at]
+                part_rows.at, part_rows.numbers = place[part_rows.at[kept]], part_rows.numbers[kept]
+        return last, columns.block(steps[measured], found, len(self.names))
 
     def first_bad(self) -> int | None:
         """The first step with a gradient that is not finite (overflow of a loss scale above 1 left out)."""
         found = [int(r.bad.numpy()) for r in self.replicas.values()]
         return min((n for n in found if n >= 0), default=None)
+
+
+def _stamp(row: Any, measured: Any, is_bad: Any) -> Any:
+    """What marks the row of a step as written: its number, or 0 where it was not to be measured."""
+    return row if measured is True else tf.where(tf.logical_or(measured, is_bad), row, 0.0)
+
+
+def _graph() -> Any:
+    return None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
 
 
 def _keyed(held: list[Any], gradients: list[Any]) -> list[tuple[Any, Any]]:

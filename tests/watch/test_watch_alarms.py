@@ -3,12 +3,14 @@
 The programs were written before the thresholds were set (see the history of `programs.py`).
 """
 
+import dataclasses
+
 import numpy as np
 import pytest
 from programs import BROKEN, HEALTHY, MISSED, right, watched
 
 from gradlab.watch import rules
-from gradlab.watch.columns import Column
+from gradlab.watch.columns import NONE, UNSEEN, Block, Column
 
 # `make test` runs these: what a threshold is nearest to, one program for each rule, and the one that is missed.
 SAMPLE = {
@@ -84,3 +86,49 @@ def test_every_rule_has_a_name_and_a_reason():
     for rule in rules.all_rules():
         assert type(rule).__module__.rpartition(".")[2]
         assert rule.end(0, [], set()) == []
+
+
+def hard_course(seed, variables=5, steps=200):
+    """Norms, losses and updates with all that a rule looks at: None, zeros, NaN, jumps, large steps, an overflow."""
+    r = np.random.default_rng(seed)
+    norm = 10.0 ** (np.cumsum(r.normal(0, 0.05, (steps, variables)), 0) + r.normal(0, 1, variables))
+    ratio = 10.0 ** r.normal(-2, r.choice([0.3, 1.5]), (steps, variables))
+    loss = np.exp(np.cumsum(r.normal(0, 0.1, steps)))
+    for _ in range(r.integers(0, 4)):
+        first, length, i = r.integers(0, steps), r.integers(1, 60), r.integers(0, variables)
+        norm[first : first + length, i] = r.choice([0.0, np.nan, NONE, UNSEEN, 1e9, 1e-9])
+    if r.random() < 0.3:
+        norm[:, 0] = r.choice([0.0, NONE, UNSEEN])
+    if r.random() < 0.3:
+        norm[r.integers(20, steps) :] *= 1e6
+    overflow = r.random(steps) < r.choice([0.0, 0.02])
+    norm = norm.astype(np.float32)
+    weight = np.ones_like(norm)
+    return Block(np.arange(1, steps + 1), loss, norm, norm, (ratio * weight).astype(np.float32), weight, overflow)
+
+
+def state(rule):
+    """What a rule remembers, as text."""
+    return repr({name: value for name, value in vars(rule).items() if name != "kernels"})
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_steps_that_are_read_together_raise_the_alarms_that_they_raise_one_by_one(seed):
+    """And leave each rule in the same state."""
+    whole = hard_course(seed)
+    names = ["a/kernel", "a/bias", "b/kernel", "c/kernel", "c/bias"]
+    listed = set(range(len(names)))
+    one_by_one, together = rules.all_rules(), rules.all_rules()
+    said, quiet = [[], []], 0
+    for at in range(0, len(whole.steps), 16):
+        rows = slice(at, at + 16)
+        part = Block(*(getattr(whole, f.name)[rows] for f in dataclasses.fields(Block)[:7]))
+        for a, b in zip(one_by_one, together, strict=True):
+            said[0] += [alarm for column in part.columns for alarm in a.see(column, names, listed)]
+            if b.quiet(part, names):
+                quiet += 1
+            else:
+                said[1] += [alarm for column in part.columns for alarm in b.see(column, names, listed)]
+            assert state(a) == state(b), (a.name, at)
+    assert said[0] == said[1]
+    assert quiet > 0

@@ -67,12 +67,30 @@ def accumulated():
     return built(network(optimizer=keras.optimizers.SGD(0.1, clipnorm=0.1, gradient_accumulation_steps=2)))
 
 
-def recurrent():
+def clipped_xla():
+    return built(network(optimizer=keras.optimizers.Adam(0.1, global_clipnorm=0.1), jit_compile=True))
+
+
+def momentum_xla():
+    return built(network(optimizer=keras.optimizers.SGD(0.1, momentum=0.9), jit_compile=True))
+
+
+def accumulated_xla():
+    if LEGACY:
+        return None
+    return built(network(optimizer=keras.optimizers.SGD(0.1, gradient_accumulation_steps=2), jit_compile=True))
+
+
+def recurrent(**compiled):
     keras.utils.set_random_seed(1)
     model = keras.Sequential([keras.Input((5, 4)), keras.layers.LSTM(3), keras.layers.Dense(1)])
-    model.compile("adam", "mse")
+    model.compile(optimizer="adam", loss="mse", **compiled)
     x = np.random.RandomState(0).randn(24, 5, 4).astype("f")
     return model, x, data()[1], {"batch_size": 8, "epochs": 2, "verbose": 0}
+
+
+def recurrent_xla():
+    return recurrent(jit_compile=True)
 
 
 def _embedded(**compiled):
@@ -104,12 +122,16 @@ def loss_scaled():
     return model, x, 10 * y, {"batch_size": 8, "epochs": 4, "verbose": 0}
 
 
-def mixed_precision():
+def mixed_precision(**compiled):
     keras.mixed_precision.set_global_policy("mixed_float16")
     try:
-        return built(network())
+        return built(network(**compiled))
     finally:
         keras.mixed_precision.set_global_policy("float32")
+
+
+def mixed_precision_xla():
+    return mixed_precision(jit_compile=True)
 
 
 class OwnStep(keras.Model):
@@ -198,6 +220,10 @@ def two_replicas_clipped():
     return _mirrored(make=lambda: keras.optimizers.SGD(0.1, clipnorm=0.1))
 
 
+def two_replicas_xla():
+    return _mirrored(jit_compile=True)
+
+
 def two_replicas_loss_scaled():
     return _mirrored(make=lambda: keras.mixed_precision.LossScaleOptimizer(keras.optimizers.SGD(0.1)))
 
@@ -210,7 +236,8 @@ ALL = {
     f.__name__: f
     for f in (
         compiled, partial_batch, xla, eager, several_steps_in_one_call, several_steps_xla, clipped, globally_clipped,
-        accumulated, recurrent, sparse, sparse_xla, loss_scaled, mixed_precision, own_step_without_nones, two_optimizers, legacy_optimizer,
+        clipped_xla, momentum_xla, accumulated, accumulated_xla, recurrent, recurrent_xla, sparse, sparse_xla, loss_scaled,
+        mixed_precision, mixed_precision_xla, own_step_without_nones, two_optimizers, legacy_optimizer,
     )
 }  # fmt: skip
-REPLICATED = {f.__name__: f for f in (two_replicas, two_replicas_clipped, two_replicas_loss_scaled)}
+REPLICATED = {f.__name__: f for f in (two_replicas, two_replicas_clipped, two_replicas_loss_scaled, two_replicas_xla)}

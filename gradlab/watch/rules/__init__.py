@@ -3,6 +3,10 @@
 Each file has a class `Rule` with a `name` (as in `stop_on`) and a method `see(column, names, listed)` that is called for
 every measured step, in order, and returns alarms; it remembers what it needs, in memory that does not grow with the
 steps. `end(step, names, listed)` is called once when training ends. A rule says each thing once.
+
+Python is slow beside a training step of a few milliseconds, so several steps are read together, and `quiet(block, names)`
+is asked first: a rule that can tell at a glance that nothing in them matters takes them in at once and answers True. Where
+it answers False it has taken in nothing, and `see` gets them one by one.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ import pkgutil
 from typing import Protocol
 
 from gradlab.watch.alarm import Alarm
-from gradlab.watch.columns import Column
+from gradlab.watch.columns import Block, Column
 
 
 class Watcher(Protocol):
@@ -22,6 +26,9 @@ class Watcher(Protocol):
 
     def see(self, column: Column, names: list[str], listed: set[int]) -> list[Alarm]:
         """One measured step. `listed`: the variables in model.trainable_variables."""
+
+    def quiet(self, block: Block, names: list[str]) -> bool:
+        """Several measured steps: whether none of them can raise an alarm. If so they are taken in, as by `see`."""
 
     def end(self, step: int, names: list[str], listed: set[int]) -> list[Alarm]:
         """Training ends after this step."""

@@ -16,7 +16,7 @@ from collections import deque
 import numpy as np
 
 from gradlab.watch.alarm import Alarm
-from gradlab.watch.columns import Column
+from gradlab.watch.columns import Block, Column
 
 RECENT = 3  # a single spike is no explosion
 WINDOW = 60  # measured steps that say what is usual; memory does not grow
@@ -75,12 +75,7 @@ class Rule:
         Both ways to explode imply that, so only these need a median, and in a healthy step there are none.
         """
         ok = column.kinds["ok"]
-        more = len(ok) - len(self.had)
-        if more > 0:
-            self.norms = np.vstack([self.norms, np.full((more, HELD), np.inf, np.float32)])
-            self.steps = np.vstack([self.steps, np.zeros((more, HELD), np.int64)])
-            self.had = np.append(self.had, np.zeros(more, np.int64))
-            self.gone = np.append(self.gone, np.zeros(more, np.float32))
+        self._grow(len(ok))
         at = np.flatnonzero(ok)
         places = self.had[at] % HELD
         leaving = np.where(self.had[at] >= HELD, self.norms[at, places], 0)
@@ -90,6 +85,14 @@ class Rule:
         self.had[at] += 1
         with np.errstate(over="ignore"):
             return [int(i) for i in at[column.norm[at] > FACTOR * self.norms[at].min(1)]] if len(at) else []
+
+    def _grow(self, variables: int) -> None:
+        more = variables - len(self.had)
+        if more > 0:
+            self.norms = np.vstack([self.norms, np.full((more, HELD), np.inf, np.float32)])
+            self.steps = np.vstack([self.steps, np.zeros((more, HELD), np.int64)])
+            self.had = np.append(self.had, np.zeros(more, np.int64))
+            self.gone = np.append(self.gone, np.zeros(more, np.float32))
 
     def _course(self, i: int) -> list[tuple[int, float]]:
         """(step, norm), oldest first."""
@@ -107,5 +110,32 @@ class Rule:
         before, late = losses[:-RECENT], losses[-RECENT:]
         return bool(np.isfinite(losses).all() and np.median(late) < np.median(before))
 
+    def quiet(self, block: Block, names: list[str]) -> bool:
+        if self.said:
+            return True
+        ok, steps = block.ok, len(block.steps)
+        if block.overflow.any() or steps > RECENT + WINDOW or (ok != ok[0]).any():
+            return False
+        self._grow(ok.shape[1])
+        at = np.flatnonzero(ok[0])
+        norms = block.norm[:, at]
+        with np.errstate(over="ignore"):
+            least = np.minimum(self.norms[at].min(1), norms.min(0))
+            if (norms.max(0) > FACTOR * least).any():
+                return False
+        places = (self.had[at] + np.arange(steps)[:, None]) % HELD  # (steps, variables)
+        self.gone[at] = np.maximum(self.gone[at], _left(self.norms[at, places]))
+        self.norms[at, places] = norms
+        self.steps[at, places] = block.steps[:, None]
+        self.had[at] += steps
+        self.losses.extend(float(loss) for loss in block.losses)
+        return True
+
     def end(self, step: int, names: list[str], listed: set[int]) -> list[Alarm]:
         return []
+
+
+def _left(held: np.ndarray) -> np.ndarray:
+    """The largest norm that a block pushes out of the rings; a place that was never written holds infinity."""
+    found: np.ndarray = np.where(np.isfinite(held), held, 0).max(0)
+    return found

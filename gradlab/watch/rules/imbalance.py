@@ -16,7 +16,7 @@ import math
 import numpy as np
 
 from gradlab.watch.alarm import Alarm
-from gradlab.watch.columns import Column
+from gradlab.watch.columns import Block, Column
 from gradlab.watch.variables_text import Kernels
 
 FACTOR = 1000.0
@@ -67,6 +67,24 @@ class Rule:
         words = f"the gradient of {names[large]} is {factor:.0e} times that of {names[small]}"
         reason = f"more than {FACTOR:.0f} times in {STEPS} measured steps in a row, and the optimizer passes it on"
         return [Alarm("imbalance", self.first, column.step, (names[small], names[large]), words, reason)]
+
+    def quiet(self, block: Block, names: list[str]) -> bool:
+        if self.said:
+            return True
+        compared = block.ok & self.kernels.of(names)[: block.norm.shape[1]]
+        compared[:, list(block.sparse)] = False
+        if block.overflow.any() or (compared.sum(1) < 2).any():
+            return False
+        row = np.arange(len(block.steps))
+        small = np.where(compared, block.norm, np.inf).argmin(1)
+        large = np.where(compared, block.norm, -np.inf).argmax(1)
+        little, much = block.ratio[row, small], block.ratio[row, large]
+        near = (block.norm[row, large].astype(float) / block.norm[row, small] < FACTOR) | (much < PASSED_ON * little)
+        if not near.all() or np.isnan(little + much).any():
+            return False
+        self.steps += len(row)
+        self.run = 0
+        return True
 
     def end(self, step: int, names: list[str], listed: set[int]) -> list[Alarm]:
         return []

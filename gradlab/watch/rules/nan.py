@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from gradlab.watch.alarm import Alarm
-from gradlab.watch.columns import Column
+from gradlab.watch.columns import Block, Column
 
 
 class Rule:
@@ -31,6 +31,9 @@ class Rule:
         found = tuple(names[i] for i in reversed(bad))
         words = f"first {what} in the gradient of {names[first]}{others}"
         return [Alarm("nan", column.step, column.step, found, words, "one entry that is not finite is enough")]
+
+    def quiet(self, block: Block, names: list[str]) -> bool:
+        return self.said or bool((np.isfinite(block.norm).all(1) | block.overflow).all())
 
     def end(self, step: int, names: list[str], listed: set[int]) -> list[Alarm]:
         return []

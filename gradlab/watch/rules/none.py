@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from gradlab.watch.alarm import Alarm
-from gradlab.watch.columns import Column
+from gradlab.watch.columns import NONE, UNSEEN, Block, Column
 
 PATIENCE = 50  # measured steps without being passed on
 AT_END = 5  # of a training shorter than that
@@ -45,6 +45,20 @@ class Rule:
     def open(self, variables: int) -> bool:
         """Whether there is still a variable to learn about; in most trainings there is none after the first step."""
         return len(self.said | self.got) < variables
+
+    def quiet(self, block: Block, names: list[str]) -> bool:
+        steps = len(block.steps)
+        if self.steps < PATIENCE <= self.steps + steps:
+            return False
+        if self.open(block.norm.shape[1]):
+            none = (block.norm == NONE).any(0)
+            none[list(self.said | self.got)] = False
+            if none.any():
+                return False
+            passed = (block.norm != NONE) & (block.norm != UNSEEN)
+            self.got |= {int(i) for i in np.flatnonzero(passed.any(0))}
+        self.steps += steps
+        return True
 
     def end(self, step: int, names: list[str], listed: set[int]) -> list[Alarm]:
         return self._unseen(step, names, listed) if AT_END <= self.steps < PATIENCE else []

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from gradlab.watch.alarm import Alarm
-from gradlab.watch.columns import Column
+from gradlab.watch.columns import Block, Column
 from gradlab.watch.variables_text import Kernels
 
 SMALL = 1e-6  # per step, relative to the weight's norm
@@ -81,6 +81,23 @@ class Rule:
         if more > 0:
             self.most, self.start = np.append(self.most, np.zeros(more)), np.append(self.start, np.full(more, np.inf))
             self.first, self.length = (np.append(a, np.zeros(more, np.int64)) for a in (self.first, self.length))
+
+    def quiet(self, block: Block, names: list[str]) -> bool:
+        ratios = block.ratio
+        judged = self.kernels.of(names)[: ratios.shape[1]] & np.isfinite(ratios) & (ratios > 0)
+        updates = self.updates + len(block.steps)
+        if not self.updates or self.updates < STEPS <= updates or block.overflow.any() or not judged.any(1).all():
+            return False
+        sized = np.where(judged, ratios, 0)
+        most = sized.max(0)
+        if (most > LARGE).any():
+            return False
+        self._grow(len(most))
+        self.updates = updates
+        most[list(block.sparse)] = 0
+        self.most = np.maximum(self.most, most)
+        self.length[judged.any(0)] = 0
+        return True
 
     def end(self, step: int, names: list[str], listed: set[int]) -> list[Alarm]:
         return []

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from gradlab.watch.alarm import Alarm
-from gradlab.watch.columns import Column
+from gradlab.watch.columns import Block, Column
 from gradlab.watch.variables_text import is_kernel, layer_of
 
 FROM_START = 10  # measured steps of exact zeros before one that never moved is called zero
@@ -45,6 +45,16 @@ class Rule:
             return []
         self.ok = kinds["ok"]
         return self._alarms(self.length >= np.where(self.moved, SINCE, FROM_START), column.step, names)
+
+    def quiet(self, block: Block, names: list[str]) -> bool:
+        self._grow(block.norm.shape[1])
+        if (block.norm == 0).any() or ((self.length >= FROM_START) & ~self.said).any():
+            return False
+        moved = (block.ok | ~np.isfinite(block.norm)).any(0)
+        self.length[moved] = 0
+        self.moved = self.moved | moved
+        self.solved, self.ok = False, block.ok[-1]
+        return True
 
     def end(self, step: int, names: list[str], listed: set[int]) -> list[Alarm]:
         return [] if self.solved else self._alarms((self.length >= AT_END) & ~self.moved, step, names)
