@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from typing import Any
 
 import tensorflow as tf
@@ -264,7 +264,10 @@ class Recording(hooks.Listener):
             raise Stop
         self._asking = True
         try:
-            ask.result = plain(target, sources, **kwargs)
+            # A graph may have been made before, with a custom gradient in it that nobody has heard of.
+            aside = self.tracker.own_gradients or self.graphs or self.py_functions
+            with nullcontext() if aside else self.tracker.paused():
+                ask.result = plain(target, sources, **kwargs)
         except Exception as error:
             ask.error = error
             raise

@@ -185,12 +185,14 @@ class Panel(View):
         unexpected: BaseException | None = None
         with self._lock:
             try:
-                sides = compare(self.scenario, self.device, **self.knobs)
+                shown = self._margins.knobs is not None
+                self._margins.record(self.knobs)
+                sides = compare(self.scenario, self.device, takes=self._margins.take, **self.knobs)
                 breaks = self.scenario.expected(keras_version())[1]
                 self.sides = sides
-                if self._margins.knobs is not None:
+                if shown:
                     self._show()  # the heatmaps at once; the margin, pale until then, follows
-                self._margins.look(self.knobs, strict())
+                self._margins.look(strict())
                 self._show()
                 unexpected = not_announced(sides, breaks)
             except Exception as error:

@@ -1,0 +1,101 @@
+"""A run whose gradient of the loss is not computed: finite differences ask for the loss alone.
+
+- `Heard`: the gradients of one run, as a tape gave them.
+- `hearing`: remember them; `answering`: give them again where only the loss of a run from other values is wanted.
+
+A run computes its loss before it asks a tape for the gradient of it, so the loss does not depend on the answer. The way back is
+two thirds of a run. `loss_of` makes sure that the question was about the loss that the run returned, and else runs all of it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import tensorflow as tf
+
+_local = threading.local()
+_lock = threading.RLock()
+
+
+class Heard:
+    """The questions that one run asked its tapes eagerly: (target, sources, answer) of each, in order."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Any, Any, Any]] = []
+        self.known: dict[int, Any] = {}  # number of a question about the loss -> its answer
+
+    def about(self, loss: Any) -> None:
+        """The run is over and returned this loss: keep the answers to questions about it, and forget the others."""
+        self.known = {i: answer for i, (target, _, answer) in enumerate(self.asked) if target is loss}
+        self.asked = []
+
+
+@contextmanager
+def hearing() -> Iterator[Heard]:
+    """Remember what tapes answer in this thread."""
+    heard = Heard()
+
+    def ask(plain: Callable[..., Any], target: Any, sources: Any, given: tuple[Any, ...], named: Any) -> Any:
+        answer = plain(target, sources, *given, **named)
+        heard.asked.append((target, sources, answer))
+        return answer
+
+    with _asked_by(ask):
+        yield heard
+
+
+@contextmanager
+def answering(heard: Heard) -> Iterator[list[Any]]:
+    """Give the answers that were heard to the same questions about the loss in this thread. Yields their targets."""
+    targets: list[Any] = []
+    number = 0
+
+    def ask(plain: Callable[..., Any], target: Any, sources: Any, given: tuple[Any, ...], named: Any) -> Any:
+        nonlocal number
+        number += 1
+        if number - 1 in heard.known:
+            targets.append(target)
+            return heard.known[number - 1]
+        return plain(target, sources, *given, **named)
+
+    with _asked_by(ask):
+        yield targets
+
+
+def loss_of(run: Callable[[], Any], heard: Heard | None) -> Any:
+    """The loss that `run` returns, first of a tuple or as the attribute `loss`, without its gradient where that was heard of."""
+    if heard is None or not heard.known:
+        return run().loss
+    with answering(heard) as targets:
+        loss = run().loss
+    return loss if all(target is loss for target in targets) else run().loss
+
+
+@contextmanager
+def _asked_by(ask: Callable[..., Any]) -> Iterator[None]:
+    """`tf.GradientTape.gradient` of this thread goes through `ask`; that of other threads is as it was."""
+    before = getattr(_local, "ask", None)
+    with _lock:
+        original = tf.GradientTape.gradient
+
+        def gradient(self: Any, target: Any, sources: Any, *given: Any, **named: Any) -> Any:
+            if getattr(_local, "ask", None) is not ask or not tf.executing_eagerly():
+                return original(self, target, sources, *given, **named)
+
+            def plain(target: Any, sources: Any, *given: Any, **named: Any) -> Any:
+                return original(self, target, sources, *given, **named)
+
+            return ask(plain, target, sources, given, named)
+
+        tf.GradientTape.gradient = gradient
+    _local.ask = ask
+    try:
+        yield
+    finally:
+        _local.ask = before
+        with _lock:
+            if tf.GradientTape.gradient is gradient:  # else another tool hooked over it: ours stays, and is silent
+                tf.GradientTape.gradient = original
