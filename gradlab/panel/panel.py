@@ -145,11 +145,13 @@ class Panel(View):
         with self._lock:
             if self.sides is None:
                 return {}
+            told = self._cut.told(self.sides[1])
             try:
                 return self._cut.look(self.sides[1], self.knobs, strict())
             finally:
                 self._cut.awaited = False
-                self._show()
+                if not told:  # else what is shown tells it already
+                    self._show()
 
     def close(self) -> None:
         """Close the panel; nothing of it stays alive."""
@@ -190,7 +192,7 @@ class Panel(View):
                 sides = compare(self.scenario, self.device, takes=self._margins.take, **self.knobs)
                 breaks = self.scenario.expected(keras_version())[1]
                 self.sides = sides
-                if shown:
+                if shown and not strict():  # else nobody looks meanwhile
                     self._show()  # the heatmaps at once; the margin, pale until then, follows
                 self._margins.look(strict())
                 self._show()
