@@ -4,7 +4,8 @@
 VENV ?= .venv
 export VENV PYTHON LOCK TF GPU
 ARGS ?=
-WORKERS ?= 2
+# Three on two cores: the one that drives the browser waits for it most of the time.
+WORKERS ?= 3
 SITE ?= build/site
 TORCH ?= torch==2.13.0
 MANAGER ?= @jupyter-widgets/html-manager@1.0.15 requirejs@2.3.8
@@ -21,7 +22,7 @@ help:  ## list the targets and variables
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  ARGS=...          more arguments for the target's command    VENV=dir       another place than .venv"
-	@echo "  PYTHON=path       the Python to make the environment with    WORKERS=n      test processes (2)"
+	@echo "  PYTHON=path       the Python to make the environment with    WORKERS=n      test processes (3)"
 	@echo "  LOCK=none         newest releases, not the pinned ones       TF=2.16.*      that TensorFlow (implies LOCK=none)"
 	@echo "  GPU=1             TensorFlow with CUDA (Linux)                 SITE=dir         where the site goes (build/site)"
 

@@ -1,4 +1,5 @@
 // Whether anybody answers: a dead, busy or absent kernel is said in the panel, with what still works and what to do.
+import { keepInSaves } from "./saved.js";
 
 const POLL = 500; // milliseconds; with PATIENCE, a silence is named within 2 s
 const PATIENCE = 1200; // milliseconds without an answer, from when it is worth a word
@@ -76,6 +77,7 @@ export class Link {
     const state = this.state, pending = this.pending, words = (WORDS[state] || "").replace(STILL, this.drawn() ? STILL : EMPTY);
     if (this.said === `${state} ${pending} ${words}`) return;
     this.said = `${state} ${pending} ${words}`;
+    if (["absent", "dead", "lost"].includes(state)) keepInSaves(this.model.widget_manager);
     this.tell(words, state, pending);
   }
 
