@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -196,7 +196,7 @@ def to_array(gradient: Any) -> np.ndarray | None:
 def readings_of(scenario: Scenario, bug: bool, taken: Taken, reference: Side | None) -> list[Reading]:
     """The readings of what `run` returned, in the order of the reference's; what it has and `taken` has not is MISSING."""
     arrays = {name: to_array(gradient) for name, gradient in taken.gradients.items()}
-    judged = _judged_together(scenario, bug, taken, arrays, reference) if reference else {}
+    judged = _judged(scenario, bug, taken, arrays, reference) if reference else {}
     readings = [
         judged.get(name) or _read(name, gradient, arrays[name], scenario, bug, taken, reference)
         for name, gradient in taken.gradients.items()
@@ -227,6 +227,9 @@ def _contradictions(scenario: Scenario, bug: bool, taken: Taken, readings: list[
             if r.values is not None and not _agree(r.values, np.asarray(hand[r.name]))
         }
     together = _confirmed_together(scenario, bug, taken, readings)
+    left = [r for r in readings if r.name not in together]
+    if together and len(left) > 1:  # those that added too little beside the others
+        together |= _confirmed_together(scenario, bug, taken, left)
     alone = [r for r in readings if r.name not in together]
     found = {}
     for reading in alone:
@@ -249,7 +252,7 @@ def _contradictions(scenario: Scenario, bug: bool, taken: Taken, readings: list[
 
 
 def _confirmed_together(scenario: Scenario, bug: bool, taken: Taken, readings: list[Reading]) -> set[str]:
-    """The sources that one central difference over all of them confirms: two runs instead of two for each source.
+    """The sources that one finite difference over all of them confirms: one or two runs instead of two for each source.
 
     Every source moves along its gradient, so that each adds to the difference. What adds too little to be noticed if
     its sign were wrong (below `SHARE` of the sum) is not confirmed by it.
@@ -262,31 +265,37 @@ def _confirmed_together(scenario: Scenario, bug: bool, taken: Taken, readings: l
     total = sum(sizes[n] * steps[n] for n in sizes)
     if not total:
         return set()
-    losses = [
-        _moved_loss(
-            scenario,
-            bug,
-            taken,
-            {r.name: sign * steps[r.name] * r.values / sizes[r.name] for r in movable if r.values is not None},
-        )
-        for sign in (1, -1)
-    ]
+    moves = {r.name: steps[r.name] * r.values / sizes[r.name] for r in movable if r.values is not None}
     rounding = _rounding(taken)
-    if abs((losses[0] - losses[1]) / 2 - total) > CURVE * total + rounding:
+    for found in _changes(scenario, bug, taken, moves):
+        if abs(found - total) <= CURVE * total + rounding:
+            break
+    else:
         return set()
     return {n for n in sizes if sizes[n] * steps[n] > max(SHARE * total, 4 * rounding)}
 
 
-def _judged_together(
+def _judged(
     scenario: Scenario, bug: bool, taken: Taken, arrays: Mapping[str, Any], reference: Side
 ) -> dict[str, Reading]:
-    """The readings of gradients that differ from those with the switch off, where one central difference over all of them
-    says which are right: two runs instead of up to four for each source.
+    """What `_judged_together` tells of all sources that differ, then of those that added too little beside the others, and so on."""
+    judged: dict[str, Reading] = {}
+    while found := _judged_together(scenario, bug, taken, arrays, reference, least=1 if judged else 2):
+        judged |= found
+        arrays = {name: values for name, values in arrays.items() if name not in found}
+    return judged
+
+
+def _judged_together(
+    scenario: Scenario, bug: bool, taken: Taken, arrays: Mapping[str, Any], reference: Side, least: int
+) -> dict[str, Reading]:
+    """The readings of gradients that differ from those with the switch off, where one finite difference over all of them
+    says which are right: one or two runs instead of up to four for each source.
 
     Every source moves along its difference. If its gradients are the derivatives, their sum is what the loss does; if those
     with the switch off are, as where a switch cuts the way back only, theirs is. A source is told by that if what its other
     gradient would change of the sum is more than twice what the curve of the loss and rounding can. Where the sum is neither
-    of the two, or a source adds too little, each is asked by itself, as is a single one: its own slope says more.
+    of the two, or a source adds too little, each is asked by itself, as it is where fewer than `least` differ: its own slope says more.
     """
     gaps = {}
     for name, values in arrays.items():
@@ -300,24 +309,23 @@ def _judged_together(
             continue
         if not _close(values, right) and _places(taken, name) is not None:
             gaps[name] = (values - right, right)
-    if len(gaps) < 2 or np.ndim(taken.loss) != 0 or scenario.by_hand is not None:
+    if len(gaps) < least or np.ndim(taken.loss) != 0 or scenario.by_hand is not None:
         return {}
     sizes = {name: float(np.linalg.norm(gap)) for name, (gap, _) in gaps.items()}
     steps = _steps(taken, sizes)
     along = {name: gap / sizes[name] for name, (gap, _) in gaps.items()}
-    losses = [
-        _moved_loss(scenario, bug, taken, {name: sign * steps[name] * along[name] for name in gaps}) for sign in (1, -1)
-    ]
-    found = (losses[0] - losses[1]) / 2
     slopes = {name: float((right * along[name]).sum()) for name, (_, right) in gaps.items()}
     wanted = sum(steps[name] * slopes[name] for name in gaps)
     claimed = wanted + sum(
         steps[name] * sizes[name] for name in gaps
     )  # along its difference each slope is larger by its size
-    agrees = abs(found - claimed) < abs(found - wanted)
-    nearest = claimed if agrees else wanted
-    allowed = CURVE * max(abs(found), abs(nearest)) + _rounding(taken)
-    if not abs(found - nearest) <= allowed:  # nor is NaN
+    for found in _changes(scenario, bug, taken, {name: steps[name] * along[name] for name in gaps}):
+        agrees = abs(found - claimed) < abs(found - wanted)
+        nearest = claimed if agrees else wanted
+        allowed = CURVE * max(abs(found), abs(nearest)) + _rounding(taken)
+        if abs(found - nearest) <= allowed:
+            break
+    else:  # it is neither of the two, or not a number
         return {}
     readings = {}
     for name in (n for n in gaps if steps[n] * sizes[n] > 2 * allowed):
@@ -332,6 +340,16 @@ def _judged_together(
     return readings
 
 
+def _changes(scenario: Scenario, bug: bool, taken: Taken, moves: Mapping[str, Any]) -> Iterator[float]:
+    """What the loss changes by where all these sources move: by a forward difference, one run, and where that is not good enough
+    also by a central one, which a curved loss needs and which costs a run more. The steps are so short that the first one is
+    nearly always enough.
+    """
+    up = _moved_loss(scenario, bug, taken, moves)
+    yield up - float(taken.loss)
+    yield (up - _moved_loss(scenario, bug, taken, {name: -move for name, move in moves.items()})) / 2
+
+
 def _steps(taken: Taken, sizes: Mapping[str, float]) -> dict[str, float]:
     """How far each source moves where several move together, so that each adds alike to the difference; by at most `WIDTHS[0]`,
     relative to one plus its largest entry. `sizes`: what each adds for a step of one."""
@@ -341,7 +359,7 @@ def _steps(taken: Taken, sizes: Mapping[str, float]) -> dict[str, float]:
 
 
 def _rounding(taken: Taken) -> float:
-    """What the rounding of two losses in float32 can add to half of their difference."""
+    """What the rounding of two losses in float32 can add to their difference."""
     return 2 * float(np.finfo(np.float32).eps) * max(1.0, abs(float(taken.loss)))
 
 

@@ -17,7 +17,7 @@ from gradlab.lab.measure import Taken, as_scenario, taken_of
 from gradlab.lab.scenario import Scenario
 from gradlab.lines import hooks
 from gradlab.lines.assemble import build
-from gradlab.lines.doctor_parts import Progress, Snapshot, check_loss, collect, is_model, key, watched
+from gradlab.lines.doctor_parts import READS, Progress, Snapshot, check_loss, collect, is_model, key, stateful, watched
 from gradlab.lines.model import LineGradients
 from gradlab.lines.recording import Recording, Stop
 from gradlab.runtime import tf_loading
@@ -157,12 +157,16 @@ def of_scenario(scenario: str | Scenario, bug: bool, device: str | None = None, 
     return scenario_ran(as_scenario(scenario), bug, device, knobs).lines()
 
 
-def scenario_ran(scenario: Scenario, bug: bool, device: str | None, knobs: Mapping[str, Any]) -> Ran:
-    """One position of a scenario's switch, recorded, at these knobs (the others at their defaults)."""
+def scenario_ran(
+    scenario: Scenario, bug: bool, device: str | None, knobs: Mapping[str, Any], made: dict[str, Any] | None = None
+) -> Ran:
+    """One position of a scenario's switch, recorded, at these knobs (the others at their defaults). `made`: what `setup` gave
+    another position, where that is as it was: see `Ran.untouched`."""
     with tf.device(check_device(device or tf_loading.device())), generators_kept():
-        things = scenario.setup(**knobs)
+        things = scenario.setup(**knobs) if made is None else made
         with hearing() as heard:
             found = ran(lambda: scenario.run(bug, **things))
+    found.things = things
     found.device = check_device(device or tf_loading.device())
     found.title = f"{scenario.title}: {scenario.switch[bool(bug)]}"
     found.take = lambda: taken_of(scenario, found.result, things, heard)
@@ -189,6 +193,15 @@ class Ran:
     title: str = ""
     device: str | None = None
     take: Callable[[], Taken] | None = field(default=None, repr=False)
+    things: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def untouched(self) -> bool:
+        """Whether the run left what it was given as it was, as far as ops can tell: none wrote to a variable, made one, or drew
+        a random number. Attributes of Python are not looked at."""
+        of, types = self.recording, {op.type for op in self.recording.stretch.ops}
+        known = self.as_ever and not (of.forgot or of.stretch.truncated or of.written)
+        return known and all(kind in READS or not stateful(kind) for kind in types)
 
     def lines(self) -> LineGradients:
         """The line gradients of the last question."""

@@ -72,6 +72,7 @@ class Recording(hooks.Listener):
         self._first = number() if number is not None else 0
         self._spans: list[tuple[int, int]] = []
         self.asked_count = 0
+        self.forgot = False  # ops of an earlier stretch are not known any more
 
     # --- the run ------------------------------------------------------------------------------------------------------
 
@@ -183,6 +184,7 @@ class Recording(hooks.Listener):
 
     def _roll(self) -> None:
         """Begin a new stretch. What no kept question is about is forgotten."""
+        self.forgot = True
         self.stretch = Stretch()
         self._spans = []
         self._by_tape = {i: (tape, seen) for i, (tape, seen) in self._by_tape.items() if seen.persistent}

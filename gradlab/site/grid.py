@@ -1,6 +1,6 @@
 """The positions of a panel's knobs that a site holds: all of them, or an even choice where there are too many.
 
-- `limit`: how many positions a panel gets, by how many there are and what one of them costs.
+- `limit`: how many positions a panel gets, by what one of them costs.
 - `axes`: [{name, values}] for the knobs of a panel's page; `count`: its positions; `whole`: those
   that the knobs have in a notebook.
 - `positions`: the knobs' values at every point of the grid, in the order of the axes, the last one fastest.
@@ -13,33 +13,29 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# A panel whose knobs have at most `MOST` positions has all of them. Of a larger one, at most so many are held, and no more than
-# `CALLS` pays for and than `BYTES` holds, so that the whole site takes minutes and megabytes.
-MOST = 400
-# What a position costs is counted in calls of Python functions and not timed: so a site has the same positions wherever it is
-# built. These are 10 to 20 CPU seconds, for a position takes five times what is counted: both sides are recorded, and measured
-# by finite differences.
+# A panel has all positions of its knobs, or as many as `CALLS` pays for and `BYTES` holds, so that the whole site takes minutes and
+# megabytes. What a position costs is counted in calls of Python functions and not timed: so a site has the same positions
+# wherever it is built. A position takes about five times what is counted, for both sides are recorded and measured by finite
+# differences.
 CALLS = 5_000_000
 BYTES = (
     6_000_000  # of the numbers of one panel: packed they are a quarter of it, and a page with more of it loads slowly
 )
+MOST = 400  # positions of one panel, however cheap they are: more of them make the page's data large and show little
 FEWEST = 9  # positions of one panel, however costly they are: both ends and the start of each of two knobs
 LEAST = 3  # values of a slider that stay in any case: both ends, and where it begins
 
 
-def limit(whole: int, calls: int, size: int, most: int = MOST) -> int:
-    """How many positions a panel gets at most, if its knobs have `whole` and one costs this many calls of Python functions
-    and has this many bytes of numbers.
+def limit(calls: int, size: int, most: int = MOST) -> int:
+    """How many positions a panel gets at most, if one costs this many calls of Python functions and has this many bytes of numbers.
 
-    A square of a whole number where it is thinned, so that a panel with two knobs has as many values of one as of the other, and
-    so that a few calls more or less, as another patch release of a library makes, change nothing as a rule. `most` moves all
-    limits: with twice `MOST` a panel gets twice the calls and the bytes.
+    A square of a whole number, so that a panel with two knobs has as many values of one as of the other, and so that a few calls
+    more or less, as another patch release of a library makes, change nothing as a rule. `most` moves all limits: with twice
+    `MOST` a panel gets twice the calls and the bytes.
 
-    >>> limit(144, 10**9, 0), limit(1_212, 10_000, 1_000), limit(1_212, 50_000, 1_000), limit(1_212, 10**9, 0)
-    (400, 400, 100, 9)
+    >>> limit(10_000, 1_000), limit(50_000, 1_000), limit(1_000_000, 1_000), limit(50_000, 1_000, most=4)
+    (400, 100, 9, 4)
     """
-    if whole <= most:
-        return most
     paid, held = CALLS * most // MOST // max(calls, 1), BYTES * most // MOST // max(size, 1)
     return min(most, max(FEWEST, math.isqrt(min(paid, held)) ** 2))
 
