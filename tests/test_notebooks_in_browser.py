@@ -43,6 +43,10 @@ def page(tmp_path_factory):
         'import gradlab\ngradlab.start()\ngradlab.Panel("integer_cast")',
         'gradlab.Panel("integer_cast", bug=True)',
     ]
+    cells += [
+        "import keras, numpy\nmodel = keras.Sequential([keras.Input((5, 2)), keras.layers.LSTM(3)])\n"
+        'gradlab.through_time(model, numpy.ones((2, 5, 2), "float32"))'
+    ]
     cells += ["import os\nif os.path.exists('kill'): os.kill(os.getpid(), 9)"]
     two = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
     two.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}

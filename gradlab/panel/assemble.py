@@ -1,6 +1,7 @@
 """The panel's ES modules as the one module that a widget takes. No build step: the files are joined when this is imported.
 
 - `module`: the text of all modules that the entry needs, each once, a module after those it imports.
+- `alone`: the text of a module in one file, with what every widget needs before it.
 - `style`: the style sheet.
 
 Each file becomes a function of its own that returns its exports, so that two files may use the same names inside.
@@ -30,6 +31,13 @@ def module(entry: str = "panel", folder: Path = FOLDER) -> str:
     if "render" not in exports[entry]:
         raise ValueError(f"{entry}.js exports {exports[entry]}; expected a function `render`.")
     return "\n".join(parts) + f"\nexport default {{ render: ${_word(entry)}.render }};\n"
+
+
+def alone(path: Path) -> str:
+    """The text of an ES module in one file that imports nothing, with `$saved.keepInSaves` at hand (js/saved.js)."""
+    parts: list[str] = []
+    _join("saved", FOLDER, {}, parts, ())
+    return "\n".join([*parts, path.read_text(encoding="utf-8")])
 
 
 @lru_cache(maxsize=1)

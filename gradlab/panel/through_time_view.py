@@ -15,12 +15,13 @@ import numpy as np
 import traitlets
 
 from gradlab.bptt.scenes import scenes
+from gradlab.panel.assemble import alone
 from gradlab.panel.view import colour_bytes, with_picture
 
 if TYPE_CHECKING:
     from gradlab.bptt.result import ThroughTime
 
-SCRIPT = Path(__file__).with_name("through_time.js")
+SCRIPT = alone(Path(__file__).with_name("through_time.js"))
 SAMPLES = 16  # beside the mean
 CELLS = 1_000_000  # of one message, 4 MB: more samples than fit are left out
 
@@ -93,7 +94,7 @@ def pack(found: ThroughTime) -> bytes:
 
 def page(found: ThroughTime) -> str:
     """One HTML file that needs no network: the same script, the data inside, the static picture where scripts are off."""
-    script = base64.b64encode(SCRIPT.read_bytes()).decode()
+    script = base64.b64encode(SCRIPT.encode()).decode()
     data = base64.b64encode(pack(found)).decode()
     picture = base64.b64encode(png(found)).decode()
     alt = escape(found.alt_text(), quote=True)

@@ -171,6 +171,7 @@ function render({ model, el }) {
   const seen = new ResizeObserver(() => draw());
   seen.observe(root);
   update();
+  $saved.keepInSaves(model.widget_manager); // this module comes before, see assemble.py
   return () => { model.off("change:data", update); seen.disconnect(); };
 }
 

@@ -16,6 +16,7 @@ import anywidget
 import numpy as np
 import traitlets
 
+from gradlab.panel.assemble import alone
 from gradlab.panel.view import colour_bytes, with_picture
 from gradlab.watch.figure import WHAT, alt_text
 from gradlab.watch.page import png
@@ -33,7 +34,7 @@ COLUMNS = 300
 class WatchWidget(anywidget.AnyWidget):
     """Draws what `pack` packs."""
 
-    _esm = Path(__file__).with_name("watch.js")
+    _esm = alone(Path(__file__).with_name("watch.js"))
     data = traitlets.Bytes(b"").tag(sync=True)
 
     def __init__(self) -> None:

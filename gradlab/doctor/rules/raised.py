@@ -29,8 +29,8 @@ TAPE_MISUSE = Cause(
 )
 API_MISUSE = Cause(
     "api-misuse",
-    what="the call refuses what it was given",
-    fix="pass what the call accepts (see the message)",
+    what="the line asks for what its object does not have or accept",
+    fix="ask for what the object has and accepts (see the message)",
 )
 SLICES = Cause(
     "indexed-slices",

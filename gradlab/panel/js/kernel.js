@@ -35,6 +35,7 @@ export class Link {
     this.model = model; this.tell = tell; this.drawn = drawn; this.said = ""; this.again = AGAIN; this.sent = 0;
     this.asked = 0; this.since = 0; this.lost = false; this.closed = false; this.pinged = 0; this.heard = false; this.later = 0;
     this.first = this.kernel?.id;
+    keepInSaves(model.widget_manager);
     this.watched = this.kernel; // its signal tells a restart that is over before the next look
     this.heed = (/** @type {any} */ _, /** @type {string} */ status) => { if (RESTARTS.includes(status)) this.lost = true; this.look(); };
     this.watched?.statusChanged?.connect?.(this.heed);
@@ -77,7 +78,6 @@ export class Link {
     const state = this.state, pending = this.pending, words = (WORDS[state] || "").replace(STILL, this.drawn() ? STILL : EMPTY);
     if (this.said === `${state} ${pending} ${words}`) return;
     this.said = `${state} ${pending} ${words}`;
-    if (["absent", "dead", "lost"].includes(state)) keepInSaves(this.model.widget_manager);
     this.tell(words, state, pending);
   }
 

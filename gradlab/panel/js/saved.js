@@ -2,10 +2,11 @@
 // it saves, and whoever opens the file next reads "model not found" in place of the panel, and of its static picture too.
 
 const STATE = "application/vnd.jupyter.widget-state+json", VIEW = "application/vnd.jupyter.widget-view+json";
+const GOES = ["restarting", "autorestarting", "terminating", "dead"];
 const LINK = "IPY_MODEL_"; // before the id of another model, here that of the layout
 
-/** @type {WeakMap<any, () => void>} Of all panels of the page, each with a copy of this module: one of them speaks for a notebook. */
-const kept = ((/** @type {any} */ (globalThis))[Symbol.for("gradlab.saved")] ??= new WeakMap());
+/** @type {WeakSet<any>} Of all widgets of the page, each with a copy of this module: one of them speaks for a notebook. */
+const kept = ((/** @type {any} */ (globalThis))[Symbol.for("gradlab.saved")] ??= new WeakSet());
 
 /** The ids of the widgets that a notebook's outputs show. @param {any} notebook @returns {Set<string>} */
 function shown(notebook) {
@@ -30,21 +31,21 @@ function ours(state, ids) {
 }
 
 /**
- * From now on, saves of this notebook hold its panels as they are now, also those that JupyterLab leaves out.
+ * From now on, saves of this notebook hold its widgets of gradlab as they are, also when their kernel is gone.
  * Where the page has no notebook, or the setting that saves widgets is off, nothing happens.
  * @param {any} manager the page's widget manager
  */
 export function keepInSaves(manager) {
-  const context = manager?.context, notebook = context?.model;
-  if (!context?.saveState || !notebook?.setMetadata) return;
-  if (kept.has(manager)) return kept.get(manager)?.(); // another kernel has gone, and its panels with it
-  let state = {}; // read beforehand, as the manager hands it out later than a save would wait
+  const context = manager?.context, notebook = context?.model, session = context?.sessionContext;
+  if (!context?.saveState || !notebook?.setMetadata || !session?.statusChanged || kept.has(manager)) return;
+  kept.add(manager);
+  let state = {}; // read when a kernel goes, as the manager hands it out later than a save would wait
   const read = () => manager.get_state({ drop_defaults: true }).then((/** @type {any} */ all) => { state = all.state; });
+  session.statusChanged.connect((/** @type {any} */ _, /** @type {string} */ status) => { if (GOES.includes(status)) read(); });
+  session.kernelChanged?.connect(read); // shut down
   context.saveState.connect((/** @type {any} */ _, /** @type {string} */ step) => {
     if (step !== "started") return void read();
     const widgets = notebook.getMetadata("widgets"), there = widgets?.[STATE];
     if (there) notebook.setMetadata("widgets", { ...widgets, [STATE]: { ...there, state: { ...ours(state, shown(notebook)), ...there.state } } });
   });
-  kept.set(manager, read);
-  read();
 }
