@@ -17,7 +17,7 @@ from typing import Any
 # megabytes. What a position costs is counted in calls of Python functions and not timed: so a site has the same positions
 # wherever it is built. A position takes about five times what is counted, for both sides are recorded and measured by finite
 # differences.
-CALLS = 5_000_000
+CALLS = 7_000_000
 BYTES = (
     6_000_000  # of the numbers of one panel: packed they are a quarter of it, and a page with more of it loads slowly
 )
@@ -34,7 +34,7 @@ def limit(calls: int, size: int, most: int = MOST) -> int:
     `MOST` a panel gets twice the calls and the bytes.
 
     >>> limit(10_000, 1_000), limit(50_000, 1_000), limit(1_000_000, 1_000), limit(50_000, 1_000, most=4)
-    (400, 100, 9, 4)
+    (400, 121, 9, 4)
     """
     paid, held = CALLS * most // MOST // max(calls, 1), BYTES * most // MOST // max(size, 1)
     return min(most, max(FEWEST, math.isqrt(min(paid, held)) ** 2))
