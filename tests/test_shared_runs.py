@@ -11,7 +11,7 @@ import gradlab
 from gradlab.lab import measure
 from gradlab.lab.by_hand import differences
 from gradlab.lab.forward_only import hearing, loss_of
-from gradlab.lab.measure import AGREES, compare, take, taken_of
+from gradlab.lab.measure import AGREES, both, compare, take, taken_of
 from gradlab.lab.reading import Kind
 from gradlab.lines.api import scenario_ran
 from gradlab.panel.margin import Margins
@@ -160,7 +160,7 @@ def test_what_is_recorded_is_measured_bit_for_bit(name):
     made = gradlab.load(name)
     margins = Margins(made, "/CPU:0")
     margins.record(made.defaults)
-    for shared, alone in zip(compare(made, takes=margins.take), compare(made), strict=True):
+    for shared, alone in zip(both(made, None, made.defaults, margins.take), compare(made), strict=True):
         assert shared.kinds == alone.kinds and shared.loss == alone.loss
         for one, other in zip(shared.readings, alone.readings, strict=True):
             assert (one.note, one.contradicted, one.shape) == (other.note, other.contradicted, other.shape)

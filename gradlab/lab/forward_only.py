@@ -12,12 +12,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial, wraps
 from typing import Any
 
 import tensorflow as tf
 
 _local = threading.local()
 _lock = threading.RLock()
+_users = 0
+_ours: Any = None
 
 
 class Heard:
@@ -77,25 +80,32 @@ def loss_of(run: Callable[[], Any], heard: Heard | None) -> Any:
 @contextmanager
 def _asked_by(ask: Callable[..., Any]) -> Iterator[None]:
     """`tf.GradientTape.gradient` of this thread goes through `ask`; that of other threads is as it was."""
+    global _users, _ours
     before = getattr(_local, "ask", None)
     with _lock:
-        original = tf.GradientTape.gradient
-
-        def gradient(self: Any, target: Any, sources: Any, *given: Any, **named: Any) -> Any:
-            if getattr(_local, "ask", None) is not ask or not tf.executing_eagerly():
-                return original(self, target, sources, *given, **named)
-
-            def plain(target: Any, sources: Any, *given: Any, **named: Any) -> Any:
-                return original(self, target, sources, *given, **named)
-
-            return ask(plain, target, sources, given, named)
-
-        tf.GradientTape.gradient = gradient
+        if _users == 0:
+            _ours = _hooked(tf.GradientTape.gradient)
+            tf.GradientTape.gradient = _ours
+        _users += 1
     _local.ask = ask
     try:
         yield
     finally:
         _local.ask = before
         with _lock:
-            if tf.GradientTape.gradient is gradient:  # else another tool hooked over it: ours stays, and is silent
-                tf.GradientTape.gradient = original
+            _users -= 1
+            if (
+                _users == 0 and tf.GradientTape.gradient is _ours
+            ):  # else another tool hooked over it: ours stays, and is silent
+                tf.GradientTape.gradient = _ours.__wrapped__
+
+
+def _hooked(original: Any) -> Any:
+    @wraps(original)
+    def gradient(self: Any, target: Any, sources: Any, *given: Any, **named: Any) -> Any:
+        ask = getattr(_local, "ask", None)
+        if ask is None or not tf.executing_eagerly():
+            return original(self, target, sources, *given, **named)
+        return ask(partial(original, self), target, sources, given, named)
+
+    return gradient

@@ -85,9 +85,7 @@ def as_scenario(scenario: str | Scenario) -> Scenario:
     return load(scenario) if isinstance(scenario, str) else scenario
 
 
-def compare(
-    scenario: str | Scenario, device: str | None = None, *, takes: Takes | None = None, **knobs: Any
-) -> tuple[Side, Side]:
+def compare(scenario: str | Scenario, device: str | None = None, **knobs: Any) -> tuple[Side, Side]:
     """Both positions of the switch, (off, on), at the given knobs (the others at their defaults).
 
     `device` is "/CPU:0" or "/GPU:0", by default the one chosen in the notebook's first cell.
@@ -96,7 +94,6 @@ def compare(
     `by_hand`). With the switch on, one that differs from the one with the switch off is called wrong only if a finite
     difference contradicts it: a switch may also change what is computed. An exception in `run` becomes RAISES readings.
     Raises LookupError for an unknown scenario, TypeError for a knob that it does not have. Random generators are put back.
-    `takes` is for those who have run the scenario already: it gives the first run of a position, or None for a new one.
 
     >>> import gradlab
     >>> off, on = gradlab.compare("integer_cast")
@@ -110,6 +107,13 @@ def compare(
             f"`{scenario.name}` has no knob {_list(unknown)}. "
             f"It has: {_list(scenario.knobs) or 'none'}; `gradlab.load({scenario.name!r}).source` shows them."
         )
+    return both(scenario, device, knobs)
+
+
+def both(
+    scenario: Scenario, device: str | None, knobs: Mapping[str, Any], takes: Takes | None = None
+) -> tuple[Side, Side]:
+    """As `compare`, for those who may have run the scenario already: `takes` gives the first run of a position, or None for a new one."""
     off = measure(scenario, False, device, knobs, takes=takes)
     return off, measure(scenario, True, device, knobs, off, takes)
 
@@ -122,7 +126,7 @@ def measure(
     reference: Side | None = None,
     takes: Takes | None = None,
 ) -> Side:
-    """One position of the switch. `reference` is the other one, for shapes and for what "differs" means; `takes`: see `compare`."""
+    """One position of the switch. `reference` is the other one, for shapes and for what "differs" means; `takes`: see `both`."""
     try:
         with generators_kept(), tf.device(check_device(device or tf_loading.device())):
             made = takes(scenario, bug, knobs) if takes is not None else None

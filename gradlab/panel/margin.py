@@ -61,7 +61,7 @@ class Margins:
         return [off, scenario_ran(self._scenario, True, self._device, self._at, off.things if shared else None)]
 
     def take(self, scenario: Scenario, bug: bool, knobs: Mapping[str, Any]) -> Taken | None:
-        """The run that was recorded, for `compare`; None where it may differ from one that is not recorded."""
+        """The run that was recorded, for `gradlab.lab.measure.both`; None where it may differ from one that is not recorded."""
         return self._ran[bug].taken() if isinstance(self._ran, list) else None
 
     def look(self, strict: bool) -> None:

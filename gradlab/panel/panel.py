@@ -182,14 +182,14 @@ class Panel(View):
             self.working, self.answered = False, max(asked, self.answered)
 
     def _measure(self) -> None:
-        from gradlab.lab.measure import compare, keras_version
+        from gradlab.lab.measure import both, keras_version
 
         unexpected: BaseException | None = None
         with self._lock:
             try:
                 shown = self._margins.knobs is not None
                 self._margins.record(self.knobs)
-                sides = compare(self.scenario, self.device, takes=self._margins.take, **self.knobs)
+                sides = both(self.scenario, self.device, self.knobs, self._margins.take)
                 breaks = self.scenario.expected(keras_version())[1]
                 self.sides = sides
                 if shown and not strict():  # else nobody looks meanwhile
