@@ -140,6 +140,23 @@ def test_a_run_that_returns_another_loss_than_it_asked_about_is_run_whole():
     assert len(calls) == 3
 
 
+def test_the_tapes_inside_of_a_py_function_are_not_the_runs_own():
+    def run(bug, a, **others):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.py_function(lambda v: v**2, [a], tf.float32)) + tf.reduce_sum(a)
+        return loss, {"a": a}, tape.gradient(loss, {"a": a})
+
+    made = scenario(run)
+    things = made.setup()
+    with hearing() as heard:
+        result = made.run(False, **things)
+    taken_of(made, result, things, heard)
+    assert list(heard.known) == [0]
+    things["a"].assign([1.0, 2.0])
+    assert float(loss_of(lambda: take(made, False, things), heard)) == 8.0
+    assert compare(made)[0]["a"].kind is Kind.OK
+
+
 def test_all_moved_copies_may_go_through_one_call():
     x, w = tf.constant(np.random.default_rng(0).standard_normal((1, 3, 2)), tf.float32), tf.ones((2, 4))
     calls = []

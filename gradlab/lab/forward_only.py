@@ -10,7 +10,7 @@ two thirds of a run. `loss_of` makes sure that the question was about the loss t
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial, wraps
 from typing import Any
@@ -28,11 +28,11 @@ class Heard:
 
     def __init__(self) -> None:
         self.asked: list[tuple[Any, Any, Any]] = []
-        self.known: dict[int, Any] = {}  # number of a question about the loss -> its answer
+        self.known: dict[int, tuple[Any, Any]] = {}  # number of a question about the loss -> its sources and its answer
 
     def about(self, loss: Any) -> None:
         """The run is over and returned this loss: keep the answers to questions about it, and forget the others."""
-        self.known = {i: answer for i, (target, _, answer) in enumerate(self.asked) if target is loss}
+        self.known = {i: (keys(s), answer) for i, (target, s, answer) in enumerate(self.asked) if target is loss}
         self.asked = []
 
 
@@ -59,13 +59,21 @@ def answering(heard: Heard) -> Iterator[list[Any]]:
     def ask(plain: Callable[..., Any], target: Any, sources: Any, given: tuple[Any, ...], named: Any) -> Any:
         nonlocal number
         number += 1
-        if number - 1 in heard.known:
+        names, answer = heard.known.get(number - 1, (None, None))
+        if names is not None and names == keys(sources):
             targets.append(target)
-            return heard.known[number - 1]
+            return answer
         return plain(target, sources, *given, **named)
 
     with _asked_by(ask):
         yield targets
+
+
+def keys(sources: Any) -> Any:
+    """What tells whether two questions are about sources of the same form: their names, or how many there are."""
+    if isinstance(sources, Mapping):
+        return tuple(sources)
+    return len(sources) if isinstance(sources, list | tuple) else "one"
 
 
 def loss_of(run: Callable[[], Any], heard: Heard | None) -> Any:
@@ -106,6 +114,10 @@ def _hooked(original: Any) -> Any:
         ask = getattr(_local, "ask", None)
         if ask is None or not tf.executing_eagerly():
             return original(self, target, sources, *given, **named)
-        return ask(partial(original, self), target, sources, given, named)
+        _local.ask = None  # the way back through a py_function asks a tape too, which is not the run's own question
+        try:
+            return ask(partial(original, self), target, sources, given, named)
+        finally:
+            _local.ask = ask
 
     return gradient
