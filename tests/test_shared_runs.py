@@ -1,5 +1,6 @@
 """What runs are left out when a panel measures: each must give what the run that it replaces would have given."""
 
+import traceback
 from dataclasses import replace
 
 import numpy as np
@@ -155,6 +156,12 @@ def test_the_tapes_inside_of_a_py_function_are_not_the_runs_own():
     things["a"].assign([1.0, 2.0])
     assert float(loss_of(lambda: take(made, False, things), heard)) == 8.0
     assert compare(made)[0]["a"].kind is Kind.OK
+
+
+def test_the_traceback_of_a_run_has_no_frame_of_what_hears_it():
+    error = compare("tape_used_twice")[1].error
+    files = [frame.filename.rpartition("/")[2] for frame in traceback.extract_tb(error.__traceback__)]
+    assert files[0] == "tape_used_twice.py" and files[1] == "backprop.py"
 
 
 def test_all_moved_copies_may_go_through_one_call():

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from gradlab.lab import forward_only
 from gradlab.lab.by_hand import differences
 from gradlab.lab.forward_only import Heard, hearing, loss_of
 from gradlab.lab.reading import Kind, Reading, Side, classify, format_shape
@@ -439,10 +440,16 @@ def _close(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def _own_part(error: BaseException) -> Any:
-    """The traceback from the scenario's file on: the frames of the measuring code above it say nothing to a learner."""
+    """The traceback from the scenario's file on: the frames of the measuring code, above it and in it, say nothing to a learner."""
+    own = (__file__, forward_only.__file__)
     trace = error.__traceback__
-    while trace and trace.tb_frame.f_code.co_filename == __file__:
+    while trace and trace.tb_frame.f_code.co_filename in own:
         trace = trace.tb_next
+    at = trace
+    while at is not None:
+        while at.tb_next is not None and at.tb_next.tb_frame.f_code.co_filename in own:
+            at.tb_next = at.tb_next.tb_next
+        at = at.tb_next
     return trace or error.__traceback__
 
 
