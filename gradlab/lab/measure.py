@@ -334,7 +334,7 @@ def _judged_together(
         return {}
     readings = {}
     for name in (n for n in gaps if steps[n] * sizes[n] > 2 * allowed):
-        values, said = arrays[name], slopes[name] + sizes[name]
+        values, said = arrays[name], float((arrays[name] * along[name]).sum())
         kind = classify(values)
         if agrees:
             readings[name] = Reading(name, kind, values, values.shape, AGREES)
