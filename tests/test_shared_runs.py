@@ -1,5 +1,7 @@
 """What runs are left out when a panel measures: each must give what the run that it replaces would have given."""
 
+import json
+import re
 import traceback
 from dataclasses import replace
 
@@ -179,6 +181,11 @@ def test_all_moved_copies_may_go_through_one_call():
     np.testing.assert_allclose(together, alone, atol=1e-4)
 
 
+def written(margins):
+    """Both margins as text, without the numbers by which Keras tells layers apart that were made from one class: lstm_1."""
+    return re.sub(r"(?<=[a-z])_\d+\b", "", json.dumps([margins.of(bug, {}) for bug in (False, True)]))
+
+
 @pytest.mark.parametrize("name", sampled(gradlab.names(), every=17, first=4))
 def test_what_is_recorded_is_measured_bit_for_bit(name):
     """The sides of a panel and of a comparison without a recording, and the margin of a panel and of line gradients by themselves."""
@@ -195,7 +202,7 @@ def test_what_is_recorded_is_measured_bit_for_bit(name):
     alone = Margins(made, "/CPU:0")
     alone._ran = [scenario_ran(made, bug, "/CPU:0", made.defaults) for bug in (False, True)]
     alone.look(strict=True)
-    assert [margins.of(bug, {}) for bug in (False, True)] == [alone.of(bug, {}) for bug in (False, True)]
+    assert written(margins) == written(alone)
 
 
 def test_a_run_that_the_recording_changes_is_run_again():
