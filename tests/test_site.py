@@ -16,7 +16,7 @@ from gradlab import cli
 from gradlab.lab.questions import load_question
 from gradlab.site import answers, chunks, links, pages, publish, ready
 from gradlab.site import build as building
-from gradlab.site.grid import CALLS, FEWEST, LEAST, MOST, axes, every, limit, positions, whole
+from gradlab.site.grid import BYTES, CALLS, FEWEST, LEAST, MOST, axes, every, limit, positions, whole
 from gradlab.site.lessons import answers_of, lesson, panels_of
 from gradlab.site.pack import in_words, pack, unpack
 from gradlab.site.plan import plans
@@ -143,13 +143,14 @@ def test_a_chunk_is_kept_until_what_it_depends_on_changes(tmp_path, monkeypatch)
     assert not chunk.file.exists() and other.file.exists()
 
 
-def test_a_panel_gets_as_many_positions_as_its_cost_allows():
-    found = [limit(calls) for calls in (0, 10_000, 10**5, 10**6, 10**9)]
+def test_a_panel_gets_as_many_positions_as_its_cost_and_its_size_allow():
+    found = [limit(calls, 0) for calls in (0, 10_000, 10**5, 10**6, 10**9)]
     assert found == sorted(found, reverse=True) and found[0] == MOST and found[-1] == FEWEST
     assert all(math.isqrt(n) ** 2 == n for n in found)
-    assert 10**5 * limit(10**5) <= CALLS < 10**5 * (math.isqrt(limit(10**5)) + 1) ** 2
-    assert [limit(10**9, most) for most in (1, 9, 500)] == [1, 9, FEWEST]
-    assert limit(10**5, 4 * MOST) > limit(10**5)
+    assert 10**5 * limit(10**5, 0) <= CALLS < 10**5 * (math.isqrt(limit(10**5, 0)) + 1) ** 2
+    assert 60_000 * limit(0, 60_000) <= BYTES < 60_000 * (math.isqrt(limit(0, 60_000)) + 1) ** 2
+    assert [limit(10**9, 0, most) for most in (1, 9, 500)] == [1, 9, FEWEST]
+    assert limit(10**5, 0, 4 * MOST) > limit(10**5, 0)
 
 
 def test_the_hash_knows_the_scenario_the_code_and_the_versions(tmp_path, monkeypatch):

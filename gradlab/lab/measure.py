@@ -7,14 +7,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from gradlab.lab import forward_only
 from gradlab.lab.by_hand import differences
+from gradlab.lab.forward_only import Heard, hearing, loss_of
 from gradlab.lab.reading import Kind, Reading, Side, classify, format_shape
 from gradlab.lab.scenario import Scenario, load
 from gradlab.runtime import tf_loading
@@ -24,17 +26,22 @@ from gradlab.runtime.generators import generators_kept
 
 CURVE = 0.03  # of a slope: what the curve of a loss may change of its difference at these widths; a lost part is more
 WIDTHS = (1e-2, 1e-3)  # of finite differences: a wide one is exact to more digits, a narrow one follows a curved loss
+AGREES = "agrees with finite differences"
 SHARE = 2 * CURVE  # of a sum that is known to 3 %: a wrong sign changes the sum by twice the share, 12 %
 
 
 class Taken(NamedTuple):
-    """What one call of `run` returned, and the things it was called with."""
+    """What one call of `run` returned, the things it was called with, and which of its gradients another call can do without."""
 
     loss: Any
     sources: Mapping[str, Any]
     gradients: Mapping[str, Any]
     watched: tuple[str, ...] | None
     things: dict[str, Any]
+    heard: Heard | None = None
+
+
+Takes = Callable[[Scenario, bool, Mapping[str, Any]], "Taken | None"]
 
 
 def keras_version() -> int:
@@ -44,7 +51,11 @@ def keras_version() -> int:
 
 def take(scenario: Scenario, bug: bool, things: dict[str, Any]) -> Taken:
     """Call `run` once and check the form of what it returns."""
-    result = scenario.run(bug, **things)
+    return taken_of(scenario, scenario.run(bug, **things), things)
+
+
+def taken_of(scenario: Scenario, result: Any, things: dict[str, Any], heard: Heard | None = None) -> Taken:
+    """What a call of `run` with these things returned. TypeError or ValueError for another form than `run` must have."""
     if not isinstance(result, tuple) or len(result) not in (3, 4):
         raise TypeError(
             f"`run` of `{scenario.name}` returned {type(result).__name__}; expected `loss, sources, gradients`, "
@@ -57,7 +68,17 @@ def take(scenario: Scenario, bug: bool, things: dict[str, Any]) -> Taken:
             "the two dicts must have the same names."
         )
     watched = tuple(f"{_name(v)} {format_shape(tuple(v.shape))}" for v in result[3]) if len(result) == 4 else None
-    return Taken(loss, sources, gradients, watched, things)
+    if heard is not None:
+        heard.about(loss)
+    return Taken(loss, sources, gradients, watched, things, heard)
+
+
+def _taken(scenario: Scenario, bug: bool, knobs: Mapping[str, Any]) -> Taken:
+    """The first run of what `setup` makes."""
+    things = scenario.setup(**knobs)
+    with hearing() as heard:
+        result = scenario.run(bug, **things)
+    return taken_of(scenario, result, things, heard)
 
 
 def as_scenario(scenario: str | Scenario) -> Scenario:
@@ -87,17 +108,30 @@ def compare(scenario: str | Scenario, device: str | None = None, **knobs: Any) -
             f"`{scenario.name}` has no knob {_list(unknown)}. "
             f"It has: {_list(scenario.knobs) or 'none'}; `gradlab.load({scenario.name!r}).source` shows them."
         )
-    off = measure(scenario, False, device, knobs)
-    return off, measure(scenario, True, device, knobs, off)
+    return both(scenario, device, knobs)
+
+
+def both(
+    scenario: Scenario, device: str | None, knobs: Mapping[str, Any], takes: Takes | None = None
+) -> tuple[Side, Side]:
+    """As `compare`, for those who may have run the scenario already: `takes` gives the first run of a position, or None for a new one."""
+    off = measure(scenario, False, device, knobs, takes=takes)
+    return off, measure(scenario, True, device, knobs, off, takes)
 
 
 def measure(
-    scenario: Scenario, bug: bool, device: str | None, knobs: Mapping[str, Any], reference: Side | None = None
+    scenario: Scenario,
+    bug: bool,
+    device: str | None,
+    knobs: Mapping[str, Any],
+    reference: Side | None = None,
+    takes: Takes | None = None,
 ) -> Side:
-    """One position of the switch. `reference` is the other one, for shapes and for what "differs" means."""
+    """One position of the switch. `reference` is the other one, for shapes and for what "differs" means; `takes`: see `both`."""
     try:
         with generators_kept(), tf.device(check_device(device or tf_loading.device())):
-            taken = take(scenario, bug, scenario.setup(**knobs))
+            made = takes(scenario, bug, knobs) if takes is not None else None
+            taken = made if made is not None else _taken(scenario, bug, knobs)
             readings = readings_of(scenario, bug, taken, reference)
     except Exception as error:
         error.__traceback__ = _own_part(error)
@@ -148,7 +182,7 @@ def _moved_loss(scenario: Scenario, bug: bool, taken: Taken, moves: Mapping[str,
                 source.assign(moved)
             else:
                 things |= {key: tf.constant(moved) for key in _places(taken, name) or ()}
-        return float(take(scenario, bug, things).loss)
+        return float(loss_of(lambda: take(scenario, bug, things), taken.heard))
     finally:
         for source, value in reversed(before):
             source.assign(value)
@@ -166,7 +200,12 @@ def to_array(gradient: Any) -> np.ndarray | None:
 
 def readings_of(scenario: Scenario, bug: bool, taken: Taken, reference: Side | None) -> list[Reading]:
     """The readings of what `run` returned, in the order of the reference's; what it has and `taken` has not is MISSING."""
-    readings = [_read(name, gradient, scenario, bug, taken, reference) for name, gradient in taken.gradients.items()]
+    arrays = {name: to_array(gradient) for name, gradient in taken.gradients.items()}
+    judged = _judged(scenario, bug, taken, arrays, reference) if reference else {}
+    readings = [
+        judged.get(name) or _read(name, gradient, arrays[name], scenario, bug, taken, reference)
+        for name, gradient in taken.gradients.items()
+    ]
     if reference:
         found = {r.name for r in readings}
         readings += [Reading(r.name, Kind.MISSING, None, r.shape) for r in reference.readings if r.name not in found]
@@ -193,6 +232,9 @@ def _contradictions(scenario: Scenario, bug: bool, taken: Taken, readings: list[
             if r.values is not None and not _agree(r.values, np.asarray(hand[r.name]))
         }
     together = _confirmed_together(scenario, bug, taken, readings)
+    left = [r for r in readings if r.name not in together]
+    if together and len(left) > 1:  # those that added too little beside the others
+        together |= _confirmed_together(scenario, bug, taken, left)
     alone = [r for r in readings if r.name not in together]
     found = {}
     for reading in alone:
@@ -215,7 +257,7 @@ def _contradictions(scenario: Scenario, bug: bool, taken: Taken, readings: list[
 
 
 def _confirmed_together(scenario: Scenario, bug: bool, taken: Taken, readings: list[Reading]) -> set[str]:
-    """The sources that one central difference over all of them confirms: two runs instead of two for each source.
+    """The sources that one finite difference over all of them confirms: one or two runs instead of two for each source.
 
     Every source moves along its gradient, so that each adds to the difference. What adds too little to be noticed if
     its sign were wrong (below `SHARE` of the sum) is not confirmed by it.
@@ -224,25 +266,106 @@ def _confirmed_together(scenario: Scenario, bug: bool, taken: Taken, readings: l
         return set()
     movable = [r for r in readings if r.values is not None and r.values.any() and _places(taken, r.name) is not None]
     sizes = {r.name: float(np.linalg.norm(r.values)) for r in movable if r.values is not None}
-    full = {n: WIDTHS[0] * (1 + float(np.abs(value_of(taken.sources[n])).max(initial=0.0))) for n in sizes}
-    most = max((sizes[n] * full[n] for n in sizes), default=0.0) / 10  # so the strongest does not hide the others
-    steps = {n: min(full[n], most / sizes[n]) for n in sizes}
+    steps = _steps(taken, sizes)
     total = sum(sizes[n] * steps[n] for n in sizes)
     if not total:
         return set()
-    losses = [
-        _moved_loss(
-            scenario,
-            bug,
-            taken,
-            {r.name: sign * steps[r.name] * r.values / sizes[r.name] for r in movable if r.values is not None},
-        )
-        for sign in (1, -1)
-    ]
-    rounding = 2 * float(np.finfo(np.float32).eps) * max(1.0, abs(float(taken.loss)))
-    if abs((losses[0] - losses[1]) / 2 - total) > CURVE * total + rounding:
+    moves = {r.name: steps[r.name] * r.values / sizes[r.name] for r in movable if r.values is not None}
+    rounding = _rounding(taken)
+    for found in _changes(scenario, bug, taken, moves):
+        if abs(found - total) <= CURVE * total + rounding:
+            break
+    else:
         return set()
     return {n for n in sizes if sizes[n] * steps[n] > max(SHARE * total, 4 * rounding)}
+
+
+def _judged(
+    scenario: Scenario, bug: bool, taken: Taken, arrays: Mapping[str, Any], reference: Side
+) -> dict[str, Reading]:
+    """What `_judged_together` tells of all sources that differ, then of those that added too little beside the others, and so on."""
+    judged: dict[str, Reading] = {}
+    while found := _judged_together(scenario, bug, taken, arrays, reference, least=1 if judged else 2):
+        judged |= found
+        arrays = {name: values for name, values in arrays.items() if name not in found}
+    return judged
+
+
+def _judged_together(
+    scenario: Scenario, bug: bool, taken: Taken, arrays: Mapping[str, Any], reference: Side, least: int
+) -> dict[str, Reading]:
+    """The readings of gradients that differ from those with the switch off, where one finite difference over all of them
+    says which are right: one or two runs instead of up to four for each source.
+
+    Every source moves along its difference. If its gradients are the derivatives, their sum is what the loss does; if those
+    with the switch off are, as where a switch cuts the way back only, theirs is. A source is told by that if what its other
+    gradient would change of the sum is more than twice what the curve of the loss and rounding can. Where the sum is neither
+    of the two, or a source adds too little, each is asked by itself, as it is where fewer than `least` differ: its own slope says more.
+    """
+    gaps = {}
+    for name, values in arrays.items():
+        right = reference[name].values if name in reference.kinds else None
+        if (
+            values is None
+            or right is None
+            or values.shape != right.shape
+            or not (np.isfinite(values).all() and np.isfinite(right).all())
+        ):
+            continue
+        if not _close(values, right) and _places(taken, name) is not None:
+            gaps[name] = (values - right, right)
+    if len(gaps) < least or np.ndim(taken.loss) != 0 or scenario.by_hand is not None:
+        return {}
+    sizes = {name: float(np.linalg.norm(gap)) for name, (gap, _) in gaps.items()}
+    steps = _steps(taken, sizes)
+    along = {name: gap / sizes[name] for name, (gap, _) in gaps.items()}
+    slopes = {name: float((right * along[name]).sum()) for name, (_, right) in gaps.items()}
+    wanted = sum(steps[name] * slopes[name] for name in gaps)
+    claimed = wanted + sum(
+        steps[name] * sizes[name] for name in gaps
+    )  # along its difference each slope is larger by its size
+    for found in _changes(scenario, bug, taken, {name: steps[name] * along[name] for name in gaps}):
+        agrees = abs(found - claimed) < abs(found - wanted)
+        nearest = claimed if agrees else wanted
+        allowed = CURVE * max(abs(found), abs(nearest)) + _rounding(taken)
+        if abs(found - nearest) <= allowed:
+            break
+    else:  # it is neither of the two, or not a number
+        return {}
+    readings = {}
+    for name in (n for n in gaps if steps[n] * sizes[n] > 2 * allowed):
+        values, said = arrays[name], float((arrays[name] * along[name]).sum())
+        kind = classify(values)
+        if agrees:
+            readings[name] = Reading(name, kind, values, values.shape, AGREES)
+            continue
+        note = f"slope {said + 0.0:.1g}, expected {slopes[name] + 0.0:.1g}, as finite differences confirm"
+        wrong = kind if kind is Kind.ZERO else Kind.WRONG
+        readings[name] = Reading(name, wrong, values, values.shape, note, contradicted=True)
+    return readings
+
+
+def _changes(scenario: Scenario, bug: bool, taken: Taken, moves: Mapping[str, Any]) -> Iterator[float]:
+    """What the loss changes by where all these sources move: by a forward difference, one run, and where that is not good enough
+    also by a central one, which a curved loss needs and which costs a run more. The steps are so short that the first one is
+    nearly always enough.
+    """
+    up = _moved_loss(scenario, bug, taken, moves)
+    yield up - float(taken.loss)
+    yield (up - _moved_loss(scenario, bug, taken, {name: -move for name, move in moves.items()})) / 2
+
+
+def _steps(taken: Taken, sizes: Mapping[str, float]) -> dict[str, float]:
+    """How far each source moves where several move together, so that each adds alike to the difference; by at most `WIDTHS[0]`,
+    relative to one plus its largest entry. `sizes`: what each adds for a step of one."""
+    full = {n: WIDTHS[0] * (1 + float(np.abs(value_of(taken.sources[n])).max(initial=0.0))) for n in sizes}
+    most = max((sizes[n] * full[n] for n in sizes), default=0.0) / 10  # so the strongest does not hide the others
+    return {n: min(full[n], most / sizes[n]) for n in sizes}
+
+
+def _rounding(taken: Taken) -> float:
+    """What the rounding of two losses in float32 can add to their difference."""
+    return 2 * float(np.finfo(np.float32).eps) * max(1.0, abs(float(taken.loss)))
 
 
 def _tolerance(slope: float, said: float, taken: Taken, name: str, width: float) -> float:
@@ -262,8 +385,15 @@ def _agree(values: np.ndarray, hand: np.ndarray) -> bool:
     return values.shape == hand.shape and float(np.abs(values - hand).max()) <= 0.01 * float(np.abs(hand).max())
 
 
-def _read(name: str, gradient: Any, scenario: Scenario, bug: bool, taken: Taken, reference: Side | None) -> Reading:
-    values = to_array(gradient)
+def _read(
+    name: str,
+    gradient: Any,
+    values: np.ndarray | None,
+    scenario: Scenario,
+    bug: bool,
+    taken: Taken,
+    reference: Side | None,
+) -> Reading:
     right = reference[name] if reference and name in reference.kinds else None
     kind = classify(values)
     if values is None:
@@ -294,7 +424,7 @@ def _differs(
             continue
         # The second part: where the two positions hardly differ, the rounding of two losses is as large as the slope.
         if abs(slope - said) <= CURVE * max(abs(slope), abs(said)) + 1e-3 * np.linalg.norm(right):
-            return Reading(name, kind, values, values.shape, "agrees with finite differences")
+            return Reading(name, kind, values, values.shape, AGREES)
         slopes.append(slope)
     nearest = min(slopes, key=lambda s: abs(s - said), default=None)
     contradicted = kind if kind is Kind.ZERO else Kind.WRONG
@@ -310,10 +440,16 @@ def _close(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def _own_part(error: BaseException) -> Any:
-    """The traceback from the scenario's file on: the frames of the measuring code above it say nothing to a learner."""
+    """The traceback from the scenario's file on: the frames of the measuring code, above it and in it, say nothing to a learner."""
+    own = (__file__, forward_only.__file__)
     trace = error.__traceback__
-    while trace and trace.tb_frame.f_code.co_filename == __file__:
+    while trace and trace.tb_frame.f_code.co_filename in own:
         trace = trace.tb_next
+    at = trace
+    while at is not None:
+        while at.tb_next is not None and at.tb_next.tb_frame.f_code.co_filename in own:
+            at.tb_next = at.tb_next.tb_next
+        at = at.tb_next
     return trace or error.__traceback__
 
 

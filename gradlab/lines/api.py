@@ -1,17 +1,23 @@
-"""`line_gradients` for a loss function, `of_program` for code with its own tapes, `of_scenario` for one position of a scenario."""
+"""`line_gradients` for a loss function, `of_program` for code with its own tapes, `of_scenario` for one position of a scenario.
+
+`ran` and `scenario_ran` are the halves of the last two: a run that is recorded, from which `Ran.lines` builds the rest later.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from typing import Any
 
 import tensorflow as tf
 
-from gradlab.lab.measure import as_scenario
+from gradlab.lab.forward_only import hearing
+from gradlab.lab.measure import Taken, as_scenario, taken_of
 from gradlab.lab.scenario import Scenario
 from gradlab.lines import hooks
 from gradlab.lines.assemble import build
-from gradlab.lines.doctor_parts import Progress, Snapshot, check_loss, collect, is_model, key, watched
+from gradlab.lines.doctor_parts import READS, Progress, Snapshot, check_loss, collect, is_model, key, stateful, watched
 from gradlab.lines.model import LineGradients
 from gradlab.lines.recording import Recording, Stop
 from gradlab.runtime import tf_loading
@@ -148,12 +154,22 @@ def of_scenario(scenario: str | Scenario, bug: bool, device: str | None = None, 
     No cut is marked: give `.mark_cuts` what `gradlab.lab.blamed_line.find` found. An exception of the scenario is a band on its line,
     and `.error`.
     """
-    scenario = as_scenario(scenario)
+    return scenario_ran(as_scenario(scenario), bug, device, knobs).lines()
+
+
+def scenario_ran(
+    scenario: Scenario, bug: bool, device: str | None, knobs: Mapping[str, Any], made: dict[str, Any] | None = None
+) -> Ran:
+    """One position of a scenario's switch, recorded, at these knobs (the others at their defaults). `made`: what `setup` gave
+    another position, where that is as it was: see `Ran.untouched`."""
     with tf.device(check_device(device or tf_loading.device())), generators_kept():
-        things = scenario.setup(**knobs)
-        found = recorded(lambda: scenario.run(bug, **things))
-    position = scenario.switch[bool(bug)]
-    found.title = f"{scenario.title}: {position}"
+        things = scenario.setup(**knobs) if made is None else made
+        with hearing() as heard:
+            found = ran(lambda: scenario.run(bug, **things))
+    found.things = things
+    found.device = check_device(device or tf_loading.device())
+    found.title = f"{scenario.title}: {scenario.switch[bool(bug)]}"
+    found.take = lambda: taken_of(scenario, found.result, things, heard)
     return found
 
 
@@ -166,23 +182,61 @@ def of_program(program: Callable[[], Any]) -> LineGradients:
         return recorded(program)
 
 
+@dataclass
+class Ran:
+    """A run that was recorded. `as_ever`: nothing ran otherwise than without the recording, and only once."""
+
+    recording: Recording
+    result: Any
+    error: Exception | None
+    as_ever: bool
+    title: str = ""
+    device: str | None = None
+    take: Callable[[], Taken] | None = field(default=None, repr=False)
+    things: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def untouched(self) -> bool:
+        """Whether the run left what it was given as it was, as far as ops can tell: none wrote to a variable, made one, or drew
+        a random number. Attributes of Python are not looked at."""
+        of, types = self.recording, {op.type for op in self.recording.stretch.ops}
+        known = self.as_ever and not (of.forgot or of.stretch.truncated or of.written)
+        return known and all(kind in READS or not stateful(kind) for kind in types)
+
+    def lines(self) -> LineGradients:
+        """The line gradients of the last question."""
+        with tf.device(self.device) if self.device else nullcontext(), generators_kept():
+            found = build(self.recording, names=_given(self.result), error=self.error)
+        found.result = self.result
+        found.title = self.title or found.title
+        return found
+
+    def taken(self) -> Taken | None:
+        """What a run of a scenario returned, where it is that of a run that nobody recorded; else None. Raises as `taken_of`."""
+        return self.take() if self.take is not None and self.as_ever else None
+
+
 def recorded(function: Callable[[], Any]) -> LineGradients:
     """Run code that opens its own tapes, and build the line gradients of its last question."""
+    return ran(function).lines()
+
+
+def ran(function: Callable[[], Any]) -> Ran:
+    """Run code that opens its own tapes, recorded."""
     recording, result, error = _attempt(function)
+    as_ever = error is None and not recording.functions
     if error is not None and recording.functions:
         recording, result, error = _attempt(function, eager_functions=False)
     if recording.py_functions and recording.asks and error is None and not recording.asks[-1].own:
         # An eager py_function can be differentiated once, and the learner's tape has done so: run again up to there.
-        again = Recording(only_ask=recording.asked_count - 1)
+        again, as_ever = Recording(only_ask=recording.asked_count - 1), False
         first = recording.asks[-1]
         try:
             again.run(function)
         except Stop:
             again.asks[-1].result = first.result
             recording = again
-    found = build(recording, names=_given(result), error=error)
-    found.result = result
-    return found
+    return Ran(recording, result, error, as_ever)
 
 
 def _attempt(function: Callable[[], Any], **options: Any) -> tuple[Recording, Any, Exception | None]:

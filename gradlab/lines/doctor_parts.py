@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import tensorflow as tf
@@ -21,9 +22,9 @@ from gradlab.doctor.op_types import READS
 from gradlab.doctor.recording.frames import code_of, is_user_file
 from gradlab.doctor.recording.snapshot import Snapshot
 from gradlab.doctor.recording.sources import FLOATS, Eager, collect, is_owner, unwrap, watched
-from gradlab.doctor.recording.tf_internals import key, number_of
+from gradlab.doctor.recording.tf_internals import key, number_of, op_def
 
-__all__ = ["FLOATS", "READS", "Eager", "Progress", "Snapshot", "call_again", "check_loss", "code_of", "collect", "is_model", "is_owner", "is_user_file", "key", "number_of", "ops_heard", "shape_of", "uid", "unwrap", "watch_values", "watched"]  # fmt: skip
+__all__ = ["FLOATS", "READS", "Eager", "Progress", "Snapshot", "call_again", "check_loss", "code_of", "collect", "is_model", "is_owner", "is_user_file", "key", "number_of", "ops_heard", "shape_of", "stateful", "uid", "unwrap", "watch_values", "watched"]  # fmt: skip
 
 
 def shape_of(value: Any) -> tuple[int, ...]:
@@ -32,6 +33,13 @@ def shape_of(value: Any) -> tuple[int, ...]:
         return tuple(int(n) for n in value.shape)
     except (AttributeError, TypeError, ValueError):
         return ()
+
+
+@lru_cache(maxsize=2_000)
+def stateful(kind: str) -> bool:
+    """Does an op of this type keep or change a state, as far as TensorFlow's own definition says? True where there is none."""
+    definition = op_def(kind)
+    return definition is None or bool(definition.is_stateful)
 
 
 def uid() -> Callable[[], int] | None:

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import tensorflow as tf
@@ -104,8 +105,14 @@ def installed() -> bool:
     return bool(_kept)
 
 
+@lru_cache(maxsize=1)
+def _function_type() -> type:
+    """The class of what `tf.function` makes, which has no public name."""
+    return type(tf.function(lambda: None))
+
+
 def _install() -> None:
-    for owner, table in ((tf.GradientTape, _TAPE), (type(tf.function(lambda: None)), {"__call__": _call}), (tf.autodiff.ForwardAccumulator, {"jvp": _jvp})):  # fmt: skip
+    for owner, table in ((tf.GradientTape, _TAPE), (_function_type(), {"__call__": _call}), (tf.autodiff.ForwardAccumulator, {"jvp": _jvp})):  # fmt: skip
         for name, make in table.items():
             if any(o is owner and n == name for o, n, _, _ in _kept):
                 continue  # another tool's hook stood over ours when we left, so it stayed

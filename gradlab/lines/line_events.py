@@ -5,7 +5,8 @@ from __future__ import annotations
 import bisect
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import Any
 
@@ -41,6 +42,18 @@ class LineEvents(Tracker):
         sys.settrace(self._before)
         self._stack.clear()
         self._generators.clear()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        # `sys.settrace` hears every call of Python, also those of TensorFlow's own backward functions.
+        if sys.gettrace() != self._called:
+            yield
+            return
+        sys.settrace(None)
+        try:
+            yield
+        finally:
+            sys.settrace(self._called)
 
     def _mark(self, visit: Visit | None) -> None:
         if self._uid is None:
@@ -122,6 +135,10 @@ class Monitoring(LineEvents):
         super().__init__(is_user, uid)
         self._tool = tool
         self._thread = 0
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        yield  # calls of other code are not heard anyway
 
     def start(self, base: FrameType) -> None:
         monitoring = sys.monitoring  # type: ignore[attr-defined,unused-ignore]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import tensorflow as tf
@@ -42,23 +43,24 @@ class Lookup:
     """Names for variables and tensors from the frames around a question."""
 
     def __init__(self, ask: Ask) -> None:
-        self._names: dict[int, str] = {}
+        self._ask = ask
+
+    @cached_property
+    def _names(self) -> dict[int, str]:
+        """{id: name}, made when the first name is asked for: sources in a dict have theirs already."""
+        found: dict[int, str] = {}
         budget = LOOKED
-        for _, _, names in ask.frames:
+        for _, _, names in self._ask.frames:
             for name, value in names.items():
-                self._add(name, value)
+                _add(found, name, value)
             for name, value in names.items():
                 attributes = getattr(value, "__dict__", None)
                 if not isinstance(attributes, dict) or isinstance(value, (tf.Variable, tf.Tensor, type)):
                     continue
                 for inner, thing in list(attributes.items())[: max(budget, 0)]:
                     budget -= 1
-                    self._add(f"{name}.{inner}", thing)
-
-    def _add(self, name: str, thing: Any) -> None:
-        for value in {id(thing): thing, id(unwrap(thing)): unwrap(thing)}.values():
-            if isinstance(value, (tf.Variable, Eager)):
-                self._names.setdefault(id(value), name)
+                    _add(found, f"{name}.{inner}", thing)
+        return found
 
     def name(self, thing: Any) -> str:
         """The name of a source; "" if nothing names it."""
@@ -68,3 +70,9 @@ class Lookup:
         if own.startswith("Variable") or not own:  # TensorFlow's name for a variable without one
             return self._names.get(id(thing)) or self._names.get(id(unwrap(thing))) or own
         return own
+
+
+def _add(found: dict[int, str], name: str, thing: Any) -> None:
+    for value in {id(thing): thing, id(unwrap(thing)): unwrap(thing)}.values():
+        if isinstance(value, (tf.Variable, Eager)):
+            found.setdefault(id(value), name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from typing import Any
 
 import tensorflow as tf
@@ -72,6 +72,7 @@ class Recording(hooks.Listener):
         self._first = number() if number is not None else 0
         self._spans: list[tuple[int, int]] = []
         self.asked_count = 0
+        self.forgot = False  # ops of an earlier stretch are not known any more
 
     # --- the run ------------------------------------------------------------------------------------------------------
 
@@ -183,6 +184,7 @@ class Recording(hooks.Listener):
 
     def _roll(self) -> None:
         """Begin a new stretch. What no kept question is about is forgotten."""
+        self.forgot = True
         self.stretch = Stretch()
         self._spans = []
         self._by_tape = {i: (tape, seen) for i, (tape, seen) in self._by_tape.items() if seen.persistent}
@@ -264,7 +266,10 @@ class Recording(hooks.Listener):
             raise Stop
         self._asking = True
         try:
-            ask.result = plain(target, sources, **kwargs)
+            # A graph may have been made before, with a custom gradient in it that nobody has heard of.
+            aside = self.tracker.own_gradients or self.graphs or self.py_functions
+            with nullcontext() if aside else self.tracker.paused():
+                ask.result = plain(target, sources, **kwargs)
         except Exception as error:
             ask.error = error
             raise

@@ -56,20 +56,19 @@ class Statements:
 
 
 LISTS = frozenset({"trainable_variables", "trainable_weights", "variables", "weights"})
-_known: dict[str, tuple[int, Statements]] = {}
+_known: dict[str, tuple[list[str], Statements]] = {}
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 
 
 def of_file(file: str) -> Statements:
     """The statements of a file or notebook cell; empty if there is no source or it does not parse."""
-    lines = linecache.getlines(file)
-    mark = hash((len(lines), "".join(lines)))
+    lines = linecache.getlines(file)  # the same list as long as nobody reads the file anew
     known = _known.get(file)
-    if known is None or known[0] != mark:
+    if known is None or (known[0] is not lines and known[0] != lines):
         if len(_known) > 200:  # a long notebook session makes a new pseudo file for every cell
             _known.clear()
-        known = _known[file] = (mark, _parse(lines))
+        known = _known[file] = (lines, _parse(lines))
     return known[1]
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import dis
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import CodeType, FrameType
 
 from gradlab.lines import statements
@@ -19,6 +20,7 @@ GENERATORS = 0x20 | 0x80 | 0x200  # CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERAT
 # Line events that are remembered to tell where a value from Python was made. Such a value is used within a few lines;
 # this many are some seconds of Python, and about 10 MB.
 MARKS = 100_000
+_CUSTOM = "custom_gradient.py"  # the file of TensorFlow's custom gradients
 
 
 class Visit:
@@ -110,6 +112,7 @@ class Tracker:
         self._activations = self._visits = 0
         self.active: tuple[int, ...] = ()  # the tapes that record now, kept up to date by the recording
         self.ran: dict[str, dict[int, int]] = {}  # file -> statement -> how often it ran
+        self.own_gradients = False  # a custom gradient was defined or called: the way back may run the learner's code
 
     def start(self, base: FrameType) -> None:
         """Begin; frames outside of `base` do not count."""
@@ -130,7 +133,13 @@ class Tracker:
         known = self._codes.get(id(code))
         if known is None:
             known = self._codes[id(code)] = (code, self._is_user(code.co_filename))
+            self.own_gradients |= code.co_filename.endswith(_CUSTOM)
         return known[1]
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Hear nothing meanwhile, where hearing costs something: none of the learner's code runs."""
+        yield
 
     def going_round(self, act: Activation, lasti: int) -> bool:
         """Is this offset, reached by a jump back, another turn of the comprehension that the last one was in?"""

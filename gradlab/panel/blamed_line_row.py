@@ -46,6 +46,10 @@ class CutRow:
             return {}
         return found
 
+    def told(self, side: Side) -> bool:
+        """Whether a look at this side would say nothing new: there is nothing to look for, or its kinds were seen before."""
+        return not self.awaited and (not broken(side) or tuple(side.kinds.items()) in self._said)
+
     def words(self, side: Side, missing: Mapping[str, str]) -> str:
         """The row for the kinds of this side, as far as it is known; "" for no row. `missing`: see `cut_words`."""
         if not broken(side):

@@ -1,16 +1,21 @@
 """The margin of a panel's code: for each line the tape's bracket, a cell for each visit, and what the line does to the path.
 
-- `Margins`: line gradients of both positions of one scenario, in the form the page draws.
+- `Margins`: line gradients of both positions of one scenario, in the form the page draws. What is recorded for them is
+  a run like any other, so it is measured too.
 - `margin_of`: the same for one set of line gradients, from its `to_dict()`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradlab.lab.scenario import Scenario
+
+if TYPE_CHECKING:
+    from gradlab.lab.measure import Taken
+    from gradlab.lines.api import Ran
 
 # What is said of a visit without a size. Marks and words of a source's kind are `gradlab.Kind`'s; these are a visit's.
 _VISIT = {
@@ -35,25 +40,46 @@ class Margins:
         self.failed = ""  # why there is no margin, in words
         self.knobs: dict[str, Any] | None = None  # those of the last look
         self.texts: dict[int, str] = {}  # of every line with a margin, also outside of `run`
+        self._at: dict[str, Any] = {}  # the knobs of the last `record`
+        self._ran: list[Ran] | Exception | None = None
 
-    def look(self, knobs: Mapping[str, Any], strict: bool) -> None:
-        """Record both positions at these knobs. An error of the recording is kept in words; with `strict` it is raised."""
+    def record(self, knobs: Mapping[str, Any]) -> None:
+        """Run both positions at these knobs, recorded. An error of the recording is one of the next `look`."""
+        self._at = dict(knobs)
+        try:
+            self._ran = _by_itself(self._both)
+        except Exception as error:
+            self._ran = error
+
+    def _both(self) -> list[Ran]:
+        """Both positions, recorded. A scenario of gradlab's own is set up once for both, where the run with the switch off leaves
+        all as it was: `tests/test_shared_runs.py` holds each against set-ups of its own. Anybody else's may keep a state in Python."""
+        from gradlab.lines.api import scenario_ran
+
+        off = scenario_ran(self._scenario, False, self._device, self._at)
+        shared = self._scenario.run.__module__.startswith("gradlab.scenarios.") and off.untouched
+        return [off, scenario_ran(self._scenario, True, self._device, self._at, off.things if shared else None)]
+
+    def take(self, scenario: Scenario, bug: bool, knobs: Mapping[str, Any]) -> Taken | None:
+        """The run that was recorded, for `gradlab.lab.measure.both`; None where it may differ from one that is not recorded."""
+        return self._ran[bug].taken() if isinstance(self._ran, list) else None
+
+    def look(self, strict: bool) -> None:
+        """Make the margins of what was recorded. An error of the recording is kept in words; with `strict` it is raised."""
         from gradlab.runtime.exceptions import sentence
 
-        self.failed, self.knobs = "", dict(knobs)
+        ran, self._ran, self.knobs, self.failed = self._ran, None, self._at, ""
         try:
-            # In a thread of its own: what is recorded belongs to a thread, and a tape of the learner's may be open here.
-            with ThreadPoolExecutor(1, "gradlab-records-the-margin") as pool:
-                self._found = pool.submit(self._record, dict(knobs)).result()
+            if isinstance(ran, Exception):
+                raise ran
+            self._found = _by_itself(lambda: self._margins(ran or []))
         except Exception as error:  # the heatmaps are right all the same, and the panel says what is missing
             self._found, self.failed = [{}, {}], f"no gradients beside the code: {sentence(error)}"
             if strict:
                 raise
 
-    def _record(self, knobs: dict[str, Any]) -> list[dict[int, dict[str, Any]]]:
-        from gradlab.lines.api import of_scenario
-
-        found = [of_scenario(self._scenario, bug, self._device, **knobs).to_dict() for bug in (False, True)]
+    def _margins(self, ran: list[Ran]) -> list[dict[int, dict[str, Any]]]:
+        found = [one.lines().to_dict() for one in ran]
         own = self._scenario.run.__code__.co_filename
         for one in found:
             if one["files"] and one["files"][one["file"]] != own:
@@ -80,6 +106,12 @@ class Margins:
         for number, words in (zeros or {}).items():
             lines.setdefault(number, _empty())["zero"] = words
         return {str(number): margin for number, margin in lines.items()}
+
+
+def _by_itself(call: Callable[[], Any]) -> Any:
+    """In a thread of its own: what is recorded belongs to a thread, and a tape of the learner's may be open here."""
+    with ThreadPoolExecutor(1, "gradlab-records-the-margin") as pool:
+        return pool.submit(call).result()
 
 
 def margin_of(found: Mapping[str, Any]) -> dict[int, dict[str, Any]]:

@@ -145,11 +145,13 @@ class Panel(View):
         with self._lock:
             if self.sides is None:
                 return {}
+            told = self._cut.told(self.sides[1])
             try:
                 return self._cut.look(self.sides[1], self.knobs, strict())
             finally:
                 self._cut.awaited = False
-                self._show()
+                if not told:  # else what is shown tells it already
+                    self._show()
 
     def close(self) -> None:
         """Close the panel; nothing of it stays alive."""
@@ -180,17 +182,19 @@ class Panel(View):
             self.working, self.answered = False, max(asked, self.answered)
 
     def _measure(self) -> None:
-        from gradlab.lab.measure import compare, keras_version
+        from gradlab.lab.measure import both, keras_version
 
         unexpected: BaseException | None = None
         with self._lock:
             try:
-                sides = compare(self.scenario, self.device, **self.knobs)
+                shown = self._margins.knobs is not None
+                self._margins.record(self.knobs)
+                sides = both(self.scenario, self.device, self.knobs, self._margins.take)
                 breaks = self.scenario.expected(keras_version())[1]
                 self.sides = sides
-                if self._margins.knobs is not None:
+                if shown and not strict():  # else nobody looks meanwhile
                     self._show()  # the heatmaps at once; the margin, pale until then, follows
-                self._margins.look(self.knobs, strict())
+                self._margins.look(strict())
                 self._show()
                 unexpected = not_announced(sides, breaks)
             except Exception as error:

@@ -29,12 +29,12 @@ def run(bug, cell, x):
 
 def by_hand(differences, cell, x):
     def last(v):
-        h = tf.zeros((1, cell.units))
+        h = tf.zeros((v.shape[0], cell.units))
         for t in range(v.shape[1]):
             h, _ = cell(v[:, t], [h])
         return h
 
-    each = differences(last, x)[:, :, 0]  # (1, units, time, inputs)
+    each = differences(last, x, batch=True)[:, :, 0]  # (1, units, time, inputs)
     return {"share of each step": each.sum(axis=1), "share of each unit": each}
 
 

@@ -33,13 +33,13 @@ def run(bug, cell, x):
 
 def by_hand(differences, cell, x):
     def states(v):
-        h, found = tf.zeros((1, cell.units)), []
+        h, found = tf.zeros((v.shape[0], cell.units)), []
         for t in range(v.shape[1]):
             h, _ = cell(v[:, t], [h])
             found.append(h)
         return tf.stack(found, axis=1)
 
-    full = differences(states, x)  # (1, time, units, 1, time, inputs)
+    full = differences(states, x, batch=True)  # (1, time, units, 1, time, inputs)
     return {"d h_t / d x_t": np.stack([full[:, t, :, 0, t] for t in range(x.shape[1])], axis=1)}
 
 

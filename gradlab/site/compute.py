@@ -13,18 +13,16 @@ import re
 import sys
 import sysconfig
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from gradlab.lab.scenario import names
-from gradlab.site.grid import axes, every, limit, positions
+from gradlab.site.grid import axes, limit, positions
 
 INFLUENCE = "influence"  # the maps of notebook 12, a panel that belongs to no scenario
 PACKAGE = Path(__file__).parents[2]
-RECORDED = 3  # plain runs that a recorded one with its line gradients costs: 3 to 4 were measured
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 
 
@@ -60,13 +58,12 @@ def panel_computed(name: str, most: int) -> dict[str, Any]:
     panel = _tried(name, {}, lambda: panel_of(name))
     try:
         found: dict[str, Any] = _tried(name, panel.knobs, lambda: _once(panel))
-        calls, known = _tried(name, panel.knobs, lambda: _calls(panel))
-        grid = axes(panel.page["knobs"], limit(calls, most))
+        calls = _calls(panel)
+        grid = axes(panel.page["knobs"], limit(calls, len(panel.data), most))
         found |= {"calls": calls, "grid": grid, "positions": []}
         once = time.process_time()
         for knobs in positions(grid):
-            here = known.get(_key(knobs)) or _tried(name, knobs, partial(position, panel, knobs))
-            found["positions"].append(here)
+            found["positions"].append(_tried(name, knobs, partial(position, panel, knobs)))
         found["cpu"] = [round(once - began, 2), round(time.process_time() - once, 2)]
     finally:
         panel.close()
@@ -104,46 +101,32 @@ def _tried(name: str, knobs: Mapping[str, Any], call: Callable[[], Any]) -> Any:
         raise Failed(f"{name}: could not be computed at {where}: {type(error).__name__}: {error}") from error
 
 
-def _calls(panel: Any) -> tuple[int, dict[Any, dict[str, Any]]]:
-    """How many functions the runs of the scenario call that measure it where its knobs stand at first, a position of middling cost.
-
-    One run at each position of the switch is counted, and how many runs there are: counting makes a run six times as long.
-    The margin is one run more of each, recorded, and counts as `RECORDED` runs.
-    Another position is measured before: the first one in a process also imports modules. A panel without a slider is not
-    measured anew, and has none. Both positions are in every grid, so they are given back, by `_key`.
+def _calls(panel: Any) -> int:
+    """How many functions setting up and running the scenario call, at both positions of its switch, where its knobs stand at
+    first: a position of middling cost. They are counted in a second run, for the first one in a process also imports modules.
     """
-    from gradlab.lab import measure
+    scenario = getattr(panel, "scenario", None)
+    calls = 0
+    if scenario is None:  # the maps of a trained layer: nothing of it is run
+        return calls
 
-    start = dict(panel.knobs)
-    ends = {**start, **{knob["name"]: every(knob)[-1] for knob in panel.page["knobs"] if knob["type"] == "range"}}
-    known = {_key(ends): position(panel, ends)}
-    runs, calls, take = Counter[bool](), Counter[bool](), measure.take
+    def seen(frame: Any, event: str, arg: Any) -> None:  # noqa: ARG001 (what sys.setprofile gives)
+        nonlocal calls
+        calls += event in ("call", "c_call")
 
-    def counted(scenario: Any, bug: bool, things: Any) -> Any:
-        runs[bug] += 1
-        if runs[bug] > 1:
-            return take(scenario, bug, things)
+    from gradlab.runtime.generators import generators_kept
 
-        def seen(frame: Any, event: str, arg: Any) -> None:  # noqa: ARG001 (what sys.setprofile gives)
-            calls[bug] += event in ("call", "c_call")
-
-        before = sys.getprofile()
-        sys.setprofile(seen)
-        try:
-            return take(scenario, bug, things)
-        finally:
-            sys.setprofile(before)
-
-    measure.take = counted
-    try:
-        known[_key(start)] = position(panel, start)
-    finally:
-        measure.take = take
-    return sum(calls[bug] * (runs[bug] + RECORDED) for bug in runs), known
-
-
-def _key(knobs: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    return tuple(sorted(knobs.items()))
+    before = sys.getprofile()
+    with generators_kept():
+        for bug in (False, True):
+            sys.setprofile(seen)
+            try:
+                scenario.run(bug, **scenario.setup(**panel.knobs))
+            except Exception:  # what the switch is about may be an exception
+                continue
+            finally:
+                sys.setprofile(before)
+    return calls
 
 
 def stored(tree: Any) -> Any:

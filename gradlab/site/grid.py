@@ -13,27 +13,31 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# A panel gets as many positions as `CALLS` pays for, so that all panels together take minutes. What a position costs is
-# counted in calls of Python functions, not timed: so a site has the same positions wherever it is built.
-# These are some 6 to 10 CPU seconds: 50 panels of that are four minutes of two cores, and training comes on top.
-CALLS = 3_000_000
-MOST = 100  # positions of one panel, however cheap they are: more of them make the page's data large and show little
+# A panel has all positions of its knobs, or as many as `CALLS` pays for and `BYTES` holds, so that the whole site takes minutes and
+# megabytes. What a position costs is counted in calls of Python functions and not timed: so a site has the same positions
+# wherever it is built. A position takes about five times what is counted, for both sides are recorded and measured by finite
+# differences.
+CALLS = 7_000_000
+BYTES = (
+    6_000_000  # of the numbers of one panel: packed they are a quarter of it, and a page with more of it loads slowly
+)
+MOST = 400  # positions of one panel, however cheap they are: more of them make the page's data large and show little
 FEWEST = 9  # positions of one panel, however costly they are: both ends and the start of each of two knobs
 LEAST = 3  # values of a slider that stay in any case: both ends, and where it begins
 
 
-def limit(calls: int, most: int = MOST) -> int:
-    """How many positions a panel gets at most, if one costs this many calls of Python functions.
+def limit(calls: int, size: int, most: int = MOST) -> int:
+    """How many positions a panel gets at most, if one costs this many calls of Python functions and has this many bytes of numbers.
 
-    A square of a whole number, so that a panel with two knobs has as many values of one as of the other, and so that a few
-    calls more or less, as another patch release of a library makes, change nothing as a rule. `most` moves all limits: with
-    twice `MOST` a panel gets twice the calls.
+    A square of a whole number, so that a panel with two knobs has as many values of one as of the other, and so that a few calls
+    more or less, as another patch release of a library makes, change nothing as a rule. `most` moves all limits: with twice
+    `MOST` a panel gets twice the calls and the bytes.
 
-    >>> limit(100_000), limit(500_000), limit(2_000_000), limit(2_000_000, most=4)
-    (25, 9, 9, 4)
+    >>> limit(10_000, 1_000), limit(50_000, 1_000), limit(1_000_000, 1_000), limit(50_000, 1_000, most=4)
+    (400, 121, 9, 4)
     """
-    paid = math.isqrt(CALLS * most // MOST // max(calls, 1)) ** 2
-    return min(most, max(FEWEST, paid))
+    paid, held = CALLS * most // MOST // max(calls, 1), BYTES * most // MOST // max(size, 1)
+    return min(most, max(FEWEST, math.isqrt(min(paid, held)) ** 2))
 
 
 def axes(knobs: Sequence[Mapping[str, Any]], most: int = MOST) -> list[dict[str, Any]]:

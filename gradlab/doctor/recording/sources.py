@@ -44,6 +44,8 @@ class Source:
 
 def unwrap(thing: Any) -> Any:
     """The tf.Variable behind a Keras 3 variable, the values of a composite tensor; anything else unchanged."""
+    if type(thing) is Eager:  # nearly all are, and the checks below ask the abstract classes of TensorFlow
+        return thing
     if isinstance(thing, COMPOSITES):
         return thing.flat_values if isinstance(thing, tf.RaggedTensor) else thing.values
     if not isinstance(thing, (tf.Variable, tf.Tensor)) or type(thing).__module__.startswith("keras"):
