@@ -39,7 +39,7 @@ print(_eight_lines.as_it_stands())
 
 # %% [markdown]
 # All three are `None`, so none of the LSTM's weights can be trained. There was no exception. Here are three answers that people get on the web.
-# **Click the one that you believe.** It is run at once.
+# Run the next cell, then **click the one that you believe**. It is run at once.
 
 # %%
 from gradlab.panel.try_answers import TryAnswers

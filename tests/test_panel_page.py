@@ -121,7 +121,7 @@ def test_no_text_executes_or_leaves_its_attribute(page):
 def test_a_kernel_that_is_not_there_is_said_within_two_seconds(page, cast, manager, words):
     panel = add(page, traits(cast), manager)
     expect(panel.locator(".gl-kernel")).to_contain_text(words, timeout=2000)
-    expect(panel.locator(".gl-kernel")).to_contain_text("Switch, views and words still work")
+    expect(panel.locator(".gl-kernel")).to_contain_text("What is here still works")
     panel.locator(".gl-switch input").nth(1).click()
     expect(panel.locator("figure canvas").first).to_have_attribute("data-kind", "none")
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from gradlab.authoring.lesson import core_and_extra, minutes, whole
 from gradlab.drawings import Drawing, Sheet
 
-WIDE, HIGH, ACROSS, DOWN = 196, 44, 236, 58  # pixels: a box of the map, and from box to box
+# Pixels: a box of the map, and from box to box. Five columns fit beside the file browser on a screen of 1366 pixels.
+WIDE, HIGH, ACROSS, DOWN = 152, 54, 182, 66
 ALONE = "No other notebook lies beside this page. All of them are in the folder `notebooks` of the repository."
-LETTERS_A_LINE = 28  # of 12 pixel text that fit into a box
+LETTERS_A_LINE = 23  # that a box has room for at 12 pixels
 
 
 @dataclass(frozen=True)
@@ -69,19 +71,22 @@ class Course:
             row = max(rows.get(column, 0), min((place[s][1] for s in lesson.after), default=0))
             rows[column] = row + 1
             place[lesson.stem] = column, row
-        sheet = Sheet(20 + ACROSS * (1 + max(c for c, _ in place.values())), 20 + DOWN * max(rows.values()))
+        sheet = Sheet(20 + WIDE + ACROSS * max(c for c, _ in place.values()), 20 + DOWN * max(rows.values()))
         corner = {stem: (10 + ACROSS * c, 10 + DOWN * r) for stem, (c, r) in place.items()}
+        earlier = _ancestors(self.lessons)
         for lesson in self.lessons:
             for before in lesson.after:
+                if any(before in earlier[other] for other in lesson.after):
+                    continue  # the arrows through the other lesson say it
                 (x0, y0), (x1, y1) = corner[before], corner[lesson.stem]
                 start, end = (x0 + WIDE, y0 + HIGH / 2), (x1 - 1, y1 + HIGH / 2)
                 sheet.line(start, (end[0] - 12, end[1]), end, arrow=True)
         for lesson in self.lessons:
             x, y = corner[lesson.stem]
             sheet.box(x, y, WIDE, HIGH)
-            first, second = _two_lines(f"{lesson.number} {lesson.title}")
-            sheet.text(x + WIDE / 2, y + (19 if second else 27), first, size=12)
-            sheet.text(x + WIDE / 2, y + 35, second, size=12)
+            lines = wrap(f"{lesson.number} {lesson.title}", LETTERS_A_LINE, max_lines=3, placeholder=" …")
+            for i, line in enumerate(lines):
+                sheet.text(x + WIDE / 2, y + HIGH / 2 + 4 + 15 * (i - (len(lines) - 1) / 2), line, size=12)
         words = "; ".join(
             f"{lesson.number} {lesson.title}"
             + (f", after {' and '.join(s[:2] for s in lesson.after)}" if lesson.after else "")
@@ -137,10 +142,16 @@ def _depths(lessons: tuple[Lesson, ...]) -> dict[str, int]:
     return {stem: depth(stem) for stem in known}
 
 
-def _two_lines(text: str) -> tuple[str, str]:
-    first = ""
-    words = text.split()
-    while words and len(first) + 1 + len(words[0]) <= LETTERS_A_LINE:
-        first = f"{first} {words.pop(0)}".strip()
-    second = " ".join(words)
-    return first, second if len(second) <= LETTERS_A_LINE else f"{second[: LETTERS_A_LINE - 1]}…"
+def _ancestors(lessons: tuple[Lesson, ...]) -> dict[str, set[str]]:
+    """{stem: the stems of all lessons that it needs, directly or by way of others}."""
+    known = {lesson.stem: lesson for lesson in lessons}
+    found: dict[str, set[str]] = {}
+
+    def of(stem: str) -> set[str]:
+        if stem not in found:
+            found[stem] = set(known[stem].after).union(*(of(s) for s in known[stem].after))
+        return found[stem]
+
+    for stem in known:
+        of(stem)
+    return found

@@ -11,7 +11,7 @@ const LATER = 200;
 // Each wait is twice the one before, and at the last it ends: a reopened notebook, which no kernel knows, then leaves it alone.
 const AGAIN = 2000, LAST = 60000; // milliseconds
 
-const STILL = "Switch, views and words still work.", EMPTY = "Its numbers have not come yet.";
+const STILL = "What is here still works.", EMPTY = "Its numbers have not come yet.";
 const RESTARTS = ["restarting", "autorestarting"];
 const HEARD = ["answered", "scene", "data"]; // traits that only Python sets
 /** @type {Record<string, string>} */
