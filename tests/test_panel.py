@@ -188,15 +188,16 @@ def test_an_announced_exception_is_a_result_and_not_a_failure():
 
 
 def test_without_a_browser_there_is_a_picture_with_words(cast):
-    bundle = cast._repr_mimebundle_()
+    bundle, metadata = cast._repr_mimebundle_()
     assert bundle["image/png"].startswith("iVBOR")
     assert "cast it to int32 and back:\n  kernel 3×4: ∅ None" in bundle["text/plain"]
     assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert "∅ None" in metadata["image/png"]["alt"], "the words of the image in a page that nbconvert makes"
 
 
 def test_with_a_prediction_the_picture_keeps_the_answer_and_python_has_it():
     panel = gradlab.Panel("integer_cast", predict=True)
-    text = panel._repr_mimebundle_()["text/plain"]
+    text = panel._repr_mimebundle_()[0]["text/plain"]
     assert "keep the value a float" in text and "∅" not in text and "cast it" not in text
     assert "kernel 3×4: ∅ None" in panel.words()
     assert panel.page["predict"] and panel.scene["sides"][1]["groups"] == [
@@ -204,7 +205,7 @@ def test_with_a_prediction_the_picture_keeps_the_answer_and_python_has_it():
     ]
     assert [a["right"] for a in panel.page["question"]["answers"]] == [False, False, True, False]
     assert gradlab.Panel("integer_cast", predict="kinds").page["question"] is None
-    from_on = gradlab.Panel("integer_cast", bug=True, predict=True)._repr_mimebundle_()["text/plain"]
+    from_on = gradlab.Panel("integer_cast", bug=True, predict=True)._repr_mimebundle_()[0]["text/plain"]
     assert "✓" not in from_on and "∅" in from_on
 
 
@@ -221,7 +222,7 @@ def test_no_text_of_a_scenario_makes_a_panel_fail():
             switch=(HOSTILE, HOSTILE + "2"),
         )
     )
-    assert panel._repr_mimebundle_()["image/png"]
+    assert panel._repr_mimebundle_()[0]["image/png"]
     assert panel.page["title"] == HOSTILE, "text stays text; the page writes it as such"
 
 

@@ -35,8 +35,10 @@ class Picture:
     png: bytes
     alt: str
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return {"image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.alt}
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        words = " ".join(self.alt.split())  # nbconvert looks for them in the metadata
+        data = {"image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.alt}
+        return data, {"image/png": {"alt": words}}
 
     def __repr__(self) -> str:
         return self.alt

@@ -109,9 +109,9 @@ class View(anywidget.AnyWidget):
     def train(self) -> None:
         """What the training button does; a view without training has none."""
 
-    def _bundle(self, png: bytes | None, words: str) -> dict[str, Any]:
-        """The mimebundle of the widget with a static picture and its words beside it."""
-        return with_picture(super()._repr_mimebundle_(), words, png)[0]
+    def _bundle(self, png: bytes | None, words: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """(mimebundle, metadata) of the widget with a static picture and its words beside it."""
+        return with_picture(super()._repr_mimebundle_(), words, png)
 
 
 def with_picture(made: Any, words: str, png: bytes | None) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -123,6 +123,7 @@ def with_picture(made: Any, words: str, png: bytes | None) -> tuple[dict[str, An
     bundle = {**(found or {}), "text/plain": words}
     if png is not None:
         bundle["image/png"] = base64.b64encode(png).decode("ascii")
+        metadata = {**metadata, "image/png": {"alt": " ".join(words.split())}}  # where nbconvert looks for it
     return bundle, metadata
 
 

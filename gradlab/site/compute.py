@@ -84,7 +84,7 @@ def _once(panel: Any) -> dict[str, Any]:
     if hasattr(panel, "find_cut"):
         panel.find_cut()
         panel.train()
-    bundle = panel._repr_mimebundle_()
+    bundle, _ = panel._repr_mimebundle_()
     picture = {"png": bundle["image/png"], "words": bundle["text/plain"].partition("\n")[2]}
     return {
         "page": stored(panel.page),
