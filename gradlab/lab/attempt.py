@@ -42,6 +42,7 @@ from gradlab.runtime.exceptions import sentence
 PROBES = 4  # other weights and inputs at which losses are compared; one may agree by chance, four do not
 MOVE = 0.1  # standard deviation of what is added to every weight there: as large as the weights of a small cell
 STRETCH = 0.3  # of what inputs are multiplied by, around 1; zeros (padding, masks) stay zeros
+AT_THE_ENDS = 0.1  # of the distance between the losses at both ends; a flat sigmoid(2 v) is within 0.04, another formula is not
 POINTS_WITH = 0.9  # cosine of a straight-through gradient with that of the smooth loss: rounding moves it by less
 NEARER = 0.85  # of the distance between the smooth loss and the one that jumps; a smoothed staircase has about 0.6
 
@@ -163,7 +164,7 @@ class Attempt:
         assert self.taken is not None
         rule = "free" if owner is not None else self.scenario.repair.loss
         if rule == "free":
-            return self._not_computed(owner)
+            return self._not_computed(owner) or ([] if owner is not None else self._at_the_ends())
         mine, off, on = [], [], []
         for number in range(PROBES + 1):
             with _elsewhere(self.things, number) as things:
@@ -225,6 +226,26 @@ class Attempt:
                 f"the gradients point away from those of the switch off (cosine {cosine:.2f}): the loss is another one"
             )
             return [Flaw(OTHER_LOSS, words)]
+        return []
+
+    def _at_the_ends(self) -> list[Flaw]:
+        """The loss with a source far away at both ends, against that of the switch on, which chooses by an `if`."""
+        for name, values in self.scenario.repair.ends.items():
+            source = self.things[name]
+            before, mine, hard = value_of(source), [], []
+            try:
+                for value in values:
+                    source.assign(np.full_like(before, value))
+                    mine.append(float(take(self.run, True, self.things).loss))
+                    hard.append(float(take(self.scenario, True, self.things).loss))
+            except Exception as error:
+                return [Flaw(RAISED_ELSEWHERE, f"with {name} = {value:g} your code raised {sentence(error)}")]
+            finally:
+                source.assign(before)
+            for value, found, wanted in zip(values, mine, hard, strict=True):
+                if not abs(found - wanted) <= AT_THE_ENDS * (max(hard) - min(hard)):
+                    words = f"with {name} = {value:g} the loss is {_number(found)}; expected about {_number(wanted)}, that of the `if`"
+                    return [Flaw(OTHER_LOSS, words)]
         return []
 
     def _not_computed(self, owner: Any) -> list[Flaw]:
