@@ -223,7 +223,9 @@ def compared(loop):
     own.step = noted
     loop(mine, own)
     if there and not all(np.array_equal(a, b) for a, b in zip(start, there[0])):
-        return "not yet: hint, at the first `watch.step` the weights had been changed: it comes before `apply_gradients`"
+        return (
+            "not yet: hint, at the first `watch.step` the weights had been changed: it comes before `apply_gradients`"
+        )
     wanted, found = train(network(layers.Dense(8, "tanh", name="first")), epochs=1).record, own.record
     if found.steps != wanted.steps:
         return f"not yet: hint, {wanted.steps} steps were expected, the watch was given {found.steps}"
@@ -315,7 +317,11 @@ try:
     counting = built(Counting())
     counting.fit(x, y, epochs=2, batch_size=16, verbose=0)
     count = int(counting.steps)
-    print("right" if count == 16 else f"not yet, 16 steps and a count of {count}: hint, Python runs the body while it traces")
+    print(
+        "right"
+        if count == 16
+        else f"not yet, 16 steps and a count of {count}: hint, Python runs the body while it traces"
+    )
 except Exception as error:  # one out of a compiled step tells its cause in its last line
     print(f"not yet, your code raised {type(error).__name__}:", (str(error).strip().splitlines() or [""])[-1].strip())
 
@@ -339,7 +345,11 @@ try:
     counting = built(Counting())
     counting.fit(x, y, epochs=2, batch_size=16, verbose=0)
     count = int(counting.steps)
-    print("right" if count == 16 else f"not yet, 16 steps and a count of {count}: hint, Python runs the body while it traces")
+    print(
+        "right"
+        if count == 16
+        else f"not yet, 16 steps and a count of {count}: hint, Python runs the body while it traces"
+    )
 except Exception as error:  # one out of a compiled step tells its cause in its last line
     print(f"not yet, your code raised {type(error).__name__}:", (str(error).strip().splitlines() or [""])[-1].strip())
 

@@ -42,7 +42,9 @@ from gradlab.runtime.exceptions import sentence
 PROBES = 4  # other weights and inputs at which losses are compared; one may agree by chance, four do not
 MOVE = 0.1  # standard deviation of what is added to every weight there: as large as the weights of a small cell
 STRETCH = 0.3  # of what inputs are multiplied by, around 1; zeros (padding, masks) stay zeros
-AT_THE_ENDS = 0.1  # of the distance between the losses at both ends; a flat sigmoid(2 v) is within 0.04, another formula is not
+AT_THE_ENDS = (
+    0.1  # of the distance between the losses at both ends; a flat sigmoid(2 v) is within 0.04, another formula is not
+)
 POINTS_WITH = 0.9  # cosine of a straight-through gradient with that of the smooth loss: rounding moves it by less
 NEARER = 0.85  # of the distance between the smooth loss and the one that jumps; a smoothed staircase has about 0.6
 

@@ -2,11 +2,12 @@
 
 - `Scenario`: the literal at the end of each scenario file.
 - `Repair`: what the answer to its exercise may change.
-- `names`, `load`: what there is, and one of them. Loading one imports TensorFlow; listing them does not.
+- `names`, `titles`, `load`: what there is, and one of them. Loading one imports TensorFlow; listing them does not.
 """
 
 from __future__ import annotations
 
+import ast
 import difflib
 import importlib
 import inspect
@@ -133,6 +134,24 @@ def names() -> list[str]:
     """
     folder = Path(__file__).parents[1] / "scenarios"
     return sorted(m.name for m in pkgutil.iter_modules([str(folder)]) if not m.name.startswith("_"))
+
+
+def titles() -> dict[str, str]:
+    """{name: title} of all scenarios, sorted, read from their files without importing any.
+
+    >>> titles()["raw_variable"]
+    "Use a raw tf.Variable as a layer's weight"
+    """
+    folder = Path(__file__).parents[1] / "scenarios"
+    return {name: _title((folder / f"{name}.py").read_text(encoding="utf-8")) for name in names()}
+
+
+def _title(text: str) -> str:
+    """The title that stands in `Scenario(title="...")`; ValueError where there is none in plain words."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Scenario":
+            return str(next(ast.literal_eval(word.value) for word in node.keywords if word.arg == "title"))
+    raise ValueError('there is no `Scenario(title="...")` in it')
 
 
 def load(name: str) -> Scenario:
