@@ -43,7 +43,7 @@ PROBES = 4  # other weights and inputs at which losses are compared; one may agr
 MOVE = 0.1  # standard deviation of what is added to every weight there: as large as the weights of a small cell
 STRETCH = 0.3  # of what inputs are multiplied by, around 1; zeros (padding, masks) stay zeros
 AT_THE_ENDS = (
-    0.1  # of the distance between the losses at both ends; a flat sigmoid(2 v) is within 0.04, another formula is not
+    0.1  # of the distance between the losses at both ends; any smooth step is within 0.001, exchanged choices are at 1
 )
 POINTS_WITH = 0.9  # cosine of a straight-through gradient with that of the smooth loss: rounding moves it by less
 NEARER = 0.85  # of the distance between the smooth loss and the one that jumps; a smoothed staircase has about 0.6
@@ -231,22 +231,29 @@ class Attempt:
         return []
 
     def _at_the_ends(self) -> list[Flaw]:
-        """The loss with a source far away at both ends, against that of the switch on, which chooses by an `if`."""
+        """The loss with a source far away at both ends, against that of the switch on, which chooses by an `if`.
+
+        At several inputs: at a single one the loss may be nearly the same at both ends.
+        """
         for name, values in self.scenario.repair.ends.items():
             source = self.things[name]
             before, mine, hard = value_of(source), [], []
             try:
                 for value in values:
                     source.assign(np.full_like(before, value))
-                    mine.append(float(take(self.run, True, self.things).loss))
-                    hard.append(float(take(self.scenario, True, self.things).loss))
+                    for number in range(PROBES + 1):
+                        with _elsewhere(self.things, number, weights=False) as things:
+                            mine.append(float(take(self.run, True, things).loss))
+                            hard.append(float(take(self.scenario, True, things).loss))
             except Exception as error:
                 return [Flaw(RAISED_ELSEWHERE, f"with {name} = {value:g} your code raised {sentence(error)}")]
             finally:
                 source.assign(before)
-            for value, found, wanted in zip(values, mine, hard, strict=True):
-                if not abs(found - wanted) <= AT_THE_ENDS * (max(hard) - min(hard)):
-                    words = f"with {name} = {value:g} the loss is {_number(found)}; expected about {_number(wanted)}, that of the `if`"
+            found, wanted = (np.reshape(losses, (len(values), -1)) for losses in (mine, hard))
+            allowed = AT_THE_ENDS * float(np.ptp(wanted, axis=0).mean())
+            for value, a, b in zip(values, found, wanted, strict=True):
+                if not np.abs(a - b).mean() <= allowed:
+                    words = f"with {name} = {value:g} the loss is {_number(a[0])}; expected {_number(b[0])}, that of the `if`"
                     return [Flaw(OTHER_LOSS, words)]
         return []
 

@@ -42,8 +42,8 @@ scenario = Scenario(
         "values inside the chosen branch keep their gradients. What is used in the comparison alone gets None. A "
         "sigmoid in the place of the comparison makes the choice gradual, and the threshold learnable."
     ),
-    # h is a tanh, between -1 and 1: at 3 and -3 each step from 0 to 1 that is centred at the threshold has ended
-    repair=Repair(loss="free", ends={"threshold": (-3.0, 3.0)}),
+    # h is a tanh, between -1 and 1: at 6 and -6 each step from 0 to 1 that is centred at the threshold has ended
+    repair=Repair(loss="free", ends={"threshold": (-6.0, 6.0)}),
     hints={
         "another loss": (
             "far above the threshold `h` has to stay as it is, and far below it has to become `0.1 * h`, as with the `if`. "
