@@ -92,7 +92,7 @@ print("no answer yet" if expected == "?" else "as you said" if expected == found
 # **Explain.** Three things happen, one after the other.
 #
 # 1. **The spike.** Each of the 40 steps stretches the state on the way to the loss, and the gradient on the way back. What all of them contribute is
-#    added. So the norm is about 3300; with 1.0 in place of 1.05 it is about 200. The step is the learning rate times the gradient. It carries the
+#    added. So the norm is in the thousands; with 1.0 in place of 1.05 it is about 200. The step is the learning rate times the gradient. It carries the
 #    weights far away from where the gradient was taken, and the loss is much larger there.
 # 2. **Inf.** With larger weights the states of the next run grow more at every step. float32 holds numbers up to about 3.4e38. What is
 #    larger becomes `inf`.

@@ -441,7 +441,7 @@ def contributions_of_the_steps_are_added():
     for factor in (1.0, 1.05):
         rnn.cell.recurrent_kernel.assign(factor * np.eye(space["UNITS"]))
         norms[factor] = float(tf.linalg.global_norm(space["gradients_of"](rnn, readout, weights, x, y)[1]))
-    assert 150 < norms[1.0] < 250 and 3000 < norms[1.05] < 3600
+    assert 150 < norms[1.0] < 250 and 1e3 < norms[1.05] < 1e4  # 198 and 3278 by Keras 3, 242 and 5069 by legacy Keras
     uses = [tf.constant(np.asarray(rnn.cell.recurrent_kernel)) for _ in range(space["STEPS"])]
     with tf.GradientTape() as tape:
         tape.watch(uses)
