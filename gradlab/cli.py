@@ -8,12 +8,19 @@ import importlib.util
 import os
 import select
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
 from gradlab import claims
 from gradlab.site import command as site
+
+# What each command is for; one that is in none of these is for those who maintain gradlab.
+GROUPS = {
+    "your own programs": ("explain", "annotate", "watch"),
+    "learning and teaching": ("list", "tree", "questions", "export"),
+}
+MAINTAINING = "the course, its site and its tables"
 
 READER_GONE = 141  # 128 + SIGPIPE, as a shell reports it
 
@@ -82,11 +89,17 @@ def helps() -> dict[str, str]:
 def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     """The parser of the command line and those of its commands. What loads TensorFlow is configured where it is `called`,
     and with "*"."""
-    parser = argparse.ArgumentParser(prog="gradlab", description="Break gradients on purpose, and see what happens.")
-    commands = parser.add_subparsers(dest="command", required=True)
+    parser = argparse.ArgumentParser(
+        prog="gradlab",
+        description="Start with: gradlab explain script.py\n\nBreak gradients on purpose, and see what happens.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", help="one of those below")
+    said: dict[str, str] = {}
 
     def add(name: str, help: str) -> argparse.ArgumentParser:
-        return commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.")
+        said[name] = help  # and not to argparse, which can't put commands into groups
+        return commands.add_parser(name, description=f"{help[0].upper()}{help[1:]}.")
 
     explaining = add("explain", "run a script and explain the gradients its tapes were asked for")
     explaining.set_defaults(run=_explain)
@@ -94,13 +107,13 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
     annotating.set_defaults(run=_annotate)
     watching = add("watch", "run a script and watch the gradients of each model.fit in it")
     watching.set_defaults(run=_watch)
-    listing = add("list", "print the names of all scenarios")
+    listing = add("list", "print the names of all scenarios, each with its title")
     listing.add_argument(
         "--into", type=Path, help="write the table of scenarios into this Markdown file (docs/scenarios.md)"
     )
     listing.set_defaults(run=_list)
     tree = add("tree", "print the decision tree: from symptom to test to cause to repair")
-    tree.add_argument("--into", type=Path, help="write it into this Markdown file (docs/decision_tree.md)")
+    tree.add_argument("--into", type=Path, help="write it as Markdown into this file (docs/decision_tree.md)")
     tree.add_argument("--sheet", type=Path, help="write one page of A4 to print, as HTML, into this file")
     tree.set_defaults(run=_tree)
     asking = add("questions", "print multiple-choice questions for a class, or the key to them")
@@ -120,7 +133,18 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
     if called in ("watch", "*"):
         _with_tensorflow("gradlab.watch.command").configure(watching)
     site.configure(add)
+    parser.epilog = _grouped(said)
     return parser, commands.choices
+
+
+def _grouped(said: Mapping[str, str]) -> str:
+    """{command: what it does} as text, by what the commands are for."""
+    groups = dict(GROUPS)
+    groups[MAINTAINING] = tuple(name for name in said if not any(name in names for names in GROUPS.values()))
+    parts = [
+        f"{title}:\n" + "\n".join(f"  {name:<11}{said[name]}" for name in names) for title, names in groups.items()
+    ]
+    return "\n\n".join([*parts, "gradlab COMMAND --help says more of one."])
 
 
 def _stop(command: str, sentence: object) -> int:
@@ -130,9 +154,11 @@ def _stop(command: str, sentence: object) -> int:
 
 
 def _list(chosen: argparse.Namespace) -> int:
-    from gradlab.lab.scenario import names
+    from gradlab.lab.scenario import titles
 
-    print("\n".join(names()))
+    known = titles()
+    wide = max(map(len, known))
+    print("\n".join(f"{name:<{wide}}  {title}" for name, title in known.items()))
     if chosen.into:
         if not chosen.into.is_file():
             return _stop("list", f"there is no file {chosen.into} to write the table into")
@@ -151,10 +177,10 @@ def _list(chosen: argparse.Namespace) -> int:
 def _tree(chosen: argparse.Namespace) -> int:
     tree = _with_tensorflow("gradlab.authoring.decision_tree")
     target = chosen.sheet or chosen.into
-    text = tree.sheet() if chosen.sheet else tree.page()
     if target is None:
-        print(text, end="")
+        print(tree.text(), end="")
         return 0
+    text = tree.sheet() if chosen.sheet else tree.page()
     try:
         target.write_text(text, encoding="utf-8")
     except OSError as error:

@@ -47,7 +47,8 @@ from gradlab.panel.try_answers import TryAnswers
 TryAnswers(_eight_lines.ANSWERS)
 
 # %% [markdown]
-# Below your answer you see its code. Each line has a cell in the margin: the gradient of the loss for the value that this line made. Hatched, or ∅,
+# Below your answer you see its code. Each line that made a value has a cell in the margin, one for each time the line ran: the gradient of the loss for
+# that value. A *visit* of a line is one time that it ran, and the *target* is what the tape was asked about, here the loss. Hatched, or ∅,
 # is a `None`: the tape knows no path from the loss back to this value. Read from the last line up: **which line still has a
 # gradient, while the line above it has none?** There the path ends. Then try the other two answers.
 #

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 3. Build, init and the list of variables
 #
-# `layer.trainable_variables` is the list that `fit` and most training loops go through. A weight that is not in it is *missing*: it is not trained,
+# `layer.trainable_variables` is the list that `fit` and most training loops go over. A weight that is not in it is *missing*: it is not trained,
 # and there is no `None` to warn you. Popular answers say that weights must be made in `build` and not in `__init__`. You will see what decides, and
 # what `fit` and the optimizer do when weights are missing.
 #
@@ -38,8 +38,8 @@ gradlab.start(keras=keras, device=device)
 gradlab.Panel("raw_variable", bug=bug, predict=True)
 
 # %% [markdown]
-# **Look.** Try all four combinations of switch and knob. Which of the two decides? Then train both versions, and look at how far the
-# weight moves.
+# **Look.** Try all four combinations of switch and knob. Which of the two decides? The claim says that the place does, so it says of `build`
+# that the variable is tracked: read the verdict at both places. Then train both versions, and look at how far the weight moves.
 #
 # **Measure, after you have flipped.** Both positions of the switch, side by side.
 
@@ -58,7 +58,7 @@ gradlab.other_keras("raw_variable")
 # <!-- answers: raw_variable -->
 #
 # **Explain.** The kind decides, not the place, and it depends on the Keras version. Keras 3 lists its own kind of variable. For Keras 3 a raw
-# `tf.Variable` is an ordinary attribute. Legacy Keras lists every trainable `tf.Variable`. Where the list is empty, a loop that goes through the
+# `tf.Variable` is an ordinary attribute. Legacy Keras lists every trainable `tf.Variable`. Where the list is empty, a loop that goes over the
 # list changes nothing.
 
 # %%
@@ -244,8 +244,21 @@ def complete(tape, gradients, variables):
     # your lines; tape.watched_variables() is what the tape saw
 
 
-def tries(model, cut):
-    """Does `complete` raise? `cut` puts a cast on the path."""
+class Half(tf.keras.Model):
+    """It lists one of its two variables. The other one is kept in a function."""
+
+    def __init__(self):
+        super().__init__()
+        self.slope = self.add_weight(shape=(), initializer=tf.constant_initializer(5.0), name="slope")
+        offset = tf.Variable(0.5)
+        self.offset = lambda: offset
+
+    def call(self, x):
+        return self.slope * x + self.offset()
+
+
+def raised(model, cut):
+    """The exception of `complete`, in words, or "". `cut` puts a cast on the path."""
     x = tf.ones((4, 1))
     with tf.GradientTape() as tape:
         y = model(x)
@@ -253,18 +266,20 @@ def tries(model, cut):
     variables = model.trainable_variables
     try:
         complete(tape, tape.gradient(loss, variables), variables)
-    except Exception:
-        return True
-    return False
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
 
 
-answers = [tries(Listed(), False), tries(Listed(), True), tries(Plain(), False)]
-right = [False, True, not Plain().trainable_variables]
-print(
-    "right"
-    if answers == right
-    else "not yet: hint, compare two numbers of variables, and look for None among the gradients"
-)
+cases = {  # the model, whether there is a cast, whether `complete` has to raise
+    "every gradient is there": (Listed(), False, False),
+    "a cast, so each gradient is None": (Listed(), True, True),
+    "a model of plain variables": (Plain(), False, not Plain().trainable_variables),
+    "one of two variables is not in the list": (Half(), False, True),
+}
+for case, (model, cut, wanted) in cases.items():
+    found = raised(model, cut)
+    print(f"{case}: {'right' if bool(found) == wanted else 'not yet'}; {found or 'no exception'}")
 
 
 # %% tags=["solution"]
@@ -278,8 +293,21 @@ def complete(tape, gradients, variables):
         raise ValueError(f"no gradient for {lost}")
 
 
-def tries(model, cut):
-    """Does `complete` raise? `cut` puts a cast on the path."""
+class Half(tf.keras.Model):
+    """It lists one of its two variables. The other one is kept in a function."""
+
+    def __init__(self):
+        super().__init__()
+        self.slope = self.add_weight(shape=(), initializer=tf.constant_initializer(5.0), name="slope")
+        offset = tf.Variable(0.5)
+        self.offset = lambda: offset
+
+    def call(self, x):
+        return self.slope * x + self.offset()
+
+
+def raised(model, cut):
+    """The exception of `complete`, in words, or "". `cut` puts a cast on the path."""
     x = tf.ones((4, 1))
     with tf.GradientTape() as tape:
         y = model(x)
@@ -287,18 +315,20 @@ def tries(model, cut):
     variables = model.trainable_variables
     try:
         complete(tape, tape.gradient(loss, variables), variables)
-    except Exception:
-        return True
-    return False
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
 
 
-answers = [tries(Listed(), False), tries(Listed(), True), tries(Plain(), False)]
-right = [False, True, not Plain().trainable_variables]
-print(
-    "right"
-    if answers == right
-    else "not yet: hint, compare two numbers of variables, and look for None among the gradients"
-)
+cases = {  # the model, whether there is a cast, whether `complete` has to raise
+    "every gradient is there": (Listed(), False, False),
+    "a cast, so each gradient is None": (Listed(), True, True),
+    "a model of plain variables": (Plain(), False, not Plain().trainable_variables),
+    "one of two variables is not in the list": (Half(), False, True),
+}
+for case, (model, cut, wanted) in cases.items():
+    found = raised(model, cut)
+    print(f"{case}: {'right' if bool(found) == wanted else 'not yet'}; {found or 'no exception'}")
 
 # %% [markdown]
 # ## 4. Ask before the first call (extra)
@@ -642,7 +672,7 @@ for kind in (Early, Built, Late):
 # %% [markdown]
 # ## What you take home
 #
-# - **Missing is not None.** A weight that is not in the list has no entry at all, and nothing warns you.
+# - **Missing is not None.** A weight that is not in the list has no entry at all. Where only some weights are missing, nothing warns you.
 # - *Watched* and *tracked* are two lists. Compare their lengths to see whether weights are missing.
 # - Make weights with `add_weight`, in `__init__` or in `build`. Keep layers in attributes, lists, tuples or dicts. Ask for the list after the first
 #   call.

@@ -166,7 +166,8 @@ gradlab.folded(f"the value: {float(y):g}", f"the gradient: {float(tape.gradient(
 #
 # Hint: Keep a dict from the `id` of a number to d y / d (that number). It begins with 1 for `y` itself.
 # Hint: For each `(result, inputs)` of the reversed record: what arrives at the result, times the slope, is *added* to what has arrived at the input.
-# Hint: `arrived[id(v)] = arrived.get(id(v), 0.0) + arrived.get(id(result), 0.0) * s`, for `v, s in inputs`. At the end, `arrived.get(id(x))`.
+# Hint: `if id(result) in arrived:`, and in it, for `v, s in inputs`, `arrived[id(v)] = arrived.get(id(v), 0.0) + arrived[id(result)] * s`. At the end,
+# `arrived.get(id(x))`.
 
 # %% tags=["write"]
 record = []
@@ -198,11 +199,13 @@ def program(x):
     return y
 
 
-x, alone = Number(2.0), Number(1.0)
+x, z, alone = Number(2.0), Number(3.0), Number(1.0)
 y = program(x)
+q = z * z  # recorded, and not used for y
 print("a loop and a branch:", "right" if slope(y, x) == 13.0 else "not yet")
 print("used twice:", "right" if slope(x * x + x, x) == 5.0 else "not yet")
 print("no path:", "right" if slope(y, alone) is None else "not yet")
+print("used, but not for y:", "right" if slope(y, z) is None else f"not yet, None was expected and {slope(y, z)} found")
 
 # %% tags=["solution"]
 record = []
@@ -239,11 +242,13 @@ def program(x):
     return y
 
 
-x, alone = Number(2.0), Number(1.0)
+x, z, alone = Number(2.0), Number(3.0), Number(1.0)
 y = program(x)
+q = z * z  # recorded, and not used for y
 print("a loop and a branch:", "right" if slope(y, x) == 13.0 else "not yet")
 print("used twice:", "right" if slope(x * x + x, x) == 5.0 else "not yet")
 print("no path:", "right" if slope(y, alone) is None else "not yet")
+print("used, but not for y:", "right" if slope(y, z) is None else f"not yet, None was expected and {slope(y, z)} found")
 
 # %% [markdown]
 # <!-- answers: one_branch_in_the_record -->

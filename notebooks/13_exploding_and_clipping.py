@@ -91,8 +91,9 @@ print("no answer yet" if expected == "?" else "as you said" if expected == found
 # %% [markdown]
 # **Explain.** Three things happen, one after the other.
 #
-# 1. **The spike.** The gradient passes 40 steps, and each of them stretches it, so its norm is in the thousands. The step is the learning rate times
-#    that. It carries the weights far away from where the gradient was taken, and the loss is much larger there.
+# 1. **The spike.** Each of the 40 steps stretches the state on the way to the loss, and the gradient on the way back. What all of them contribute is
+#    added. So the norm is in the thousands; with 1.0 in place of 1.05 it is about 200. The step is the learning rate times the gradient. It carries the
+#    weights far away from where the gradient was taken, and the loss is much larger there.
 # 2. **Inf.** With larger weights the states of the next run grow more at every step. float32 holds numbers up to about 3.4e38. What is
 #    larger becomes `inf`.
 # 3. **NaN.** `inf - inf` and `0 * inf` have no value, so they give `nan`. A sum with one `nan` in it is `nan`. From then on each weight is `nan`, and
@@ -146,8 +147,8 @@ for name, clip in ways.items():
 # %% [markdown]
 # **Explain.** Scaling keeps a direction. Limiting single entries does not.
 #
-# - By value, large entries become smaller and small ones stay as they are, so the direction changes. The limit is one for each entry: with many
-#   entries the step can still be long.
+# - By value, large entries become smaller and small ones stay as they are, so the direction changes. Each entry can still be as large as the
+#   limit: with many entries the step can still be long.
 # - By norm, each tensor keeps its direction, and the *balance* between the tensors changes: those that were longer than the limit become equal in
 #   length. So the whole gradient has another direction.
 # - By global norm there is one factor for all. The direction stays, and the step has a known largest length: learning rate × limit.
@@ -324,8 +325,8 @@ print("every entry is nan after clipping:", bool(np.isnan(flat(tf.clip_by_global
 
 # %% [markdown]
 # **Exercise.** One batch in ten has a broken measurement in it, an `inf`. Write a `clip` that limits the global norm to 1 *and* leaves the weights as they are
-# when the gradient is not finite. (It runs inside a `tf.function`, so decide with `tf.where` or `tf.cond`, not with a Python `if` on a
-# number. Think of `tf.where` in notebook [10](10_zero_and_nan.ipynb): a factor of 0 is not enough, because 0 × nan is nan.)
+# when the gradient is not finite. (It runs inside a `tf.function`, so decide with `tf.where` or `tf.cond`. A Python `if` on a tensor works only where
+# AutoGraph converts it: that is the part of `tf.function` that makes operations of Python's `if` and loops. Think of `tf.where` in notebook [10](10_zero_and_nan.ipynb): a factor of 0 is not enough, because 0 × nan is nan.)
 #
 # Hint: First decide whether all gradients are finite: `tf.math.is_finite` of the global norm.
 # Hint: 0 × nan is nan, so the bad numbers have to be replaced, not multiplied.
@@ -341,6 +342,21 @@ def broken_batch(number):
     x, y = batch(number)
     return (x / 0.0 if number % 10 == 3 else x), y
 
+
+inf, nan = float("inf"), float("nan")
+cases = {  # a list of gradients, and what has to come out
+    "a long one": ([[3.0, 4.0], [12.0]], [[3 / 13, 4 / 13], [12 / 13]]),
+    "a short one": ([[0.3], [0.4]], [[0.3], [0.4]]),
+    "with an inf": ([[1.0, inf], [1.0]], [[0.0, 0.0], [0.0]]),
+    "with a nan": ([[1.0], [nan, 1.0]], [[0.0], [0.0, 0.0]]),
+}
+for case, (given, wanted) in cases.items():
+    try:
+        found = [np.asarray(g).tolist() for g in careful_clip([tf.constant(g) for g in given])]
+        same = len(found) == len(wanted) and all(np.allclose(a, b, atol=1e-6) for a, b in zip(found, wanted))
+        print(f"{case}:", "right" if same else f"not yet, {wanted} was expected and {found} found")
+    except Exception as error:
+        print(f"{case}: your code raised {type(error).__name__}: {error}")
 
 losses, _ = train(careful_clip, steps=100, rate=0.01, batch=broken_batch)
 good = [loss for number, loss in enumerate(losses) if number % 10 != 3]
@@ -363,6 +379,21 @@ def broken_batch(number):
     x, y = batch(number)
     return (x / 0.0 if number % 10 == 3 else x), y
 
+
+inf, nan = float("inf"), float("nan")
+cases = {  # a list of gradients, and what has to come out
+    "a long one": ([[3.0, 4.0], [12.0]], [[3 / 13, 4 / 13], [12 / 13]]),
+    "a short one": ([[0.3], [0.4]], [[0.3], [0.4]]),
+    "with an inf": ([[1.0, inf], [1.0]], [[0.0, 0.0], [0.0]]),
+    "with a nan": ([[1.0], [nan, 1.0]], [[0.0], [0.0, 0.0]]),
+}
+for case, (given, wanted) in cases.items():
+    try:
+        found = [np.asarray(g).tolist() for g in careful_clip([tf.constant(g) for g in given])]
+        same = len(found) == len(wanted) and all(np.allclose(a, b, atol=1e-6) for a, b in zip(found, wanted))
+        print(f"{case}:", "right" if same else f"not yet, {wanted} was expected and {found} found")
+    except Exception as error:
+        print(f"{case}: your code raised {type(error).__name__}: {error}")
 
 losses, _ = train(careful_clip, steps=100, rate=0.01, batch=broken_batch)
 good = [loss for number, loss in enumerate(losses) if number % 10 != 3]

@@ -432,6 +432,57 @@ def radius_of_the_exploding_network():
     assert float(tf.nn.relu(1e30)) == np.float32(1e30)
 
 
+def contributions_of_the_steps_are_added():
+    """The gradient of the whole is the sum of those of the 40 uses of the recurrent kernel, and its norm is as the page says."""
+    space = of_notebook("13_", "def train(")
+    rnn, readout, weights = space["make"]()
+    x, y = space["batch"](0)
+    norms = {}
+    for factor in (1.0, 1.05):
+        rnn.cell.recurrent_kernel.assign(factor * np.eye(space["UNITS"]))
+        norms[factor] = float(tf.linalg.global_norm(space["gradients_of"](rnn, readout, weights, x, y)[1]))
+    assert 150 < norms[1.0] < 250 and 1e3 < norms[1.05] < 1e4  # 198 and 3278 by Keras 3, 242 and 5069 by legacy Keras
+    uses = [tf.constant(np.asarray(rnn.cell.recurrent_kernel)) for _ in range(space["STEPS"])]
+    with tf.GradientTape() as tape:
+        tape.watch(uses)
+        h = tf.zeros((len(x), space["UNITS"]))
+        for t, recurrent in enumerate(uses):
+            h = tf.nn.relu(x[:, t] @ rnn.cell.kernel + h @ recurrent + rnn.cell.bias)
+        loss = tf.reduce_mean((readout(h) - y) ** 2)
+    apart = tape.gradient(loss, uses)
+    at = next(k for k, w in enumerate(weights) if w is rnn.cell.recurrent_kernel)
+    whole = space["gradients_of"](rnn, readout, weights, x, y)[1][at]
+    np.testing.assert_allclose(tf.add_n(apart), whole, rtol=1e-3, atol=1e-3 * float(tf.norm(whole)))
+    assert float(tf.norm(whole)) > 5 * max(float(tf.norm(g)) for g in apart)
+
+
+def an_if_on_a_tensor_needs_autograph():
+    def larger(v):
+        if v > 0:
+            return 2 * v
+        return v
+
+    assert tf.function(larger)(tf.constant(3.0)) == 6.0 and tf.function(larger)(tf.constant(-3.0)) == -3.0
+    with pytest.raises(tf.errors.OperatorNotAllowedInGraphError):
+        tf.function(larger, autograph=False)(tf.constant(3.0))
+
+
+def nothing_warns_of_some_that_are_missing():
+    """`fit` of a model that lists one of two variables: no warning, no exception, and the loss falls."""
+    made = {}
+    source = next(
+        c.source for c in WHOLE["03_list_of_variables"].cells if c.cell_type == "code" and "class Half(" in c.source
+    )
+    exec(source[source.index("class Half(") : source.index("def raised(")], {"tf": tf}, made)
+    model = made["Half"]()
+    model.compile(tf.keras.optimizers.SGD(0.1), "mse")
+    x = tf.random.stateless_normal((64, 1), seed=(0, 0))
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        losses = model.fit(x, 3 * x + 2, epochs=2, verbose=0).history["loss"]
+    assert len(model.trainable_variables) == 1 and not said and losses[1] < losses[0] and model.offset() == 0.5
+
+
 def float32_ends_at_3_4e38():
     assert 3.4e38 < float(np.finfo(np.float32).max) < 3.41e38
     assert np.isinf((tf.constant(3e38) * 2).numpy())

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ import warm
 from kerases import HERE
 
 import gradlab
-from gradlab.cli import main
+from gradlab.cli import _parser, main
 
 BROKEN = """import tensorflow as tf
 w = tf.Variable([1.0, 2.0])
@@ -30,7 +31,16 @@ def test_it_lists_the_scenarios():
     done = subprocess.run(
         [sys.executable, "-m", "gradlab", "list"], capture_output=True, text=True
     )  # as `gradlab list`
-    assert done.returncode == 0 and done.stdout.split() == gradlab.names()
+    listed = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+    assert done.returncode == 0 and list(listed) == gradlab.names()
+    assert listed == {name: gradlab.load(name).title for name in listed}
+
+
+def test_the_help_says_where_to_start_and_has_every_command_once():
+    text = _parser("")[0].format_help()
+    assert text.split("\n\n")[1] == "Start with: gradlab explain script.py"
+    assert re.findall(r"^  (\w+)  ", text.split("your own programs:")[1], re.M)[:3] == ["explain", "annotate", "watch"]
+    assert sorted(re.findall(r"^  (\w+)  ", text.split("your own programs:")[1], re.M)) == sorted(_parser("")[1])
 
 
 def test_it_explains_a_script_without_changing_it(tmp_path):

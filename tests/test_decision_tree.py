@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from browser import FLAGS, executable
 
-from gradlab.authoring.decision_tree import SYMPTOMS, page, sheet
+from gradlab.authoring.decision_tree import SYMPTOMS, page, sheet, text
+from gradlab.cli import main
 from gradlab.doctor.rules import rules
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -64,3 +65,17 @@ def test_the_sheet_prints_as_one_page_of_a4_that_can_be_read(tmp_path):
     assert wide <= room, "a third column would be cut off: the causes have become too many for one page"
     size = re.search(rb"/MediaBox\s*\[0 0 ([\d.]+) ([\d.]+)\]", printed)
     assert [round(float(number) / 72 * 25.4) for number in size.groups()] == [210, 297], "millimetres"
+
+
+def test_in_a_terminal_it_is_plain_text_with_every_cause_and_repair(capsys):
+    assert main(["tree"]) == 0
+    said = capsys.readouterr().out
+    assert said == text() and max(map(len, said.splitlines())) <= 100
+    assert not re.search(r"<br>|^\||\]\(|`", said, re.M)
+    flat = " ".join(said.split())
+    for line in re.findall(r"^\| .+ \|$", page(), re.M):
+        what, *_, fix = (
+            re.sub(r"\*(\S[^*]*)\*", r"\1", c.replace("`", "")).strip() for c in re.split(r"(?<!\\)\|", line)[1:-1]
+        )
+        if what not in ("what it is", "---"):
+            assert what in flat and fix.partition(" see [")[0] in flat, line

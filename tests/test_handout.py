@@ -20,12 +20,26 @@ def test_the_sheet_has_code_and_letters_and_tells_nothing():
         assert not any(answer.why in page for answer in question.answers)
 
 
+def test_paper_has_no_switch_so_the_sheet_says_what_it_is():
+    page = handout(["raw_variable", "two_targets"])
+    first, second = page.split("## 2. ")
+    assert "With the switch on, `bug` is True" in first and "bug" not in second
+
+
+def test_classes_that_the_code_uses_are_on_the_sheet():
+    page = handout(["raw_variable"])
+    assert "class Raw(Tracked):" in page and "tracked, raw = Tracked(), Raw()" in page
+    assert "def setup" not in handout(["integer_cast"])
+
+
 def test_the_key_has_each_right_letter_with_the_reasons():
     page = key(TWO)
     for number, name in enumerate(TWO, 1):
         question = load_question(name)
         assert f"## {number}. {question.title}: {question.right}\n" in page
         assert all(answer.why in page for answer in question.answers)
+        right = next(answer.text for answer in question.answers if answer.right)
+        assert f"{question.right}\n\n**{question.right}.** {right}\n" in page
 
 
 def test_all_of_them_by_the_command(capsys):

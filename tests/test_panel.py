@@ -110,6 +110,18 @@ def test_the_verdict_is_the_one_of_this_run():
     assert gradlab.Panel(never_broken).scene["verdict"] == "refuted"
 
 
+def test_a_claim_about_a_place_is_judged_by_what_it_says_of_each_place():
+    panel = gradlab.Panel("raw_variable")
+    said = {"__init__": panel.scene["verdict"]}
+    panel.turn(where="build")
+    said["build"] = panel.scene["verdict"]
+    rows = dict(panel.scene["evidence"])
+    assert rows["It predicts, for “tf.Variable(...)”"] == "ok for w"
+    assert said == (
+        {"__init__": "confirmed", "build": "refuted"} if HERE == 3 else {"__init__": "refuted", "build": "confirmed"}
+    )
+
+
 def test_the_two_lists_of_variables_stand_side_by_side():
     rows = dict(gradlab.Panel("raw_variable").scene["evidence"])
     assert rows["Watched by the tape"] == "w 3×4"

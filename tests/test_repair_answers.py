@@ -135,6 +135,21 @@ def log_sigmoid(weights, x, real):
     return graded({"weights": weights}, lambda: -tf.reduce_mean(tf.math.log_sigmoid(x @ weights) * real))
 
 
+def changed(line):
+    """The scenario's loop with another line in the place of the choice."""
+
+    def mine(weight, threshold, x):
+        def loss():
+            h = tf.constant(0.0)
+            for value in tf.unstack(x):
+                h = line(tf.tanh(weight * h + value), threshold)
+            return (h - 1) ** 2
+
+        return graded({"weight": weight, "threshold": threshold}, loss)
+
+    return mine
+
+
 def faded(step):
     def mine(weight, threshold, x):
         def loss():
@@ -195,6 +210,7 @@ HONEST = {
     "clip: leaky": ("flat_function", level_loss(leaky_clip)),
     "if: sigmoid": ("branch_condition", faded(lambda v: tf.sigmoid(10 * v))),
     "if: a flatter sigmoid": ("branch_condition", faded(lambda v: tf.sigmoid(4 * v))),
+    "if: a very flat sigmoid": ("branch_condition", faded(lambda v: tf.sigmoid(2 * v))),
     "if: a smoothed line": ("branch_condition", faded(lambda v: 0.5 + 0.5 * tf.tanh(3 * v))),
     "norm: epsilon": ("norm_at_zero", of_distance(lambda g: tf.sqrt(tf.reduce_sum(g**2, axis=-1) + 1e-12))),
     "norm: where twice": ("norm_at_zero", of_distance(safe_length)),
@@ -213,6 +229,8 @@ LAZY = {
     "clip: quadratic": ("flat_function", unrelated(cell_weights), "never calls"),
     "own gradient: quadratic": ("straight_through", unrelated(cell_weights), "another one"),
     "if: quadratic": ("branch_condition", unrelated(lambda t: {k: t[k] for k in ("weight", "threshold")}), ""),
+    "if: no choice": ("branch_condition", changed(lambda h, threshold: h - 0.1 * threshold), "that of the `if`"),
+    "if: the choices exchanged": ("branch_condition", faded(lambda v: tf.sigmoid(-10 * v)), "that of the `if`"),
     "norm: quadratic": ("norm_at_zero", unrelated(lambda t: {"kernel": t["cell"].kernel, "bias": t["cell"].bias}), "another one"),
     "nested: quadratic": ("nested_tapes", unrelated(lambda t: {"weights": t["weights"]}), "another one"),
     "initial_state: a variable": (
@@ -392,6 +410,8 @@ FIRST_HINT = {
     "clip: quadratic": NOT_CALLED,
     "own gradient: quadratic": NOT_CALLED,
     "if: quadratic": WITHOUT_INPUTS,
+    "if: no choice": OTHER_LOSS,
+    "if: the choices exchanged": OTHER_LOSS,
     "norm: quadratic": NOT_CALLED,
     "nested: quadratic": OTHER_LOSS,
     "initial_state: a variable": "a new variable",

@@ -1,6 +1,7 @@
 """From symptom to test to cause to repair, made from the rules of the doctor: a page to read, and one sheet of paper.
 
 - `page`: all of it as Markdown, with how the doctor tells each cause.
+- `text`: the same as plain text, for a terminal.
 - `sheet`: symptoms, tests, causes and repairs as HTML that prints as one page of A4.
 
 Causes, their words and their repairs are those of `gradlab.doctor.rules`, in the order in which the doctor asks. What this file
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import html
 import re
+import textwrap
 from dataclasses import dataclass
 
 from gradlab.doctor.rules import CUT, NO_PATH, Rule, rules
@@ -98,6 +100,41 @@ def page() -> str:
     return "\n".join([*lines, LEARNS_NOTHING])
 
 
+def text() -> str:
+    """Symptoms, tests, causes, how to recognise them and repairs as plain text, at most 100 letters a line."""
+    parts = [
+        "THE DECISION TREE: WHICH GRADIENT IS IT, AND WHY?\n",
+        _wrapped("Ask from 1 to 7, and stop at the first yes.") + "\n",
+    ]
+    for number, symptom in enumerate(SYMPTOMS, 1):
+        parts.append(f"{number}. {symptom.title}")
+        parts.append(_wrapped(f"Test: {symptom.test}. Notebook {symptom.notebook[:2]}.", "   ") + "\n")
+        for rule in _of(symptom):
+            assert rule.cause is not None
+            parts.append(_wrapped(rule.cause.what, "   * ", "     "))
+            parts += [_wrapped(f"seen by: {reason}", "       ") for reason in _reasons(symptom, rule)]
+            parts.append(_wrapped(f"do: {_fix(rule)}", "       ") + "\n")
+    parts.append(f"{len(SYMPTOMS) + 1}. {NOTHING_LEARNED}")
+    parts.append(_wrapped(f"Test: {NORM}.", "   ") + "\n")
+    for what, fix in re.findall(r"^\| (.+?) \| (.+?) \|$", LEARNS_NOTHING, re.M)[2:]:
+        parts.append(_wrapped(what, "   * ", "     "))
+        parts.append(_wrapped("do: " + re.sub(r"\[(\d+)\]\([^)]*\)", r"notebook \1", fix), "       ") + "\n")
+    return "\n".join(parts)
+
+
+def _wrapped(words: str, first: str = "", later: str = "") -> str:
+    """Lines of a terminal; a terminal has no code type and no italics, so their signs are left out."""
+    plain = re.sub(r"\*([^*\s][^*]*)\*", r"\1", words.replace("`", ""))
+    return textwrap.fill(
+        plain,
+        100,
+        initial_indent=first,
+        subsequent_indent=later or first,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
 def _of(symptom: Symptom) -> list[Rule]:
     """The rules of a symptom with a cause of their own, each cause once: by the first rule that finds it."""
     found: dict[str, Rule] = {}
@@ -117,8 +154,12 @@ def _reasons(symptom: Symptom, of: Rule) -> list[str]:
 def _row(rule: Rule, reasons: list[str]) -> str:
     assert rule.cause is not None
     reason = "<br>".join(reasons if len(reasons) == 1 else [f"({i}) {reason}" for i, reason in enumerate(reasons, 1)])
-    fix = f"{rule.cause.fix}{' (it may be meant)' if rule.cause.by_design else ''}"
-    return f"| {as_cell(rule.cause.what)} | {as_cell(reason)} | {as_cell(fix)} |"
+    return f"| {as_cell(rule.cause.what)} | {as_cell(reason)} | {as_cell(_fix(rule))} |"
+
+
+def _fix(rule: Rule) -> str:
+    assert rule.cause is not None
+    return f"{rule.cause.fix}{' (it may be meant)' if rule.cause.by_design else ''}"
 
 
 # One page of A4 with 8 mm of margin holds two columns of about 80 lines of 8.5 point text.

@@ -42,6 +42,9 @@ from gradlab.runtime.exceptions import sentence
 PROBES = 4  # other weights and inputs at which losses are compared; one may agree by chance, four do not
 MOVE = 0.1  # standard deviation of what is added to every weight there: as large as the weights of a small cell
 STRETCH = 0.3  # of what inputs are multiplied by, around 1; zeros (padding, masks) stay zeros
+AT_THE_ENDS = (
+    0.1  # of the distance between the losses at both ends; any smooth step is within 0.001, exchanged choices are at 1
+)
 POINTS_WITH = 0.9  # cosine of a straight-through gradient with that of the smooth loss: rounding moves it by less
 NEARER = 0.85  # of the distance between the smooth loss and the one that jumps; a smoothed staircase has about 0.6
 
@@ -163,7 +166,7 @@ class Attempt:
         assert self.taken is not None
         rule = "free" if owner is not None else self.scenario.repair.loss
         if rule == "free":
-            return self._not_computed(owner)
+            return self._not_computed(owner) or ([] if owner is not None else self._at_the_ends())
         mine, off, on = [], [], []
         for number in range(PROBES + 1):
             with _elsewhere(self.things, number) as things:
@@ -225,6 +228,33 @@ class Attempt:
                 f"the gradients point away from those of the switch off (cosine {cosine:.2f}): the loss is another one"
             )
             return [Flaw(OTHER_LOSS, words)]
+        return []
+
+    def _at_the_ends(self) -> list[Flaw]:
+        """The loss with a source far away at both ends, against that of the switch on, which chooses by an `if`.
+
+        At several inputs: at a single one the loss may be nearly the same at both ends.
+        """
+        for name, values in self.scenario.repair.ends.items():
+            source = self.things[name]
+            before, mine, hard = value_of(source), [], []
+            try:
+                for value in values:
+                    source.assign(np.full_like(before, value))
+                    for number in range(PROBES + 1):
+                        with _elsewhere(self.things, number, weights=False) as things:
+                            mine.append(float(take(self.run, True, things).loss))
+                            hard.append(float(take(self.scenario, True, things).loss))
+            except Exception as error:
+                return [Flaw(RAISED_ELSEWHERE, f"with {name} = {value:g} your code raised {sentence(error)}")]
+            finally:
+                source.assign(before)
+            found, wanted = (np.reshape(losses, (len(values), -1)) for losses in (mine, hard))
+            allowed = AT_THE_ENDS * float(np.ptp(wanted, axis=0).mean())
+            for value, a, b in zip(values, found, wanted, strict=True):
+                if not np.abs(a - b).mean() <= allowed:
+                    words = f"with {name} = {value:g} the loss is {_number(a[0])}; expected {_number(b[0])}, that of the `if`"
+                    return [Flaw(OTHER_LOSS, words)]
         return []
 
     def _not_computed(self, owner: Any) -> list[Flaw]:

@@ -45,7 +45,8 @@ class Answer:
 class Question:
     """A question about a piece of code; exactly one answer is right.
 
-    `code` is what the learner reads; `scenario` is the name of the scenario that it is the `run` of, or "".
+    `code` is what the learner reads; `scenario` is the name of the scenario that it is the `run` of, or "". `setup` is the
+    scenario's `setup` where that defines classes, which `code` uses, or "".
     """
 
     key: str
@@ -54,6 +55,7 @@ class Question:
     question: str
     answers: tuple[Answer, ...]
     scenario: str = ""
+    setup: str = ""
 
     @property
     def right(self) -> str:
@@ -106,10 +108,11 @@ def _parsed(key: str, text: str) -> Question:
     return Question(
         key=key,
         title=found["title"],
-        code=(_code_of(found["scenario"]) if "scenario" in found else found["code"]).rstrip(),
+        code=(_code_of(found["scenario"], "run")[0] if "scenario" in found else found["code"]).rstrip(),
         question=found["question"],
         answers=tuple(Answer(**{"right": False, **answer}) for answer in answers),
         scenario=found.get("scenario", ""),
+        setup=_setup_with_classes(found["scenario"]) if "scenario" in found else "",
     )
 
 
@@ -135,8 +138,14 @@ def _wrong(found: Mapping[str, Any], answers: Any) -> str:
     return ""
 
 
-def _code_of(scenario: str) -> str:
-    """The text of a scenario's `run`, read without importing it, because that would load TensorFlow."""
+def _code_of(scenario: str, name: str) -> tuple[str, ast.FunctionDef]:
+    """The text of a scenario's function, read without importing it, because that would load TensorFlow."""
     text = (_SCENARIOS / f"{scenario}.py").read_text(encoding="utf-8")
-    run = next(node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef) and node.name == "run")
-    return "\n".join(text.splitlines()[run.lineno - 1 : run.end_lineno])
+    found = next(node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef) and node.name == name)
+    return "\n".join(text.splitlines()[found.lineno - 1 : found.end_lineno]), found
+
+
+def _setup_with_classes(scenario: str) -> str:
+    """The text of its `setup` where that defines classes, else ""."""
+    text, setup = _code_of(scenario, "setup")
+    return text if any(isinstance(node, ast.ClassDef) for node in ast.walk(setup)) else ""

@@ -2,11 +2,12 @@
 
 - `Scenario`: the literal at the end of each scenario file.
 - `Repair`: what the answer to its exercise may change.
-- `names`, `load`: what there is, and one of them. Loading one imports TensorFlow; listing them does not.
+- `names`, `titles`, `load`: what there is, and one of them. Loading one imports TensorFlow; listing them does not.
 """
 
 from __future__ import annotations
 
+import ast
 import difflib
 import importlib
 import inspect
@@ -34,6 +35,9 @@ class Repair:
     - "like": no further from that of the switch off than the one with the switch on is.
     - "free": any that is computed by the scenario's layers from its inputs.
 
+    `ends` maps a source to values so far away that a gradual choice is the hard one: there the answer must have the loss of
+    the switch on, whatever `loss` allows elsewhere.
+
     `forbidden` maps what the exercise rules out to the sentence that says so; the names are those of
     `gradlab.lab.used.NAMES`. `sources` is "on" where the sources must be those of the switch on.
     """
@@ -42,6 +46,7 @@ class Repair:
     rtol: float = 1e-3  # two ways to write one loss in float32 differ by far less, two different losses by far more
     forbidden: Mapping[str, str] = field(default_factory=dict)
     sources: str = "either"
+    ends: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class Scenario:
     switch: tuple[str, str]  # what the two positions do: off, on
     setup: Callable[..., dict[str, Any]]
     run: Callable[..., tuple[Any, ...]]
-    predicts: Kinds | Mapping[int, Kinds]  # what the claim says the switch does
+    predicts: Kinds | Mapping[int, Kinds]  # what the claim says the switch does, at the knobs' default positions
     breaks: Kinds | Mapping[int, Kinds]  # what it really does; empty: nothing
     verdict: str | Mapping[int, str]  # confirmed, refuted, half true
     why: str
@@ -75,6 +80,8 @@ class Scenario:
     doubted: str = ""
     hints: Mapping[str, str] = field(default_factory=dict)  # by kind of flaw, in place of those of `gradlab.lab.flaws`
     knobs: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)  # (low, high) of a slider, or the choices
+    # {knob: {position: kinds}}: what the claim says there, where it is something else than `predicts`
+    predicts_at: Mapping[str, Mapping[Any, Kinds]] = field(default_factory=dict)
     rate: float = 0.1  # learning rate of the panel's training button
     training_steps: int = 30  # of that button: as many as it takes until the difference shows
     scale: tuple[float, float] = (1e-4, 1e2)  # smallest and largest |gradient| with a colour, over positions and knobs
@@ -104,6 +111,16 @@ class Scenario:
         """(predicts, breaks, verdict) for Keras 2 or 3."""
         return _for(self.predicts, keras), _for(self.breaks, keras), _for(self.verdict, keras)
 
+    def predicted(self, keras: int, knobs: Mapping[str, Any]) -> Kinds:
+        """What the claim predicts for Keras 2 or 3 with the knobs at these positions.
+
+        >>> from gradlab.lab.scenario import load
+        >>> {where: str(load("raw_variable").predicted(3, {"where": where})["w"]) for where in ("__init__", "build")}
+        {'__init__': 'missing', 'build': 'ok'}
+        """
+        special = (at[knobs[knob]] for knob, at in self.predicts_at.items() if knobs.get(knob) in at)
+        return next(special, _for(self.predicts, keras))
+
 
 def _for(value: Any, keras: int) -> Any:
     return value[keras] if isinstance(value, Mapping) and set(value) == {2, 3} else value
@@ -117,6 +134,24 @@ def names() -> list[str]:
     """
     folder = Path(__file__).parents[1] / "scenarios"
     return sorted(m.name for m in pkgutil.iter_modules([str(folder)]) if not m.name.startswith("_"))
+
+
+def titles() -> dict[str, str]:
+    """{name: title} of all scenarios, sorted, read from their files without importing any.
+
+    >>> titles()["raw_variable"]
+    "Use a raw tf.Variable as a layer's weight"
+    """
+    folder = Path(__file__).parents[1] / "scenarios"
+    return {name: _title((folder / f"{name}.py").read_text(encoding="utf-8")) for name in names()}
+
+
+def _title(text: str) -> str:
+    """The title that stands in `Scenario(title="...")`; ValueError where there is none in plain words."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Scenario":
+            return str(next(ast.literal_eval(word.value) for word in node.keywords if word.arg == "title"))
+    raise ValueError('there is no `Scenario(title="...")` in it')
 
 
 def load(name: str) -> Scenario:

@@ -216,7 +216,7 @@ class Panel(View):
         off, on = self.sides
         missing = {r.name: compared(r, off[r.name]) for r in on.readings if r.name in off.kinds}
         cut, zero = self._cut.words(on, missing), self._cut.zero(on)
-        verdict, rows = evidence(self.scenario, self.sides, keras_version(), cut, zero)
+        verdict, rows = evidence(self.scenario, self.sides, keras_version(), cut, zero, self.knobs)
         sides = []
         for bug, (side, position) in enumerate(zip(self.sides, self.scenario.switch, strict=True)):
             raised = side.error and fault(f"With the switch at “{position}”, the code raised", side.error)

@@ -8,6 +8,7 @@ import inspect
 import textwrap
 import traceback
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from gradlab.lab.reading import Kind, Side
@@ -54,14 +55,19 @@ def groups(side: Side) -> list[dict[str, Any]]:
 
 
 def evidence(
-    scenario: Scenario, sides: tuple[Side, Side], keras: int, cut: str = "", zero: str = ""
+    scenario: Scenario,
+    sides: tuple[Side, Side],
+    keras: int,
+    cut: str = "",
+    zero: str = "",
+    knobs: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[str, list[list[str]]]:
     """(verdict, rows of label and text): what the claim predicts, what was measured just now, and what follows.
 
     The verdict is "" where nothing was measured for a source that the claim speaks of. `cut` is the text of the row
-    "Cut at" (see `cut_words`), `zero` that of "Zero at" (see `zero_words`); without it there is no such row.
+    "Cut at" (see `cut_words`), `zero` that of "Zero at" (see `zero_words`); without it there is no such row. `knobs` are the positions that were measured.
     """
-    predicted = scenario.expected(keras)[0]
+    predicted = scenario.predicted(keras, knobs)
     on = sides[1]
     missing = [name for name in predicted if name not in on.kinds]
     rows = [["The claim", scenario.claim]]

@@ -42,7 +42,14 @@ scenario = Scenario(
         "values inside the chosen branch keep their gradients. What is used in the comparison alone gets None. A "
         "sigmoid in the place of the comparison makes the choice gradual, and the threshold learnable."
     ),
-    repair=Repair(loss="free"),
+    # h is a tanh, between -1 and 1: at 6 and -6 each step from 0 to 1 that is centred at the threshold has ended
+    repair=Repair(loss="free", ends={"threshold": (-6.0, 6.0)}),
+    hints={
+        "another loss": (
+            "far above the threshold `h` has to stay as it is, and far below it has to become `0.1 * h`, as with the `if`. "
+            "What does your line give there?"
+        )
+    },
     hint="The threshold is used in one place only. What type has the result of that line?",
     knobs={"steps": (1, 12), "start": (-1.0, 1.0)},
 )

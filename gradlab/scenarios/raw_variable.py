@@ -60,5 +60,6 @@ scenario = Scenario(
     ),
     hint="The place does not matter. Which kind of variable does this Keras keep in its list?",
     knobs={"where": ("__init__", "build"), "units": (1, 12)},
+    predicts_at={"where": {"build": {"w": Kind.OK}}},  # "instead of build" says that there it is tracked
     rate=0.5,
 )

@@ -1,0 +1,169 @@
+"""What the notebooks' own checks say to answers that are wrong or half right: a lesson that calls them right teaches them.
+
+Each answer takes the place of the definition of its name in the cell where a learner writes it. The right answers are the
+solutions of the notebooks, which test_answers.py runs.
+"""
+
+import ast
+import contextlib
+import io
+import re
+import textwrap
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from kerases import HERE
+from solutions import DONE, NOT_DONE, WHOLE, tags
+
+import gradlab
+
+# What the cell needs of those before it, by what they contain; in 13 no training is repeated
+BEFORE = {
+    "complete": ["class Plain("],
+    "slope": [],
+    "careful_clip": ["def train(", "def flat("],
+    "my_root": ["def network("],
+    "my_loop": ["def network("],
+    "Counting": ["def network(", "def built("],
+}
+
+# name: (notebook, the answer, what is said of it)
+WRONG = {
+    "only None is looked for": (
+        "03",
+        "complete",
+        """
+        def complete(tape, gradients, variables):
+            if not gradients or any(g is None for g in gradients):
+                raise ValueError("a gradient is None")
+        """,
+        "one of two variables is not in the list: not yet; no exception",
+    ),
+    "it raises for what is right": (
+        "03",
+        "complete",
+        """
+        def complete(tape, gradients, variables):
+            if len(tape.watched_variables()) != len(variables) or any(g.no_such for g in gradients):
+                raise ValueError("lost")
+        """,
+        "every gradient is there: not yet; AttributeError: ",
+    ),
+    "zero for None": (
+        "08",
+        "slope",
+        """
+        def slope(y, x):
+            arrived = {id(y): 1.0}
+            for result, inputs in reversed(record):
+                for v, s in inputs:
+                    arrived[id(v)] = arrived.get(id(v), 0.0) + arrived.get(id(result), 0.0) * s
+            return arrived.get(id(x))
+        """,
+        "used, but not for y: not yet, None was expected and 0.0 found",
+    ),
+    "each tensor by its own norm": (
+        "13",
+        "careful_clip",
+        """
+        def careful_clip(gradients):
+            return [tf.where(tf.math.is_finite(g), tf.clip_by_norm(g, 1.0), 0.0) for g in gradients]
+        """,
+        "a long one: not yet, ",
+    ),
+    "always of length 1": (
+        "13",
+        "careful_clip",
+        """
+        def careful_clip(gradients):
+            norm = tf.linalg.global_norm(gradients)
+            return [tf.where(tf.math.is_finite(norm), g / norm, tf.zeros_like(g)) for g in gradients]
+        """,
+        "a short one: not yet, ",
+    ),
+    "not finite entries alone": (
+        "13",
+        "careful_clip",
+        """
+        def careful_clip(gradients):
+            return tf.clip_by_global_norm([tf.where(tf.math.is_finite(g), g, 0.0) for g in gradients], 1.0)[0]
+        """,
+        "with an inf: not yet, ",
+    ),
+    "the root of the size": (
+        "17",
+        "my_root",
+        """
+        def my_root(values):
+            return tf.sqrt(tf.abs(values) + 1e-6)
+        """,
+        "not yet: for 1, 4, 9 and -4 it gives",
+    ),
+    "watched after the update": (
+        "17",
+        "my_loop",
+        """
+        def my_loop(model, watch):
+            for start in range(0, len(x), 16):
+                with tf.GradientTape() as tape:
+                    loss = tf.reduce_mean((model(x[start : start + 16]) - y[start : start + 16]) ** 2)
+                variables = model.trainable_variables
+                gradients = tape.gradient(loss, variables)
+                model.optimizer.apply_gradients(zip(gradients, variables))
+                watch.step(gradients, variables, loss)
+        """,
+        "it comes before `apply_gradients`",
+    ),
+    "a number of a tensor in a compiled step": (
+        "17",
+        "Counting",
+        """
+        class Counting(tf.keras.Model):
+            def __init__(self):
+                super().__init__(name="model")
+                self.last = layers.Dense(1, name="last")
+                self.steps = 0
+
+            def call(self, inputs):
+                return self.last(inputs)
+
+            def train_step(self, data):
+                self.steps = int(self.optimizer.iterations) + 1
+                return super().train_step(data)
+        """,
+        "not yet, your code raised ",
+    ),
+}
+
+
+def replaced(source, name, answer):
+    """The cell with this answer in the place of the definition of `name`."""
+    node = next(n for n in ast.parse(source).body if getattr(n, "name", "") == name)
+    lines = source.splitlines()
+    return "\n".join([*lines[: node.lineno - 1], textwrap.dedent(answer), *lines[node.end_lineno :]])
+
+
+def said_of(number, name, answer):
+    cells = [c for c in WHOLE[next(n for n in WHOLE if n.startswith(number))].cells if c.cell_type == "code"]
+    space = {"keras": HERE, "gradlab": gradlab, "np": np, "tf": tf}
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        for mark in BEFORE[name]:
+            exec(next(c.source for c in cells if mark in c.source and not tags(c) & {"exercise", "write"}), space)
+        said.truncate(0)
+        cell = next(
+            c.source
+            for c in cells
+            if tags(c) & {"exercise", "write"} and re.search(rf"^(def|class) {name}\b", c.source, re.M)
+        )
+        cell = cell.replace("steps=100", "steps=2")  # of the training that follows the check of single lists
+        exec(replaced(cell, name, answer), space)
+    return said.getvalue()
+
+
+@pytest.mark.parametrize("answer", WRONG)
+def test_a_wrong_answer_is_told_what_is_wrong(answer):
+    number, name, code, words = WRONG[answer]
+    said = said_of(number, name, code)
+    assert words in said and (NOT_DONE.search(said) or not DONE.search(said)), said
