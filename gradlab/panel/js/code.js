@@ -4,7 +4,8 @@ import { keepKeys, make } from "./dom.js";
 import { places, strip } from "./strip.js";
 
 const WIDTH = 116, HEIGHT = 13; // pixels of a strip at normal size
-const TIGHT = 58, SHORT = 2; // its width on a phone, and where all strips have as few cells as that: the code gets the rest
+const TIGHT = 58; // its width on a phone, and where no line runs often: the code gets the rest
+const REPEATS = /\b(for|while|while_loop|scan|map_fn)\b/; // what makes lines run often; asked of the text, which no knob changes
 const BESIDE = 36, LEAST = 12, TAG = 4; // pixels beside the code that are no strip and no number; characters: of a line, at the least, and of a tag's edges
 
 /** Where the value of a line comes from, if no gradient goes back beyond it. @param {import("./types.js").Margin|undefined} m */
@@ -19,7 +20,7 @@ export class Code {
     this.say = say; this.data = lines; this.kinds = kinds; this.picked = "";
     this.at = { line: -1, cell: 0 }; this.open = false;
     /** @type {import("./colour.js").Scale|undefined} */ this.scale = undefined;
-    /** @type {boolean|undefined} */ this.short = undefined; // as the strips were first: a knob does not move the code
+    this.short = !lines.some(({ text }) => REPEATS.test(text)); // whether all strips have few cells
     /** @type {number[]|undefined} */ this.origins = undefined; // characters that the origins of values take beside the lines
     /** @type {Element|null} */ this.shown = null;
     this.tight = false; this.zoom = 1; // set by the panel: read from the style, it would be computed anew at every flip
@@ -31,13 +32,6 @@ export class Code {
     this.box.addEventListener("mouseleave", () => this.whole(null));
     this.lines = lines.map((line, i) => this.line(line, i));
     this.box.append(...this.lines.map((l) => l.row));
-  }
-
-  /** Whether the strips of all lines are short. @param {import("./types.js").Scene|undefined} scene */
-  sparse(scene) {
-    const margins = scene && !scene.stale ? scene.sides.flatMap(({ margin }) => Object.values(margin)) : [];
-    if (margins.some((m) => m.cells.length)) this.short ??= margins.every((m) => m.cells.length <= SHORT);
-    return this.short ?? false;
   }
 
   /** @param {import("./types.js").CodeLine} line @param {number} i */

@@ -184,7 +184,7 @@ class View {
     if (phone && this.root.classList.contains("gl-large")) this.large.click(); // which comes back here
     const zoom = this.root.classList.contains("gl-large") ? 1.6 : 1;
     this.root.classList.toggle("gl-narrow", this.root.clientWidth < COLUMN * zoom); // first: the code's width hangs on it
-    const tight = this.root.clientWidth < PHONE * zoom || Boolean(this.code?.sparse(this.scene));
+    const tight = this.root.clientWidth < PHONE * zoom || Boolean(this.code?.short);
     if (this.code && (this.code.zoom !== zoom || this.code.tight !== tight)) { this.code.zoom = zoom; this.code.tight = tight; this.code.repaint(); }
     const asks = this.asks();
     const lines = this.code?.wrap(Math.floor((BODY - 14 - asks / zoom) / LINE), this.scene) ?? 0;
