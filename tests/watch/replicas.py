@@ -27,8 +27,16 @@ for name in sys.argv[1:]:
             expected = [float(tf.norm(g)) for g in tape.gradient(loss, model.trainable_variables)]
         watch = Watch(view=None)
         fit["shuffle"] = False
-        model.fit(x, y, callbacks=[watch] if watched else [], **fit)
+        try:
+            model.fit(x, y, callbacks=[watch] if watched else [], **fit)
+        except tf.errors.InvalidArgumentError as error:
+            if watched or "on_a_different_device" not in str(error):
+                raise
+            print(f"{name}: XLA refuses it under this Keras without a Watch too")  # legacy Keras compiles all replicas as one
+            break
         ends.append([np.asarray(v) for v in model.get_weights()])
+    if not ends:
+        continue
     for plain, seen in zip(*ends, strict=True):
         np.testing.assert_array_equal(plain, seen)
     assert [c.step for c in watch.record.columns] == list(range(1, 7)), name
