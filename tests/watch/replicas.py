@@ -32,7 +32,9 @@ for name in sys.argv[1:]:
         except tf.errors.InvalidArgumentError as error:
             if watched or "on_a_different_device" not in str(error):
                 raise
-            print(f"{name}: XLA refuses it under this Keras without a Watch too")  # legacy Keras compiles all replicas as one
+            print(
+                f"{name}: XLA refuses it under this Keras without a Watch too"
+            )  # legacy Keras compiles all replicas as one
             break
         ends.append([np.asarray(v) for v in model.get_weights()])
     if not ends:
