@@ -194,6 +194,8 @@ def test_the_first_screen_is_a_panel_and_a_question(page, site):
     box = place.bounding_box()
     assert box["y"] + box["height"] < 900
     assert "?" in page.locator("article p").first.inner_text()
+    wrapped = page.locator(".gl-long code.gl-text").first  # the theme's own padding of code is not in its way
+    assert wrapped.evaluate("e => parseFloat(getComputedStyle(e).paddingLeft) > 20")
 
 
 def test_positions_in_the_browser_are_those_of_a_live_run_bit_for_bit(page, site):
