@@ -67,11 +67,11 @@ def bare_page(width: int = NOTEBOOK + 16, dark: bool = False):
             browser.close()
 
 
-def add(page: Any, found: dict[str, Any], manager: dict[str, Any] | None = None) -> Any:
-    """Put a panel with these traits on the page; its locator. `manager` stands in for a widget manager."""
+def add(page: Any, found: dict[str, Any], manager: dict[str, Any] | str | None = None) -> Any:
+    """Put a panel with these traits on the page; its locator. `manager` stands in for a widget manager; a name is one of the page's."""
     number = page.evaluate(
         """([traits, manager]) => {
-          const el = document.createElement("div"), model = new window.Model(traits, manager);
+          const el = document.createElement("div"), model = new window.Model(traits, typeof manager === "string" ? window[manager] : manager);
           el.className = "gradlab-panel"; el.style.marginBottom = "12px"; document.body.append(el);
           window.models.push(model); window.ends.push(window.panel.render({ model, el }));
           return window.models.length - 1;

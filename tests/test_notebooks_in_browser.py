@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from browser import browser, executable, lab, run_all
+from browser import browser, executable, lab, open_notebook, run_all
 from playwright.sync_api import TimeoutError, expect
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -284,3 +284,44 @@ def test_reload_save_restart_kill_and_reopen(page):
         timeout=60_000
     )  # the file holds them, as they were
     works("run this cell again")
+
+
+@pytest.mark.weekly
+def test_a_panel_whose_model_was_made_twice_answers(page):
+    """As when JupyterLab reads the states of all widgets while a cell makes one: messages reach the first model, the page shows the second."""
+    cells = [
+        "import anywidget, gradlab\nclass Manager(anywidget.AnyWidget):\n"
+        '    _esm = "export default { render({ model }) { globalThis.manager = model.widget_manager; } }"\nManager()',
+        'panel = gradlab.Panel("integer_cast")\nprint("id", panel.model_id)',
+        "panel",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, page.work / "twice.ipynb")
+    open_notebook(page, page.address, "twice.ipynb")
+    page.locator(".jp-Cell").first.click()
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.press("Shift+Enter")
+    page.wait_for_function("globalThis.manager")
+    said = page.locator(".jp-OutputArea-output").get_by_text("id ")
+    said.wait_for(timeout=PATIENCE)
+    page.wait_for_timeout(2000)
+    page.evaluate(
+        """async (id) => { const { manager } = globalThis, comms = manager.kernel._comms, first = await manager.get_model(id), heard = comms.get(id);
+          const { state } = (await manager.get_state({ drop_defaults: false }));
+          comms.delete(id); const comm = await manager._create_comm("jupyter.widget", id); comms.set(id, heard);
+          const { model_name, model_module, model_module_version } = state[id];
+          const values = { ...state[id].state, data: first.get("data"), colours: first.get("colours") };
+          await manager.new_model({ model_name, model_module, model_module_version, model_id: id, comm }, values);
+          if (await manager.get_model(id) === first) throw new Error("the model was not made twice"); }""",
+        said.inner_text().split()[1],
+    )
+    page.keyboard.press("Shift+Enter")
+    panel = page.locator(".gradlab-panel")
+    expect(panel.locator(".gl-kernel")).to_contain_text("has not answered", timeout=20_000)
+    expect(panel.locator(".gl-kernel")).to_have_text("", timeout=20_000)
+    before = tiles(panel)
+    panel.get_by_role("slider").first.focus()
+    page.keyboard.press("ArrowRight")
+    settled(panel)
+    assert differing(tiles(panel), before)

@@ -140,6 +140,28 @@ def test_an_answer_that_comes_late_is_drawn_and_takes_the_message_away(page, cas
     assert panel.locator("figure canvas").count() == 3
 
 
+def test_a_panel_that_messages_pass_by_hears_them_from_the_connection(page, cast):
+    """JupyterLab has made its model twice: the kernel's answers reach the other one."""
+    whole = traits(cast)
+    page.evaluate("""() => { window.calls = new Set(); window.kernel = { id: "1", status: "idle", anyMessage: {
+        connect: (call) => calls.add(call), disconnect: (call) => calls.delete(call) } };
+      window.tell = (direction, comm_id, data) => calls.forEach((call) => call(kernel, { direction, msg: { header: { msg_type: "comm_msg" }, content: { comm_id, data } } }));
+      window.manager = { kernel, get_model: async (id) => ({ _handle_comm_msg: async (m) => { if (id === "ours") models.at(-1).give(m.content.data.state); } }) }; }""")
+    panel = add(page, {**whole, "scene": {}, "data": {"bytes": ""}}, "manager")
+    page.evaluate("""() => { const model = models.at(-1), send = model.send.bind(model);
+      model.send = (content) => { send(content); tell("send", "ours", { method: "custom", content }); }; tell("send", "other", { content: { ask: "ping", mark: 2 } }); }""")
+    page.wait_for_function("() => models.at(-1).sent.filter(m => m.ask === 'ping').length > 1", timeout=8000)
+    page.evaluate("() => tell('recv', 'other', { method: 'update', state: { scene: 'not ours' } })")
+    for name in ("scene", "data"):
+        page.evaluate("(state) => tell('recv', 'ours', { method: 'update', state })", {name: whole[name]})
+    expect(panel.locator(".gl-kernel")).to_have_text("", timeout=4000)
+    assert panel.locator("figure canvas").count() == 3
+    page.evaluate("(state) => tell('recv', 'ours', { method: 'update', state })", {"trained": {"error": None}})
+    page.wait_for_function("() => models.at(-1).get('trained').error === null")
+    page.evaluate("() => ends.at(-1)()")
+    assert page.evaluate("() => calls.size") == 0
+
+
 def test_a_zero_that_is_right_has_other_marks_and_words_than_a_cut(page):
     live = gradlab.Panel("initial_state", bug=True)
     live.find_cut()

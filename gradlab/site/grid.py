@@ -17,7 +17,7 @@ from typing import Any
 # megabytes. What a position costs is counted in calls of Python functions and not timed: so a site has the same positions
 # wherever it is built. A position takes about five times what is counted, for both sides are recorded and measured by finite
 # differences.
-CALLS = 7_000_000
+CALLS = 6_300_000
 BYTES = (
     6_000_000  # of the numbers of one panel: packed they are a quarter of it, and a page with more of it loads slowly
 )

@@ -1,4 +1,5 @@
 // Whether anybody answers: a dead, busy or absent kernel is said in the panel, with what still works and what to do.
+import { Overheard } from "./overheard.js";
 import { keepInSaves } from "./saved.js";
 
 const POLL = 500; // milliseconds; with PATIENCE, a silence is named within 2 s
@@ -35,6 +36,8 @@ export class Link {
     this.model = model; this.tell = tell; this.drawn = drawn; this.said = ""; this.again = AGAIN; this.sent = 0;
     this.asked = 0; this.since = 0; this.lost = false; this.closed = false; this.pinged = 0; this.heard = false; this.later = 0;
     this.first = this.kernel?.id;
+    this.mark = Math.random(); // of its own messages, among those of other panels
+    /** @type {Overheard|undefined} */ this.overheard = undefined;
     keepInSaves(model.widget_manager);
     this.watched = this.kernel; // its signal tells a restart that is over before the next look
     this.heed = (/** @type {any} */ _, /** @type {string} */ status) => { if (RESTARTS.includes(status)) this.lost = true; this.look(); };
@@ -83,9 +86,15 @@ export class Link {
 
   ping() {
     this.sent = Date.now();
-    if (this.pinged) this.again = Math.min(2 * this.again, LAST);
-    else this.pinged = this.sent;
-    this.send({ ask: "ping", stamp: this.drawn() });
+    const content = { ask: "ping", stamp: this.drawn() };
+    if (this.pinged) {
+      this.again = Math.min(2 * this.again, LAST);
+      this.overheard ??= new Overheard(this.model.widget_manager, (sent) => sent?.mark === this.mark, () => this.heard);
+      this.send({ ...content, mark: this.mark });
+    } else {
+      this.pinged = this.sent;
+      this.send(content);
+    }
   }
 
   /** @param {any} content */
@@ -108,6 +117,7 @@ export class Link {
 
   end() {
     clearInterval(this.timer);
+    this.overheard?.end();
     this.watched?.statusChanged?.disconnect?.(this.heed);
     if (this.later) this.save();
     this.model.off?.("msg:custom", this.hear);
