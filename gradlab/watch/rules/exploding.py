@@ -70,7 +70,7 @@ class Rule:
         return [Alarm("exploding", first[2], column.step, paths, words, reason)]
 
     def _high(self, column: Column) -> list[int]:
-        """Take in the norms, and name the variables whose norm is above FACTOR times the least it still holds.
+        """Take in the norms, and name the variables whose norm is above FACTOR times the least it still holds and above the largest.
 
         Both ways to explode imply that, so only these need a median, and in a healthy step there are none.
         """
@@ -84,7 +84,17 @@ class Rule:
         self.steps[at, places] = column.step
         self.had[at] += 1
         with np.errstate(over="ignore"):
-            return [int(i) for i in at[column.norm[at] > FACTOR * self.norms[at].min(1)]] if len(at) else []
+            if not len(at):
+                return []
+            high = (column.norm[at] > FACTOR * self.norms[at].min(1)) & (column.norm[at] > self._largest(at, RECENT))
+        return [int(i) for i in at[high]]
+
+    def _largest(self, at: np.ndarray, late: int) -> np.ndarray:
+        """The largest norm that each of these variables ever had, without its `late` last ones."""
+        held = np.where(np.isfinite(self.norms[at]), self.norms[at], 0)  # a place that was never written holds infinity
+        held[np.arange(len(at))[:, None], (self.had[at, None] - 1 - np.arange(late)) % HELD] = 0
+        largest: np.ndarray = np.maximum(self.gone[at], held.max(1))
+        return largest
 
     def _grow(self, variables: int) -> None:
         more = variables - len(self.had)
@@ -120,8 +130,9 @@ class Rule:
         at = np.flatnonzero(ok[0])
         norms = block.norm[:, at]
         with np.errstate(over="ignore"):
-            least = np.minimum(self.norms[at].min(1), norms.min(0))
-            if (norms.max(0) > FACTOR * least).any():
+            least, most = np.minimum(self.norms[at].min(1), norms.min(0)), norms.max(0)
+            # Of a step in this block at most RECENT - 1 of those before it are not held against it.
+            if ((most > FACTOR * least) & (most > self._largest(at, RECENT - 1))).any():
                 return False
         places = (self.had[at] + np.arange(steps)[:, None]) % HELD  # (steps, variables)
         self.gone[at] = np.maximum(self.gone[at], _left(self.norms[at, places]))
