@@ -162,6 +162,25 @@ def test_a_panel_that_messages_pass_by_hears_them_from_the_connection(page, cast
     assert page.evaluate("() => calls.size") == 0
 
 
+def test_the_kernel_does_not_undo_a_flip_that_it_has_not_heard_of(page, cast):
+    """It sends back what it was handed before, as soon as it has time; the newer flip is handed over a little later."""
+    panel = add(page, traits(cast), {"kernel": {"id": "1", "status": "busy"}})
+    page.wait_for_function("() => models.at(-1).saved > 0")  # what was seen at first
+    panel.locator(".gl-switch input").nth(1).click()
+    page.evaluate("() => { const m = models.at(-1); m.give({ seen: [0] }); window.before = m.saved; }")
+    page.wait_for_function("() => models.at(-1).saved > before")  # the flip to 1 is on its way
+    panel.locator(".gl-switch input").nth(0).click()
+    page.evaluate("() => { const m = models.at(-1); m.give({ position: 1 }); window.before = m.saved; }")
+    assert page.evaluate("() => [models.at(-1).get('position'), models.at(-1).get('seen')]") == [0, [0, 1]]
+    assert panel.locator(".gl").get_attribute("data-position") == "0"
+    assert panel.locator(".gl-switch input").nth(0).is_checked()
+    page.wait_for_function("() => models.at(-1).saved > before")
+    page.evaluate(
+        "() => models.at(-1).give({ position: 1 })"
+    )  # now somebody else has flipped it, in Python or in another view
+    assert panel.locator(".gl").get_attribute("data-position") == "1"
+
+
 def test_a_zero_that_is_right_has_other_marks_and_words_than_a_cut(page):
     live = gradlab.Panel("initial_state", bug=True)
     live.find_cut()

@@ -15,6 +15,7 @@ const AGAIN = 2000, LAST = 60000; // milliseconds
 const STILL = "What is here still works.", EMPTY = "Its numbers have not come yet.";
 const RESTARTS = ["restarting", "autorestarting"];
 const HEARD = ["answered", "scene", "data"]; // traits that only Python sets
+const OURS = ["position", "seen"]; // traits that are saved later
 /** @type {Record<string, string>} */
 const WORDS = {
   absent: `No kernel is connected. ${STILL} For knobs and training, run this cell again.`,
@@ -37,12 +38,15 @@ export class Link {
     this.asked = 0; this.since = 0; this.lost = false; this.closed = false; this.pinged = 0; this.heard = false; this.later = 0;
     this.first = this.kernel?.id;
     this.mark = Math.random(); // of its own messages, among those of other panels
+    /** @type {Map<string, any>} */ this.unsaved = new Map();
     /** @type {Overheard|undefined} */ this.overheard = undefined;
     keepInSaves(model.widget_manager);
     this.watched = this.kernel; // its signal tells a restart that is over before the next look
     this.heed = (/** @type {any} */ _, /** @type {string} */ status) => { if (RESTARTS.includes(status)) this.lost = true; this.look(); };
     this.watched?.statusChanged?.connect?.(this.heed);
     this.hear = () => { this.heard = true; this.look(); }; // also a run that comes unasked: somebody sent it
+    this.kept = () => this.keep();
+    for (const trait of OURS) model.on(`change:${trait}`, this.kept);
     model.on("msg:custom", this.hear);
     for (const trait of HEARD) model.on(`change:${trait}`, this.hear);
     this.timer = setInterval(() => this.look(), POLL);
@@ -101,10 +105,21 @@ export class Link {
   send(content) { try { this.model.send?.(content); } catch { this.closed = true; } }
 
   /** Hand traits to Python, if it is there. */
-  save() { clearTimeout(this.later); this.later = 0; if (this.alive) try { this.model.save_changes?.(); } catch { this.closed = true; } }
+  save() { clearTimeout(this.later); this.later = 0; this.unsaved.clear(); if (this.alive) try { this.model.save_changes?.(); } catch { this.closed = true; } }
 
-  /** The same a little later, once for all that changes until then. */
-  saveLater() { clearTimeout(this.later); this.later = setTimeout(() => this.save(), LATER); }
+  /**
+   * Set a trait, and hand it over a little later, once for all that changes until then. @param {string} trait @param {any} value
+   */
+  saveLater(trait, value) {
+    this.unsaved.set(trait, value);
+    clearTimeout(this.later);
+    this.later = setTimeout(() => this.save(), LATER);
+    this.model.set(trait, value);
+  }
+
+  // The kernel sends back what it was handed before. The front end drops that only where a newer value was handed over already, so it would
+  // undo a flip that waits for its turn.
+  keep() { for (const [trait, value] of this.unsaved) if (this.model.get(trait) !== value) this.model.set(trait, value); }
 
   /** Ask for work: `answered` follows `asked` when it is done. @param {(asked: number) => void} set */
   ask(set) {
@@ -121,6 +136,7 @@ export class Link {
     this.watched?.statusChanged?.disconnect?.(this.heed);
     if (this.later) this.save();
     this.model.off?.("msg:custom", this.hear);
+    for (const trait of OURS) this.model.off?.(`change:${trait}`, this.kept);
     for (const trait of HEARD) this.model.off?.(`change:${trait}`, this.hear);
   }
 }

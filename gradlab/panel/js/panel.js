@@ -90,10 +90,7 @@ class View {
   get position() { return /** @type {number} */ (this.model.get("position")); }
 
   /** @param {number} position */
-  flip(position) {
-    this.model.set("position", position);
-    this.link.saveLater();
-  }
+  flip(position) { this.link.saveLater("position", position); }
 
   /** @param {string} name @param {any} value */
   turn(name, value) {
@@ -128,7 +125,7 @@ class View {
   show() {
     const { scene, page, position, model } = this;
     if (!scene || !this.colours || !this.numbers) return;
-    if (!this.seen.includes(position)) { model.set("seen", [...this.seen, position]); this.link.saveLater(); }
+    if (!this.seen.includes(position)) this.link.saveLater("seen", [...this.seen, position]);
     const both = this.seen.length > 1, locked = page.predict && !model.get("said").length;
     /** @type {HTMLOptionElement} */ (this.viewer.options[2]).disabled = !both;
     this.root.dataset.position = String(position);
