@@ -253,9 +253,9 @@ print("right" if not bad else f"not yet: {', '.join(bad)}")
 gradlab.Panel("numpy_function", bug=bug, predict=True)
 
 # %% [markdown]
-# **Look.** The loss is the same. What does the margin of the code show at the line with NumPy, and at the lines above it?
+# **Look.** What does the margin of the code show at the line with NumPy, and at the lines above it?
 #
-# **Measure, after you have flipped.** Both positions of the switch, side by side.
+# **Measure, after you have flipped.** Both positions of the switch, side by side. The first line is the loss at both.
 
 # %% tags=["after"]
 off, on = gradlab.compare("numpy_function")
