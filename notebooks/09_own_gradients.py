@@ -300,7 +300,7 @@ gradlab.check_repair("numpy_function", mine)
 
 # %% [markdown]
 # **Exercise.** Behind `tf.py_function`, a *matrix* of numbers does not get a zero as the single number of section 1 does. The cell below ends in an
-# exception. Is it a `ValueError`, a `TypeError` or an `InvalidArgumentError`? Write its name.
+# exception. Is it a `ValueError`, a `TypeError` or an `InvalidArgumentError`? Write its name alone, in quotes.
 #
 # Hint: What comes back from the Python function in the place of a gradient? How many numbers is it?
 # Hint: It is a single zero, and the matrix product before it needs a matrix.
