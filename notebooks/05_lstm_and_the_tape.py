@@ -112,10 +112,10 @@ gradlab.check_repair("watched_state", mine)
 gradlab.Panel("state_leaves", bug=bug, predict=True)
 
 # %% [markdown]
-# **Look.** Look at x first, then at the loss (it does not change), then at the weights. What do you expect with `steps` at 1, and why? Last, train
-# both versions for 30 steps.
+# **Look.** Look at x first, then at the weights. What do you expect with `steps` at 1, and why? Last, train both versions for 30 steps.
 #
-# **Measure, after you have flipped.** For each gradient, a finite difference of the same run says whether it is right.
+# **Measure, after you have flipped.** The first line of the table is the loss at both positions. For each gradient, a finite difference of the same
+# run says whether it is right.
 
 # %% tags=["after"]
 off, on = gradlab.compare("state_leaves")
@@ -192,7 +192,7 @@ gradlab.check_repair("state_leaves", mine)
 gradlab.Panel("two_tapes", bug=bug, predict=True)
 
 # %% [markdown]
-# **Look.** Which of the two windows still has a gradient? Note that the loss is the same number at both positions.
+# **Look.** Which of the two windows still has a gradient?
 #
 # **Measure, after you have flipped.** Both positions side by side, and whether the values of the state arrived.
 
@@ -254,7 +254,7 @@ gradlab.check_repair("two_tapes", mine)
 # ## 4. Write it yourself (extra)
 #
 # **Exercise.** Write truncated backpropagation through time: the loss of the last state, with a gradient that reaches back `window` steps and no
-# further. `tf.stop_gradient` passes a value on and stops the gradient. The check tries windows of 1, 3 and all steps.
+# further. `tf.stop_gradient` passes a value on and stops the gradient. The check tries windows of 1, 4 and all steps.
 #
 # Hint: The loop is that of section 2, without `.numpy()`.
 # Hint: Before which step does the gradient have to stop? There are `steps - window` steps in front of the window.

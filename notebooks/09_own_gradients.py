@@ -253,9 +253,9 @@ print("right" if not bad else f"not yet: {', '.join(bad)}")
 gradlab.Panel("numpy_function", bug=bug, predict=True)
 
 # %% [markdown]
-# **Look.** The loss is the same. What does the margin of the code show at the line with NumPy, and at the lines above it?
+# **Look.** What does the margin of the code show at the line with NumPy, and at the lines above it?
 #
-# **Measure, after you have flipped.** Both positions of the switch, side by side.
+# **Measure, after you have flipped.** Both positions of the switch, side by side. The first line is the loss at both.
 
 # %% tags=["after"]
 off, on = gradlab.compare("numpy_function")
@@ -300,7 +300,7 @@ gradlab.check_repair("numpy_function", mine)
 
 # %% [markdown]
 # **Exercise.** Behind `tf.py_function`, a *matrix* of numbers does not get a zero as the single number of section 1 does. The cell below ends in an
-# exception. Is it a `ValueError`, a `TypeError` or an `InvalidArgumentError`? Write its name.
+# exception. Is it a `ValueError`, a `TypeError` or an `InvalidArgumentError`? Write its name alone, in quotes.
 #
 # Hint: What comes back from the Python function in the place of a gradient? How many numbers is it?
 # Hint: It is a single zero, and the matrix product before it needs a matrix.

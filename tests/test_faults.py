@@ -12,6 +12,8 @@ from gradlab.runtime.exceptions import place, plain, sentence
 def test_a_plain_message_is_kept():
     assert sentence(ValueError("no such thing\nsecond line")) == "ValueError: no such thing"
     assert sentence(KeyError()) == "KeyError: "
+    assert sentence(ValueError("word " * 60)).endswith("word …"), "no word is cut in two"
+    assert len(sentence(ValueError("word " * 60))) <= len("ValueError: ") + 202
 
 
 def test_the_heading_and_the_terminal_codes_of_keras_3_are_left_out():

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 import gradlab
-from gradlab.lab.measure import compare, directional, take
+from gradlab.lab.measure import _apart, compare, directional, take
 from gradlab.lab.reading import Kind
 from gradlab.runtime.devices import check_device, full_float32
 
@@ -125,3 +125,11 @@ def test_devices_are_named_in_any_usual_form():
 )
 def test_a_gpu_computes_where_it_is_told_to():
     assert compare("integer_cast", device="/GPU:0")[0].kinds == compare("integer_cast", device="/CPU:0")[0].kinds
+
+
+@pytest.mark.parametrize(
+    ("said", "measured", "words"),
+    [(0.06, -0.3, ("0.06", "-0.3")), (-0.2301, -0.1934, ("-0.23", "-0.19")), (1.0, 1.00001, ("1", "1"))],
+)
+def test_two_slopes_have_the_digits_that_tell_them_apart(said, measured, words):
+    assert _apart(said, measured) == words

@@ -143,6 +143,13 @@ def test_training_shows_the_loss_and_how_far_each_weight_moved_at_each_step():
     assert panel.trained == {}, "curves of other knobs would be wrong"
 
 
+def test_the_key_tells_the_marks_that_are_on_the_scale():
+    """float32's limits are far below the gradients of most scenarios."""
+    assert gradlab.Panel("integer_cast").scene["limits"] == []
+    wide = gradlab.Panel("watched_state").scene
+    assert [limit["words"].split(":")[0] for limit in wide["limits"]] == ["6e-8"]
+
+
 def test_training_is_off_where_there_is_nothing_to_train():
     panel = gradlab.Panel("timestep_jacobian")
     assert "no scalar loss" in panel.scene["untrainable"]

@@ -250,6 +250,19 @@ def test_a_line_says_why_there_is_nothing_to_train(page):
     assert strips.evaluate(colours) == 1, "four questions of one tape: no stripes of three pixels"
 
 
+def test_a_loss_below_zero_is_drawn_too(page):
+    live = gradlab.Panel("straight_through", steps=2)
+    live.train()
+    assert min(loss for curve in live.trained["losses"] for loss in curve) < 0
+    panel = add(page, {**traits(live), "seen": [0, 1]})
+    panel.get_by_role("button", name="Training", exact=True).click()
+    heights = "all => all.map(c => [...(c.points || [{ y: c.y1.baseVal.value }])].map(p => p.y))"
+    curves = panel.locator(".gl-curves .gl-curve").evaluate_all(heights)
+    (top,), _, (floor,) = sorted(panel.locator(".gl-curves .gl-grid").evaluate_all(heights))
+    assert len(curves) == 2 and all(len(curve) == 31 and curve[-1] - curve[0] > 20 for curve in curves), "both fall"
+    assert all(top - 0.1 <= y <= floor + 0.1 for curve in curves for y in curve), "within the axes"
+
+
 def test_a_knob_that_waits_says_so_and_stops_saying_so(page, cast):
     panel = add(page, traits(cast), {"kernel": {"id": "1", "status": "busy"}})
     assert panel.locator(".gl-kernel").inner_text() == ""

@@ -16,6 +16,7 @@ from gradlab.lab.flaws import (
     HAS_TO_STAY,
     HINTS,
     NOT_CALLED,
+    OTHER_LENGTH,
     OTHER_LOSS,
     OTHER_ORDER,
     OTHER_SOURCE,
@@ -179,6 +180,11 @@ def pretend_and_clip(v):
     return to_whole(v), lambda upstream: tf.clip_by_value(upstream, -100.0, 100.0)
 
 
+@tf.custom_gradient
+def ten_times(v):
+    return to_whole(v), lambda upstream: 10 * upstream
+
+
 def wanted_loss(level):
     return lambda cell, x, wanted, **_: graded(
         weights_of(cell), lambda: -tf.reduce_mean(level(10 * last_state(cell, x)) * wanted)
@@ -200,6 +206,7 @@ HONEST = {
     "cast: removed": ("integer_cast", level_loss(lambda v: v)),
     "cast: straight-through": ("integer_cast", level_loss(lambda v: straight(v, to_whole))),
     "cast: custom gradient": ("integer_cast", level_loss(pretend)),
+    "cast: straight-through, rounded down": ("integer_cast", level_loss(lambda v: straight(v, tf.floor))),
     "round: straight-through": ("rounding", level_loss(lambda v: straight(v, tf.round))),
     "round: a smooth staircase": ("rounding", level_loss(lambda v: v - tf.sin(2 * np.pi * v) / (2 * np.pi))),
     "own gradient": ("straight_through", wanted_loss(pretend)),
@@ -248,6 +255,9 @@ LAZY = {
     ),
     "own gradient: cast deleted": ("straight_through", wanted_loss(lambda v: v), "has to stay"),
     "round: jump deleted": ("rounding", level_loss(lambda v: v), "prefer whole numbers"),
+    "cast: a small term": ("integer_cast", level_loss(lambda v: to_whole(v) + 1e-4 * v), "0.00011 times as long"),
+    "round: a small term": ("rounding", level_loss(lambda v: tf.round(v) + 1e-4 * v), "times as long"),
+    "own gradient: ten times": ("straight_through", wanted_loss(ten_times), "10 times as long"),
     # ten more
     "made-up ones": ("integer_cast", ones_for_gradients(gradlab.load("integer_cast").run), "wrong"),
     "the sign flipped": (
@@ -418,6 +428,9 @@ FIRST_HINT = {
     "learned_state: the variable": OTHER_SOURCE,
     "own gradient: cast deleted": HAS_TO_STAY,
     "round: jump deleted": HAS_TO_STAY,
+    "cast: a small term": OTHER_LENGTH,
+    "round: a small term": OTHER_LENGTH,
+    "own gradient: ten times": OTHER_LENGTH,
     "made-up ones": FILLED_IN,
     "the sign flipped": FILLED_IN,
     "gradients of another tape's loss": OTHER_LOSS,

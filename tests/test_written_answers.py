@@ -22,6 +22,7 @@ import gradlab
 # What the cell needs of those before it, by what they contain; in 13 no training is repeated
 BEFORE = {
     "complete": ["class Plain("],
+    "truncated": [],
     "slope": [],
     "careful_clip": ["def train(", "def flat("],
     "my_root": ["def network("],
@@ -31,6 +32,22 @@ BEFORE = {
 
 # name: (notebook, the answer, what is said of it)
 WRONG = {
+    "a stop before every window": (
+        "05",
+        "truncated",
+        """
+        def truncated(cell, x, window):
+            with tf.GradientTape() as tape:
+                h = c = tf.zeros((1, cell.units))
+                for t in range(x.shape[1]):
+                    if t % window == 0:
+                        h, c = tf.stop_gradient(h), tf.stop_gradient(c)
+                    _, [h, c] = cell(x[:, t], [h, c])
+                loss = tf.reduce_mean((h - 1) ** 2)
+            return tape.gradient(loss, cell.trainable_variables)
+        """,
+        "a window of 4 steps: not yet: other numbers",
+    ),
     "only None is looked for": (
         "03",
         "complete",

@@ -4,7 +4,7 @@ from gradlab.drawings import Drawing, Sheet
 
 
 def draw() -> Drawing:
-    """Four steps, the loss behind the last, the way back from the loss, ended by a cut between steps 2 and 3."""
+    """Four steps, the loss behind the last, the way back from the loss, ended by a cut between steps 3 and 4."""
     s = Sheet(620, 230)
     s.text(14, 24, "the tape is open", anchor="start")
     s.line((14, 40), (14, 32), (606, 32), (606, 40), style="none")
@@ -18,13 +18,13 @@ def draw() -> Drawing:
     s.text(40, 88, "h0", style="pale")
     s.line((28, 95), (68, 95), arrow=True)
     s.box(563, 75, 45, 40, "loss")
-    s.line((585, 117), (585, 195), (302, 195), style="path", arrow=True)
-    s.cut(292, 195)
-    s.line((280, 195), (70, 195), style="weak", dashed=True)
-    s.text(470, 214, "the way back from the loss", style="blue")
-    s.text(180, 214, "cut: what lies before gets nothing", style="red")
+    s.line((585, 117), (585, 195), (427, 195), style="path", arrow=True)
+    s.cut(417, 195)
+    s.line((405, 195), (70, 195), style="weak", dashed=True)
+    s.text(520, 214, "the way back from the loss", style="blue")
+    s.text(240, 214, "cut: what lies before gets nothing", style="red")
     return s.drawing(
         "A recurrent network unrolled over four steps. Each step takes an input x and the state h before it, and gives the next "
-        "state; the loss follows the last. The bracket of the tape spans all of it. The way back from the loss passes steps "
-        "4 and 3 and ends at a cut: steps 2 and 1 get no part of the gradient."
+        "state; the loss follows the last. The bracket of the tape spans all of it. The way back from the loss passes step "
+        "4 and ends at a cut: steps 3, 2 and 1 get no part of the gradient."
     )

@@ -19,6 +19,7 @@ from gradlab.lab.flaws import (
     HAS_TO_STAY,
     NOT_CALLED,
     NOT_LISTED,
+    OTHER_LENGTH,
     OTHER_LOSS,
     OTHER_ORDER,
     OTHER_SOURCE,
@@ -46,6 +47,11 @@ AT_THE_ENDS = (
     0.1  # of the distance between the losses at both ends; any smooth step is within 0.001, exchanged choices are at 1
 )
 POINTS_WITH = 0.9  # cosine of a straight-through gradient with that of the smooth loss: rounding moves it by less
+AS_FAR = 1.6  # times the distance of the loss that jumps: rounding down in place of towards zero lies at 1.45
+AS_LONG = (
+    10  # factor between the gradients' length and that of the smooth loss: a smoothed staircase has 2, a huber loss 5
+)
+THE_SAME_LENGTH = 1.01  # the same where the gradient of the smooth loss itself is asked for
 NEARER = 0.85  # of the distance between the smooth loss and the one that jumps; a smoothed staircase has about 0.6
 
 
@@ -195,7 +201,7 @@ class Attempt:
             also = on if rule == "same" and same(on[0], off[0]) else wanted  # two ways to write one loss
             agree = [same(m, w) or same(m, v) for m, w, v in zip(mine, wanted, also, strict=True)]
             if all(agree):
-                return []
+                return self._other_length(THE_SAME_LENGTH) if rule == "kept" else []
             if not agree[0]:
                 said = (
                     "the loss of the switch on, which has to stay" if rule == "kept" else "the loss with the switch off"
@@ -211,24 +217,32 @@ class Attempt:
             return unused
         if rule == "near":
             if far(mine, on) <= NEARER * far(off, on):
-                return []
+                return self._other_length(AS_LONG)
             words = (
                 f"the loss is too far from the one that jumps ({_number(mine[0])}, there {_number(on[0])}): "
                 "it has to prefer whole numbers still"
             )
             return [Flaw(HAS_TO_STAY, words)]
         # "like". A twentieth of the loss is allowed where both positions are nearly the same.
-        allowed = max(1.2 * far(on, off), 0.05 * float(np.mean([np.abs(o).mean() for o in off])))
+        allowed = max(AS_FAR * far(on, off), 0.05 * float(np.mean([np.abs(o).mean() for o in off])))
         if far(mine, off) > allowed:
             found, expected = _apart(mine[0], off[0])
             return [Flaw(OTHER_LOSS, f"the loss is another one: {found}, with the switch off {expected}")]
-        cosine = self._cosine_of_all()
+        cosine = _cosine(*self._all_gradients())
         if cosine is not None and cosine <= 0:
             words = (
                 f"the gradients point away from those of the switch off (cosine {cosine:.2f}): the loss is another one"
             )
             return [Flaw(OTHER_LOSS, words)]
-        return []
+        return self._other_length(AS_LONG)
+
+    def _other_length(self, most: float) -> list[Flaw]:
+        """All gradients together, more than a factor longer or shorter than those with the switch off: the loss may be near
+        the right one, and nearly all of it still without a gradient."""
+        a, b = (float(np.linalg.norm(part)) for part in self._all_gradients())
+        if not a or not b or 1 / most <= a / b <= most:
+            return []
+        return [Flaw(OTHER_LENGTH, f"the gradients are {a / b:.2g} times as long as those with the switch off")]
 
     def _at_the_ends(self) -> list[Flaw]:
         """The loss with a source far away at both ends, against that of the switch on, which chooses by an `if`.
@@ -293,13 +307,12 @@ class Attempt:
             if not self.used.called(layer)
         ]
 
-    def _cosine_of_all(self) -> float | None:
+    def _all_gradients(self) -> tuple[np.ndarray, np.ndarray]:
+        """Those of the answer and those with the switch off, each as one vector; empty where one of them lacks."""
         pairs = [(r.values, self.off[r.name].values) for r in self.readings]
         both = [(m.ravel(), o.ravel()) for m, o in pairs if m is not None and o is not None]
-        if not both:
-            return None
-        a, b = (np.concatenate([pair[k] for pair in both]) for k in (0, 1))
-        return _cosine(a, b)
+        a, b = (np.concatenate([np.zeros(0), *(pair[k] for pair in both)]) for k in (0, 1))
+        return a, b
 
     def _stand_in(self, reading: Reading) -> Reading:
         """A gradient that is not the derivative of a loss that jumps, but points with that of the smooth one."""

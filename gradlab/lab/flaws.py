@@ -21,6 +21,7 @@ WITH_NONE, WITH_NUMPY = "raised with None", "raised with NumPy"
 OTHER_ORDER, TOO_MANY_AXES = "axes in another order", "an axis too many"
 OTHER_LOSS, RIGHT_HERE, HAS_TO_STAY = "another loss", "right for one input", "has to stay"
 NOT_CALLED, WITHOUT_INPUTS, RAISED_ELSEWHERE = "layer not called", "inputs not used", "raised for other inputs"
+OTHER_LENGTH = "another length"
 OTHER_SOURCE, NOT_LISTED, NOTHING_BROKEN, NOT_OF_A_TAPE = "another source", "not listed", "nothing broken", "by hand"
 
 HINTS = {
@@ -67,6 +68,10 @@ HINTS = {
     HAS_TO_STAY: (
         "the value that jumps has to stay in the loss. Change its gradient alone: a straight-through estimator or a "
         "custom gradient does that."
+    ),
+    OTHER_LENGTH: (
+        "the direction is right, the size is not. Which factor does the gradient meet on its way back, or which small term of "
+        "the loss does it come from?"
     ),
     NOT_CALLED: "begin again with the code above, and keep the line that calls the layer. The loss comes from its result.",
     WITHOUT_INPUTS: "begin again with the code above, and keep the line that reads the inputs. The loss comes from them.",

@@ -252,7 +252,7 @@ def _contradictions(scenario: Scenario, bug: bool, taken: Taken, readings: list[
             slopes.append(slope)
         else:
             nearest = min(slopes, key=lambda s: abs(s - said))
-            found[reading.name] = f"slope {said + 0.0:.1g}, by finite difference {nearest + 0.0:.1g}"
+            found[reading.name] = "slope {}, by finite difference {}".format(*_apart(said, nearest))
     return found
 
 
@@ -339,7 +339,7 @@ def _judged_together(
         if agrees:
             readings[name] = Reading(name, kind, values, values.shape, AGREES)
             continue
-        note = f"slope {said + 0.0:.1g}, expected {slopes[name] + 0.0:.1g}, as finite differences confirm"
+        note = "slope {}, expected {}, as finite differences confirm".format(*_apart(said, slopes[name]))
         wrong = kind if kind is Kind.ZERO else Kind.WRONG
         readings[name] = Reading(name, wrong, values, values.shape, note, contradicted=True)
     return readings
@@ -430,8 +430,17 @@ def _differs(
     contradicted = kind if kind is Kind.ZERO else Kind.WRONG
     if nearest is None:
         return Reading(name, contradicted, values, values.shape, "differs from switch off", contradicted=True)
-    note = f"slope {said + 0.0:.1g}, by finite difference {nearest + 0.0:.1g}"
+    note = "slope {}, by finite difference {}".format(*_apart(said, nearest))
     return Reading(name, contradicted, values, values.shape, note, contradicted=True)
+
+
+def _apart(said: float, measured: float) -> tuple[str, str]:
+    """Two slopes with as many digits as it takes to tell them apart; one is the same on every machine."""
+    for digits in range(1, 5):
+        words = f"{said + 0.0:.{digits}g}", f"{measured + 0.0:.{digits}g}"
+        if words[0] != words[1]:
+            break
+    return words
 
 
 def _close(a: np.ndarray, b: np.ndarray) -> bool:

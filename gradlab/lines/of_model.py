@@ -28,7 +28,7 @@ def of_model(
     data = training_step.packed(given)
     with given_batch.shapes_named(model, given[0]):
         training_step.make_built(model, data)
-        found = training_step.in_a_replica(lambda: _of_step(model, data, source, cut))
+        found = training_step.in_a_replica(lambda: of_step(model, data, source, cut))
         if found.error is not None and (not found.lines or given_batch.misfit(model, given[0])):
             # No line of the caller's own carries it, or one that is not at fault.
             raise RuntimeError(
@@ -37,7 +37,8 @@ def of_model(
     return found
 
 
-def _of_step(model: Any, data: Any, source: str | None, cut: bool) -> LineGradients:
+def of_step(model: Any, data: Any, source: str | None, cut: bool) -> LineGradients:
+    """The same for `data` as `train_step` gets it."""
     scale = float(training_step.scaled(model, tf.constant(1.0)))
     if training_step.own(model, "train_step"):
         snapshot = Snapshot(key)

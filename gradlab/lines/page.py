@@ -21,6 +21,7 @@ STYLE = """
 .gradlab-lines caption { text-align: left; font: 600 13px system-ui, sans-serif; padding: 4px 0; }
 .gradlab-lines.gradlab-lines table th { font: 11px system-ui, sans-serif; color: #57606a; padding: 0 6px; text-align: left; }
 .gradlab-lines.gradlab-lines table td { padding: 0 6px; white-space: pre; text-align: left; vertical-align: middle; border: 0; background: transparent; }
+.gradlab-lines.gradlab-lines table td.code { white-space: pre-wrap; overflow-wrap: anywhere; min-width: 32em; }
 .gradlab-lines.gradlab-lines table td.said { white-space: normal; font-family: system-ui, sans-serif; min-width: 14em; }
 .gradlab-lines.gradlab-lines table td.strip { text-align: right; }
 .gradlab-lines.gradlab-lines table td.in { border-left: 4px solid #0969da; }
@@ -111,9 +112,11 @@ def _row(result: LineGradients, line: Line) -> str:
         marks.append("pale")
     name = f' class="{" ".join(marks)}"' if marks else ""
     said = "; ".join(tags(result, line))
+    text = clean(line.text)
+    hang = len(text) - len(text.lstrip()) + 2  # a line that goes on below itself goes on further in
     return (
         f'<tr{name}><td class="strip {line.bracket}">{_strip(result, line)}</td><td>{line.number}</td>'
-        f'<td class="code">{escape(clean(line.text))}</td><td class="said">{escape(said)}</td></tr>'
+        f'<td class="code" style="padding-left:calc({hang}ch + 6px);text-indent:-{hang}ch">{escape(text)}</td><td class="said">{escape(said)}</td></tr>'
     )
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from gradlab.doctor.frontends import training_step
 from gradlab.doctor.frontends.call import recorded_tapes, reports
 from gradlab.doctor.report.report import Report
 from gradlab.lines.assemble import build
@@ -101,6 +103,9 @@ def _about(report: Report, line: int) -> bool:
 
 def _again(recording: ScriptRecording, doctor: bool) -> Ran | None:
     """Once more in eager mode: the last call of a tf.function that opens a tape, or one batch of `fit`."""
+    from gradlab.lines.of_model import of_step  # which imports what imports this module
+
+    make: Callable[[], LineGradients] | None = None
     if recording.last_function is not None:
         function, args, kwargs = recording.last_function
         name = getattr(function.python_function, "__name__", "a tf.function")
@@ -112,22 +117,33 @@ def _again(recording: ScriptRecording, doctor: bool) -> Ran | None:
 
         words = f"the tf.function {name} ran compiled; these are the values of its last call, run once more eagerly"
     elif recording.last_fit is not None:
-        fit = recording.last_fit
-        batch = _batch(fit)
-        if batch is None:
+        given = _given(recording.last_fit)
+        if given is None:
             return None
+        model = recording.last_fit["self"]
+        filled = _filled(model)
 
         def call() -> Any:
-            return fit["self"].train_on_batch(*batch)
+            # As `fit` calls it: `train_on_batch` would hand a step of one's own three parts, whatever `fit` was given.
+            return training_step.in_a_replica(lambda: model.train_step(given[0]))
 
         words = "fit ran compiled; these are the values of one more training step, run eagerly on its first batch"
+        if filled:
+            words += ", with numbers in the variables that the step had not yet given any, so norms mean nothing here"
+        if not training_step.own(
+            model, "train_step"
+        ):  # no line of the learner's asks a tape: the doctor asks about the loss
+            make = partial(of_step, model, given[0], None, doctor)
     else:
         return None
     snapshot = Snapshot(key)
-    again = Recording()
     try:
         with generators_kept():
-            ran = _recorded(again, call, doctor)
+            if make is None:
+                ran = _recorded(Recording(), call, doctor)
+            else:
+                found = training_step.in_a_replica(make)
+                ran = Ran([found], found.error)
     finally:
         snapshot.restore(snapshot.changed())
     for result in ran.results:
@@ -153,14 +169,37 @@ def _fit() -> dict[str, Any] | None:
     return None
 
 
-def _batch(fit: dict[str, Any]) -> tuple[Any, ...] | None:
-    """The first batch of what `fit` was given; None if taking it would use up something of the learner's."""
+def _filled(model: Any) -> bool:
+    """Give contents to variables that have none: a trace that raised made them, and their start never ran. Zeros for an
+    optimizer's and for vectors, small random numbers for a weight's table: with zeros a network would pass no gradient on.
+    True if there was a weight among them."""
+    import tensorflow as tf
+
+    optimizers = [thing for thing in vars(model).values() if hasattr(thing, "apply_gradients")]
+    listed = [(v, True) for v in model.variables]
+    for optimizer in optimizers:
+        known = optimizer.variables
+        listed += [(v, False) for v in (known() if callable(known) else known)]
+    seed, weights = 0, False
+    for variable, weight in listed:
+        inner = getattr(variable, "value", variable)
+        if hasattr(inner, "handle") and not bool(inner.is_initialized()):
+            seed, weights = seed + 1, weights or weight
+            start = tf.zeros(inner.shape, inner.dtype)
+            if weight and inner.shape.rank > 1 and inner.dtype.is_floating:
+                start = tf.random.stateless_normal(inner.shape, (seed, 0), stddev=0.1, dtype=inner.dtype)
+            inner.assign(start)
+    return weights
+
+
+def _given(fit: dict[str, Any]) -> tuple[Any] | None:
+    """The first batch of what `fit` was given, as `train_step` gets it, in a tuple of one; None if taking it would use up
+    something of the learner's, or if there is none."""
     import tensorflow as tf
 
     x = fit["x"]
     if isinstance(x, tf.data.Dataset):
-        first = next(iter(x), None)
-        return first if isinstance(first, tuple) else None if first is None else (first,)
+        return next(((first,) for first in x.take(1)), None)
     if hasattr(x, "__next__"):
         return None
     if (
@@ -169,11 +208,11 @@ def _batch(fit: dict[str, Any]) -> tuple[Any, ...] | None:
         and not hasattr(x, "shape")
         and not isinstance(x, (list, tuple, dict))
     ):
-        return tuple(x[0])  # a keras.utils.PyDataset
+        return (training_step.packed(training_step.batch(*x[0])),)  # a keras.utils.PyDataset
     size = fit["batch_size"] or 32  # Keras' own default
 
     def cut(part: Any) -> Any:
         return None if part is None else tf.nest.map_structure(lambda t: t[:size], part)
 
-    found = (cut(x), cut(fit["y"]), cut(fit["sample_weight"]))
-    return found[:2] if found[2] is None else found
+    given = (cut(x), cut(fit["y"]), cut(fit["sample_weight"]))
+    return (training_step.packed(training_step.batch(*given)),)

@@ -67,7 +67,7 @@ class View(anywidget.AnyWidget):
         scene |= {
             "low": scale.low,
             "high": scale.high,
-            "limits": [{"at": at, "words": words} for at, words in LIMITS],
+            "limits": [{"at": at, "words": words} for at, words in LIMITS if scale.low <= at <= scale.high],
             **more,
         }
         with self.hold_sync():

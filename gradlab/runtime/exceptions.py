@@ -10,6 +10,7 @@ import re
 import traceback
 
 _CODES = re.compile(r"\x1b\[[0-9;]*m|\{\{\w+ [^}]*\}\} ")  # colours, and TensorFlow's names of graph nodes
+MOST = 200  # characters of a message
 _TAIL = re.compile(r" \[Op:\w+\](?: name:\s*)?$")  # the op's type, and an op's name that is empty in eager mode
 
 
@@ -19,11 +20,12 @@ def plain(text: str) -> str:
 
 
 def sentence(error: BaseException) -> str:
-    """`IndexError: list index out of range`: the first line that says what happened, at most 200 characters of it."""
+    """`IndexError: list index out of range`: the first line that says what happened, at most 200 characters of it, then "…"."""
     lines = [line.strip() for line in plain(str(error)).splitlines() if line.strip()]
     if len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):
         lines = lines[1:]
-    return f"{type(error).__name__}: {_TAIL.sub('', lines[0])[:200] if lines else ''}"
+    said = _TAIL.sub("", lines[0]) if lines else ""
+    return f"{type(error).__name__}: {said if len(said) <= MOST else said[:MOST].rpartition(' ')[0] + ' …'}"
 
 
 def place(error: BaseException) -> str:

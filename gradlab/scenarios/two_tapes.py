@@ -45,7 +45,7 @@ scenario = Scenario(
         "the first window gets a gradient, and the weights get the share of the second window only. Training this way "
         "is called truncated backpropagation through time. It is useful where you choose it."
     ),
-    hint="How many tapes are there, and which of them records the first window?",
+    hint="How many tapes are there, which of them records the first window, and is each of the two windows watched?",
     knobs={"steps": (1, 10), "units": (1, 12)},
     scale=(1e-6, 1e1),
 )

@@ -43,6 +43,8 @@ def run(args: argparse.Namespace) -> int:
     for watch in watches:
         told = ", ".join(a.rule for a in watch.record.alarms)
         said = f"alarms: {told}" if told else "no alarm"
+        if ended and not watch.record.steps and not told:  # an optimizer that is given nothing but None raises
+            said = f"no step was finished, so nothing was measured: ask `gradlab explain {args.script}`"
         say(f"gradlab watch: {watch.model.name}, {watch.record.steps} steps, {said}", sys.stdout)
     if args.html and watches:
         Path(args.html).write_text(document([w.record for w in watches]), encoding="utf-8")

@@ -194,3 +194,20 @@ def test_prediction_in_numpy_of_a_keras_model():
     rows = explain_call(step).rows
     assert {r.cause for r in rows} == {"numpy-conversion"}
     assert {r.where[0].code for r in rows} == {"loss = tf.constant(np.mean(np.square(net(x) - 1.0)))"}
+
+
+def _both(w, u):
+    mean = tf.tanh(w)
+    spread = tf.math.softplus(u)
+    return mean, spread
+
+
+def _rated(mean, spread):
+    level = np.maximum(spread, 0.1)
+    return tf.reduce_sum((mean / level) ** 2)
+
+
+def test_behind_a_starred_call_the_line_is_the_one_that_hands_the_value_over() -> None:
+    w, u = tf.Variable([1.0, 2.0]), tf.Variable([3.0, 0.5])
+    row = gradlab.explain(lambda: _rated(*_both(w, u)), {"u": u}).row("u")
+    assert (row.cause, row.where[0].code) == ("numpy-conversion", "level = np.maximum(spread, 0.1)")

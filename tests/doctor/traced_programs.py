@@ -779,6 +779,24 @@ def generated_before_two_tapes(Tape, function):
     return function(Adversaries(Tape).step)(numbers(2, 4, 3), numbers(2, 4, 2))
 
 
+@program({"W": "none"}, "before-tape", "fake = tf.tanh(x @ W)")
+def another_weight_is_updated_between_the_making_and_the_tape(Tape, function):
+    """A GAN's step: the update of the judge is on a way too, through the contents of V."""
+    W, V = variable("W", 2, 2), variable("V", 2, 1)
+
+    @function
+    def step(x):
+        fake = tf.tanh(x @ W)
+        with Tape() as tape:
+            judged = tf.reduce_mean((fake @ V) ** 2)
+        V.assign_sub(0.1 * tape.gradient(judged, V))
+        with Tape() as tape:
+            loss = tf.reduce_mean(fake @ V)
+        return tape.gradient(loss, {"W": W})
+
+    return step(numbers(4, 2))
+
+
 @program({"W": "none"}, "before-tape", "hidden = tf.tanh(x @ W)")
 def made_before_the_tape_in_one_function(Tape, function):
     W, rnn = variable("W", 2, 2), built(keras.layers.SimpleRNN(3), 2, 4, 2)

@@ -153,10 +153,64 @@ after = [v.numpy() for v in [*net.weights, *net.optimizer.variables]] if not cal
     assert [v.kind for v in lines["h = self.a(x)"].visits] == ["none"]
     assert [v.kind for v in lines["return self.b(h)"].visits] == ["ok"]
     assert found.mode
+    assert [text for text, line in lines.items() if line.cut] == (["h = tf.stop_gradient(h)"] if doctor else [])
     net = names["net"]
     variables = net.optimizer.variables
     now = [v.numpy() for v in [*net.weights, *(variables() if callable(variables) else variables)]]
     assert all((a == b).all() for a, b in zip(names["after"], now, strict=True))
+
+
+STEP = """import tensorflow as tf
+tf.keras.utils.set_random_seed(0)
+class Pair(tf.keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.maker, self.judge = tf.keras.layers.Dense(2), tf.keras.layers.Dense(1)
+
+    def compile(self):
+        super().compile()
+        self.first, self.second = tf.keras.optimizers.Adam(0.1), tf.keras.optimizers.Adam(0.1)
+
+    def train_step(self, data):
+        DATA
+        fake = self.maker(x)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(self.judge(fake) ** 2)
+        judges = self.judge.trainable_variables
+        self.first.apply_gradients(zip(tape.gradient(loss, judges), judges))
+        with tf.GradientTape() as tape:
+            other = tf.reduce_mean(self.judge(fake))
+        makers = self.maker.trainable_variables
+        self.second.apply_gradients(zip(tape.gradient(other, makers), makers))
+        return {"loss": loss}
+
+net = Pair()
+net.compile()
+x = tf.random.stateless_normal((64, 3), (1, 2))
+net.fit(GIVEN, epochs=1, verbose=0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("data", "given"),
+    [
+        ("x = data", "x"),
+        ("x, y = data", "x, x"),
+        ("(x,) = data", "tf.data.Dataset.from_tensor_slices((x,)).batch(32)"),
+        ("x = data['x']", "tf.data.Dataset.from_tensor_slices({'x': x}).batch(32)"),
+    ],
+)
+def test_a_train_step_gets_what_fit_hands_it(tmp_path: Path, data: str, given: str) -> None:
+    code = STEP.replace("DATA", data).replace("GIVEN", given)
+    file = tmp_path / "step.py"
+    file.write_text(code, encoding="utf-8")
+    ran = run(lambda: exec(compile(code, str(file), "exec"), {}))
+    # The script ends with its own exception. The run in eager mode reaches both tapes all the same: the first
+    # optimizer, whose variables the trace that failed has left without contents, has some again.
+    assert isinstance(ran.error, ValueError) and "No gradients provided" in str(ran.error)
+    assert len(ran.results) == 2
+    cut = [line.text.strip() for line in ran.results[-1].lines if line.cut]
+    assert cut == ["fake = self.maker(x)"]
 
 
 def test_cell_magic() -> None:

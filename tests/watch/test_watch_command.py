@@ -52,3 +52,11 @@ def test_a_healthy_script_and_what_cannot_be_run(script, tmp_path, capsys):
     assert main(["watch", str(tmp_path / "absent.py")]) == 2
     assert main(["watch", "--every", "0", str(empty)]) == 2
     assert "--every is 0" in capsys.readouterr().err
+
+
+def test_a_script_whose_first_step_fails_is_not_called_healthy(script, capsys):
+    text = script.read_text(encoding="utf-8").replace('"mse")', "lambda y, p: tf.round(p - y))")
+    script.write_text(text, encoding="utf-8")
+    assert main(["watch", str(script)]) == 2  # Keras: No gradients provided for any variable
+    out = capsys.readouterr().out
+    assert "no alarm" not in out and "gradlab explain" in out

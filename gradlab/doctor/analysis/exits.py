@@ -139,8 +139,26 @@ def exit_place(run: Run, flow: Flow, back_in: Op | None) -> tuple[Place | None, 
             return way[0], how
     if dead and dead[-1].stack:
         spot = places(dead[-1].stack)[0]
+        if back and back[0].function != spot.function:
+            near = _handed_over_before(back[0])
+            if near is not None:
+                return near
         return (back[0] if back and back[0].function == spot.function else spot), "numpy"
     return (back[0] if back else None), "numpy"
+
+
+def _handed_over_before(back: Place) -> tuple[Place, str] | None:
+    """The last line in front of `back`, in the same function, that hands something to NumPy or Python. It is nearer to where
+    the value left than the line that made it, which is in another function; how it came here the text does not say
+    (`f(*model(x))`)."""
+    tree = syntax.module(back.file)
+    scope = syntax.scopes(tree, back.line)[0] if tree else None
+    found = None
+    for s in syntax.statements(scope) if scope is not None and not isinstance(scope, ast.Module) else ():
+        call = host_call(s) if s.lineno < back.line else None
+        if call is not None:
+            found = Place(back.file, call.lineno, back.function), how_of(call)
+    return found
 
 
 def dead_ends(run: Run, flow: Flow) -> list[Op]:

@@ -134,7 +134,20 @@ def ran_before_the_tape(case: Case) -> Finding | None:
     missed = case.once(tape_record)
     if missed is None or not missed.outside:
         return None
-    return _missed(case, missed.outside[-1], missed, "ran before this tape began to record")
+    return _missed(case, _handed_over(case, missed.outside), missed, "ran before this tape began to record")
+
+
+def _handed_over(case: Case, early: list[Op]) -> Op:
+    """The last early op whose result a recorded op took in; the last of all if there is none.
+
+    An update of other weights between the two tapes (a GAN's) is on a way too, through the variable that it writes. No
+    gradient goes back through a variable's old contents, so moving that line would mend nothing.
+    """
+    assert case.call is not None
+    token = case.call.tape.token
+    taken = {k for op in case.flow.path if token in op.tapes for k in case.flow.carriers[op.index]}
+    handed = [op for op in early if not op_types.is_write(op.type) and taken.intersection(op.outs)]
+    return handed[-1] if handed else early[-1]
 
 
 @rule(Kind.NONE, rank=18, cause=TAPE_ORDER)

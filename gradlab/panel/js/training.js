@@ -10,8 +10,9 @@ const DASH = ["", "7 4"], SHAPE = ["●", "▲"];
  */
 export function training(page, training, seen) {
   const losses = training.losses.map((curve, i) => (seen.includes(i) ? curve : []));
-  const flat = losses.flat().filter((v) => v !== null && Number.isFinite(v) && v > 0).map(Number);
-  const low = flat.length ? Math.min(...flat) : 0.1, high = flat.length ? Math.max(...flat) : 1;
+  const all = losses.flat().filter((v) => v !== null && Number.isFinite(v)).map(Number);
+  const flat = all.some((v) => v < 0) ? all : all.filter((v) => v > 0); // a loss of exactly 0 must not rule out the logarithm
+  const low = flat.length ? Math.min(...flat) : 0, high = flat.length ? Math.max(...flat) : 1;
   const log = low > 0 && high / low > 30; // a linear axis would press the late, small losses onto the floor
   const f = (/** @type {number} */ v) => (log ? Math.log10(v) : v), from = f(low), to = f(high) > from ? f(high) : from + 1;
   const x = (/** @type {number} */ i) => LEFT + (i * (WIDTH - LEFT - RIGHT)) / Math.max(1, training.steps);
