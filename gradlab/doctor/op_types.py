@@ -75,6 +75,8 @@ DRAWS = frozenset({
     "StatelessRandomNormal", "StatelessRandomNormalV2", "StatefulStandardNormalV2", "StatefulUniformFullInt",
     "TruncatedNormal", "StatelessTruncatedNormal", "StatelessTruncatedNormalV2", "RandomGamma",
 })  # fmt: skip
+# Need the inverse of a matrix, in the forward pass or in their gradient.
+INVERTING = frozenset({"MatrixInverse", "MatrixDeterminant", "LogMatrixDeterminant", "MatrixSolve", "Cholesky"})
 # Run a Python function.
 PYTHON = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
 # Step functions and look-ups: constant almost everywhere, so there is no slope to pass on.

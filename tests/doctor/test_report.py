@@ -13,6 +13,7 @@ import tensorflow as tf
 
 import gradlab
 from gradlab import Kind
+from gradlab.doctor.frontends.call import recorded_tapes, reports
 
 
 def cell(source: str, name: str) -> dict:
@@ -205,3 +206,11 @@ def test_last_report_says_that_a_later_exception_is_another_ones(monkeypatch):
     except ValueError as error:
         sys.last_value = error
     assert "earlier" not in gradlab.last_report().title
+
+
+def test_the_margin_asks_no_tape_of_the_program():
+    """A script that shows a report runs under `gradlab explain`: what gradlab asks for the margin is no call of the script."""
+    w = tf.Variable([1.0, 2.0])
+    with recorded_tapes() as opened:
+        assert gradlab.explain(lambda: tf.reduce_sum(tf.square(w)), {"w": w}).lines.lines
+    assert reports(opened, None, over=True) == []

@@ -68,3 +68,27 @@ def test_a_tape_tells_it_too():
     tape.gradient(loss, [cell.recurrent_kernel])
     row = tape.report().rows[0]
     assert row.status is Kind.OK and "explodes" in row.words and row.where[0].code == "h, _ = cell(x, [h])"
+
+
+def _attention(shared: bool):
+    """A softmax over five scores, to all of which (`shared`) a bias is added, or to one."""
+    bias, x = tf.Variable([0.25]), tf.constant([[0.3], [0.1], [-0.4], [0.8], [0.2]])
+    chosen = tf.ones((5, 1)) if shared else tf.constant([[1.0], [0.0], [0.0], [0.0], [0.0]])
+
+    def loss():
+        scores = x + (bias if shared else bias * chosen * 1e-9)
+        return 1.0 + tf.reduce_sum(tf.nn.softmax(scores, axis=0) * tf.constant([[2.0], [1.0], [5.0], [3.0], [0.5]]))
+
+    return bias, loss
+
+
+def test_the_rest_of_a_sum_that_cancels_has_not_vanished():
+    """A bias on all scores of a softmax changes nothing: its gradient is the rounding of zero, and no healthy attention is told
+    that its gradient vanished."""
+    bias, loss = _attention(shared=True)
+    with tf.GradientTape() as tape:
+        value = loss()
+    assert abs(float(tape.gradient(value, bias)[0])) < 1e-6
+    assert gradlab.explain(lambda: 1.0 + 1e-3 * loss(), {"bias": bias}, level="quick").problems == []
+    bias, loss = _attention(shared=False)
+    assert "vanished" in gradlab.explain(loss, {"bias": bias}, level="quick").row("bias").words

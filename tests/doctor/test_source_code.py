@@ -180,7 +180,7 @@ def test_a_way_out_in_a_function_that_gets_the_value():
         y = score(h)
     """)
     spot = Place(file, line_of(file), "<module>")
-    ways = [([p.line for p in way], how) for way, how in host_calls.in_text([spot])]
+    ways = [([p.line for p in way], how) for way, how, _ in host_calls.in_text([spot])]
     assert ([2, 4], "float") in ways
 
 
@@ -308,3 +308,23 @@ def test_no_line_is_named_where_two_can_be_meant_or_the_line_itself_ran_the_op()
     assert made_by("h = ops.floor(h)\nh = ops.floor(2 * h)\nmodel.fit(x)  # here") == ""
     assert made_by("ops.floor(h)\ny = ops.floor(h)  # here") == ""
     assert made_by("h = np.floor(h)\nmodel.fit(x)  # here") == ""
+
+
+def test_no_caller_takes_out_what_a_function_keeps_to_itself():
+    """The caller's float() takes the result of `step`; `seen`, a local name that leads to no return, is not in it."""
+    file = source("""
+        def step(x):
+            seen = tf.exp(x)  # here
+            return tf.reduce_sum(x)
+        y = float(step(x))
+    """)
+    calls = [Place(file, line_of(file), "step"), Place(file, 4, "<module>")]
+    assert list(host_calls.in_text(calls)) == []
+    kept = source("""
+        def step(x):
+            seen = tf.exp(x)  # here
+            return tf.reduce_sum(seen)
+        y = float(step(x))
+    """)
+    calls = [Place(kept, line_of(kept), "step"), Place(kept, 4, "<module>")]
+    assert [(way[0].line, how, returned) for way, how, returned in host_calls.in_text(calls)] == [(4, "float", 1)]

@@ -135,7 +135,7 @@ def exit_place(run: Run, flow: Flow, back_in: Op | None) -> tuple[Place | None, 
     if heard is not None and heard.stack:
         return places(heard.stack)[0], "py_function" if "py_function" in heard.marks else heard.kind
     for op in reversed(dead):
-        for way, how in in_text(places(op.stack)):
+        for way, how, _ in in_text(places(op.stack)):
             return way[0], how
     if dead and dead[-1].stack:
         spot = places(dead[-1].stack)[0]
@@ -230,11 +230,30 @@ def exits(run: Run, flow: Flow, source: Source, scope: UserScope) -> Iterator[Ex
         if op.index not in flow.carriers or not spots or spots in seen:
             continue
         seen.add(spots)
-        found += [Exit(way, how, op.index, False) for way, how in in_text(list(spots))]
+        ways = in_text(list(spots))
+        found += [Exit(way, how, _returned(run, op, spots, level), False) for way, how, level in ways]
     if not source.is_variable:
         found += [Exit(way, how, -1, False) for way, how in _of_names(scope.aliases(source), scope)]
     order = {id(e): n for n, e in enumerate(found)}
     yield from sorted(found, key=lambda e: (-e.after, not e.heard, order[id(e)]))
+
+
+def _returned(run: Run, op: Op, spots: tuple[Place, ...], level: int) -> int:
+    """The number of the last op before the `level` innermost calls around an op had returned: what their caller does with the
+    result comes later. Of a caller in a loop the calls can't be told apart, so there it is the op itself."""
+    if not level or any(_repeats(spot) for spot in spots[level:]):
+        return op.index
+    around, last = op.stack[level:], op.index
+    for later in run.trace.ops[op.index - run.trace.ops[0].index :]:
+        if later.stack and later.stack[-len(around) :] != around:
+            break
+        last = later.index
+    return last
+
+
+def _repeats(spot: Place) -> bool:
+    tree, statement = syntax.module(spot.file), syntax.statement_at(spot.file, spot.line)
+    return tree is None or statement is None or syntax.in_loop(syntax.scopes(tree, spot.line)[0], statement)
 
 
 def _of_names(names: set[str], scope: UserScope) -> Iterator[tuple[list[Place], str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from gradlab.doctor.recording.hooks import unrecorded
 from gradlab.doctor.report.report import Report
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ def margin(fn: Any, sources: Any, watch: Any, report: Report) -> LineGradients:
     """
     from gradlab.lines.api import line_gradients  # which itself asks the doctor
 
-    found = line_gradients(fn, sources, watch=watch, cut=False).mark_cuts(report.rows)
+    with unrecorded():
+        found = line_gradients(fn, sources, watch=watch, cut=False).mark_cuts(report.rows)
     rows = {row.name: row for row in report.rows}
     other = [s.name for s in found.sources if s.name in rows and _differs(rows[s.name].norm, s.norm)]
     if other:

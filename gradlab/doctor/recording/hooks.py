@@ -149,6 +149,17 @@ def busy() -> bool:
 
 
 @contextmanager
+def unrecorded() -> Iterator[None]:
+    """The tapes of this thread are gradlab's own meanwhile: a program that is recorded as a whole is not said to ask them."""
+    before, local.own = local.own, True
+    try:
+        with tf_internals.recording_to(None):
+            yield
+    finally:
+        local.own = before
+
+
+@contextmanager
 def alone() -> Iterator[None]:
     """Explain in this thread: nothing that runs meanwhile is recorded unless asked. Refuses an explain inside one."""
     if busy():

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from gradlab.doctor.certainty import Proof
-from gradlab.doctor.op_types import READS
+from gradlab.doctor.op_types import READS, REARRANGES, SHIFTS
 from gradlab.doctor.recording.frames import Place
 from gradlab.doctor.recording.recorded_run import norm_of
 from gradlab.doctor.recording.sources import FLOATS
@@ -27,6 +27,9 @@ SMALL = 1e-8
 RELATIVE_LARGE, RELATIVE_SMALL = 1e4, 1e-8
 LOOP_LARGE = 1e4  # growth over all visits of one line that is out of proportion by itself, whatever became of the loss
 VISITS = 3  # of one line from which its growth is told for each visit: a loop, so a time step or a layer
+# A sum that is so much smaller than its terms is what their rounding left: 1e3 times the distance of float32 numbers (1e-7),
+# as the terms went through roundings of their own. No step of a sequence loses that much in an op that adds.
+CANCELLED = 1e-4
 TELLING = 1.05  # growth at each visit that is worth a sentence
 
 
@@ -61,7 +64,7 @@ def exploding(case: Case) -> Finding | None:
 def vanishing(case: Case) -> Finding | None:
     """The norm is below what moves a float32 weight, and out of proportion to the loss."""
     norm, relative = case.norm, case.once(_relative)
-    if norm is None or relative is None or norm > SMALL or relative > RELATIVE_SMALL:
+    if norm is None or relative is None or norm > SMALL or relative > RELATIVE_SMALL or case.once(_cancelled):
         return None
     return _finding(
         case,
@@ -94,6 +97,25 @@ def _relative(case: Case) -> float | None:
     loss = sum(float(tf.reduce_sum(tf.abs(tf.cast(t, tf.float64)))) for t in targets)
     size = norm_of(tf.convert_to_tensor(case.asked.value))
     return case.norm * size / loss if loss > 0 and size > 0 and np.isfinite(loss) else None
+
+
+def _cancelled(case: Case) -> bool:
+    """Is the gradient the rounding of a sum whose terms cancel, so that nothing vanished on the way?
+
+    The loss does not depend on what is added to all keys of an attention (the softmax takes it away), nor on a bias before a
+    normalisation: exactly computed, the gradient of these is zero, and what arrives from the loss is of ordinary size.
+    """
+    run, terms, own = case.recorded, 0.0, {case.seed}
+    for op in case.flow.path:
+        if not any(k in own or run.reads.get(k) == case.seed for k in op.ins):
+            continue
+        if op.type in READS or op.type in REARRANGES:
+            own.update(op.outs)
+        elif op.type in SHIFTS:
+            terms += sum((run.norm(k) or 0.0) ** 2 for k in op.outs)
+        else:
+            return False
+    return terms > 0 and case.norm is not None and case.norm <= CANCELLED * terms**0.5
 
 
 def _growth(case: Case) -> Growth:

@@ -35,6 +35,26 @@ def nothing_reaches_the_loss(case: Case) -> Finding | None:
     return find(case, NO_PATH)
 
 
+@rule(NO_PATH, rank=84, cause=UNCONNECTED)
+def goes_into_another_loss(case: Case) -> Finding | None:
+    """What the source is used for ends in a single number, and that is not the one whose gradient is asked: the loss of the
+    other player, or a metric. The line to look at is the one that makes the loss without it."""
+    op, run, call = case.last_use, case.recorded, case.call
+    if op is None or call is None or not call.where or len(run.target_keys) != 1:
+        return None
+    numbers = [run.value(k) for k in op.outs if run.is_float(k)]
+    made = run.trace.producer.get(run.target_keys[0])
+    if made is None or not numbers or any(n.shape.rank != 0 for n in numbers):
+        return None
+    asking = [p for p in place_of(made) if (p.file, p.function) == (call.where[0].file, call.where[0].function)]
+    used = places(op.stack)
+    if not asking or not used or any(p in used for p in asking[:1]):
+        return None
+    evidence = f"this loss is made without it: its last use, in line {used[0].line}, makes another number"
+    fix = "use it in this loss, or ask for the gradient of the number that it is used in"
+    return Finding([*asking[:1], *used], evidence, (Proof.FLOW,), op.type, made, fix=fix)
+
+
 @rule(NO_PATH, rank=90, cause=UNCONNECTED)
 def last_use(case: Case) -> Finding | None:
     """The source was used, no recorded op leads from there to the loss, and its value left TensorFlow nowhere."""

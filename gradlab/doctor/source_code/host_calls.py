@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from gradlab.doctor.recording.frames import Place
 from gradlab.doctor.source_code import syntax
-from gradlab.doctor.source_code.value_flow import passed_on, reads
+from gradlab.doctor.source_code.value_flow import passed_on, reads, writes
 
 PYTHON_OPS = ("numpy_function", "py_function", "py_func")
 _HOST_CALLS = {"float", "int", "bool", "complex", "round"}
@@ -53,26 +53,55 @@ def how_of(call: ast.Call) -> str:
     return "py_function" if name in PYTHON_OPS else name
 
 
-def in_text(spots: list[Place]) -> Iterator[tuple[list[Place], str]]:
+def in_text(spots: list[Place]) -> Iterator[tuple[list[Place], str, int]]:
     """Host calls that the text makes on what the op at `spots` gave: in its own statement, or on the names that it was
-    assigned to, also inside functions of the file that get them."""
+    assigned to, also inside functions of the file that get them. Each with the calls around it, its name, and how many of the
+    calls in `spots` had returned by then."""
     for level, spot in enumerate(spots):
         tree = syntax.module(spot.file)
         statement = syntax.statement_at(spot.file, spot.line)
+        if level and not _handed_out(spots[level - 1]):
+            return  # what the callers do with their results is nothing of this value's
         if tree is None or statement is None:
             continue
         around = spots[level:]
         call = host_call(statement)
         if call is not None and not is_logging_call(statement):
-            yield [Place(spot.file, call.lineno, spot.function), *spots[level + 1 :]], how_of(call)
+            yield [Place(spot.file, call.lineno, spot.function), *spots[level + 1 :]], how_of(call), level
         for inner, passed, line in passed_on(tree, statement, None):
             here = [Place(spot.file, inner.lineno, inner.name), Place(spot.file, line, spot.function)]
-            yield from readers(tree, spot.file, inner, passed, 0, [*here, *spots[level + 1 :]], 1)
+            for way, how in readers(tree, spot.file, inner, passed, 0, [*here, *spots[level + 1 :]], 1):
+                yield way, how, level
         if isinstance(statement, ast.Assign):
             names = {d for t in statement.targets for d in syntax.names(t)}
             scope = syntax.scopes(tree, spot.line)[0]
             first = spot.line if not syntax.in_loop(scope, statement) else 0
-            yield from readers(tree, spot.file, scope, names, first, around, 2)
+            for way, how in readers(tree, spot.file, scope, names, first, around, 2):
+                yield way, how, level
+
+
+def _handed_out(spot: Place) -> bool:
+    """May what the line makes leave its function? Not if it goes into local names that lead to no return, by the text."""
+    tree, statement = syntax.module(spot.file), syntax.statement_at(spot.file, spot.line)
+    if tree is None or not isinstance(statement, ast.Assign):
+        return True
+    scope, names = syntax.scopes(tree, spot.line)[0], writes(statement)
+    if not isinstance(scope, ast.FunctionDef):
+        return True
+    outside = {a.arg for a in ast.walk(scope.args) if isinstance(a, ast.arg)}
+    outside |= {n for s in ast.walk(scope) if isinstance(s, (ast.Global, ast.Nonlocal)) for n in s.names}
+    while True:
+        if names & outside or any("." in n for n in names):
+            return True
+        before = set(names)
+        for s in syntax.statements(scope):
+            if s is scope or not reads(s) & names:
+                continue
+            if isinstance(s, ast.Return) or any(isinstance(n, (ast.Yield, ast.YieldFrom)) for n in ast.walk(s)):
+                return True
+            names |= writes(s)
+        if names == before:
+            return False
 
 
 def readers(

@@ -123,6 +123,12 @@ def _meets(read: set[str], names: set[str]) -> bool:
     return bool(ends) and any("." in r and r.rpartition(".")[2] in ends for r in read)
 
 
+def _within(op: Op, file: str, line: int, function: str) -> bool:
+    """Did the op run inside a call of this function that was made in this line?"""
+    inner = zip(op.stack, op.stack[1:], strict=False)
+    return any(a.co_name == function and (b.co_filename, at) == (file, line) for (a, _), (b, at) in inner)
+
+
 class Reach:
     """Where numbers made by Python came into TensorFlow, as lines of the text."""
 
@@ -141,10 +147,14 @@ class Reach:
         self.asked = set(asked)  # lines that ask for the gradient of a loss which is such a number itself
         self.returned = returned  # what the outermost function returns is the loss
 
-    def _at(self, file: str, statement: ast.stmt, after: int) -> Op | str | None:
+    def _at(self, file: str, statement: ast.stmt, after: int, returned: str = "") -> Op | str | None:
+        """Where the statement itself takes the value. `returned`: the function whose result the value is there; what the call of
+        it did took in no result of its own, unless the statement calls it twice."""
+        called = [c for head in syntax.headers(statement) for c in syntax.calls(head)]
+        once = sum(syntax.dotted(c.func).rpartition(".")[2] == returned for c in called) == 1
         for line in span(statement):
             for op in self.lines.get((file, line), ()):
-                if op.index > after:
+                if op.index > after and not (once and _within(op, file, line, returned)):
                     return op
             if (file, line) in self.asked:
                 return LOSS
@@ -154,7 +164,7 @@ class Reach:
                 return BRANCH
         return None
 
-    def follow(self, spots: list[Place], after: int, depth: int = 6) -> Op | str | None:
+    def follow(self, spots: list[Place], after: int, depth: int = 6, returned: str = "") -> Op | str | None:
         """The op after number `after` into which the value made at `spots[0]` went, or LOSS if it is the loss itself,
         BRANCH if it chose what the loss is made of, NOWHERE; None if the text does not say. `spots` are the calls
         around, innermost first."""
@@ -165,7 +175,7 @@ class Reach:
         tree = syntax.module(file)
         if start is None or tree is None:
             return None
-        hit = self._at(file, start, after)
+        hit = self._at(file, start, after, returned)
         if hit is not None:
             return hit
         if isinstance(start, ast.Return):
@@ -196,4 +206,4 @@ class Reach:
         """The value was returned: go on in the caller."""
         if len(spots) == 1:
             return LOSS if self.returned else NOWHERE
-        return self.follow(spots[1:], after, depth - 1)
+        return self.follow(spots[1:], after, depth - 1, spots[0].function)
