@@ -11,6 +11,7 @@ import re
 import types
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -534,11 +535,25 @@ def first_input_before_training():
     assert -10 < parts[0] < -5 and -4 < parts[1] < -2 and parts[2] >= 0
 
 
-def trained_to_remember(seed=0, clip=0.1, rate=0.01):
-    """Losses and global norms of notebook 14's training with a forget bias of 4, and the accuracy after it."""
+class Remembering(NamedTuple):
+    """A training of notebook 14 with a forget bias of 4, step by step, and the accuracy after it."""
+
+    losses: np.ndarray
+    norms: np.ndarray  # of all gradients together, before they are clipped
+    share: float
+    moved: float  # how far the weight went that went farthest
+
+
+def trained_to_remember(seed=0, clip=0.1, rate=0.01, next_number=False):
+    """`next_number`: one weight begins with the float32 number after its own."""
     space = of_notebook("14_", "def make(", seed)
     lstm, readout = space["make"](4.0)
     weights = lstm.trainable_variables + readout.trainable_variables
+    if next_number:
+        kernel = np.array(lstm.cell.recurrent_kernel)
+        kernel[0, 0] = np.nextafter(kernel[0, 0], np.float32(9))
+        lstm.cell.recurrent_kernel.assign(kernel)
+    begun = [np.array(w) for w in weights]
     optimizer = tf.keras.optimizers.Adam(rate, global_clipnorm=clip)
     optimizer.build(weights)
 
@@ -551,27 +566,34 @@ def trained_to_remember(seed=0, clip=0.1, rate=0.01):
         optimizer.apply_gradients(zip(gradients, weights, strict=True))
         return loss, tf.linalg.global_norm(gradients)
 
-    found = np.array([step(*space["batch"](n)) for n in range(300)])
+    losses, norms = np.array([step(*space["batch"](n)) for n in range(300)]).T
     x, wanted = space["batch"](-1, size=1000)
     right = (space["answer"](lstm, readout, x) > 0) == (wanted > 0)
-    return found[:, 0], found[:, 1], float(np.mean(right))
+    moved = max(float(np.abs(np.array(w) - b).max()) for w, b in zip(weights, begun, strict=True))
+    return Remembering(losses, norms, float(np.mean(right)), moved)
 
 
-def training_without_clipping():
-    losses, norms, share = trained_to_remember(clip=None)
-    smooth = np.convolve(losses, np.ones(20) / 20, "valid")
-    assert 0.4 < smooth[:200].min() < 0.6 and abs(smooth[-1] - np.log(2)) < 0.03 and share < 0.6
-    assert 0.1 < np.median(norms) < 0.4 and 15 < norms.max() < 25
+def a_small_learning_rate():
+    slow = trained_to_remember(rate=0.001)
+    assert 0.6 < slow.share < 0.9 < trained_to_remember().share
+    assert 0.1 < slow.moved < 0.3
 
 
-def other_ways_to_train_it():
-    assert trained_to_remember(rate=0.001)[2] < 0.9 < trained_to_remember()[2]
-    for seed, unclipped, clipped in ((1, 0.66, 0.98), (2, 0.97, 0.97)):
-        np.testing.assert_allclose(trained_to_remember(seed, None)[2], unclipped, atol=0.03)
-        np.testing.assert_allclose(trained_to_remember(seed)[2], clipped, atol=0.03)
+def without_clipping_the_last_bit_decides():
+    one, other = (trained_to_remember(clip=None, next_number=n) for n in (False, True))
+    assert one.norms.max() > 5 * np.median(one.norms), "7 to 700 times, by processor"
+    assert np.abs(one.losses - other.losses)[:5].max() < 1e-3, "the same network still"
+    assert np.abs(one.losses - other.losses)[:100].max() > 0.05
 
 
-other_ways_to_train_it.weekly = True  # six trainings
+def six_starts_with_and_without_clipping():
+    """Bands around what was measured: another processor rounds in other places, which gives other numbers."""
+    for seed in range(6):
+        assert 0.45 < trained_to_remember(seed, None).share <= 1
+        assert trained_to_remember(seed).share > 0.92
+
+
+six_starts_with_and_without_clipping.weekly = True  # twelve trainings
 
 
 def a_window_stops_the_gradient():
