@@ -50,6 +50,8 @@ def goes_into_another_loss(case: Case) -> Finding | None:
     used = places(op.stack)
     if not asking or not used or any(p in used for p in asking[:1]):
         return None
+    if isinstance(syntax.statement_at(used[0].file, used[0].line), ast.AugAssign):
+        return None  # a running sum; in a graph it is one op with its loop, and the line that adds to it says more
     evidence = f"this loss is made without it: its last use, in line {used[0].line}, makes another number"
     fix = "use it in this loss, or ask for the gradient of the number that it is used in"
     return Finding([*asking[:1], *used], evidence, (Proof.FLOW,), op.type, made, fix=fix)
