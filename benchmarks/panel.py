@@ -38,21 +38,20 @@ PATIENCE_MS = 60_000  # for one turn; it takes about half a second
 FLIP_MS, KNOB_MS, FASTER, MEMORY = 35.0, 100.0, 3.0, 0.03  # what is wanted: see benchmarks/panel.md
 
 START = f"""
-import json, os, time
-import gradlab, gradlab.lab.measure as measure
+import json, os, statistics, time
+import gradlab
 gradlab.start()
 scenario = gradlab.load("{SCENARIO}")
 open("pid", "w").write(str(os.getpid()))
-plain = measure.compare
-def timed(*args, **knobs):
-    started = time.perf_counter()
-    try:
-        return plain(*args, **knobs)
-    finally:
-        with open("runs", "a") as file:
-            file.write(json.dumps(time.perf_counter() - started) + chr(10))
-measure.compare = timed
 largest = {{name: span[-1] for name, span in scenario.knobs.items()}}
+def own(**knobs):
+    took = []
+    for _ in range(7):
+        started = time.perf_counter()
+        gradlab.compare(scenario, **knobs)
+        took.append(time.perf_counter() - started)
+    return statistics.median(took)
+json.dump({{"default": own(), "largest": own(**largest)}}, open("runs", "w"))
 gradlab.Panel("{SCENARIO}")
 """
 LARGEST = f'gradlab.Panel("{SCENARIO}", **{{**largest, "units": largest["units"] - 1}})'
@@ -320,9 +319,8 @@ class Bench:
         for how, row in (("panel", f"panel, knob, {size}"), ("margin", f"panel, knob, until the margin too, {size}")):
             for i in range(self.turns):
                 self.idle_panel(panel)
-                runs = len(self.runs())
                 took = self.clock(panel, how, lambda i=i: knob.press("ArrowRight" if i % 2 == 0 else "ArrowLeft"))
-                own = 1000 * sum(self.runs()[runs:])
+                own = 1000 * self.runs()[size]
                 took = float("nan") if took is None else took
                 self.found.setdefault(row, []).append(took)
                 self.found.setdefault(f"{row}: beyond the scenario's run", []).append(took - own)
@@ -346,10 +344,10 @@ class Bench:
             self.found.setdefault(f"{name}, knob, {size}", []).append(float("nan") if took is None else took)
             self.page.wait_for_timeout(60)
 
-    def runs(self) -> list[float]:
-        """Seconds of each measurement of the scenario at both positions, as the kernel timed them."""
-        text = (self.work / "runs").read_text().splitlines()
-        return [json.loads(line) for line in text if line]
+    def runs(self) -> dict[str, float]:
+        """Seconds that `gradlab.compare` takes at these knobs: both positions and their finite differences, without a panel."""
+        found: dict[str, float] = json.loads((self.work / "runs").read_text())
+        return found
 
     def memory(self, flips: int, turns: int) -> None:
         """Flips and turns in turn, four to one, and the kernel's memory after every fiftieth turn.
@@ -428,7 +426,7 @@ class Bench:
         import tensorflow as tf
 
         lines += ["", f"{time.strftime('%Y-%m-%d')}: TensorFlow {tf.__version__}, Python {platform.python_version()}, Chromium, "
-                  f"{os.cpu_count()} CPU cores, load {os.getloadavg()[0]:.1f} (more than the number of cores: others used them too).", ""]  # fmt: skip
+                  f"{os.cpu_count()} CPU cores, load {os.getloadavg()[0]:.1f} (a load above the number of cores says that other programs ran too).", ""]  # fmt: skip
         return "\n".join(lines)
 
 
