@@ -289,14 +289,20 @@ def _run(
     asked = (
         eager.call if eager is not None and isinstance(eager.call, Asked) and eager.call.record is not None else None
     )
-    unfinished = failed is not None and asked is not None and (asked.error is not None or call.what != asked.what)
+    # A kernel that refuses the values of a gradient does so compiled too; other errors may be of the eager run alone.
+    refused = asked is not None and isinstance(asked.error, tf.errors.InvalidArgumentError)
+    unfinished = (
+        failed is not None
+        and asked is not None
+        and ((not refused and asked.error is not None) or call.what != asked.what)
+    )
     if eager is None or asked is None or unfinished:
         if failed is not None and (why := RAISED.format(sentence(failed))) not in static.notes:
             static.notes.append(why)
         return None
     report = explain(eager)
     report.notes += generator_note()
-    if failed is not None:
+    if failed is not None and not refused:
         report.notes.append(f"after the gradient call that run raised {sentence(failed)}")
     for row, given in zip(report.rows, leaves(call.result), strict=False):
         if row.status is Kind.NONE and given is not None:
