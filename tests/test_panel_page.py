@@ -146,7 +146,7 @@ def test_a_panel_that_messages_pass_by_hears_them_from_the_connection(page, cast
     page.evaluate("""() => { window.calls = new Set(); window.kernel = { id: "1", status: "idle", anyMessage: {
         connect: (call) => calls.add(call), disconnect: (call) => calls.delete(call) } };
       window.tell = (direction, comm_id, data) => calls.forEach((call) => call(kernel, { direction, msg: { header: { msg_type: "comm_msg" }, content: { comm_id, data } } }));
-      window.manager = { kernel, get_model: async (id) => ({ _handle_comm_msg: async (m) => { if (id === "ours") models.at(-1).give(m.content.data.state); } }) }; }""")
+      window.manager = { kernel, get_model: async (id) => ({ _handle_comm_msg: async (m) => { if (id === "ours") models.at(-1).give(m.content.data.state); await new Promise((done) => setTimeout(done, 150)); } }) }; }""")
     panel = add(page, {**whole, "scene": {}, "data": {"bytes": ""}}, "manager")
     page.evaluate("""() => { const model = models.at(-1), send = model.send.bind(model);
       model.send = (content) => { send(content); tell("send", "ours", { method: "custom", content }); }; tell("send", "other", { content: { ask: "ping", mark: 2 } }); }""")
@@ -155,9 +155,12 @@ def test_a_panel_that_messages_pass_by_hears_them_from_the_connection(page, cast
     for name in ("scene", "data"):
         page.evaluate("(state) => tell('recv', 'ours', { method: 'update', state })", {name: whole[name]})
     expect(panel.locator(".gl-kernel")).to_have_text("", timeout=4000)
-    assert panel.locator("figure canvas").count() == 3
+    expect(panel.locator("figure canvas")).to_have_count(3)  # the last of both is being handed over when the next comes
     page.evaluate("(state) => tell('recv', 'ours', { method: 'update', state })", {"trained": {"error": None}})
     page.wait_for_function("() => models.at(-1).get('trained').error === null")
+    page.wait_for_timeout(700)  # long after all that came while others were handed over
+    page.evaluate("(state) => tell('recv', 'ours', { method: 'update', state })", {"progress": [3, 4]})
+    page.wait_for_function("() => models.at(-1).get('progress')[0] === 3", timeout=3000)
     page.evaluate("() => ends.at(-1)()")
     assert page.evaluate("() => calls.size") == 0
 

@@ -11,7 +11,7 @@ export class Overheard {
    * @param {() => boolean} heard whether a message has reached the panel the usual way
    */
   constructor(manager, ours, heard) {
-    this.manager = manager; this.ours = ours; this.heard = heard; this.id = ""; this.model = null;
+    this.manager = manager; this.ours = ours; this.heard = heard; this.id = ""; this.model = null; this.begun = false;
     /** @type {any[]} */ this.waiting = [];
     this.signal = manager?.kernel?.anyMessage;
     this.hear = (/** @type {any} */ _, /** @type {any} */ told) => this.message(told.msg, told.direction);
@@ -25,7 +25,9 @@ export class Overheard {
     if (!this.id || message.content.comm_id !== this.id) return;
     if (this.model) return void this.model._handle_comm_msg(message);
     this.waiting.push(message);
-    if (this.waiting.length === 1) setTimeout(() => this.begin(), ANSWER);
+    if (this.begun) return; // what comes while others are handed over waits its turn
+    this.begun = true;
+    setTimeout(() => this.begin(), ANSWER);
   }
 
   /** What has not come by itself is handed over, in its order, and so is all that follows. */
