@@ -3,6 +3,7 @@
 import base64
 import errno
 import gzip
+import io
 import json
 import math
 import shutil
@@ -11,14 +12,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from gradlab import cli
 from gradlab.lab.questions import load_question
-from gradlab.site import answers, chunks, links, pages, publish, ready
+from gradlab.site import answers, chunks, compute, links, pages, publish, ready
 from gradlab.site import build as building
+from gradlab.site.bases import BASES
+from gradlab.site.compute import all_names
 from gradlab.site.grid import BYTES, CALLS, FEWEST, LEAST, MOST, axes, every, limit, positions, whole
 from gradlab.site.lessons import answers_of, lesson, panels_of
-from gradlab.site.pack import in_words, pack, unpack
+from gradlab.site.pack import Base, in_words, pack, stamp, unpack
+from gradlab.site.pictures import webp
 from gradlab.site.plan import plans
 from gradlab.site.sources import Broken, NoCheckout, _linked, read_notebooks
 
@@ -80,10 +85,10 @@ def scene(norms, sizes=((2, 3), (1, 4))):
     }
 
 
-def packed(runs, scenes):
+def packed(runs, scenes, base=None):
     grid = [{"name": "steps", "values": list(range(len(runs))), "of": 99}]
     found = [{"scene": s, "data": base64.b64encode(r.tobytes()).decode()} for s, r in zip(scenes, runs, strict=True)]
-    return pack("x", {"title": "ü"}, grid, found, {"steps": 3}, {"steps": 0})
+    return pack("x", {"title": "ü"}, grid, found, {"steps": 3}, {"steps": 0}, base)
 
 
 def test_what_is_packed_comes_back_bit_for_bit():
@@ -101,6 +106,26 @@ def test_what_is_packed_comes_back_bit_for_bit():
     assert len(packed([runs[0]] * 40, [scenes[0]] * 40)) < 1.5 * len(packed(runs[:1], scenes[:1]))
     with pytest.raises(ValueError, match="x: 1 positions do not fill"):
         pack("x", {}, [{"name": "a", "values": [1, 2], "of": 2}], [{"scene": scenes[2], "data": ""}], {}, {})
+
+
+def test_numbers_that_a_base_has_are_read_from_there():
+    rng = np.random.default_rng(1)
+    theirs = [rng.standard_normal(10).astype("<f4") for _ in range(8)]
+    runs = [theirs[3], rng.standard_normal(10).astype("<f4"), np.concatenate([theirs[0][:6], theirs[5][6:]])]
+    scenes = [scene([1.5, 2.5]), scene([2.5]), scene([1.5, 2.5])]
+    base = packed(theirs, [scene([1.5, 2.5])] * 8)
+    alone, text = packed(runs, scenes), packed(runs, scenes, Base("other", base))
+    assert unpack(text, base)["base"] == {"name": "other", "stamp": stamp(base)} and unpack(alone)["base"] is None
+    for run, mine, same in zip(runs, unpack(text, base)["positions"], unpack(alone)["positions"], strict=True):
+        assert mine["data"].tobytes() == run.tobytes() == same["data"].tobytes() and mine["scene"] == same["scene"]
+    assert len(text) < len(alone), "two of three runs are in the base"
+    theirs[3][2] *= 1.0001  # the base of another build
+    for wrong in (None, packed(theirs, [scene([1.5, 2.5])] * 8)):
+        with pytest.raises(ValueError, match="x: needs the data of other that it was packed with"):
+            unpack(text, wrong)
+    with pytest.raises(ValueError, match="needs the data of other"):
+        packed(runs, scenes, Base("x", text))  # a base has no base
+    assert not set(BASES) & set(BASES.values()) and set(BASES) | set(BASES.values()) <= set(all_names())
 
 
 def as_float32(tree):
@@ -141,6 +166,19 @@ def test_a_chunk_is_kept_until_what_it_depends_on_changes(tmp_path, monkeypatch)
     assert edited.file != chunk.file
     chunks.sweep(tmp_path, {edited.file})
     assert not chunk.file.exists() and other.file.exists()
+
+
+def test_a_panel_has_all_its_positions_whatever_one_costs_unless_they_are_too_many(monkeypatch):
+    class Costly:
+        knobs, data, page = {"steps": 4}, bytes(10**6), {"knobs": [slider(1, 40, 4, 1)]}
+        close = lambda self: None  # noqa: E731
+
+    monkeypatch.setattr(compute, "panel_of", lambda name: Costly())
+    monkeypatch.setattr(compute, "_once", lambda panel: {})
+    monkeypatch.setattr(compute, "_calls", lambda panel: 10**9)
+    monkeypatch.setattr(compute, "position", lambda panel, knobs: knobs)
+    assert compute.panel_computed("x", 40)["positions"] == [{"steps": steps} for steps in range(1, 41)]
+    assert [len(compute.panel_computed("x", most)["positions"]) for most in (39, 9)] == [FEWEST, 9]
 
 
 def test_a_panel_gets_as_many_positions_as_its_cost_and_its_size_allow():
@@ -241,16 +279,22 @@ def test_somebodys_folder_and_an_unwritable_one_are_told_at_once(tmp_path, capsy
     assert "there is no scenario 'no_such'" in capsys.readouterr().out
 
 
+def html_of(cell):
+    return cell["outputs"][0]["data"]["text/html"]
+
+
 def test_a_lesson_has_its_panels_and_says_what_its_pictures_show():
     source = 'gradlab.Panel("rounding", bug=bug, predict=True, steps=3)'
     cell = lambda source, **data: {"cell_type": "code", "metadata": {}, "source": source, "outputs": [{"output_type": "display_data", "data": data, "metadata": {}}]}  # noqa: E731  # fmt: skip
-    png = base64.b64encode(b"png").decode()
+    drawn, out = np.arange(36, dtype=np.uint8).reshape(4, 3, 3), io.BytesIO()
+    Image.fromarray(drawn).save(out, "PNG")
+    png = base64.b64encode(out.getvalue()).decode()
     notebook = {"cells": [{"cell_type": "markdown", "metadata": {}, "source": "# T"},
                           cell(source, **{"text/plain": "Panel(rounding, bug=True)\noff: <b>", "image/png": png}),
                           cell("plot", **{"text/plain": 'A "curve"', "image/png": png})]}  # fmt: skip
     text, pictures = lesson("02_x", notebook)
     cells = json.loads(text)["cells"]
-    html = cells[2]["outputs"][0]["data"]["text/html"]
+    html = html_of(cells[2])
     for part in (
         'data-panel="rounding"',
         'data-bug="1"',
@@ -259,8 +303,13 @@ def test_a_lesson_has_its_panels_and_says_what_its_pictures_show():
         "off: &lt;b&gt;",
     ):
         assert part in html
-    assert 'alt="A &quot;curve&quot;"' in cells[3]["outputs"][0]["data"]["text/html"]
-    assert list(pictures.values()) == [b"png"] and panels_of(notebook) == ["rounding"]
+    assert 'alt="A &quot;curve&quot;"' in html_of(cells[3])
+    assert panels_of(notebook) == ["rounding"]
+    ((name, shown),) = pictures.items()
+    assert name in html_of(cells[3]) and name.endswith(".webp")
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(shown)).convert("RGB")), drawn), "pixel for pixel"
+    with pytest.raises(OSError, match=r"the picture of a curve is no PNG, or damaged: 3 bytes"):
+        webp(b"png", "a curve")
 
 
 def test_a_lesson_does_not_say_how_to_run_cells_and_folds_how_they_begin():

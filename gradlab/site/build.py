@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import importlib.metadata
-import io
 import json
 import os
 import shutil
@@ -22,12 +21,15 @@ from pathlib import Path
 
 from gradlab.authoring.notebooks import write_whole
 from gradlab.site import answers, bundle, farm
+from gradlab.site.bases import BASES
 from gradlab.site.chunks import fingerprint, sweep
 from gradlab.site.compute import INFLUENCE, all_names
 from gradlab.site.export import page_of
 from gradlab.site.grid import MOST
 from gradlab.site.lessons import answers_of, panels_of
+from gradlab.site.pack import Base
 from gradlab.site.pages import HOME
+from gradlab.site.pictures import webp
 from gradlab.site.plan import Plan, chunks, plans
 from gradlab.site.publish import claim, publish, zipped
 from gradlab.site.sources import read_notebooks, sources, write
@@ -98,8 +100,9 @@ def build(options: Options, say: Callable[[str], None] = print) -> Built:
         for which in answers_of(notebook)
     }
     first = HOME if HOME in words else planned[0].name
-    picture = base64.b64encode(bytes(files[f"_static/panels/{first}.png"])).decode("ascii")  # type: ignore[arg-type]
-    one = page_of(first, str(files[f"_static/panels/{first}.js"]), picture, words[first])
+    needed = [name for name in (first, BASES.get(first)) if name in words]
+    data = "".join(str(files[f"_static/panels/{name}.js"]) for name in needed)
+    one = page_of(first, data, bytes(files[f"_static/panels/{first}.webp"]), words[first])  # type: ignore[arg-type]
     tree = tree_sheet(options.cache) if options.reference else None
     found = sources(options.root, notebooks, planned, words, reports, said, tried, (one, tree))
     made_of = {**found, **files}
@@ -128,32 +131,28 @@ def panel_files(planned: Sequence[Plan], cache: Path) -> tuple[dict[str, str | b
     folder = cache / "packed"
     folder.mkdir(parents=True, exist_ok=True)
     kept = set()
-    for plan in planned:
-        key = hashlib.sha256(plan.chunk.file.name.encode() + (HERE / "pack.py").read_bytes())
+    code = b"".join((HERE / own).read_bytes() for own in ("pack.py", "pictures.py"))
+    keys = {plan.name: plan.chunk.file.name for plan in planned}
+    texts: dict[str, str] = {}
+    for plan in sorted(planned, key=lambda plan: plan.name in BASES):  # a base comes before those who need it
+        other = BASES.get(plan.name, "")
+        key = hashlib.sha256(f"{keys[plan.name]} {keys.get(other)} {COLOURS}".encode() + code)
         file = folder / f"{plan.name}-{key.hexdigest()[:20]}.json"
         kept.add(file)
         try:
             made = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            packed, picture = plan.packed()
-            made = {"packed": packed, "png": _smaller(picture["png"]), "words": picture["words"]}
+            packed, picture = plan.packed(Base(other, texts[other]) if other in texts else None)
+            small = base64.b64encode(webp(base64.b64decode(picture["png"]), plan.name, COLOURS)).decode("ascii")
+            made = {"packed": packed, "picture": small, "words": picture["words"]}
             file.write_text(json.dumps(made), encoding="utf-8")
+        texts[plan.name] = made["packed"]
         files[f"_static/panels/{plan.name}.js"] = bundle.data(plan.name, made["packed"])
-        files[f"_static/panels/{plan.name}.png"] = base64.b64decode(made["png"])
+        files[f"_static/panels/{plan.name}.webp"] = base64.b64decode(made["picture"])
         words[plan.name] = made["words"]
     for old in set(folder.glob("*.json")) - kept:
         old.unlink(missing_ok=True)
     return files, words
-
-
-def _smaller(png: str) -> str:
-    """A PNG with a palette, in base64."""
-    from PIL import Image  # matplotlib needs it, so it is there
-
-    image = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-    out = io.BytesIO()
-    image.save(out, "PNG", optimize=True)
-    return base64.b64encode(out.getvalue()).decode("ascii")
 
 
 def none_reports(cache: Path) -> dict[str, tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
@@ -10,6 +11,7 @@ from gradlab.authoring.notebooks import write_whole
 from gradlab.site import bundle, farm
 from gradlab.site.grid import MOST
 from gradlab.site.lessons import place
+from gradlab.site.pictures import webp
 from gradlab.site.plan import Plan, chunks, plans
 
 LIMIT = 1_000_000  # bytes: what mail and learning platforms take without asking
@@ -40,14 +42,17 @@ def export(name: str, file: Path, cache: Path, most: int = MOST, say: Callable[[
 def page(plan: Plan) -> str:
     """The HTML of one panel."""
     packed, picture = plan.packed()
-    return page_of(plan.name, bundle.data(plan.name, packed), picture["png"], picture["words"])
+    return page_of(
+        plan.name, bundle.data(plan.name, packed), webp(base64.b64decode(picture["png"]), plan.name), picture["words"]
+    )
 
 
-def page_of(name: str, data: str, png: str, words: str) -> str:
-    """The same of its parts: the classic script with its data, its static picture in base64, and the words of that."""
-    body = place(name, words).replace(f'src="_static/panels/{name}.png"', f'src="data:image/png;base64,{png}"')
-    # `</` ends a script wherever it stands, also inside of a string.
-    scripts = [text.replace("</", "<\\/") for text in (data, bundle.script())]
+def page_of(name: str, data: str, picture: bytes, words: str) -> str:
+    """The same of its parts: the classic script with its data, its static picture as WebP, and the words of that."""
+    image = f"data:image/webp;base64,{base64.b64encode(picture).decode()}"
+    body = place(name, words).replace(f'src="_static/panels/{name}.webp"', f'src="{image}"')
+    # `</` ends a script wherever it stands, also inside of a string, and behind `<!--` it may not; packed data may hold the latter.
+    scripts = [text.replace("</", "<\\/").replace("<!--", "<\\!--") for text in (data, bundle.script())]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

@@ -20,6 +20,7 @@ from typing import Any
 
 from gradlab.site.answers import asked
 from gradlab.site.compute import INFLUENCE
+from gradlab.site.pictures import webp
 
 PACKAGE = Path(__file__).parents[1]
 _PANEL = re.compile(r"(?:Panel\((\w+), bug=(True|False)\)|(InfluencePanel)\((.*)\))")
@@ -146,7 +147,7 @@ def place(
     return (
         f'<div data-panel="{escape(name)}" data-bug="{int(bug)}" data-predict="{int(predict)}" '
         f'data-knobs="{escape(json.dumps(dict(knobs or {})))}">'
-        f'<img src="{up}_static/panels/{escape(name)}.png" loading="lazy" alt="{escape(" ".join(words.split()))}">'
+        f'<img src="{up}_static/panels/{escape(name)}.webp" loading="lazy" alt="{escape(" ".join(words.split()))}">'
         f"<details><summary>The same in words</summary><pre>{escape(words)}</pre></details></div>"
     )
 
@@ -186,8 +187,8 @@ def _shown(
         bug = panel[2] == "True" or bool(panel[4] and not panel[4].startswith("Keras"))
         html = place(panel[1] or INFLUENCE, words.partition("\n")[2], "../", bug, given.get("predict") is True, knobs)
     elif "image/png" in data:
-        pictures[f"{name}.png"] = base64.b64decode(_text(data["image/png"]))
-        html = f'<img src="../_static/pictures/{name}.png" loading="lazy" alt="{escape(words)}">'
+        pictures[f"{name}.webp"] = webp(base64.b64decode(_text(data["image/png"])), name)
+        html = f'<img src="../_static/pictures/{name}.webp" loading="lazy" alt="{escape(words)}">'
     elif _CLAIM.search(_text(data.get("text/html", ""))):
         html = f"<p>{BALLOT}</p>" + _CLAIM.sub(_ballot, _text(data["text/html"]))
     elif (found := asked(source)) is not None and found in tried:

@@ -1,10 +1,14 @@
-"""One panel with all its positions as one string: base64 of gzip of a header and numbers. NumPy only.
+"""One panel with all its positions as one string: base 85 of gzip of a header and numbers. NumPy only.
 
 A scene is a tree of JSON. Equal parts of all scenes are stored once, in a pool; the norms in the margins and the arrays of
-the heatmaps, which never repeat, go to one run of float32 numbers, equal arrays once. `js/unpack.js` reads it again.
+the heatmaps, which never repeat, go to one run of float32 numbers, equal arrays once. Numbers that another panel, the base, has
+too are read from there. `js/unpack.js` reads it again.
+
+Base 85 is that of `base64.b85encode`: four bytes in five characters, none of which is a quote, a backslash or a slash.
 
 - `pack`: positions as `compute` gives them -> the string.
 - `unpack`: the same back, as the page has it. For tests, and to see what is in a file.
+- `stamp`: what tells whether a string is the one that another was packed with.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -82,6 +86,13 @@ class _Pool:
         return self._known[key]
 
 
+class Base(NamedTuple):
+    """Another panel: its name, and the string that `pack` made of it, which has no base itself."""
+
+    name: str
+    text: str
+
+
 def in_words(norm: float) -> str:
     """A norm with three digits as a browser's `toExponential(2)` rounds it, written as Python writes it.
 
@@ -98,22 +109,23 @@ def pack(
     positions: Sequence[Mapping[str, Any]],
     trained: Mapping[str, Any],
     start: Mapping[str, Any],
+    base: Base | None = None,
 ) -> str:
     """The string of one panel. `positions` are in the order of `grid.positions`; `trained` belongs to the knobs `start`.
+    Whoever reads it needs the string of `base` as well.
 
-    Raises ValueError if there are more or fewer positions than the grid has points.
+    Raises ValueError if there are more or fewer positions than the grid has points, or if the base has a base.
     """
     if len(positions) != math.prod(len(axis["values"]) for axis in grid):
         raise ValueError(f"{name}: {len(positions)} positions do not fill the grid {[len(a['values']) for a in grid]}")
     pool, numbers = _Pool(), _Numbers()
-    points = []
-    for position in positions:
-        norms: list[float] = []
-        scene = pool.add(position["scene"], norms)
-        where = [numbers.add(np.asarray(norms, "<f4").tobytes())] if norms else [0]
-        points.append([scene, len(norms), *where, *(numbers.add(run) for run in _runs(position))])
+    if base is not None:
+        _points(unpack(base.text)["positions"], _Pool(), numbers)  # as they were added when the base was packed
+    theirs = len(numbers.parts)
+    points = _points(positions, pool, numbers)
     header = {
         "name": name,
+        "base": None if base is None else {"name": base.name, "stamp": stamp(base.text)},
         "page": page,
         "axes": grid,
         "start": start,
@@ -123,14 +135,26 @@ def pack(
         "points": points,
     }
     words = json.dumps(header, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
-    shuffled = np.frombuffer(b"".join(numbers.parts), np.uint8).reshape(-1, 4).T.tobytes()
+    shuffled = np.frombuffer(b"".join(numbers.parts[theirs:]), np.uint8).reshape(-1, 4).T.tobytes()
     whole = len(words).to_bytes(4, "little") + words + shuffled
-    return base64.b64encode(gzip.compress(whole, 9, mtime=0)).decode("ascii")
+    return base64.b85encode(gzip.compress(whole, 9, mtime=0)).decode("ascii")
+
+
+def _points(positions: Sequence[Mapping[str, Any]], pool: _Pool, numbers: _Numbers) -> list[list[int]]:
+    """Of each position: its scene in the pool, how many norms it has and where they begin, and where each of its arrays begins."""
+    points = []
+    for position in positions:
+        norms: list[float] = []
+        scene = pool.add(position["scene"], norms)
+        where = numbers.add(np.asarray(norms, "<f4").tobytes()) if norms else 0
+        points.append([scene, len(norms), where, *(numbers.add(run) for run in _runs(position))])
+    return points
 
 
 def _runs(position: Mapping[str, Any]) -> list[bytes]:
-    """The arrays of a position, in the order of their offsets."""
-    data = base64.b64decode(position["data"])
+    """The arrays of a position, in the order of their offsets. `data` is base64, or the numbers themselves."""
+    data = position["data"]
+    data = base64.b64decode(data) if isinstance(data, str) else data.tobytes()
     return [data[4 * start : 4 * (start + size)] for start, size in extents(position["scene"])]
 
 
@@ -140,19 +164,36 @@ def extents(scene: Mapping[str, Any]) -> list[tuple[int, int]]:
     return sorted((entry["offset"], entry["rows"] * entry["columns"]) for entry in entries)
 
 
-def unpack(text: str) -> dict[str, Any]:
-    """{"page", "axes", "start", "trained", "positions": [{"scene", "data"}]} of a packed panel; `data` is float32."""
-    whole = gzip.decompress(base64.b64decode(text))
-    size = int.from_bytes(whole[:4], "little")
-    header = json.loads(whole[4 : 4 + size])
-    numbers = np.frombuffer(np.frombuffer(whole[4 + size :], np.uint8).reshape(4, -1).T.tobytes(), "<f4")
+def stamp(text: str) -> str:
+    """The last bytes of a packed panel, gzip's checksum and length, as hexadecimal digits."""
+    return base64.b85decode(text)[-8:].hex()
+
+
+def unpack(text: str, base: str | None = None) -> dict[str, Any]:
+    """{"base", "page", "axes", "start", "trained", "positions": [{"scene", "data"}]} of a packed panel; `data` is float32.
+
+    `base` is the string of the panel that the header names as `base`. Raises ValueError if it is needed and not the same.
+    """
+    header, numbers = _opened(text)
+    if header["base"] is not None:
+        if base is None or stamp(base) != header["base"]["stamp"]:
+            raise ValueError(f"{header['name']}: needs the data of {header['base']['name']} that it was packed with")
+        numbers = np.concatenate([_opened(base)[1], numbers])
     positions = []
     for scene_at, count, norms_at, *runs in header["points"]:
         norms = iter(numbers[norms_at : norms_at + count])
         scene = _tree(header, scene_at, norms)
         parts = [numbers[at : at + size] for at, (_, size) in zip(runs, extents(scene), strict=True)]
         positions.append({"scene": scene, "data": np.concatenate([*parts, np.empty(0, "<f4")])})
-    return {**{k: header[k] for k in ("page", "axes", "start", "trained")}, "positions": positions}
+    return {**{k: header[k] for k in ("base", "page", "axes", "start", "trained")}, "positions": positions}
+
+
+def _opened(text: str) -> tuple[dict[str, Any], Any]:
+    """The header of a packed panel and its own numbers."""
+    whole = gzip.decompress(base64.b85decode(text))
+    size = int.from_bytes(whole[:4], "little")
+    shuffled = np.frombuffer(whole[4 + size :], np.uint8).reshape(4, -1)
+    return json.loads(whole[4 : 4 + size]), np.frombuffer(shuffled.T.tobytes(), "<f4")
 
 
 def _tree(header: Mapping[str, Any], at: int, norms: Any) -> Any:

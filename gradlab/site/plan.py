@@ -13,7 +13,7 @@ from typing import Any
 
 from gradlab.site.chunks import Chunk, chunk_of, head, read
 from gradlab.site.grid import MOST, count, whole
-from gradlab.site.pack import pack
+from gradlab.site.pack import Base, pack
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ class Plan:
         """How many positions the knobs have in a notebook."""
         return whole(self.grid)
 
-    def packed(self) -> tuple[str, dict[str, Any]]:
+    def packed(self, base: Base | None = None) -> tuple[str, dict[str, Any]]:
         """(the string that `pack` makes, {"png", "words"} of the static picture). LookupError if the file is gone."""
         made = read(self.chunk)
         if made is None:
             raise _gone(self.chunk)
         start = {knob["name"]: knob["start"] for knob in self.knobs}
-        text = pack(self.name, made["page"], self.grid, made["positions"], made["trained"], start)
+        text = pack(self.name, made["page"], self.grid, made["positions"], made["trained"], start, base)
         return text, made["picture"]
 
 

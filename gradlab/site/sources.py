@@ -102,7 +102,7 @@ def sources(
     found: dict[str, str | bytes] = {}
     for stem, notebook in notebooks.items():
         found[f"notebooks/{stem}.ipynb"], pictures = lesson(stem, notebook, tried)
-        found |= {f"_static/pictures/{name}": png for name, png in pictures.items()}
+        found |= {f"_static/pictures/{name}": picture for name, picture in pictures.items()}
     for pattern in BESIDES:
         for file in sorted(root.glob(pattern)):
             path = file.relative_to(root).as_posix()

@@ -32,10 +32,13 @@ export class Host {
   async load() {
     this.watcher.disconnect();
     if (typeof DecompressionStream === "undefined") throw new Error("this browser is older than 2023 and can't unpack the data. Take a newer one.");
-    const text = await fetched(this.name, this.parts.base);
-    try { this.positions = await unpack(text); } catch (error) { throw new Error(`the data of the panel ${this.name} is damaged (${/** @type {Error} */ (error).message}). Fetch or build the site again.`); }
-    this.draw(this.positions);
+    const positions = await this.data(this.name), { base } = positions.header;
+    if (base) { const other = await this.data(base.name); await whole(this.name, () => positions.join(other)); }
+    this.draw(this.positions = positions);
   }
+
+  /** What the file of a panel holds. @param {string} name */
+  async data(name) { const text = await fetched(name, this.parts.base); return whole(name, () => unpack(text)); }
 
   /** @param {import("./unpack.js").Positions} positions */
   draw(positions) {
@@ -158,6 +161,14 @@ export class Host {
     for (const picture of this.place.querySelectorAll("img")) picture.loading = "eager"; // it was not drawn, and so not fetched
     this.place.dataset.state = "failed";
   }
+}
+
+/**
+ * What a call makes of the data of a panel; its Error in words for the reader.
+ * @template T @param {string} name @param {() => T | Promise<T>} call @returns {Promise<T>}
+ */
+async function whole(name, call) {
+  try { return await call(); } catch (error) { throw new Error(`the data of the panel ${name} is damaged (${/** @type {Error} */ (error).message}). Fetch or build the site again.`); }
 }
 
 /**

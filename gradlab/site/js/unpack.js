@@ -1,10 +1,11 @@
-// One panel with all its positions, as `gradlab.site.pack` writes it: base64 of gzip of a header and float32 numbers.
+// One panel with all its positions, as `gradlab.site.pack` writes it: base 85 of gzip of a header and float32 numbers.
+import { bytes } from "./digits.js";
 
 const NORM = "\u0001", SIZE = "\u0002";
 
 /**
  * @typedef {{name: string, values: (string|number|boolean)[], of: number}} Axis
- * @typedef {{name: string, page: any, axes: Axis[], start: Record<string, any>, trained: any, shapes: string[][], pool: any[], points: number[][]}} Header
+ * @typedef {{name: string, base: {name: string, stamp: string}|null, page: any, axes: Axis[], start: Record<string, any>, trained: any, shapes: string[][], pool: any[], points: number[][]}} Header
  */
 
 /**
@@ -12,22 +13,30 @@ const NORM = "\u0001", SIZE = "\u0002";
  * @param {string} text
  */
 export async function unpack(text) {
-  const packed = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const packed = bytes(text), stamp = [...packed.slice(-8)].map((b) => b.toString(16).padStart(2, "0")).join(""); // gzip's checksum and length
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   const whole = await new Response(stream).arrayBuffer(), size = new DataView(whole).getUint32(0, true);
   /** @type {Header} */ const header = JSON.parse(new TextDecoder().decode(new Uint8Array(whole, 4, size)));
   const shuffled = new Uint8Array(whole, 4 + size), count = shuffled.length / 4;
   if (!Number.isInteger(count)) throw new Error("its numbers are not whole");
-  const bytes = new Uint8Array(4 * count);
-  for (let b = 0; b < 4; b++) for (let i = 0; i < count; i++) bytes[4 * i + b] = shuffled[b * count + i];
-  return new Positions(header, new Float32Array(bytes.buffer));
+  const sorted = new Uint8Array(4 * count);
+  for (let b = 0; b < 4; b++) for (let i = 0; i < count; i++) sorted[4 * i + b] = shuffled[b * count + i];
+  return new Positions(header, new Float32Array(sorted.buffer), stamp);
 }
 
 export class Positions {
-  /** @param {Header} header @param {Float32Array} numbers */
-  constructor(header, numbers) {
-    this.header = header; this.numbers = numbers;
+  /** @param {Header} header @param {Float32Array} numbers @param {string} stamp of the string that they were read from */
+  constructor(header, numbers, stamp) {
+    this.header = header; this.numbers = numbers; this.stamp = stamp;
     /** @type {Map<number, any>} */ this.known = new Map(); // trees without a norm are the same object wherever they stand
+  }
+
+  /** Put the numbers of the base before the panel's own. Raises an Error if they are not those that it was packed with. @param {Positions} base */
+  join(base) {
+    if (base.stamp !== this.header.base?.stamp) throw new Error(`it was not built together with panels/${base.header.name}.js`);
+    const numbers = new Float32Array(base.numbers.length + this.numbers.length);
+    numbers.set(base.numbers); numbers.set(this.numbers, base.numbers.length);
+    this.numbers = numbers;
   }
 
   get count() { return this.header.points.length; }
