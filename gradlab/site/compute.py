@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from gradlab.lab.scenario import names
-from gradlab.site.grid import axes, limit, positions
+from gradlab.site.grid import axes, limit, positions, whole
 
 INFLUENCE = "influence"  # the maps of notebook 12, a panel that belongs to no scenario
 PACKAGE = Path(__file__).parents[2]
@@ -47,20 +47,22 @@ class Failed(RuntimeError):
 
 
 def panel_computed(name: str, most: int) -> dict[str, Any]:
-    """All that a site has of a panel: {"page", "calls", "grid", "positions": [{"scene", "data"}], "trained", "picture", "cpu"}.
+    """All that a site has of a panel: {"page", "grid", "positions": [{"scene", "data"}], "trained", "picture", "cpu"}.
 
-    `grid` is that of `grid.axes`, with at most `most` positions, or fewer where one costs many `calls`. `data` is the base64
-    of the float32 bytes that a notebook's page is sent, without the stamp. The panel is trained where its knobs stand at
-    first, and its static picture, {"png", "words"}, is drawn there. `cpu`: the seconds that this took and that all positions
-    took, for those who ask where the time goes; nothing depends on it. Raises Failed where something can't be measured.
+    `grid` is that of `grid.axes`, with all positions of the knobs; if they are more than `most`, with as many as `grid.limit`
+    allows. `data` is the base64 of the float32 bytes that a notebook's page is sent, without the stamp. The panel is trained
+    where its knobs stand at first, and its static picture, {"png", "words"}, is drawn there. `cpu`: the seconds that this took
+    and that all positions took, for those who ask where the time goes; nothing depends on it. Raises Failed where something
+    can't be measured.
     """
     began = time.process_time()
     panel = _tried(name, {}, lambda: panel_of(name))
     try:
         found: dict[str, Any] = _tried(name, panel.knobs, lambda: _once(panel))
-        calls = _calls(panel)
-        grid = axes(panel.page["knobs"], limit(calls, len(panel.data), most))
-        found |= {"calls": calls, "grid": grid, "positions": []}
+        grid = axes(panel.page["knobs"], most)
+        if whole(grid) > most:
+            grid = axes(panel.page["knobs"], limit(_calls(panel), len(panel.data), most))
+        found |= {"grid": grid, "positions": []}
         once = time.process_time()
         for knobs in positions(grid):
             found["positions"].append(_tried(name, knobs, partial(position, panel, knobs)))

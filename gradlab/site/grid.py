@@ -1,6 +1,6 @@
 """The positions of a panel's knobs that a site holds: all of them, or an even choice where there are too many.
 
-- `limit`: how many positions a panel gets, by what one of them costs.
+- `limit`: how many positions a panel with more than `MOST` gets, by what one of them costs.
 - `axes`: [{name, values}] for the knobs of a panel's page; `count`: its positions; `whole`: those
   that the knobs have in a notebook.
 - `positions`: the knobs' values at every point of the grid, in the order of the axes, the last one fastest.
@@ -13,27 +13,27 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# A panel has all positions of its knobs, or as many as `CALLS` pays for and `BYTES` holds, so that the whole site takes minutes and
-# megabytes. What a position costs is counted in calls of Python functions and not timed: so a site has the same positions
-# wherever it is built. A position takes about five times what is counted, for both sides are recorded and measured by finite
-# differences.
-CALLS = 6_300_000
+MOST = 400  # a panel with so many positions has all of them; more make the page's data large and show little
+# A panel with more than that is thinned: to as many as `CALLS` pays for and `BYTES` holds, so that it takes a minute and a megabyte.
+# What a position costs is counted in calls of Python functions and not timed: so a site has the same positions wherever it is
+# built. A position takes about five times what is counted, for both sides are recorded and measured by finite differences.
+CALLS = 35_000_000
 BYTES = (
     6_000_000  # of the numbers of one panel: packed they are a quarter of it, and a page with more of it loads slowly
 )
-MOST = 400  # positions of one panel, however cheap they are: more of them make the page's data large and show little
-FEWEST = 9  # positions of one panel, however costly they are: both ends and the start of each of two knobs
+FEWEST = 9  # positions of a thinned panel, however costly they are: both ends and the start of each of two knobs
 LEAST = 3  # values of a slider that stay in any case: both ends, and where it begins
 
 
 def limit(calls: int, size: int, most: int = MOST) -> int:
-    """How many positions a panel gets at most, if one costs this many calls of Python functions and has this many bytes of numbers.
+    """How many positions a thinned panel gets at most, if one costs this many calls of Python functions and has this many bytes of
+    numbers.
 
     A square of a whole number, so that a panel with two knobs has as many values of one as of the other, and so that a few calls
     more or less, as another patch release of a library makes, change nothing as a rule. `most` moves all limits: with twice
     `MOST` a panel gets twice the calls and the bytes.
 
-    >>> limit(10_000, 1_000), limit(50_000, 1_000), limit(1_000_000, 1_000), limit(50_000, 1_000, most=4)
+    >>> limit(10_000, 1_000), limit(275_000, 1_000), limit(10_000_000, 1_000), limit(275_000, 1_000, most=4)
     (400, 121, 9, 4)
     """
     paid, held = CALLS * most // MOST // max(calls, 1), BYTES * most // MOST // max(size, 1)
