@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -142,12 +143,17 @@ def try_panel(place: Any) -> None:
     assert any(one != begun for one in shown), "neither the switch nor a knob shows"
 
 
-def read_back(page: Any, name: str) -> list[dict[str, Any]]:
-    """Every position of a panel as the page's own JavaScript unpacks it: {knobs, scene, data as float32}."""
+def read_back(page: Any, name: str, packed: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    """Every position of a panel as the page's own JavaScript unpacks it: {knobs, scene, data as float32}.
+
+    With `packed`, {name: string}, of that string and not of the page's own panel.
+    """
     found = page.evaluate(
-        """async (name) => {
-          const host = window.gradlabHosts.find((h) => h.name === name); await host.show();
-          const all = host.model.positions, out = [];
+        """async ([name, packed]) => {
+          Object.assign(window.gradlabData ??= {}, packed);
+          const host = window.gradlabHosts.find((h) => packed || h.name === name), out = [];
+          if (!packed) await host.show();
+          const all = packed ? await host.unpacked(name) : host.model.positions;
           for (let i = 0; i < all.count; i++) {
             const { scene, data } = all.at(i, 0), bytes = new Uint8Array(data.buffer).slice(4);
             let text = ""; for (const b of bytes) text += String.fromCharCode(b);
@@ -155,7 +161,7 @@ def read_back(page: Any, name: str) -> list[dict[str, Any]]:
           }
           return out;
         }""",
-        name,
+        [name, packed],
     )
     return [{**one, "data": np.frombuffer(base64.b64decode(one["data"]), "<f4")} for one in found]
 

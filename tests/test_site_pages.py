@@ -7,12 +7,14 @@ import os
 import re
 import shutil
 from collections import Counter
+from concurrent.futures import as_completed
 
 import numpy as np
 import pytest
 from accessibility import ABSENT, CONTRAST, WHY, violations
 from browser import executable
 from playwright.sync_api import expect
+from site_live import as_a_site_computes, unlike_a_live_run
 from site_pages import (
     LESSONS,
     READY,
@@ -32,11 +34,12 @@ from site_pages import (
 import gradlab
 from gradlab.lab.questions import load_question
 from gradlab.scenarios import _eight_lines
+from gradlab.site import farm
 from gradlab.site.bases import BASES
 from gradlab.site.build import Options, build
 from gradlab.site.compute import all_names
 from gradlab.site.export import export
-from gradlab.site.pack import unpack
+from gradlab.site.pack import Base, unpack
 
 pytestmark = [
     pytest.mark.xdist_group("browser"),
@@ -217,6 +220,24 @@ def test_positions_in_the_browser_are_those_of_a_live_run_bit_for_bit(page, site
         )
         changed["scene"]["sides"][0]["margin"][line]["cells"][0]["norm"] *= 1.000001
         assert differences(changed, panel) == [f"line {line}: cells"]
+
+
+def test_a_sample_of_200_positions_of_all_panels_is_that_of_a_live_run(page, site):
+    """Computed and packed as a site's are, unpacked by the page's JavaScript, held against a process that keeps nothing. All of them: weekly."""
+    opened(page, site, "scenarios/integer_cast.html")
+    packed, live, known = {}, {}, {}
+    with farm.workers(1) as computing, farm.workers(1) as measuring:
+        for name in sorted(all_names(), key=lambda name: name in BASES):  # bases first
+            base = Base(BASES[name], packed[BASES[name]]) if name in BASES else None
+            packed[name], known[name] = computing.submit(as_a_site_computes, name, 4, base).result()
+            found = [{**one, "knobs": at} for one, at in zip(read_back(page, name, packed), known[name], strict=True)]
+            live[name] = measuring.submit(unlike_a_live_run, name, found)
+        assert {name: wrong.result() for name, wrong in live.items() if wrong.result()} == {}
+        # One bit of one number of one position is seen.
+        found[-1]["data"] = found[-1]["data"].copy()
+        found[-1]["data"].view(np.uint32)[-1] ^= 1
+        assert measuring.submit(unlike_a_live_run, name, found).result() == [(found[-1]["knobs"], ["the numbers"])]
+    assert sum(len(knobs) for knobs in known.values()) == 200
 
 
 def test_python_and_the_browser_unpack_alike(page, site):
@@ -591,18 +612,38 @@ def test_the_whole_site_is_small_and_has_every_panel(whole):
 @pytest.mark.weekly
 @pytest.mark.parametrize("name", all_names())
 def test_of_the_whole_site_this_panel_works_to_every_end(whole, page, name):
-    """Of all its positions the browser has what Python packed, of five a live run has the same numbers."""
+    """Of all its positions the browser has what Python packed."""
     site, _ = whole
     page.left.clear()
     page.complaints.clear()
     (place,) = opened(page, site, f"scenarios/{name}.html")
     try_panel(place)
     unpacked_alike(page, site, name)
-    as_in_a_live_run(page, name, 5)
     flip(place)
     before, here = picture(place), page.evaluate("location.hash")
     assert picture(opened(page, site, f"scenarios/{name}.html{here}")[0]) == before, here
     assert page.left == [] and page.complaints == []
+
+
+@pytest.mark.weekly
+def test_every_position_of_the_whole_site_is_that_of_a_live_run(whole, page, capsys):
+    """A quarter of an hour in two processes."""
+    site, made = whole
+    live, done = {}, 0
+    with farm.workers(2) as measuring:
+        for name in all_names():
+            opened(page, site, f"scenarios/{name}.html")
+            found = read_back(page, name)
+            for first in range(0, len(found), 40):
+                part = found[first : first + 40]
+                live[measuring.submit(unlike_a_live_run, name, part)] = (name, len(part))
+        for one in as_completed(live):
+            name, count = live[one]
+            assert one.result() == [], name
+            done += count
+            with capsys.disabled():
+                print(f"\n{done} of {made.positions} positions, {name}", end="", flush=True)
+    assert done == made.positions
 
 
 @pytest.mark.weekly
@@ -620,14 +661,3 @@ def test_of_the_whole_site_every_other_page_opens(whole, page, kind):
         for place in opened(page, site, address):
             flip(place)
         assert page.left == [] and page.complaints == [], address
-
-
-def as_in_a_live_run(page, name, count):
-    """Hold some positions of a panel, as the page unpacks them, against a live panel."""
-    found = read_back(page, name)
-    if name == "influence":  # its maps are made by no switch; `tests/test_influence.py` holds them against tapes
-        return
-    panel = gradlab.Panel(name)
-    for i in np.random.default_rng(0).choice(len(found), min(count, len(found)), replace=False):
-        assert differences(found[i], panel) == [], (name, found[i]["knobs"])
-    panel.close()

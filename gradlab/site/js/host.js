@@ -32,13 +32,15 @@ export class Host {
   async load() {
     this.watcher.disconnect();
     if (typeof DecompressionStream === "undefined") throw new Error("this browser is older than 2023 and can't unpack the data. Take a newer one.");
-    const positions = await this.data(this.name), { base } = positions.header;
-    if (base) { const other = await this.data(base.name); await whole(this.name, () => positions.join(other)); }
-    this.draw(this.positions = positions);
+    this.draw(this.positions = await this.unpacked(this.name));
   }
 
-  /** What the file of a panel holds. @param {string} name */
-  async data(name) { const text = await fetched(name, this.parts.base); return whole(name, () => unpack(text)); }
+  /** A panel with all its positions, with the numbers of its base if it has one. @param {string} name @returns {Promise<import("./unpack.js").Positions>} */
+  async unpacked(name) {
+    const text = await fetched(name, this.parts.base), positions = await told(name, () => unpack(text)), { base } = positions.header;
+    if (base) { const other = await this.unpacked(base.name); await told(name, () => positions.join(other)); }
+    return positions;
+  }
 
   /** @param {import("./unpack.js").Positions} positions */
   draw(positions) {
@@ -167,7 +169,7 @@ export class Host {
  * What a call makes of the data of a panel; its Error in words for the reader.
  * @template T @param {string} name @param {() => T | Promise<T>} call @returns {Promise<T>}
  */
-async function whole(name, call) {
+async function told(name, call) {
   try { return await call(); } catch (error) { throw new Error(`the data of the panel ${name} is damaged (${/** @type {Error} */ (error).message}). Fetch or build the site again.`); }
 }
 
