@@ -13,7 +13,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-MOST = 400  # a panel with so many positions has all of them; more make the page's data large and show little
+MOST = 1_225  # a panel with so many positions has all of them: that is each but `far_past` and the influence map
 # A panel with more than that is thinned: to as many as `CALLS` pays for and `BYTES` holds, so that it takes a minute and a megabyte.
 # What a position costs is counted in calls of Python functions and not timed: so a site has the same positions wherever it is
 # built. A position takes about five times what is counted, for both sides are recorded and measured by finite differences.
@@ -34,7 +34,7 @@ def limit(calls: int, size: int, most: int = MOST) -> int:
     `MOST` a panel gets twice the calls and the bytes.
 
     >>> limit(10_000, 1_000), limit(275_000, 1_000), limit(10_000_000, 1_000), limit(275_000, 1_000, most=4)
-    (400, 121, 9, 4)
+    (1225, 121, 9, 4)
     """
     paid, held = CALLS * most // MOST // max(calls, 1), BYTES * most // MOST // max(size, 1)
     return min(most, max(FEWEST, math.isqrt(min(paid, held)) ** 2))
