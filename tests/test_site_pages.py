@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from accessibility import ABSENT, CONTRAST, WHY, violations
 from browser import executable
-from playwright.sync_api import expect
+from playwright.sync_api import Error, expect
 from site_live import as_a_site_computes, unlike_a_live_run
 from site_pages import (
     LESSONS,
@@ -39,7 +39,7 @@ from gradlab.site.bases import BASES
 from gradlab.site.build import Options, build
 from gradlab.site.compute import all_names
 from gradlab.site.export import export
-from gradlab.site.pack import Base, unpack
+from gradlab.site.pack import Base, pack, unpack
 
 pytestmark = [
     pytest.mark.xdist_group("browser"),
@@ -233,7 +233,11 @@ def test_a_sample_of_200_positions_of_all_panels_is_that_of_a_live_run(page, sit
             found = [{**one, "knobs": at} for one, at in zip(read_back(page, name, packed), known[name], strict=True)]
             live[name] = measuring.submit(unlike_a_live_run, name, found)
         assert {name: wrong.result() for name, wrong in live.items() if wrong.result()} == {}
-        # One bit of one number of one position is seen.
+        # The base of another build is told, and one bit of one number of one position is seen.
+        with pytest.raises(
+            Error, match=r"two_tapes is damaged \(it was not built together with panels/stateful_layer\.js\)"
+        ):
+            read_back(page, "two_tapes", {**packed, "stateful_layer": packed["integer_cast"]})
         found[-1]["data"] = found[-1]["data"].copy()
         found[-1]["data"].view(np.uint32)[-1] ^= 1
         assert measuring.submit(unlike_a_live_run, name, found).result() == [(found[-1]["knobs"], ["the numbers"])]
@@ -607,6 +611,17 @@ def test_the_whole_site_is_small_and_has_every_panel(whole):
     assert made.bytes < 15_000_000
     assert {f.stem for f in (site / "_static/panels").glob("*.js")} == set(all_names())
     assert {f.stem for f in (site / "scenarios").glob("*.html")} == {*all_names(), "index"}
+
+
+@pytest.mark.weekly
+@pytest.mark.parametrize("name", BASES)
+def test_a_base_saves_a_fifth_or_more_of_a_panel(whole, name):
+    """The least that is worth a second file, which a page has to read."""
+    site, _ = whole
+    text = packed_in(site, name)
+    found = unpack(text, packed_in(site, BASES[name]))
+    alone = pack(name, found["page"], found["axes"], found["positions"], found["trained"], found["start"])
+    assert len(text) < 0.8 * len(alone)
 
 
 @pytest.mark.weekly

@@ -33,7 +33,7 @@ export class Positions {
 
   /** Put the numbers of the base before the panel's own. Raises an Error if they are not those that it was packed with. @param {Positions} base */
   join(base) {
-    if (base.stamp !== this.header.base?.stamp) throw new Error(`it was not built together with panels/${base.header.name}.js`);
+    if (base.stamp !== this.header.base?.stamp) throw new Error(`it was not built together with panels/${this.header.base?.name}.js`);
     const numbers = new Float32Array(base.numbers.length + this.numbers.length);
     numbers.set(base.numbers); numbers.set(this.numbers, base.numbers.length);
     this.numbers = numbers;
