@@ -241,16 +241,19 @@ def kind_of(mean):
     losses = tf.Variable(tf.ones((2, 8)))
     with tf.GradientTape() as tape:
         loss = mean(losses, tf.zeros((2, 8)))
-    gradient = np.asarray(tape.gradient(loss, losses))
-    return "not finite" if not np.isfinite(gradient).all() else "ok" if gradient.any() else "zero"
+    gradient = tape.gradient(loss, losses) if tf.is_tensor(loss) else None  # a plain number has no path
+    if gradient is None:
+        return "none"
+    return "not finite" if not np.isfinite(gradient).all() else "ok" if np.any(gradient) else "zero"
 
 
 plain = kind_of(lambda losses, real: tf.reduce_sum(losses * real) / tf.reduce_sum(real))
 print("kind:", "no answer yet" if expected_kind == "?" else "right" if expected_kind == plain else "not as you said")
 kept = float(careful_mean(tf.constant([2.0, 4.0, 9.0]), tf.constant([1.0, 1.0, 0.0])))
-print(
-    "right" if kind_of(careful_mean) == "zero" and abs(kept - 3) < 1e-6 else "not yet: hint, what is divided by what?"
-)
+empty, kind = float(careful_mean(tf.ones((2, 8)), tf.zeros((2, 8)))), kind_of(careful_mean)
+print(f"padding alone: loss {empty:.2g}, gradient {kind}; losses 2 and 4 and a padded step: {kept:.2g}")
+done = kind == "zero" and empty == 0 and abs(kept - 3) < 1e-6
+print("right" if done else "not yet: hint, 0, zero and 3 are wanted. What is divided by what?")
 
 # %% tags=["solution"]
 expected_kind = "not finite"
@@ -264,16 +267,19 @@ def kind_of(mean):
     losses = tf.Variable(tf.ones((2, 8)))
     with tf.GradientTape() as tape:
         loss = mean(losses, tf.zeros((2, 8)))
-    gradient = np.asarray(tape.gradient(loss, losses))
-    return "not finite" if not np.isfinite(gradient).all() else "ok" if gradient.any() else "zero"
+    gradient = tape.gradient(loss, losses) if tf.is_tensor(loss) else None  # a plain number has no path
+    if gradient is None:
+        return "none"
+    return "not finite" if not np.isfinite(gradient).all() else "ok" if np.any(gradient) else "zero"
 
 
 plain = kind_of(lambda losses, real: tf.reduce_sum(losses * real) / tf.reduce_sum(real))
 print("kind:", "no answer yet" if expected_kind == "?" else "right" if expected_kind == plain else "not as you said")
 kept = float(careful_mean(tf.constant([2.0, 4.0, 9.0]), tf.constant([1.0, 1.0, 0.0])))
-print(
-    "right" if kind_of(careful_mean) == "zero" and abs(kept - 3) < 1e-6 else "not yet: hint, what is divided by what?"
-)
+empty, kind = float(careful_mean(tf.ones((2, 8)), tf.zeros((2, 8)))), kind_of(careful_mean)
+print(f"padding alone: loss {empty:.2g}, gradient {kind}; losses 2 and 4 and a padded step: {kept:.2g}")
+done = kind == "zero" and empty == 0 and abs(kept - 3) < 1e-6
+print("right" if done else "not yet: hint, 0, zero and 3 are wanted. What is divided by what?")
 
 # %% [markdown]
 # ## What you take home
