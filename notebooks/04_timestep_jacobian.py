@@ -149,7 +149,7 @@ gradlab.check_repair("timestep_jacobian", mine)
 gradlab.Panel("summed_over_units", bug=bug, predict=True)
 
 # %% [markdown]
-# **Look.** Rows are time steps. Which rows are dark, the early or the late ones?
+# **Look.** Rows are time steps. Which rows are the brightest, the early or the late ones?
 #
 # **Measure, after you have flipped.** Both positions of the switch, side by side.
 

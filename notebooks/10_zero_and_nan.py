@@ -146,7 +146,7 @@ def mine(kernel, bias, x):
 
 things = gradlab.load("dead_relu").setup()
 loss, _, gradients = mine(**things)
-alive = {name: bool(tf.reduce_any(gradient != 0)) for name, gradient in gradients.items()}
+alive = {name: g is not None and bool(tf.reduce_any(g != 0)) for name, g in gradients.items()}
 plain = tf.reduce_mean((tf.nn.relu(things["x"] @ things["kernel"] + things["bias"]) - 1) ** 2)
 if abs(float(loss - plain)) > 1e-5:
     print("not yet: the loss is not that of a plain ReLU with this bias")
@@ -166,7 +166,7 @@ def mine(kernel, bias, x):
 
 things = gradlab.load("dead_relu").setup()
 loss, _, gradients = mine(**things)
-alive = {name: bool(tf.reduce_any(gradient != 0)) for name, gradient in gradients.items()}
+alive = {name: g is not None and bool(tf.reduce_any(g != 0)) for name, g in gradients.items()}
 plain = tf.reduce_mean((tf.nn.relu(things["x"] @ things["kernel"] + things["bias"]) - 1) ** 2)
 if abs(float(loss - plain)) > 1e-5:
     print("not yet: the loss is not that of a plain ReLU with this bias")

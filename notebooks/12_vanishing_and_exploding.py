@@ -143,7 +143,8 @@ elif slopes.max() < 0.5:
 else:
     hint = "the number on the diagonal of the unit that is not saturated is the factor of a step: is it above 1?"
 told = "right, it explodes" if power > 1 else f"not yet: it vanishes. Hint: {hint}"
-print(f"|d h_60 / d x_1| is about 1e{round(power):+d}: {told}")
+size = f"about 1e{round(power):+d}" if np.isfinite(power) else "exactly 0" if power < 0 else "not a number"
+print(f"|d h_60 / d x_1| is {size}: {told}")
 
 # %% tags=["solution"]
 U = np.array([[1.2, 1.0], [-1.0, -0.5]], "float32")
@@ -175,7 +176,8 @@ elif slopes.max() < 0.5:
 else:
     hint = "the number on the diagonal of the unit that is not saturated is the factor of a step: is it above 1?"
 told = "right, it explodes" if power > 1 else f"not yet: it vanishes. Hint: {hint}"
-print(f"|d h_60 / d x_1| is about 1e{round(power):+d}: {told}")
+size = f"about 1e{round(power):+d}" if np.isfinite(power) else "exactly 0" if power < 0 else "not a number"
+print(f"|d h_60 / d x_1| is {size}: {told}")
 
 # %% [markdown]
 # ## 2. Stop the gradient halfway

@@ -18,7 +18,7 @@ ONLY_THERE: dict[str, str] = {}
 LONG = re.compile(
     r"display\(bar\)|\brace\(|\blanes\b|\bcost\(|milliseconds\(call|curves|Panel\(|gradlab\.start\(|^%", re.MULTILINE
 )
-NEEDED = re.compile(r"^(import |from |class |def |off, on = |expected = )", re.MULTILINE)
+NEEDED = re.compile(r"^(import |from |class |def |off, on = |expected = |least = )", re.MULTILINE)
 NOTEBOOKS = [n for n in WHOLE if not n.endswith(("start_here", "capstone"))]  # it has a test file of its own
 
 
