@@ -13,11 +13,13 @@ from pathlib import Path
 from types import ModuleType
 
 from gradlab import claims
+from gradlab.runtime import script_environment
 from gradlab.site import command as site
 
+RUN_SCRIPTS = ("explain", "annotate", "watch")  # each runs a script of the user's in this process
 # What each command is for; one that is in none of these is for those who maintain gradlab.
 GROUPS = {
-    "your own programs": ("explain", "annotate", "watch"),
+    "your own programs": RUN_SCRIPTS,
     "learning and teaching": ("list", "tree", "questions", "export"),
 }
 MAINTAINING = "the course, its site and its tables"
@@ -59,6 +61,8 @@ def _reader_has_gone() -> bool:
 
 def _main(arguments: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if words and words[0] in RUN_SCRIPTS:
+        script_environment.set_as_the_script_does(words[1:])
     # The doctor and the line gradients import TensorFlow: only when they are called.
     parser, commands = _parser(words[0] if words else "")
     chosen = parser.parse_args(words)
