@@ -195,10 +195,16 @@ def network_with(scale, mask_zero=True):
 
 
 networks = (network_with(None), network_with(Scale()), network_with(None, mask_zero=False))
-networks += (lambda tokens: networks[0](tokens[:, -10:]),)  # reads the last 10 steps: the words go with 20 steps of padding
+networks += (
+    lambda tokens: networks[0](tokens[:, -10:]),
+)  # reads the last 10 steps: the words go with 20 steps of padding
 warnings.simplefilter("ignore")  # you have seen it
 answers = [padding_is_ignored(network, tf.constant([[3, 1], [2, 9]])) for network in networks]
-print("right" if answers == [True, False, False, False] else f"not yet: {answers}. One of the four ignores padding, and one differs at 20 steps alone")
+print(
+    "right"
+    if answers == [True, False, False, False]
+    else f"not yet: {answers}. One of the four ignores padding, and one differs at 20 steps alone"
+)
 
 
 # %% tags=["solution"]
@@ -218,10 +224,16 @@ def network_with(scale, mask_zero=True):
 
 
 networks = (network_with(None), network_with(Scale()), network_with(None, mask_zero=False))
-networks += (lambda tokens: networks[0](tokens[:, -10:]),)  # reads the last 10 steps: the words go with 20 steps of padding
+networks += (
+    lambda tokens: networks[0](tokens[:, -10:]),
+)  # reads the last 10 steps: the words go with 20 steps of padding
 warnings.simplefilter("ignore")  # you have seen it
 answers = [padding_is_ignored(network, tf.constant([[3, 1], [2, 9]])) for network in networks]
-print("right" if answers == [True, False, False, False] else f"not yet: {answers}. One of the four ignores padding, and one differs at 20 steps alone")
+print(
+    "right"
+    if answers == [True, False, False, False]
+    else f"not yet: {answers}. One of the four ignores padding, and one differs at 20 steps alone"
+)
 
 # %% [markdown]
 # **Exercise.** A batch may contain a sentence without any word. What is the gradient of the mean over *real* steps for a batch of padding alone? Write one of `ok`,

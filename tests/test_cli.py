@@ -139,6 +139,18 @@ def test_a_script_that_does_not_compile_is_told_once(run_here, command):
     ]
 
 
+def test_a_script_that_calls_explain_itself_has_not_failed(run_here):
+    text = "import tensorflow as tf, gradlab\nw = tf.Variable(2.0)\nreport = gradlab.explain(lambda: w * w, [w])\nprint(len(report.problems))\n"
+    status, out, err = run_here(text, "explain")
+    assert (status, out) == (0, "0\n")
+    assert err.splitlines()[-1] == (
+        "gradlab explain: the script asked no tf.GradientTape for a gradient; it calls gradlab.explain itself, "
+        "whose reports are not shown again"
+    )
+    status, _, err = run_here("import tensorflow as tf\nw = tf.Variable(2.0)\n", "explain")
+    assert status == 2 and err.splitlines()[-1] == "gradlab explain: the script asked no tf.GradientTape for a gradient"
+
+
 def test_ctrl_c_prints_what_was_recorded(run_here):
     text = (
         BROKEN.replace("print(", "first = ").replace("w))", "w)")

@@ -19,6 +19,7 @@ import gradlab
 from gradlab.doctor.frontends import keras_warning
 from gradlab.doctor.frontends.call import recorded_tapes, reports
 from gradlab.doctor.recording.frames import as_before, is_user_file
+from gradlab.doctor.recording.hooks import explained
 from gradlab.doctor.report.html import document
 from gradlab.doctor.report.report import Report
 from gradlab.runtime.files import unwritable
@@ -35,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Run a Python script, or with -m a module, unchanged and explain, for each line that asks a tf.GradientTape, "
         "which gradients are missing and why. "
-        "Exit status: 0 every gradient is there, 1 something to look at, 2 the script failed or asked no tape, "
+        "Exit status: 0 every gradient is there, 1 something to look at, 2 the script failed or asked neither a tape nor gradlab.explain, "
         "130 the script was interrupted."
     )
     parser.add_argument("--json", action="store_true", help="print the reports as JSON")
@@ -51,9 +52,11 @@ def run(args: argparse.Namespace) -> int:
     if wrong:
         say(f"gradlab explain: {wrong}", sys.stderr)
         return FAILED
+    before = explained()
     with keras_warning.heard() as warned, recorded_tapes() as opened:
         ended, error = run_script(args)
         _join()
+    asked_itself = explained() > before  # by calls of gradlab.explain, whose reports are the script's own
     found = reports(opened, error, over=True)
     told = keras_warning.answer(warned.names, found)
     found += keras_warning.of_idle(warned.idle)
@@ -61,8 +64,9 @@ def run(args: argparse.Namespace) -> int:
     if told:
         say("\n".join(told), sys.stderr if args.json else sys.stdout)
     if not found and (why := nothing_asked(error)):
-        say(f"gradlab explain: {why}", sys.stderr)
-    if ended or status or not found:
+        own = "; it calls gradlab.explain itself, whose reports are not shown again" if asked_itself else ""
+        say(f"gradlab explain: {why}{own}", sys.stderr)
+    if ended or status or not (found or asked_itself):
         return ended or status or FAILED
     return FOUND if any(r.problems for r in found) else 0
 

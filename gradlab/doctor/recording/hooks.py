@@ -20,6 +20,7 @@ from gradlab.doctor.recording.tf_internals import EagerTensor, local
 _lock = threading.RLock()
 _state = threading.local()
 _users = 0
+_explained = 0
 _originals: list[tuple[type, str, Any]] = []
 _tape_users = 0
 _tape_originals: list[tuple[type, str, Any]] = []
@@ -167,9 +168,16 @@ def alone() -> Iterator[None]:
             "gradlab.explain was called while this thread is being explained or recorded already (inside the "
             "loss function): call it after that has finished"
         )
+    global _explained
+    _explained += 1
     local.own = True
     try:
         with tf_internals.recording_to(None), tf_internals.generator_kept():
             yield
     finally:
         local.own = False
+
+
+def explained() -> int:
+    """How often something was explained in this process so far."""
+    return _explained
