@@ -97,6 +97,21 @@ def test_half_precision_that_overflows_is_told_with_its_numbers():
     assert "1,234" in row.fix and "32,768" in row.fix and "65,504" in row.fix and "float32" in row.fix
 
 
+def test_a_gradient_beyond_half_precision_is_told_with_the_scale_or_without_one():
+    weight = tf.Variable(1.5)
+
+    def loss(scale, unit=1.0):
+        return (tf.cast(tf.cast(weight, tf.float16) * 2.0, tf.float32) * unit) ** 2 * scale
+
+    scaled = gradlab.explain(lambda: loss(2.0**20), {"weight": weight}).row("weight")
+    assert scaled.status is Kind.NOT_FINITE and scaled.cause == "nan-overflow"
+    assert "float16's 65,504" in scaled.evidence and "1.04858e+06" in scaled.evidence and "loss scale" in scaled.fix
+    # Without the factor of 8 it would not fit either, and 1000 is no factor of the loss: neither is to blame.
+    steep = gradlab.explain(lambda: loss(8.0, 1000.0), {"weight": weight}).row("weight")
+    assert steep.cause == "nan-overflow" and "multiplied" not in steep.evidence and "float32" in steep.fix
+    assert gradlab.explain(lambda: loss(1024.0), {"weight": weight}).row("weight").status is Kind.OK
+
+
 def test_a_second_derivative_that_is_none_is_told_as_one():
     x, w = tf.Variable([1.0, 2.0]), tf.Variable([0.5, 0.5])
     with gradlab.Tape() as outer:

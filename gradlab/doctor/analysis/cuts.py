@@ -3,6 +3,7 @@ gradients."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -126,10 +127,11 @@ def cuts(run: Run, flow: Flow) -> list[Cut]:
 
 def separating_cut(run: Run, found: list[Cut], *seeds: int) -> Cut:
     """Of several cuts the one nearest the loss that alone parts the source from it. If none does: of values that are
-    written into variables again and again, the write that the source itself comes to; else the first."""
+    written into variables again and again, the write that the source itself comes to; else the one that alone ends the
+    ways on which all values are floats (an integer only chooses what else is used); else the first."""
     tried = found[:MAX_TRIED] if len(found) > 1 else []
     for cut in tried:
-        if _separates(run, cut.op, *seeds):
+        if _separates(run.trace.ops, run, cut.op, *seeds):
             return cut
     if tried and found[0].how == "state":
         direct, _, _ = forward(Trace([op for op in run.trace.ops if not op_types.is_write(op.type)]), seeds, run.reads)
@@ -137,20 +139,46 @@ def separating_cut(run: Run, found: list[Cut], *seeds: int) -> Cut:
         # A write in the way of the source, and one that the loss has something from.
         needed = backward(run.trace, run.target_keys, run.reads)
         for op, k in came[:MAX_TRIED]:
-            if op.index in needed and _separates(run, op, *seeds):
+            if op.index in needed and _separates(run.trace.ops, run, op, *seeds):
                 return Cut(op, "state", k)
         first = next(((op, k) for op, k in came if op.index in needed), None)
         if first is not None and not any(found[0].op is op for op, _ in came):
             return Cut(first[0], "state", first[1])
+    elif tried:
+        ops = [_without_counts(run, op) for op in run.trace.ops]
+        if not _separates(ops, run, None, *seeds):
+            return next((cut for cut in tried if _separates(ops, run, cut.op, *seeds)), found[0])
     return found[0]
 
 
-def _separates(run: Run, cut: Op, *seeds: int) -> bool:
-    """Does nothing lead from the source to the loss without the ops of this kind on this line?"""
-    line = cut.stack[:1]
-    rest = [op for op in run.trace.ops if op is not cut and (op.type != cut.type or op.stack[:1] != line)]
-    reached, _, _ = forward(Trace(rest), seeds, run.reads)
-    return not any(k in reached for k in run.target_keys)
+def _counts(run: Run, k: int) -> bool:
+    """Is a value a number of rows, an index or a truth value: no float, and no handle of a variable or a list?"""
+    dtype = getattr(run.trace.tensors.get(k), "dtype", None)
+    return dtype is not None and (dtype.is_integer or dtype.is_bool)
+
+
+def _without_counts(run: Run, op: Op) -> Op:
+    """An op as if it took no such value."""
+    kept = tuple(k for k in op.ins if not _counts(run, k))
+    if len(kept) < len(op.ins):
+        op = copy.copy(op)
+        op.ins = kept
+    return op
+
+
+def _separates(ops: list[Op], run: Run, cut: Op | None, *seeds: int) -> bool:
+    """Does nothing lead from the source to the loss, by these ops, without those of this kind on this line?"""
+    line = cut.stack[:1] if cut is not None else ()
+    rest = [
+        op for op in ops if cut is None or (op.index != cut.index and (op.type != cut.type or op.stack[:1] != line))
+    ]
+    start = list(seeds)
+    while True:
+        reached, _, _ = forward(Trace(rest), start, run.reads)
+        further = [into for out, into in run.turns.items() if out in reached and into not in start]
+        if not further:
+            return not any(k in reached for k in run.target_keys)
+        start += further
 
 
 def _dead(run: Run, flow: Flow, op: Op, k: int) -> bool:

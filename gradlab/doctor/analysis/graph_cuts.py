@@ -183,16 +183,22 @@ class GraphCut:
         return op
 
 
-def within(reach: Reachability, run: Run, flow: Flow, cut: Cut, kind: str = PASSES) -> Iterator[GraphCut]:
-    """The cut itself; for one at a loop, a branch or a call, those in its bodies, of each body the decisive one."""
+def within(
+    reach: Reachability, run: Run, flow: Flow, cut: Cut, kind: str = PASSES, others: Iterable[Cut] = ()
+) -> Iterator[GraphCut]:
+    """The cut itself; for one at a loop, a branch or a call, those in its bodies, of each body the decisive one.
+
+    `others` are cuts of the same run: those at further outputs of the same loop are looked for together with it."""
     origin = getattr(run, "origin", {}).get(cut.op.index)
     if origin is None:
         yield GraphCut(run, flow, cut)  # type: ignore[arg-type]
         return
     operation, o = origin
-    carried = set(flow.carriers.get(cut.op.index, ()))
+    beside = {c.op.index for c in others if run.origin.get(c.op.index, (None, 0))[0] is operation}  # type: ignore[attr-defined]
+    carried = {k for index in {cut.op.index, *beside} for k in flow.carriers.get(index, ())}
     came = {n for n, t in enumerate(operation.inputs) if id(t) in carried}
-    inner = list(in_bodies(reach, operation, came, {o}, cut.op.stack, kind))
+    wanted = {o} | {run.origin[index][1] for index in beside}  # type: ignore[attr-defined]
+    inner = list(in_bodies(reach, operation, came, wanted, cut.op.stack, kind))
     for found in inner:
         found.around.insert(0, operation)
         found.outer = cut.op
@@ -207,13 +213,16 @@ def in_bodies(
     for graph in private.bodies(operation):
         starts = {n - shift for n in came if n >= shift}
         ends = {n for n in wanted if n < len(graph.outputs)}
+        entered = [id(graph.inputs[n]) for n in sorted(starts) if n < len(graph.inputs)]
         if operation.type in LOOPS:
             starts, ends = _over_turns(reach, graph, starts, ends, kind)
         targets = [graph.outputs[n] for n in sorted(ends)]
         sources = [graph.inputs[n] for n in sorted(starts) if n < len(graph.inputs)]
-        run, flow, seeds = examine(reach, graph, targets, sources, around, kind)
+        run, flow, _ = examine(reach, graph, targets, sources, around, kind)
+        if operation.type in LOOPS:
+            run.turns = {id(o): id(i) for o, i in zip(graph.outputs, graph.inputs, strict=False)}
         if flow.reached:
-            yield from all_of(reach, run, flow, seeds, kind)
+            yield from all_of(reach, run, flow, entered, kind)
 
 
 def _over_turns(
@@ -256,8 +265,12 @@ def all_of(reach: Reachability, run: Run, flow: Flow, seeds: list[int], kind: st
     found = [c for c in cuts.cuts(run, flow) if not is_write(c.op.type) or c.how == "state"]
     if found:
         first = cuts.separating_cut(run, found, *seeds)
+        entered: list[Any] = []
         for cut in [first, *(c for c in found if c is not first)]:
-            yield from within(reach, run, flow, cut, kind)
+            operation, _ = getattr(run, "origin", {}).get(cut.op.index, (None, 0))
+            if operation is None or not any(operation is seen for seen in entered):
+                entered.append(operation)
+                yield from within(reach, run, flow, cut, kind, found)
 
 
 def _entered(reach: Reachability, run: GraphRun, flow: Flow, index: int) -> Iterator[tuple[GraphRun, Flow]]:

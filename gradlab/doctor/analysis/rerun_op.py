@@ -12,6 +12,7 @@ import tensorflow as tf
 from gradlab.doctor.analysis.dataflow import Flow
 from gradlab.doctor.op_types import NOT_RUN_ALONE, ONE_LIST, WITH_LIST, is_draw, is_write
 from gradlab.doctor.recording.recorded_run import Run
+from gradlab.doctor.recording.sources import HALF
 from gradlab.doctor.recording.trace import Op
 
 MAX_ELEMENTS = 200_000  # of an input that is moved: beyond, one op takes longer than the run it is taken from
@@ -31,12 +32,14 @@ def can_run(run: Run, op: Op) -> bool:
     )
 
 
-def local_vjp(run: Run, op: Op, k: int) -> Any:
+def local_vjp(run: Run, op: Op, k: int, wide: bool = False) -> Any:
     """What this op alone passes back to its input `k`, from running it again by itself; None if it cannot be run
-    alone."""
+    alone. With `wide` it computes in float32 what was recorded in half precision."""
     if "custom_gradient" in op.marks or op.type in NOT_RUN_ALONE:
         return None
     inputs = inputs_of(run, op)
+    if wide:
+        inputs = [tf.cast(v, tf.float32) if getattr(v, "dtype", None) in HALF else v for v in inputs]
     with tf.GradientTape() as tape:
         source = tf.identity(inputs[op.ins.index(k)])
         tape.watch(source)
@@ -49,7 +52,11 @@ def local_vjp(run: Run, op: Op, k: int) -> Any:
         return None
     try:
         return tape.gradient(
-            [o for o, _ in pairs], source, output_gradients=[tf.convert_to_tensor(g) for _, g in pairs]
+            [o for o, _ in pairs],
+            source,
+            output_gradients=[
+                tf.cast(tf.convert_to_tensor(g), o.dtype) if wide else tf.convert_to_tensor(g) for o, g in pairs
+            ],
         )
     except (LookupError, TypeError, ValueError, tf.errors.InvalidArgumentError):
         return None

@@ -112,6 +112,7 @@ class Run:
             trace.reads
         )  # tensor that was read from a variable unseen -> the variable's handle
         self.upstream: list[Any] | None = None  # gradients that arrive at the float targets (default: ones)
+        self.turns: dict[int, int] = {}  # of a loop's body: an output -> the input that it is in the next turn
         self._kinds: dict[int, str] = {}
 
     def part(self, start: int) -> Run:

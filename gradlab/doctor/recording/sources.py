@@ -17,6 +17,7 @@ from gradlab.runtime.keras_backend import require_tensorflow
 Eager = EagerTensor  # the class of every tensor that has a value
 
 FLOATS = frozenset({tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.complex64, tf.complex128})
+HALF = frozenset({tf.float16, tf.bfloat16})
 # Tensors that are made of several: TensorFlow differentiates with respect to the values of these.
 COMPOSITES = (tf.RaggedTensor, tf.SparseTensor, tf.IndexedSlices)
 

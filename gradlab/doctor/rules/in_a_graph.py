@@ -72,7 +72,7 @@ def ends_inside(case: Case) -> Finding | None:
     run = _graph(case)
     if run is None or not case.flow.reached or not case.cuts or case.cut.op.index not in run.origin:
         return None
-    inside = next(graph_cuts.within(run.reach, run, case.flow, case.cut), None)
+    inside = next(graph_cuts.within(run.reach, run, case.flow, case.cut, others=case.cuts), None)
     return _told(case, inside) if inside is not None and inside.around else None
 
 

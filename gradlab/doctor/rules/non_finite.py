@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,14 +10,15 @@ import tensorflow as tf
 
 from gradlab.doctor import op_types
 from gradlab.doctor.analysis.cuts import Cut, after, where_not_finite
+from gradlab.doctor.analysis.rerun_op import local_vjp
 from gradlab.doctor.certainty import Proof
 from gradlab.doctor.recording.recorded_run import Run
+from gradlab.doctor.recording.sources import HALF
 from gradlab.doctor.recording.tf_internals import EagerTensor
 from gradlab.doctor.recording.trace import Op
 from gradlab.doctor.rules import Case, Cause, Finding, Kind, rule
 from gradlab.doctor.rules.case import place_of
 from gradlab.doctor.rules.detached_op import CUSTOM_GRADIENT, gradient_sentence, op_name
-from gradlab.doctor.rules.zero import HALF
 from gradlab.doctor.source_code.updates import update_after
 
 IN_WHERE = Cause(
@@ -28,6 +30,15 @@ ROOT_OR_NORM = Cause(
     "nan-sqrt-norm",
     what="a root or a norm is taken at 0, where its derivative is infinite",
     fix="keep the argument away from 0: tf.sqrt(x + 1e-12), tf.maximum(x, 1e-6)",
+)
+OVERFLOW = Cause(
+    "nan-overflow",
+    what="the gradient is larger than the largest number of its dtype",
+    fix="compute this part in float32: cast before the operation, not behind it; or make the loss smaller (a mean in place of a sum)",
+)
+SCALE_FIX = (
+    "take a smaller loss scale, or one that adapts itself: a keras LossScaleOptimizer with a dynamic scale leaves out such a "
+    "step and halves the scale. Divide the gradients by the same number"
 )
 FORWARD = Cause(
     "nan-forward",
@@ -177,6 +188,56 @@ def value_not_finite(case: Case) -> Finding | None:
         low, high = float(tf.reduce_min(argument)), float(tf.reduce_max(argument))
         found.fix = NEGATIVE_FIX if low < 0 else PROBABILITY_FIX if high <= 1 else AMOUNT_FIX
     return found
+
+
+@rule(Kind.NOT_FINITE, rank=75, cause=OVERFLOW)
+def gradient_too_large_for_its_dtype(case: Case) -> Finding | None:
+    """The gradient that arrives is finite and the one that leaves the op is not, in half precision: computed in float32
+    the same op passes a finite one on. A loss scale on the way is named if the gradient fits without it."""
+    cut = case.once(spoilt)
+    if cut is None or cut.key is None or cut.how == "forward":
+        return None
+    run, dtype = case.recorded, getattr(case.recorded.value(cut.key), "dtype", tf.float32)
+    wide = local_vjp(run, cut.op, cut.key, wide=True) if dtype in HALF else None
+    if wide is None or _bad(wide := tf.convert_to_tensor(wide)):
+        return None
+    reached, end = float(tf.reduce_max(tf.abs(tf.cast(wide, tf.float64)))), float(dtype.max)
+    if reached <= end:
+        return None
+    found = _at(case, cut)
+    found.evidence += f": it reaches {reached:,.6g}, which exceeds {dtype.name}'s {end:,.6g}"
+    factor, scale = max(_factors(case, cut.op), key=lambda pair: pair[0], default=(1.0, None))
+    if scale is not None and reached / factor <= end:
+        found.evidence += f"; the loss is multiplied by {factor:,.6g}, and without that the gradient fits"
+        found.where = [*place_of(scale), *(p for p in found.where if p not in place_of(scale))]
+        found.op, found.blamed, found.fix = scale.type, scale, SCALE_FIX
+    return found
+
+
+def _factors(case: Case, op: Op) -> Iterator[tuple[float, Op]]:
+    """The products behind an op that multiply the loss as a whole, on a line of the learner's: the factor, and the op.
+    What comes behind such a product only shifts or multiplies."""
+    run, needed = case.recorded, case.flow.needed
+    later = after(run, op, needed)
+    for product in case.flow.path:
+        factor = _factor(case, product) if product.index in later and product.stack else None
+        if factor is None:
+            continue
+        behind = after(run, product, needed)
+        if all(o.type in op_types.SHIFTS or _factor(case, o) is not None for o in case.flow.path if o.index in behind):
+            yield factor, product
+
+
+def _factor(case: Case, op: Op) -> float | None:
+    """The one number, which does not depend on the source, that an op multiplies by; a divisor counts as its inverse."""
+    run, division = case.recorded, op.type in op_types.DIVISIONS
+    by = [k for k in op.ins if k not in case.flow.carriers[op.index] and run.is_float(k)]
+    if not (division or op.type == "Mul") or len(by) != 1 or run.value(by[0]).shape.num_elements() != 1:
+        return None
+    factor = abs(float(tf.reshape(run.value(by[0]), ())))
+    if not division:
+        return factor
+    return 1 / factor if factor and by[0] == op.ins[-1] else None
 
 
 @rule(Kind.NOT_FINITE, rank=80, cause=ROOT_OR_NORM)

@@ -8,11 +8,11 @@ from gradlab.doctor.analysis.custom_gradient import CustomGradientMismatch
 from gradlab.doctor.analysis.cuts import Cut, bypassed, straight_through
 from gradlab.doctor.analysis.rerun_op import wrong_op
 from gradlab.doctor.certainty import Proof
+from gradlab.doctor.recording.sources import HALF
 from gradlab.doctor.rules import CUT, Case, Cause, Finding, Kind, find, rule
 from gradlab.doctor.rules.case import place_of
 from gradlab.doctor.rules.detached_op import CUSTOM_GRADIENT
 from gradlab.doctor.rules.left_tensorflow import slope_sentence
-from gradlab.doctor.rules.zero import HALF
 
 WRONG_OP = Cause(
     "wrong-op-gradient",

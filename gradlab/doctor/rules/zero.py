@@ -12,6 +12,7 @@ from gradlab.doctor.analysis.cuts import Cut
 from gradlab.doctor.analysis.zero_cuts import join_op, mask_product, where_zero, zero_origin
 from gradlab.doctor.certainty import Proof
 from gradlab.doctor.recording.recorded_run import Run
+from gradlab.doctor.recording.sources import HALF
 from gradlab.doctor.recording.trace import Op
 from gradlab.doctor.rules import CUT, NO_PATH, Case, Cause, Finding, Kind, find, rule
 from gradlab.doctor.rules.case import place_of
@@ -39,7 +40,6 @@ UNDERFLOW = Cause(
     fix="use a wider dtype, scale the loss, or compute with logarithms",
 )
 
-HALF = frozenset({tf.float16, tf.bfloat16})
 # A gradient below this is about to be rounded to zero: 1e8 times the smallest positive number of the dtype (1e-38 for
 # normal float32, 1e-308 for float64), as one more factor of a saturated function is easily that small.
 TINY = {tf.float32: 1e-30, tf.float64: 1e-290}
