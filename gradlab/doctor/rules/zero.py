@@ -154,7 +154,7 @@ def contributions_cancel(case: Case) -> Finding | None:
     found = _becomes_zero(case, join_op(case.recorded, case.flow, key) if key is not None else None)
     if case.flow.path and all(op.type in op_types.SHIFTS for op in case.flow.path):
         # Nothing but sums leads from it to the loss: it is added on one side and taken away on the other.
-        found.by_design = True
+        found.by_design = found.harmless = True
         found.message = "zero by construction: the loss does not depend on it, whatever its value; this is harmless"
         found.fix = "nothing to do: it is added to both sides of a difference (the last bias of a critic, for one)"
     return found
