@@ -54,7 +54,8 @@ class Finding:
 
     `cause` and `fix` replace the rule's own, where the evidence says more; `status` replaces the case's; `message` says
     what the reader should know before the evidence; `blamed` is the op that the shown path marks; `harmless`: by
-    design, and nothing to do whatever is meant, so that the row counts as no problem.
+    design, and nothing to do whatever is meant, so that the row counts as no problem;
+    `final`: the first place is the line to change, whatever line ran the op.
     """
 
     where: list[Place]
@@ -66,6 +67,7 @@ class Finding:
     fix: str | None = None
     by_design: bool | None = None
     harmless: bool = False
+    final: bool = False
     message: str = ""
     status: Kind | None = None
     status_text: str = ""
@@ -175,7 +177,7 @@ def diagnose(case: Case) -> Diagnosis:
     row.by_design = finding.by_design if finding.by_design is not None else cause is not None and cause.by_design
     where, op = finding.where, finding.blamed
     made, layer = None, ""
-    if where and op is not None and case.run is not None:
+    if where and op is not None and case.run is not None and not finding.final:
         layer = layer_words(op, where[0], case.run)
         made = put_in(op, where[0], case.run.trace.ops) or layer_line(op, where[0], case.run, case.call)
     row.harmless = finding.harmless
