@@ -186,3 +186,36 @@ def test_a_zero_that_is_harmless_is_shown_and_counts_as_no_problem():
     (report,) = told(lambda: run(x))  # the kernel's contributions cancel as well, and that is a problem
     assert [row.name for row in report.problems] == [kernel.name]
     assert "1 of 2 gradients has a problem" in repr(report) and "harmless" in repr(report)
+
+
+def test_what_the_line_asks_for_names_a_source_that_has_no_name():
+    class Line(tf.Module):
+        def __init__(self):
+            self.slope, self.shift = tf.Variable(5.0), tf.Variable(0.0, name="shift")
+            self.others = [tf.constant(1.0), tf.constant(2.0)]
+
+    line = Line()
+
+    def names(report):
+        return [row.name for row in report.rows]
+
+    def again(ask):
+        with tf.GradientTape() as tape:
+            loss = line.slope**2.0 + line.shift
+        return ask(tape, loss)
+
+    def of_either(tape, loss):
+        return tape.gradient(loss, line.others if loss is None else [line.slope + 0.0])
+
+    assert names(explain_call(lambda: again(lambda t, z: t.gradient(z, [line.slope, line.shift])))) == [
+        "line.slope",
+        "shift",
+    ]
+    line.slope = line.slope - 1.0  # a tensor now
+    assert names(explain_call(lambda: again(lambda t, z: t.gradient(z, {"a": line.slope})))) == ["a"]
+    assert names(explain_call(lambda: again(lambda t, z: t.gradient(z, sources=line.slope)))) == ["line.slope"]
+    assert names(explain_call(lambda: again(lambda t, z: t.gradient(z, line.others)))) == [
+        "line.others[0]",
+        "line.others[1]",
+    ]
+    assert names(explain_call(lambda: again(of_either))) == ["source 0"]  # the line gives no one name
