@@ -118,6 +118,22 @@ def test_a_long_note_is_printed_whole_once(tmp_path, capsys):
     assert [report["notes"] for report in json.loads(capsys.readouterr().out)] == [[long, "short"]] * 2
 
 
+CRITIC = """import tensorflow as tf
+slope, shift = tf.Variable([1.0, 2.0]), tf.Variable(0.5)
+def score(rows):
+    return tf.reduce_sum(rows * slope, -1) + shift
+with tf.GradientTape() as tape:
+    loss = tf.reduce_mean(score(tf.ones((3, 2)))) - tf.reduce_mean(score(tf.zeros((3, 2))))
+tape.gradient(loss, [slope, shift])
+"""
+
+
+def test_a_harmless_zero_is_shown_and_no_reason_for_status_1(run_here):
+    status, out, _ = run_here(CRITIC, "explain")
+    assert status == 0 and "no gradient has a problem; 1 of 2 is zero by design" in out
+    assert "zero-cancel" in out and "harmless" in out
+
+
 def test_no_line_of_a_report_is_one_that_started_the_command(run_here):
     status, out, _ = run_here(BROKEN, "explain", "--json")
     places = [

@@ -183,7 +183,7 @@ class Shortened:
 
     def __init__(self, whole: Any, names: tuple[str, ...], note: str = "") -> None:
         self.whole, self.note = whole, note
-        self.rows = [row for name in names for row in whole.rows if row.name == name and row.is_problem]
+        self.rows = [row for name in names for row in whole.rows if row.name == name and row.is_explained]
         if not self.rows:  # the trouble shows elsewhere
             self.rows = whole.problems[:1]
 

@@ -36,6 +36,21 @@ model.compile("sgd", "mse")
 model.fit(x, y, batch_size=4, verbose=0)
 """
 
+LOSS_WEIGHTS = """
+given = keras.Input((3,))
+body = Dense(4, "tanh", name="body")(given)
+model = keras.Model(given, [Dense(1, name="near")(body), Dense(1, name="far")(body)])
+shares = [1.0, 0.0]  # <--
+model.compile(
+    "sgd",
+    loss=["mse", "mse"],
+    loss_weights=shares,
+)
+other = keras.Model(given, body)
+other.compile("sgd", "mse", loss_weights=[2.0])
+model.fit(x, [y, y], batch_size=4, verbose=0)
+"""
+
 DENSITY = """
 class Density(keras.Model):
     def __init__(self):
@@ -281,6 +296,7 @@ for _ in range(4):
 
 # name -> (program, words that each bad source's name has, in the order asked, status, cause)
 PROGRAMS: dict[str, tuple[str, list[str], str, str | None]] = {
+    "loss_weights": (LOSS_WEIGHTS, ["far", "far"], "zero", "zero-masked"),
     "dead_units": (DEAD_UNITS, ["body/kernel", "body/bias", "dead/kernel", "dead/bias", "head/kernel"], "zero", None),
     "by_array": (BY_ARRAY, ["shift/kernel", "shift/bias"], "zero", "zero-masked"),
     "by_dataset": (BY_DATASET, ["shift/kernel", "shift/bias"], "zero", "zero-masked"),

@@ -167,3 +167,55 @@ def test_the_fix_of_a_logarithm_fits_what_it_is_taken_of():
     assert (
         "from_logits" in fix(0.0, 1.0) and "tf.math.log(x + 1e-6)" in fix(0.0, 700.0) and "softplus" in fix(-1.0, 1.0)
     )
+
+
+def test_a_zero_that_is_harmless_is_shown_and_counts_as_no_problem():
+    score, x = L.Dense(1), tf.random.normal((4, 3))
+    score(x)
+
+    def run(other):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(score(x)) - tf.reduce_mean(score(other))
+        return tape.gradient(loss, score.trainable_variables)
+
+    (report,) = told(lambda: run(x * 2.0))
+    kernel, bias = report.rows
+    assert kernel.status == Kind.OK and bias.status == Kind.ZERO and bias.harmless and bias.path
+    assert report.problems == [] and "no gradient has a problem; 1 of 2 is zero by design" in repr(report)
+    assert report.to_dict()["problems"] == [] and "harmless" in repr(report) and "harmless" in report._repr_html_()
+    (report,) = told(lambda: run(x))  # the kernel's contributions cancel as well, and that is a problem
+    assert [row.name for row in report.problems] == [kernel.name]
+    assert "1 of 2 gradients has a problem" in repr(report) and "harmless" in repr(report)
+
+
+def test_what_the_line_asks_for_names_a_source_that_has_no_name():
+    class Line(tf.Module):
+        def __init__(self):
+            self.slope, self.shift = tf.Variable(5.0), tf.Variable(0.0, name="shift")
+            self.others = [tf.constant(1.0), tf.constant(2.0)]
+
+    line = Line()
+
+    def names(report):
+        return [row.name for row in report.rows]
+
+    def again(ask):
+        with tf.GradientTape() as tape:
+            loss = line.slope**2.0 + line.shift
+        return ask(tape, loss)
+
+    def of_either(tape, loss):
+        return tape.gradient(loss, line.others if loss is None else [line.slope + 0.0])
+
+    assert names(explain_call(lambda: again(lambda t, z: t.gradient(z, [line.slope, line.shift])))) == [
+        "line.slope",
+        "shift",
+    ]
+    line.slope = line.slope - 1.0  # a tensor now
+    assert names(explain_call(lambda: again(lambda t, z: t.gradient(z, {"a": line.slope})))) == ["a"]
+    assert names(explain_call(lambda: again(lambda t, z: t.gradient(z, sources=line.slope)))) == ["line.slope"]
+    assert names(explain_call(lambda: again(lambda t, z: t.gradient(z, line.others)))) == [
+        "line.others[0]",
+        "line.others[1]",
+    ]
+    assert names(explain_call(lambda: again(of_either))) == ["source 0"]  # the line gives no one name

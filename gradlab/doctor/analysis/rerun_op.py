@@ -4,6 +4,7 @@ difference."""
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -32,9 +33,10 @@ def can_run(run: Run, op: Op) -> bool:
     )
 
 
-def local_vjp(run: Run, op: Op, k: int, wide: bool = False) -> Any:
+def local_vjp(run: Run, op: Op, k: int, *, wide: bool = False, arriving: Callable[[Any], Any] | None = None) -> Any:
     """What this op alone passes back to its input `k`, from running it again by itself; None if it cannot be run
-    alone. With `wide` it computes in float32 what was recorded in half precision."""
+    alone. With `wide` it computes in float32 what was recorded in half precision. `arriving` gives for an output the
+    gradient that arrives there, in place of the recorded one."""
     if "custom_gradient" in op.marks or op.type in NOT_RUN_ALONE:
         return None
     inputs = inputs_of(run, op)
@@ -47,7 +49,10 @@ def local_vjp(run: Run, op: Op, k: int, wide: bool = False) -> Any:
     if again is None:
         return None
     outs = list(again) if isinstance(again, (list, tuple)) else [again]
-    pairs = [(o, run.gradients[j]) for o, j in zip(outs, op.outs, strict=False) if run.gradients.get(j) is not None]
+    if arriving is not None:
+        pairs = [(o, arriving(o)) for o in outs if o.dtype.is_floating]
+    else:
+        pairs = [(o, run.gradients[j]) for o, j in zip(outs, op.outs, strict=False) if run.gradients.get(j) is not None]
     if not pairs:
         return None
     try:
@@ -60,6 +65,17 @@ def local_vjp(run: Run, op: Op, k: int, wide: bool = False) -> Any:
         )
     except (LookupError, TypeError, ValueError, tf.errors.InvalidArgumentError):
         return None
+
+
+def is_flat(run: Run, op: Op, keys: Iterable[int]) -> bool:
+    """Does this op alone pass zero back to each of these inputs, whatever gradient arrives?"""
+    passed = [local_vjp(run, op, k, arriving=_some) for k in keys]
+    return bool(passed) and all(g is not None and not np.any(np.asarray(tf.convert_to_tensor(g))) for g in passed)
+
+
+def _some(output: Any) -> Any:
+    """A gradient with no zero in it, and no two parts alike: those of a softmax, for one, would cancel."""
+    return tf.cast(np.random.RandomState(0).uniform(1.0, 2.0, output.shape), output.dtype)
 
 
 def wrong_op(run: Run, flow: Flow) -> tuple[Op, str] | None:

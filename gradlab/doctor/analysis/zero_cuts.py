@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,15 @@ import tensorflow as tf
 from gradlab.doctor import op_types
 from gradlab.doctor.analysis.cuts import Cut
 from gradlab.doctor.analysis.dataflow import Flow
-from gradlab.doctor.analysis.rerun_op import local_vjp
+from gradlab.doctor.analysis.rerun_op import is_flat, local_vjp
 from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.sources import FLOATS
 from gradlab.doctor.recording.trace import Op
 
 # Ops followed back from a zero to what made it: about the length of one cell's chain times twenty time steps.
 MAX_CHAIN = 400
+# Ops through which every way leads that are run again by themselves: more than a deep network for images has.
+MAX_TRIED = 100
 
 
 def where_zero(run: Run, flow: Flow, source_key: int) -> Cut | None:
@@ -50,6 +53,41 @@ def where_zero(run: Run, flow: Flow, source_key: int) -> Cut | None:
 
 
 _NOTHING = ("zero", "none")
+
+
+def flat_alone(run: Run, flow: Flow, found: Cut) -> Cut | None:
+    """An op before the one that `where_zero` found that is flat whatever gradient arrives and through which every way to
+    the loss leads; None if there is none, or if what was found is such an op itself. Of several the one nearest the
+    source: what comes behind it is given the same numbers whatever the source is, and may be flat because of these.
+
+    Where several ways end at ops of their own, none of these is why the source has nothing: each is only the first on its
+    way. A power of zero is no reason either, where a constant made the zero: 0 ** 2 lies behind a clip that gives 0.
+    """
+    ways = list(_bottlenecks(run, flow))
+    at_zero = found.op.type in op_types.POWERS and found.key is not None and _is_zero(run.value(found.key))
+    if found.how != "flat" or (found.op in ways and not at_zero):
+        return None
+    may_be_flat = op_types.SATURATING | op_types.SELECTS | op_types.PRODUCTS | op_types.STEPS
+    tried = [op for op in ways if op.index < found.op.index and op.type in may_be_flat]
+    for op in tried[:MAX_TRIED]:
+        keys = [k for k in flow.carriers[op.index] if run.is_float(k)]
+        if is_flat(run, op, keys):
+            return Cut(op, "flat", keys[-1])
+    return None
+
+
+def _bottlenecks(run: Run, flow: Flow) -> Iterator[Op]:
+    """The ops through which every way from the source to the loss leads, in order: no value that was there before one of
+    them is used after it."""
+    last = {k: n for n, op in enumerate(flow.path) for k in flow.carriers[op.index]}
+    last.update(dict.fromkeys(run.target_keys, len(flow.path)))
+    made = {k for op in flow.path for k in op.outs}
+    carriers = {k for op in flow.path for k in flow.carriers[op.index]}
+    until = max((n for k, n in last.items() if k in carriers - made), default=-1)
+    for n, op in enumerate(flow.path):
+        if until <= n:
+            yield op
+        until = max([until, *(last[k] for k in op.outs if k in last)])
 
 
 def _slope_of(run: Run, op: Op, k: int) -> bool:

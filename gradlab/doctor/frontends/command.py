@@ -36,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Run a Python script, or with -m a module, unchanged and explain, for each line that asks a tf.GradientTape, "
         "which gradients are missing and why. "
-        "Exit status: 0 every gradient is there, 1 something to look at, 2 the script failed or asked neither a tape nor gradlab.explain, "
+        "Exit status: 0 no gradient has a problem, 1 something to look at, 2 the script failed or asked neither a tape nor gradlab.explain, "
         "130 the script was interrupted."
     )
     parser.add_argument("--json", action="store_true", help="print the reports as JSON")

@@ -37,7 +37,7 @@ from gradlab.doctor.rules.raised import failed_later
 from gradlab.doctor.rules.size import LARGE, SMALL
 from gradlab.doctor.source_code.scope import UserScope
 from gradlab.doctor.source_code.syntax import free_values, loop_names
-from gradlab.doctor.source_code.tape_names import tape_name
+from gradlab.doctor.source_code.tape_names import source_name, tape_name
 
 OTHERS = "this is the last call of several threads; others that have asked"
 
@@ -281,25 +281,25 @@ def _named(call: Call | Asked) -> list[tuple[str, Any]]:
     taken: set[str] = set()
     out: list[tuple[str, Any]] = []
 
-    def walk(thing: Any, prefix: str) -> None:
+    def walk(thing: Any, prefix: str, steps: list[str]) -> None:
         if isinstance(thing, dict):
             for k, v in thing.items():
-                walk(v, f"{prefix}/{k}" if prefix else str(k))
+                walk(v, f"{prefix}/{k}" if prefix else str(k), [*steps, f"[{k!r}]"])
         elif isinstance(thing, (list, tuple)):
             for i, v in enumerate(thing):
-                walk(v, _called(call, v) or (f"{prefix}[{i}]" if prefix else ""))
+                walk(v, _called(call, v) or (f"{prefix}[{i}]" if prefix else ""), [*steps, f"[{i}]"])
         else:
             name = prefix or _called(call, thing) or str(getattr(thing, "path", "") or "")
             if not name and not isinstance(thing, Eager):
                 name = str(getattr(thing, "name", "")).removesuffix(":0")
-            base = name or f"source {len(out)}"
+            base = source_name(call.what, call.where, steps, name) or name or f"source {len(out)}"
             name, n = base, 2
             while name in taken:
                 name, n = f"{base}#{n}", n + 1
             taken.add(name)
             out.append((name, thing))
 
-    walk(call.sources, "")
+    walk(call.sources, "", [])
     return out
 
 

@@ -44,6 +44,7 @@ class Diagnosis:
     fix: str | None = None
     certainty: Certainty = Certainty.CERTAIN
     by_design: bool = False
+    harmless: bool = False  # by design, and nothing to do whatever is meant: shown, and no problem
     norm: float | None = None
     path: list[Step] = field(default_factory=list)
     message: str = ""
@@ -69,9 +70,14 @@ class Diagnosis:
         return f"{self.what} [{self.cause}]" if self.cause and self.what else self.cause or ""
 
     @property
-    def is_problem(self) -> bool:
-        """Is there something to look at? A gradient that is there can be one: it may explode."""
+    def is_explained(self) -> bool:
+        """Has the row more to say than that a gradient is there? One that is there may explode."""
         return self.status is not Kind.OK or bool(self.cause or self.fix)
+
+    @property
+    def is_problem(self) -> bool:
+        """Is there something to look at? What is harmless is explained, and no problem."""
+        return self.is_explained and not self.harmless
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
@@ -86,6 +92,7 @@ class Diagnosis:
             "fix": self.fix,
             "certainty": self.certainty.value,
             "by_design": self.by_design,
+            "harmless": self.harmless,
             "norm": self.norm,
             "message": self.message,
             "said": self.words,

@@ -40,7 +40,9 @@ def all_there(rows: list[Diagnosis]) -> str:
     """What is said where no gradient has a problem."""
     if not rows:
         return "there was no gradient to look at"
-    unseen = sum(row.unseen for row in rows)
+    unseen, harmless = sum(row.unseen for row in rows), sum(row.harmless for row in rows)
+    if not unseen and harmless:
+        return f"no gradient has a problem; {harmless} of {len(rows)} {'are' if harmless > 1 else 'is'} zero by design"
     if not unseen:
         return "every gradient is there"
     of = "their values were" if unseen == len(rows) else f"the values of {unseen} of {len(rows)} were"
@@ -57,7 +59,7 @@ def page(
     head = f"{what}: {all_there(healthy)}" if not bad else f"{what}: {count_of_problems(len(bad), count)}"
     parts = [_STYLE, f'<section class="gl-report" aria-label="Gradient report"><p><strong>{head}</strong></p>']
     parts += [_entry(group, n == 0) for n, group in enumerate(groups(bad))]
-    parts += [_entry([r], False) for r in healthy]
+    parts += [_entry(group, False) for group in groups(healthy)]
     if lines:
         parts.append(
             f"<details><summary>The code with the gradient of each line in its margin</summary>{lines}</details>"

@@ -66,9 +66,15 @@ class Report:
 
     @property
     def problems(self) -> list[Diagnosis]:
-        """Rows that are not ok, worst first; gradients absent by design come after the others of their kind."""
+        """Rows that are not ok, worst first; gradients absent by design come after the others of their kind. A row that is
+        harmless (the zero of a critic's last bias) is none."""
         bad = [r for r in self.rows if r.is_problem]
         return sorted(bad, key=lambda r: (r.by_design, SEVERITY.index(r.status)))
+
+    @property
+    def _healthy(self) -> list[Diagnosis]:
+        """The other rows, those that are explained first."""
+        return sorted((r for r in self.rows if not r.is_problem), key=lambda r: not r.is_explained)
 
     @property
     def lines(self) -> Any:
@@ -122,7 +128,7 @@ class Report:
         what = f"gradlab.explain, {self.title}" if self.title else "gradlab.explain"
         said = html.count_of_problems(bad, len(self.rows)) if bad else html.all_there(self.rows)
         found = groups(self.problems)
-        healthy = [[r] for r in self.rows if not r.is_problem]
+        healthy = groups(self._healthy)
         width = max([len(title(g)) for g in (*found, *healthy)], default=0)
         lines = [f"{what}: {said}"]
         for group in (*found, *healthy):
@@ -137,7 +143,7 @@ class Report:
         margin, why = self._shown_lines()
         return html.page(
             self.problems,
-            [r for r in self.rows if not r.is_problem],
+            self._healthy,
             about=self.title,
             notes=[*self.notes, *([why] if why else [])],
             lines=margin.html() if margin is not None else "",

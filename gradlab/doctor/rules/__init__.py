@@ -53,7 +53,9 @@ class Finding:
     """What a rule found: the places with the blamed line first, the op, a sentence of evidence and what it rests on.
 
     `cause` and `fix` replace the rule's own, where the evidence says more; `status` replaces the case's; `message` says
-    what the reader should know before the evidence; `blamed` is the op that the shown path marks.
+    what the reader should know before the evidence; `blamed` is the op that the shown path marks; `harmless`: by
+    design, and nothing to do whatever is meant, so that the row counts as no problem;
+    `final`: the first place is the line to change, whatever line ran the op.
     """
 
     where: list[Place]
@@ -64,6 +66,8 @@ class Finding:
     cause: Cause | None = None
     fix: str | None = None
     by_design: bool | None = None
+    harmless: bool = False
+    final: bool = False
     message: str = ""
     status: Kind | None = None
     status_text: str = ""
@@ -173,15 +177,16 @@ def diagnose(case: Case) -> Diagnosis:
     row.by_design = finding.by_design if finding.by_design is not None else cause is not None and cause.by_design
     where, op = finding.where, finding.blamed
     made, layer = None, ""
-    if where and op is not None and case.run is not None:
+    if where and op is not None and case.run is not None and not finding.final:
         layer = layer_words(op, where[0], case.run)
         made = put_in(op, where[0], case.run.trace.ops) or layer_line(op, where[0], case.run, case.call)
+    row.harmless = finding.harmless
     row.where = where if made is None else [made, *where]
     row.op, row.evidence = finding.op, "; ".join([finding.evidence, *([layer] if layer else []), *case.remarks])
     row.certainty = certainty_of(finding.proofs)
     row.message, row.status_text = finding.message or case.error_message, finding.status_text
     row.norm = finding.norm if finding.norm is not None else row.norm
-    if case.run is not None and case.source is not None and row.status is not Kind.RAISES and row.is_problem:
+    if case.run is not None and case.source is not None and row.status is not Kind.RAISES and row.is_explained:
         row.path = path_through(case.run, case.flow, finding.blamed)
         if row.where:
             row.path = cut_at(row.path, row.where[0], row.op)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
 
 from gradlab.doctor import op_types
 from gradlab.doctor.analysis.cuts import Cut
-from gradlab.doctor.analysis.zero_cuts import join_op, mask_product, where_zero, zero_origin
+from gradlab.doctor.analysis.zero_cuts import flat_alone, join_op, mask_product, where_zero, zero_origin
 from gradlab.doctor.certainty import Proof
 from gradlab.doctor.recording.recorded_run import Run
 from gradlab.doctor.recording.sources import HALF
 from gradlab.doctor.recording.trace import Op
 from gradlab.doctor.rules import CUT, NO_PATH, Case, Cause, Finding, Kind, find, rule
 from gradlab.doctor.rules.case import place_of
-from gradlab.doctor.rules.detached_op import CUSTOM_GRADIENT, NO_GRADIENT, PY_FUNCTION, gradient_sentence
+from gradlab.doctor.rules.detached_op import CUSTOM_GRADIENT, NO_GRADIENT, PY_FUNCTION, gradient_sentence, op_name
 from gradlab.doctor.rules.left_tensorflow import left
 
 SATURATED = Cause(
@@ -55,6 +55,7 @@ class ZeroCut:
     factor: Op | None  # for a product: the op that made the other factor zero
     constant: bool  # for a product: the other factor is a constant of zeros
     mask: Op | None = None  # for a product: the earlier product that brought the zeros into the other factor
+    later: Cut | None = None  # where the gradient that arrives becomes zero, though the cut alone would do
 
 
 def zero_cut(case: Case) -> ZeroCut | None:
@@ -65,6 +66,14 @@ def zero_cut(case: Case) -> ZeroCut | None:
     cut = given if run.error is not None and given is not None else where_zero(run, flow, case.seed) or given
     if cut is None:
         return None
+    alone = flat_alone(run, flow, cut)
+    if alone is not None:
+        return replace(_with_factor(run, alone), later=cut)
+    return _with_factor(run, cut)
+
+
+def _with_factor(run: Run, cut: Cut) -> ZeroCut:
+    """A cut with what made the other factor of a product zero."""
     if cut.how != "cancel" and cut.op.type in op_types.PRODUCTS:
         for k in cut.op.ins:
             if k != cut.key and run.is_float(k) and not np.any(np.asarray(tf.cast(run.value(k), tf.float32))):
@@ -90,7 +99,10 @@ def _becomes_zero(case: Case, op: Op | None = None) -> Finding:
     blamed = op or cut.op
     where = place_of(blamed)
     where += [p for p in place_of(cut.op) if p not in where]
-    evidence = gradient_sentence(case.recorded, cut, "zero leaves it")
+    evidence = gradient_sentence(case.recorded, zero.later or cut, "zero leaves it")
+    if zero.later is not None:
+        alone = "passes back zero whatever gradient arrives, and every way to the loss leads through it"
+        evidence = f"{op_name(cut.op)} {alone}; behind it {evidence}"
     return Finding(where, evidence, (Proof.GRADIENT,), blamed.type, blamed, norm=0.0)
 
 
@@ -154,7 +166,7 @@ def contributions_cancel(case: Case) -> Finding | None:
     found = _becomes_zero(case, join_op(case.recorded, case.flow, key) if key is not None else None)
     if case.flow.path and all(op.type in op_types.SHIFTS for op in case.flow.path):
         # Nothing but sums leads from it to the loss: it is added on one side and taken away on the other.
-        found.by_design = True
+        found.by_design = found.harmless = True
         found.message = "zero by construction: the loss does not depend on it, whatever its value; this is harmless"
         found.fix = "nothing to do: it is added to both sides of a difference (the last bias of a critic, for one)"
     return found

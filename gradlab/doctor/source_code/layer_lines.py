@@ -33,10 +33,10 @@ def layer_line(op: Op, place: Place, run: Run, call: Call | None) -> Place | Non
         return None
     made = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _is_class(node)]
     if call is None:  # asked by a call of gradlab's, whose line may hold the user's own ops as well
-        layer = _activated(op, run) if _runs_layers(statement, ASKS) else None
+        layer = _activated(op, run) if runs_layers(statement, ASKS) else None
         named = [node for node in made if layer is not None and _name(node) == layer.name]
         return _place(tree, place.file, named[0]) if len(named) == 1 else None
-    if not _runs_layers(statement, RUNS_LAYERS):
+    if not runs_layers(statement, RUNS_LAYERS):
         return None
     kind = op.type.lower()
     found = [node for node in made if _has_activation(node, kind)] or made
@@ -56,7 +56,7 @@ def layer_words(op: Op, place: Place, run: Run) -> str:
     """Which layer of Keras has the op as its activation, where the line around it is only the question: "the activation of
     the layer first (Dense)"; else empty."""
     statement = syntax.statement_at(place.file, place.line)
-    if statement is None or not _runs_layers(statement, RUNS_LAYERS | ASKS):
+    if statement is None or not runs_layers(statement, RUNS_LAYERS | ASKS):
         return ""
     layer = _activated(op, run)
     return f"it is the activation of the layer {layer.name} ({type(layer).__name__})" if layer is not None else ""
@@ -77,7 +77,8 @@ def _activated(op: Op, run: Run) -> Any:
     return None
 
 
-def _runs_layers(statement: ast.stmt, methods: frozenset[str]) -> bool:
+def runs_layers(statement: ast.stmt, methods: frozenset[str]) -> bool:
+    """Does the statement call one of these methods or functions?"""
     return any(
         syntax.dotted(node.func).rpartition(".")[2] in methods
         for head in syntax.headers(statement)
