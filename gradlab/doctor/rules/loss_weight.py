@@ -16,7 +16,7 @@ from gradlab.doctor.source_code.loss_weights import KEYWORD, output_of, weight_l
 WEIGHS = RUNS_LAYERS | ASKS | {"compute_loss", "_compute_loss", "compiled_loss"}
 
 
-@rule(Kind.ZERO, rank=59, cause=MASKED)
+@rule(Kind.ZERO, rank=55, cause=MASKED)
 def loss_weight_is_zero(case: Case) -> Finding | None:
     """Keras multiplies the loss of an output with its weight, and that is zero in `compile`: the one number that a loss,
     one number as well, is multiplied with in Keras' own code."""
