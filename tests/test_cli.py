@@ -160,7 +160,7 @@ def test_a_script_that_calls_explain_itself_has_not_failed(run_here):
     status, out, err = run_here(text, "explain")
     assert (status, out) == (0, "0\n")
     assert err.splitlines()[-1] == (
-        "gradlab explain: the script asked no tf.GradientTape for a gradient; it calls gradlab.explain itself, "
+        "gradlab explain: the script asked no tf.GradientTape for a gradient; it asks gradlab itself, "
         "whose reports are not shown again"
     )
     status, _, err = run_here("import tensorflow as tf\nw = tf.Variable(2.0)\n", "explain")

@@ -25,6 +25,7 @@ TEXTS = {
     "default": ('import os\nos.environ.setdefault("A", "1")\nos.environ.setdefault("HELD", "1")\n', {"A": "1"}),
     "last": ('import os\nos.environ["A"] = "1"\nos.environ["A"] = "2"\n', {"A": "2"}),
     "after_the_import": ('import os, tensorflow\nos.environ["A"] = "1"\n', {}),
+    "after_a_package_on_top": ('import os\nimport tensorflow_probability\nos.environ["A"] = "1"\n', {}),
     "after_an_import_inside": ('try:\n    import keras\nexcept ImportError:\n    pass\nos.environ["A"] = "1"\n', {}),
     "on_a_condition": ('import os, sys\nif sys.argv[1:]:\n    os.environ["A"] = "1"\n', {}),
     "computed": ('import os\nos.environ["A"] = str(1)\n', {}),
@@ -47,6 +48,19 @@ def test_what_a_script_sets_is_set(name, environment, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(text)
     script_environment.set_as_the_script_does(["--json", str(script), "--lr", "1"])
+    assert environment == {"HELD": "0", **want}
+
+
+@pytest.mark.parametrize(
+    "text, want", [("import tensorflow as tf\n", {}), ("import json\n", {"A": "1"}), ("import (\n", {"A": "1"})]
+)
+def test_a_module_beside_it_may_import_tensorflow_first(text, want, environment, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text('import os\nfrom parts import layers\nos.environ["A"] = "1"\n')
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts/__init__.py").write_text("import base\nimport parts\n")  # and itself again
+    (tmp_path / "base.py").write_text(text)
+    script_environment.set_as_the_script_does([str(script)])
     assert environment == {"HELD": "0", **want}
 
 

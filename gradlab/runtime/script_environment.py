@@ -13,7 +13,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ENVIRON = ("os.environ", "environ")
-READERS = ("tensorflow", "keras", "tf_keras")  # packages that read the environment when they are imported
+# How the names of packages begin that read the environment when they are imported, or import one that does:
+# tensorflow_probability, keras_hub, tf_keras, tf_agents.
+READERS = ("tensorflow", "keras", "tf_")
 
 
 def set_as_the_script_does(arguments: Sequence[str]) -> None:
@@ -22,11 +24,8 @@ def set_as_the_script_does(arguments: Sequence[str]) -> None:
     script = _script(arguments)
     if script is None:
         return
-    try:
-        tree = ast.parse(script.read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        return
-    for name, value, only_if_absent in _settings(tree):
+    folders = (script.parent, Path())  # the second is what -m imports from
+    for name, value, only_if_absent in _settings(_parsed(script), folders):
         if not (only_if_absent and name in os.environ):
             os.environ[name] = value
 
@@ -45,10 +44,12 @@ def _script(arguments: Sequence[str]) -> Path | None:
     return None
 
 
-def _settings(tree: ast.Module) -> Iterator[tuple[str, str, bool]]:
-    """(name, value, only if absent) of each variable that a statement of the top level sets to a text, in order."""
+def _settings(tree: ast.Module, folders: Sequence[Path]) -> Iterator[tuple[str, str, bool]]:
+    """(name, value, only if absent) of each variable that a statement of the top level sets to a text, in order, up to the
+    first import of TensorFlow or Keras: what is set behind that has no effect on them in a plain run either."""
+    seen: set[Path] = set()
     for statement in tree.body:
-        if _imports_a_reader(statement):
+        if _imports_a_reader(statement, folders, seen):
             return
         if isinstance(statement, ast.Assign):
             for target in statement.targets:
@@ -66,18 +67,32 @@ def _settings(tree: ast.Module) -> Iterator[tuple[str, str, bool]]:
                 yield from _texts([(ast.Constant(k.arg), k.value) for k in call.keywords], False)
 
 
-def _imports_a_reader(statement: ast.stmt) -> bool:
-    """Does a statement, or one inside it, import TensorFlow or Keras?"""
-    for node in ast.walk(statement):
+def _imports_a_reader(tree: ast.AST, folders: Sequence[Path], seen: set[Path]) -> bool:
+    """Does a statement, or one inside it, import TensorFlow or Keras, or a module in one of these folders that does?"""
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [a.name for a in node.names]
         elif isinstance(node, ast.ImportFrom):
-            names = [node.module or ""]
+            names = [node.module or a.name for a in node.names]
         else:
             continue
-        if any(name.split(".")[0] in READERS for name in names):
+        if any(name.startswith(READERS) for name in names):
             return True
+        bases = [folder.joinpath(*name.split(".")) for name in names for folder in folders]
+        for file in [f for base in bases for f in (Path(f"{base}.py"), base / "__init__.py")]:
+            if file not in seen and file.is_file():
+                seen.add(file)
+                if _imports_a_reader(_parsed(file), folders, seen):
+                    return True
     return False
+
+
+def _parsed(file: Path) -> ast.Module:
+    """A module's text; empty where Python could not read it either: its import says so when the script runs."""
+    try:
+        return ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return ast.Module([], [])
 
 
 def _texts(pairs: Sequence[tuple[ast.expr | None, ast.expr]], only_if_absent: bool) -> Iterator[tuple[str, str, bool]]:

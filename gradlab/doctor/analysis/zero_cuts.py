@@ -63,9 +63,11 @@ def flat_alone(run: Run, flow: Flow, found: Cut) -> Cut | None:
     Where several ways end at ops of their own, none of these is why the source has nothing: each is only the first on its
     way. A power of zero is no reason either, where a constant made the zero: 0 ** 2 lies behind a clip that gives 0.
     """
+    if found.how != "flat":
+        return None
     ways = list(_bottlenecks(run, flow))
     at_zero = found.op.type in op_types.POWERS and found.key is not None and _is_zero(run.value(found.key))
-    if found.how != "flat" or (found.op in ways and not at_zero):
+    if found.op in ways and not at_zero:
         return None
     may_be_flat = op_types.SATURATING | op_types.SELECTS | op_types.PRODUCTS | op_types.STEPS
     tried = [op for op in ways if op.index < found.op.index and op.type in may_be_flat]

@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     if told:
         say("\n".join(told), sys.stderr if args.json else sys.stdout)
     if not found and (why := nothing_asked(error)):
-        own = "; it calls gradlab.explain itself, whose reports are not shown again" if asked_itself else ""
+        own = "; it asks gradlab itself, whose reports are not shown again" if asked_itself else ""
         say(f"gradlab explain: {why}{own}", sys.stderr)
     if ended or status or not (found or asked_itself):
         return ended or status or FAILED

@@ -228,10 +228,8 @@ def children(thing: Any) -> Iterator[tuple[str, Any]]:
         try:
             # An object may answer for any attribute (AutoGraph's stand-in for an undefined name does): ask Python.
             own = object.__getattribute__(thing, "__dict__")
-        except (
-            AttributeError,
-            TypeError,
-        ):  # TensorFlow's wrapper of a list that was not used is no object of its class
+        # TypeError: TensorFlow's wrapper of a list that was not used says it has a class that it has not.
+        except (AttributeError, TypeError):
             return
         if isinstance(own, dict):  # without what the recording keeps in a tape or a tf.function
             yield from ((n, v) for n, v in list(own.items()) if not str(n).startswith("_gradlab"))
